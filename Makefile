@@ -1,0 +1,99 @@
+# Everything a contributor runs. Each target needs Go, git and the package registries only; what else is needed is built
+# at the versions below and kept in bin/tools.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+
+# Tools at exact versions: a newer one is a decision, and a commit of its own.
+GOLANGCI_LINT_VERSION := v2.15.0
+
+# How many packages are tested at once. Each may run a control plane of about 650 MiB.
+TEST_PACKAGES ?= 2
+# Flags for go test, such as GOTESTFLAGS='-run TestPlan -v'.
+GOTESTFLAGS ?=
+# Flags for the demo and the benchmark, such as ARGS=--once.
+ARGS ?=
+
+# Every Go module of the tree; a new one is tested and linted without being named here.
+MODULES := $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/testdata/*' -not -path '*/node_modules/*' | sort)))
+
+# each runs a command in every module that has packages, and fails after the last if it failed in one. Modules in tools/
+# may only pin programs.
+each = failed=; for module in $(MODULES); do \
+	if [ -z "$$(cd $$module && go list -e ./... 2>/dev/null)" ]; then continue; fi; \
+	echo "$(1) $$module"; \
+	(cd $$module && $(2)) || failed="$$failed $$module"; \
+done; \
+if [ -n "$$failed" ]; then echo "$(1) failed for$$failed" >&2; exit 1; fi
+
+LINTER := $(CURDIR)/bin/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)
+
+# A module is built by what its own go.mod says.
+export GOWORK := off
+
+.DEFAULT_GOAL := help
+
+##@ Use it
+
+.PHONY: build
+build: ## Build bin/syncline
+	@echo "building bin/syncline (the first time takes some minutes)" >&2
+	@go build -o bin/syncline ./cmd/syncline
+
+.PHONY: demo
+demo: build ## Start a control plane, a Git server and Syncline, and show the loop. ARGS=--once: check it and stop
+	@go build -o bin/syncline-demo ./cmd/syncline-demo
+	@exec bin/syncline-demo --syncline bin/syncline $(ARGS)
+
+##@ Work on it
+
+.PHONY: test
+test: ## Run the tests of every module, against a real control plane. GOTESTFLAGS=… adds flags
+	@$(call each,testing,go test -p $(TEST_PACKAGES) -timeout 20m $(GOTESTFLAGS) ./...)
+
+.PHONY: lint
+lint: $(LINTER) ## Check style and common mistakes in every module; .golangci.yml says what and why
+	@$(call each,linting,$(LINTER) run --config $(CURDIR)/.golangci.yml ./...)
+
+.PHONY: format
+format: $(LINTER) ## Format the Go code of every module
+	@$(call each,formatting,$(LINTER) fmt --config $(CURDIR)/.golangci.yml ./...)
+
+.PHONY: generate
+generate: ## Make every generated file anew
+	@$(call each,generating in,go generate ./...)
+
+.PHONY: verify
+verify: ## Fail if make generate changes anything, or if a go.mod is not tidy
+	@before=$$(mktemp) after=$$(mktemp); trap 'rm -f "$$before" "$$after"' EXIT; \
+	state() { git diff HEAD; git ls-files --others --exclude-standard -z | xargs -0 -r sha256sum; }; \
+	state >"$$before"; $(MAKE) generate; state >"$$after"; \
+	if ! cmp -s "$$before" "$$after"; then \
+		diff -u "$$before" "$$after" | head -100 || true; \
+		echo "generated files are not current: run make generate and commit the result" >&2; exit 1; \
+	fi
+	@$(call each,checking the requirements of,go mod tidy -diff)
+
+.PHONY: bench
+bench: ## Measure Syncline against bare server-side apply; results are in bench/results. ARGS='--apps 100' for less
+	@(cd bench && go build -o ../bin/syncline-bench .)
+	@cd bench && exec ../bin/syncline-bench run $(ARGS)
+
+.PHONY: microbench
+microbench: ## Run the Go benchmarks of every module, and no tests
+	@$(call each,benchmarking,go test -p 1 -run '^$$' -bench . -benchmem $(GOTESTFLAGS) ./...)
+
+.PHONY: clean
+clean: ## Remove bin/. The devcluster stays in the user's cache folder, because it takes minutes to build
+	@rm -rf bin
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+$(LINTER):
+	@echo "building golangci-lint $(GOLANGCI_LINT_VERSION) (once, some minutes)"
+	@mkdir -p $(@D)
+	@GOBIN=$(@D)/new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	@mv $(@D)/new/golangci-lint $@ && rmdir $(@D)/new

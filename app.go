@@ -1,0 +1,175 @@
+package syncline
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// AppID names an App by the resource that declares it.
+type AppID struct {
+	Namespace string
+	Name      string
+}
+
+// String returns "namespace/name".
+func (id AppID) String() string { return id.Namespace + "/" + id.Name }
+
+// App is one unit of delivery: what should run, where, and how it is kept so.
+// Every kind of resource that Syncline reads becomes one.
+type App struct {
+	ID AppID
+	// UID is that of the declaring resource, so that a new one of the same name
+	// inherits nothing.
+	UID types.UID
+	// Instance is what tracking annotations call the App: its name, or
+	// "namespace_name" outside the control plane's namespace.
+	Instance    string
+	Project     string
+	Sources     []Source
+	Destination Destination
+	Policy      SyncPolicy
+	Ignore      []IgnoreRule
+	// HistoryLimit is how many deployments are remembered.
+	HistoryLimit int
+	// Refresh asks to look again now, whatever is remembered.
+	Refresh Refresh
+	// Request is an operation that somebody asked for and that has not begun.
+	Request *Operation
+	// Deleting is set when the App is being deleted.
+	Deleting *Deletion
+	// ApprovedPrune is the [Plan.PruneDigest] that a person approved, or "true"
+	// for whatever the next plan prunes.
+	ApprovedPrune Digest
+	// Paused stops everything for the App (skip-reconcile).
+	Paused bool
+	// Past is what earlier turns wrote down.
+	Past Past
+	// Invalid lists what is wrong with the declaration itself.
+	Invalid []Condition
+}
+
+// Past is what earlier turns of an App wrote down in its resource.
+type Past struct {
+	// Version is that of the resource when it was read; "" when it has none.
+	Version   string
+	Operation *OperationState
+	History   []Deployment
+	// Objects are those that the App was known to have; their kinds are watched
+	// before anything is decided, so that none is forgotten.
+	Objects []ObjectReport
+	// Sources and Revisions are those last compared with.
+	Sources   []Source
+	Revisions []string
+	Health    Health
+	// ReconciledAt is when the revisions were last resolved.
+	ReconciledAt time.Time
+}
+
+// Refresh says how hard to look again.
+type Refresh string
+
+// The refreshes. RefreshHard also forgets remembered renders.
+const (
+	NoRefresh     Refresh = ""
+	RefreshNormal Refresh = "normal"
+	RefreshHard   Refresh = "hard"
+)
+
+// Destination is where an App's objects go.
+type Destination struct {
+	// Server and Name each name a cluster; exactly one is set.
+	Server    string
+	Name      string
+	Namespace string
+}
+
+// SyncPolicy says what happens without a person.
+type SyncPolicy struct {
+	// Automated syncs what differs; the three below need it.
+	Automated bool
+	// Prune deletes what left the source.
+	Prune bool
+	// SelfHeal puts back what drifted.
+	SelfHeal bool
+	// AllowEmpty permits pruning everything.
+	AllowEmpty bool
+	Options    SyncOptions
+	// Retry is nil when none is declared.
+	Retry *Retry
+	// NamespaceLabels and NamespaceAnnotations are put on the created namespace.
+	NamespaceLabels      map[string]string
+	NamespaceAnnotations map[string]string
+}
+
+// Retry says how a failed operation is tried again.
+type Retry struct {
+	// Limit is the number of retries; negative means without end.
+	Limit int64
+	// Duration is the first wait, default 5 s; each next one is Factor times as
+	// long, default 2, up to MaxDuration, default 3 min.
+	Duration    time.Duration
+	Factor      int64
+	MaxDuration time.Duration
+	// Refresh resolves the revision again for each attempt.
+	Refresh bool
+}
+
+// SyncOptions are Argo CD's sync options, such as "PruneLast=true".
+type SyncOptions []string
+
+// ParseSyncOptions reads the comma-separated value of the annotation
+// argocd.argoproj.io/sync-options.
+func ParseSyncOptions(text string) SyncOptions {
+	var options SyncOptions
+	for option := range strings.SplitSeq(text, ",") {
+		if option = strings.TrimSpace(option); option != "" {
+			options = append(options, option)
+		}
+	}
+	return options
+}
+
+// Has reports whether the option, written NAME=VALUE, is among them.
+func (o SyncOptions) Has(option string) bool { return slices.Contains(o, option) }
+
+// Value returns the value of the first option of that name, or "".
+func (o SyncOptions) Value(name string) string {
+	for _, option := range o {
+		if key, value, ok := strings.Cut(option, "="); ok && key == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// Over returns o laid over lower: an option of o hides lower's of the same name.
+func (o SyncOptions) Over(lower SyncOptions) SyncOptions {
+	merged := slices.Clone(o)
+	for _, option := range lower {
+		if name, _, _ := strings.Cut(option, "="); o.Value(name) == "" {
+			merged = append(merged, option)
+		}
+	}
+	return merged
+}
+
+// IgnoreRule names fields whose difference does not count.
+type IgnoreRule struct {
+	// Group and Kind are globs; Name and Namespace are exact, "" matches any.
+	Group, Kind, Name, Namespace string
+	JSONPointers                 []string
+	JQPathExpressions            []string
+	// Managers are field managers whose fields are left alone.
+	Managers []string
+}
+
+// Deletion says what becomes of an App's objects when it is deleted.
+type Deletion struct {
+	// Cascade deletes the objects first.
+	Cascade bool
+	// Propagation is "foreground" or "background".
+	Propagation string
+}

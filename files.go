@@ -1,0 +1,18 @@
+package syncline
+
+// Files is all that one render may read: the files of its source, and those of
+// other sources that it names. Links are resolved already, and none leaves its
+// repository.
+type Files struct {
+	// Tree holds the repository of the source that is rendered.
+	Tree
+	// Refs holds the repositories of other sources, by [Source.Ref].
+	Refs map[string]Tree
+}
+
+// Manifest is YAML or JSON text of any number of documents, as a file holds it
+// or a tool makes it. Origin says where it is from, such as "apps/web/all.yaml".
+type Manifest struct {
+	Origin string
+	Text   []byte
+}

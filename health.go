@@ -1,0 +1,32 @@
+package syncline
+
+import "slices"
+
+// HealthStatus is one word about an object's or an App's health, as in Argo CD.
+type HealthStatus string
+
+// The health statuses. NoHealth means that nothing is known to judge the object
+// by, and that it does not count.
+const (
+	NoHealth    HealthStatus = ""
+	Healthy     HealthStatus = "Healthy"
+	Suspended   HealthStatus = "Suspended"
+	Progressing HealthStatus = "Progressing"
+	Missing     HealthStatus = "Missing"
+	Degraded    HealthStatus = "Degraded"
+	Unknown     HealthStatus = "Unknown"
+)
+
+// Health is a status and what it is concluded from.
+type Health struct {
+	Status  HealthStatus
+	Message string
+}
+
+// WorseThan reports whether h is worse than other, in Argo CD's order: Healthy,
+// Suspended, Progressing, Missing, Degraded, Unknown.
+func (h HealthStatus) WorseThan(other HealthStatus) bool { return h.severity() > other.severity() }
+
+func (h HealthStatus) severity() int {
+	return slices.Index([]HealthStatus{NoHealth, Healthy, Suspended, Progressing, Missing, Degraded, Unknown}, h)
+}

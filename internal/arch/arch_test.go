@@ -1,0 +1,113 @@
+// Package arch holds tests of the whole: which way imports may point, and who
+// may call what is dangerous.
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/syncline-io/syncline"
+
+// may says, for each layer, the layers it may import. The layer of a package is
+// its directory: "." is the words, "internal/x" is x. A directory that is not
+// here fails the test, so a new layer is a decision and not an accident.
+var may = map[string][]string{
+	".":          {},
+	"api":        {},
+	"ui":         {},
+	"base":       {},
+	"edge":       {".", "base"},
+	"engine":     {".", "base"},
+	"automation": {".", "base"},
+	"catalog":    {".", "base"},
+	"dialect":    {".", "base", "api", "engine", "automation", "catalog"},
+	"front":      {".", "base", "ui", "engine", "catalog"},
+	"demo":       {".", "base", "api", "edge"},
+	"cmd":        {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front"},
+	"arch":       {},
+}
+
+// sideways lists the few imports between neighbours of one layer.
+var sideways = []string{
+	"internal/front/cli -> internal/front/client",
+	"internal/front/server -> internal/front/auth",
+}
+
+// light lists the layers that must stay light and the third-party trees they
+// may import. Every other layer is free, but for owner below.
+var light = map[string][]string{
+	".":   {"k8s.io/apimachinery/"},
+	"api": {"k8s.io/apimachinery/", "k8s.io/api/", "k8s.io/apiextensions-apiserver/"},
+}
+
+// owner says which package alone may import a third-party tree.
+var owner = map[string]string{
+	"github.com/google/go-jsonnet": "internal/edge/jsonnet",
+	"helm.sh/helm":                 "internal/edge/helm",
+	"k8s.io/client-go/dynamic":     "internal/edge/kube",
+	"sigs.k8s.io/kustomize":        "internal/edge/kustomize",
+	"github.com/fluxcd/cli-utils":  "internal/engine/health",
+}
+
+func TestImports(t *testing.T) {
+	eachFile(t, func(path, from string) {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := may[layer(from)]; !ok {
+			t.Errorf("%s: layer %q is not in arch_test.go", path, layer(from))
+		}
+		for _, spec := range file.Imports {
+			imp, _ := strconv.Unquote(spec.Path.Value)
+			if why := check(from, imp); why != "" {
+				t.Errorf("%s imports %s: %s", from, imp, why)
+			}
+		}
+	})
+}
+
+// check returns why package from may not import imp, or "".
+func check(from, imp string) string {
+	for tree, pkg := range owner {
+		if strings.HasPrefix(imp, tree) && !within(from, pkg) {
+			return "only " + pkg + " may"
+		}
+	}
+	if imp != module && !strings.HasPrefix(imp, module+"/") {
+		host, _, _ := strings.Cut(imp, "/")
+		trees, isLight := light[layer(from)]
+		if isLight && strings.Contains(host, ".") &&
+			!slices.ContainsFunc(trees, func(t string) bool { return strings.HasPrefix(imp, t) }) {
+			return "this layer stays light"
+		}
+		return ""
+	}
+	to := strings.TrimPrefix(strings.TrimPrefix(imp, module), "/")
+	if to == "" {
+		to = "."
+	}
+	switch {
+	case to != "." && within(to, from): // a parent uses its children
+		return ""
+	case layer(from) != layer(to) && slices.Contains(may[layer(from)], layer(to)):
+		return ""
+	case slices.Contains(sideways, from+" -> "+to):
+		return ""
+	case layer(from) == layer(to):
+		return "neighbours in one layer do not import each other"
+	}
+	return layer(from) + " may not import " + layer(to)
+}
+
+func layer(dir string) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(dir, "internal/"), "/")
+	return first
+}
+
+func within(dir, tree string) bool { return dir == tree || strings.HasPrefix(dir, tree+"/") }

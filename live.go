@@ -1,0 +1,50 @@
+package syncline
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Live is what Syncline remembers of an object in a cluster: enough to plan,
+// to judge and to find it again, and no more.
+type Live struct {
+	Ref     Ref
+	Version string
+	UID     types.UID
+	// ResourceVersion orders what was seen of the object.
+	ResourceVersion string
+	// Tracking is the value of the tracking annotation, "" when there is none.
+	Tracking string
+	// Controlled reports whether another object owns this one.
+	Controlled bool
+	// Owned is the digest of the fields that our field manager owns, computed as
+	// [Object.Digest] computes it; "" when it owns none. It equals the digest of
+	// the desired object when every desired field is live as desired.
+	Owned Digest
+	// Migrate reports whether fields are owned by client-side apply, so that
+	// removing them needs their ownership first.
+	Migrate bool
+	// Marks are the annotations that steer Syncline: those of argocd.argoproj.io
+	// and helm.sh, and its own.
+	Marks map[string]string
+	// Health is the object's own health, judged when it was seen.
+	Health Health
+	// Terminating reports whether the object is being deleted; Finalizers are
+	// what it waits for then.
+	Terminating bool
+	Finalizers  []string
+	Created     time.Time
+	// Images are those of the object's pod template; URLs those of its Ingress.
+	Images []string
+	URLs   []string
+}
+
+// Scope says whether a kind lives in namespaces.
+type Scope string
+
+// The scopes.
+const (
+	Namespaced    Scope = "Namespaced"
+	ClusterScoped Scope = "Cluster"
+)

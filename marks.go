@@ -1,0 +1,33 @@
+package syncline
+
+// The annotations and finalizers that steer Syncline. Those of Argo CD keep
+// their names and meaning.
+const (
+	AnnotationTracking    = "argocd.argoproj.io/tracking-id"
+	AnnotationWave        = "argocd.argoproj.io/sync-wave"
+	AnnotationHook        = "argocd.argoproj.io/hook"
+	AnnotationHookDelete  = "argocd.argoproj.io/hook-delete-policy"
+	AnnotationSyncOptions = "argocd.argoproj.io/sync-options"
+	AnnotationCompare     = "argocd.argoproj.io/compare-options"
+	AnnotationNoHealth    = "argocd.argoproj.io/ignore-healthcheck"
+
+	AnnotationHelmHook       = "helm.sh/hook"
+	AnnotationHelmWeight     = "helm.sh/hook-weight"
+	AnnotationHelmHookDelete = "helm.sh/hook-delete-policy"
+	AnnotationHelmPolicy     = "helm.sh/resource-policy"
+
+	// AnnotationOperation is put on every hook: the operation that created it. A
+	// restarted process finds by it what it had begun, and runs no hook twice.
+	AnnotationOperation = "syncline.io/operation"
+
+	// AnnotationApprovePrune, on the resource that declares an App, approves what
+	// a plan prunes: its [Plan.PruneDigest], or "true".
+	AnnotationApprovePrune = "syncline.io/approve-prune"
+
+	// FinalizerHook keeps a hook's object until its outcome was written down.
+	FinalizerHook = "argocd.argoproj.io/hook-finalizer"
+)
+
+// FieldManager is the name under which Syncline applies. It is Argo CD's, so
+// that adopting its Applications changes no ownership.
+const FieldManager = "argocd-controller"

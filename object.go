@@ -1,0 +1,370 @@
+package syncline
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"sort"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Ref names an object within a cluster, whatever its version.
+type Ref struct {
+	Group     string
+	Kind      string
+	Namespace string
+	Name      string
+}
+
+// String returns "Kind/namespace/name", with the group before the kind where
+// there is one, and without the namespace where there is none.
+func (r Ref) String() string {
+	parts := make([]string, 0, 4)
+	for _, part := range []string{r.Group, r.Kind, r.Namespace, r.Name} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// GroupKind returns the ref's kind.
+func (r Ref) GroupKind() schema.GroupKind { return schema.GroupKind{Group: r.Group, Kind: r.Kind} }
+
+// Compare orders refs by group, kind, namespace and name, as Argo CD orders
+// status.resources.
+func (r Ref) Compare(other Ref) int {
+	return cmp.Or(
+		cmp.Compare(r.Group, other.Group), cmp.Compare(r.Kind, other.Kind),
+		cmp.Compare(r.Namespace, other.Namespace), cmp.Compare(r.Name, other.Name))
+}
+
+// Digest identifies content: equal digests mean equal content. The zero Digest
+// means that there is none.
+type Digest string
+
+// DigestOf returns the digest of a JSON value, which does not depend on the
+// order of map keys.
+func DigestOf(value any) (Digest, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "", Errorf(Invalid, "not JSON: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return Digest(hex.EncodeToString(sum[:])), nil
+}
+
+// Object is a Kubernetes object. It is immutable: the With methods return
+// changed copies. Whatever prints, logs or marshals it sees the values of a
+// Secret redacted; only Reveal gives them.
+type Object struct {
+	content map[string]any
+	origin  string
+	// digest is computed once for all copies; nil in the zero Object.
+	digest *lazyDigest
+}
+
+type lazyDigest struct {
+	once  sync.Once
+	value Digest
+}
+
+// NewObject takes an object as it was parsed. Content is not copied; the caller
+// hands it over. It is an Invalid error if it is not a Kubernetes object, and
+// the error names what is missing. Origin says where it was found, for messages.
+func NewObject(content map[string]any, origin string) (Object, error) {
+	o := Object{content: content, origin: origin, digest: &lazyDigest{}}
+	u := o.unstructured()
+	for _, field := range []struct{ name, value string }{
+		{"apiVersion", u.GetAPIVersion()},
+		{"kind", u.GetKind()},
+		{"metadata.name", u.GetName() + u.GetGenerateName()},
+	} {
+		if field.value == "" {
+			return Object{}, Errorf(Invalid, "%s: %s is missing or is not a text", o.describe(), field.name)
+		}
+	}
+	if _, err := schema.ParseGroupVersion(u.GetAPIVersion()); err != nil {
+		return Object{}, Errorf(Invalid, "%s: apiVersion %q is not GROUP/VERSION", o.describe(), u.GetAPIVersion())
+	}
+	for _, field := range []string{"annotations", "labels"} {
+		if value, _, _ := unstructured.NestedFieldNoCopy(content, "metadata", field); value == nil {
+			continue // absent, or a null, as templates often leave it
+		}
+		if _, _, err := unstructured.NestedStringMap(content, "metadata", field); err != nil {
+			return Object{}, Errorf(Invalid, "%s: metadata.%s has a value that is not a text: put it in quotes", o.describe(), field)
+		}
+	}
+	return o, nil
+}
+
+// describe names an object that may be incomplete.
+func (o Object) describe() string {
+	name := o.Ref().String()
+	switch {
+	case o.origin == "":
+		return name
+	case name == "":
+		return o.origin
+	}
+	return o.origin + ": " + name
+}
+
+func (o Object) unstructured() *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: o.content}
+}
+
+// IsZero reports whether there is no object.
+func (o Object) IsZero() bool { return o.content == nil }
+
+// Origin says where the object was found, such as "apps/web/deployment.yaml".
+func (o Object) Origin() string { return o.origin }
+
+// Ref returns the object's name within its cluster.
+func (o Object) Ref() Ref {
+	u := o.unstructured()
+	group, _, _ := strings.Cut(u.GetAPIVersion(), "/")
+	if !strings.Contains(u.GetAPIVersion(), "/") {
+		group = ""
+	}
+	return Ref{Group: group, Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
+}
+
+// GroupVersionKind returns the object's kind and version.
+func (o Object) GroupVersionKind() schema.GroupVersionKind {
+	return o.unstructured().GroupVersionKind()
+}
+
+// GenerateName returns metadata.generateName.
+func (o Object) GenerateName() string { return o.unstructured().GetGenerateName() }
+
+// Annotation returns the value of an annotation, or "".
+func (o Object) Annotation(key string) string {
+	value, _, _ := unstructured.NestedString(o.content, "metadata", "annotations", key)
+	return value
+}
+
+// Annotations returns a copy of the annotations.
+func (o Object) Annotations() map[string]string { return o.unstructured().GetAnnotations() }
+
+// Labels returns a copy of the labels.
+func (o Object) Labels() map[string]string { return o.unstructured().GetLabels() }
+
+// WithNamespace returns a copy in the given namespace; "" removes it.
+func (o Object) WithNamespace(namespace string) Object {
+	return o.withMetadata(func(u *unstructured.Unstructured) { u.SetNamespace(namespace) })
+}
+
+// WithName returns a copy that has the given name and no generateName.
+func (o Object) WithName(name string) Object {
+	return o.withMetadata(func(u *unstructured.Unstructured) {
+		u.SetName(name)
+		u.SetGenerateName("")
+	})
+}
+
+// WithAnnotation returns a copy with one annotation set.
+func (o Object) WithAnnotation(key, value string) Object {
+	return o.withMetadata(func(u *unstructured.Unstructured) {
+		annotations := u.GetAnnotations()
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[key] = value
+		u.SetAnnotations(annotations)
+	})
+}
+
+// WithLabel returns a copy with one label set.
+func (o Object) WithLabel(key, value string) Object {
+	return o.withMetadata(func(u *unstructured.Unstructured) {
+		labels := u.GetLabels()
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[key] = value
+		u.SetLabels(labels)
+	})
+}
+
+// WithFinalizer returns a copy that has the finalizer.
+func (o Object) WithFinalizer(finalizer string) Object {
+	return o.withMetadata(func(u *unstructured.Unstructured) {
+		u.SetFinalizers(append(u.GetFinalizers(), finalizer))
+	})
+}
+
+// withMetadata changes a copy that shares everything but the metadata.
+func (o Object) withMetadata(change func(*unstructured.Unstructured)) Object {
+	content := maps.Clone(o.content)
+	metadata, _, _ := unstructured.NestedMap(o.content, "metadata")
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	content["metadata"] = metadata
+	copied := Object{content: content, origin: o.origin, digest: &lazyDigest{}}
+	change(copied.unstructured())
+	return copied
+}
+
+// Desired returns the object as it is to be applied: without status and
+// server-set metadata, and with a Secret's stringData folded into data, as the
+// API server does.
+func (o Object) Desired() Object {
+	desired := o.withMetadata(func(u *unstructured.Unstructured) {
+		for _, field := range []string{"creationTimestamp", "managedFields", "resourceVersion", "uid", "generation", "selfLink"} {
+			unstructured.RemoveNestedField(u.Object, "metadata", field)
+		}
+	})
+	delete(desired.content, "status")
+	if desired.Sensitive() {
+		foldStringData(desired.content)
+	}
+	return desired
+}
+
+// foldStringData moves stringData into data, base64-encoded.
+func foldStringData(content map[string]any) {
+	texts, ok := content["stringData"].(map[string]any)
+	if !ok {
+		return
+	}
+	old, _ := content["data"].(map[string]any)
+	data := maps.Clone(old)
+	if data == nil {
+		data = map[string]any{}
+	}
+	for key, value := range texts {
+		if text, ok := value.(string); ok {
+			data[key] = base64.StdEncoding.EncodeToString([]byte(text))
+		}
+	}
+	content["data"] = data
+	delete(content, "stringData")
+}
+
+// Digest identifies what the object asks for: its content without its identity
+// (apiVersion, kind, name, namespace), which is equal in every object compared.
+func (o Object) Digest() Digest {
+	if o.digest == nil {
+		return ""
+	}
+	o.digest.once.Do(func() { o.digest.value = o.bodyDigest() })
+	return o.digest.value
+}
+
+func (o Object) bodyDigest() Digest {
+	body := maps.Clone(o.content)
+	delete(body, "apiVersion")
+	delete(body, "kind")
+	if metadata, ok := body["metadata"].(map[string]any); ok {
+		metadata = maps.Clone(metadata)
+		delete(metadata, "name")
+		delete(metadata, "namespace")
+		body["metadata"] = metadata
+		if len(metadata) == 0 {
+			delete(body, "metadata")
+		}
+	}
+	digest, err := DigestOf(body)
+	if err != nil { // content came from a JSON or YAML parser
+		return ""
+	}
+	return digest
+}
+
+// Sensitive reports whether the object's values are secret.
+func (o Object) Sensitive() bool {
+	ref := o.Ref()
+	return ref.Group == "" && ref.Kind == "Secret"
+}
+
+// Reveal returns a deep copy of the content, with secret values. Only
+// internal/edge and the stages that compare and apply may call it.
+func (o Object) Reveal() *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: runtime.DeepCopyJSON(o.content)}
+}
+
+// Field returns the value at a path of map keys, redacted. It is for reading;
+// callers do not change it.
+func (o Object) Field(path ...string) (any, bool) {
+	if o.Sensitive() {
+		o = Object{content: o.Redacted()}
+	}
+	value, found, err := unstructured.NestedFieldNoCopy(o.content, path...)
+	return value, found && err == nil
+}
+
+// Redacted returns a deep copy of the content in which the values of a Secret,
+// also those in the last-applied annotation, are replaced by masks. Equal
+// values of one object get equal masks.
+func (o Object) Redacted() map[string]any {
+	content := runtime.DeepCopyJSON(o.content)
+	if o.Sensitive() {
+		Mask(content)
+	}
+	return content
+}
+
+// lastApplied is where kubectl keeps what it applied.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// Mask replaces the secret values in the given contents of Secrets, in place. A
+// value that is equal in two of them gets the same mask in both, so that masked
+// contents differ exactly where the real ones do.
+func Mask(contents ...map[string]any) {
+	masks := map[string]string{}
+	for _, content := range contents {
+		for _, field := range []string{"data", "stringData"} {
+			switch values := content[field].(type) {
+			case map[string]any:
+				maskValues(values, masks)
+			case nil:
+			default:
+				content[field] = sealedText
+			}
+		}
+		unstructured.RemoveNestedField(content, "metadata", "annotations", lastApplied)
+	}
+}
+
+func maskValues(values map[string]any, masks map[string]string) {
+	keys := make([]string, 0, len(values))
+	for key := range values {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	for _, key := range keys {
+		secret := fmt.Sprint(values[key])
+		if _, known := masks[secret]; !known {
+			masks[secret] = strings.Repeat("+", 8+len(masks))
+		}
+		values[key] = masks[secret]
+	}
+}
+
+// MarshalJSON marshals the redacted content.
+func (o Object) MarshalJSON() ([]byte, error) { return json.Marshal(o.Redacted()) }
+
+// String returns the object's name, never its content.
+func (o Object) String() string { return o.Ref().String() }
+
+// Format prints the object's name whatever the verb.
+func (o Object) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(o.String())) }
+
+// Equal reports whether both have the same content.
+func (o Object) Equal(other Object) bool {
+	a, errA := json.Marshal(o.content)
+	b, errB := json.Marshal(other.content)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}

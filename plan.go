@@ -1,0 +1,208 @@
+package syncline
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Action is what a Change does to its object.
+type Action string
+
+// The closed set of actions.
+const (
+	// Keep leaves an object that is as desired.
+	Keep Action = "keep"
+	// Create makes an object that is not there.
+	Create Action = "create"
+	// Update applies the desired fields to an object that differs.
+	Update Action = "update"
+	// Replace puts the desired object in place of the live one, keeping its UID.
+	Replace Action = "replace"
+	// Recreate deletes the live object and creates the desired one.
+	Recreate Action = "recreate"
+	// Prune deletes an object that is no longer desired.
+	Prune Action = "prune"
+	// Retain leaves an object that is no longer desired but may not be pruned.
+	Retain Action = "retain"
+	// Run creates a hook.
+	Run Action = "run"
+)
+
+// Phase is when a Change happens in an operation.
+type Phase string
+
+// The phases, in their order. SyncFail happens only after a failure.
+const (
+	PreSync  Phase = "PreSync"
+	Sync     Phase = "Sync"
+	PostSync Phase = "PostSync"
+	SyncFail Phase = "SyncFail"
+)
+
+// Order is the phase's place in an operation.
+func (p Phase) Order() int {
+	switch p {
+	case PreSync:
+		return 0
+	case Sync:
+		return 1
+	case PostSync:
+		return 2
+	default:
+		return 3
+	}
+}
+
+// Role says what an object of a Plan is to its App.
+type Role string
+
+// The roles.
+const (
+	// RoleResource is an object that the App declares and keeps.
+	RoleResource Role = "resource"
+	// RoleHook is an object that exists to run once in an operation.
+	RoleHook Role = "hook"
+	// RoleNamespace is the destination namespace, made on request.
+	RoleNamespace Role = "namespace"
+)
+
+// Change is one step of a Plan: what happens to one object, and why.
+type Change struct {
+	Ref     Ref
+	Version string
+	Role    Role
+	Action  Action
+	Phase   Phase
+	Wave    int
+	// Why says in words what the action follows from.
+	Why string
+	// Fields lists what differs, redacted. Only Update, Replace and Recreate have them.
+	Fields []Field
+	// Desired is the object to write; it is zero for Prune and Retain.
+	Desired Object
+	// UID is that of the live object that the change was planned against; empty
+	// when there was none.
+	UID types.UID
+	// Options steer how this object is written.
+	Options SyncOptions
+	// HookPolicies are those of a hook.
+	HookPolicies []HookPolicy
+	// Needs are objects of the same plan that have to be ready before this one
+	// is written: the definition of its kind, its namespace.
+	Needs []Ref
+	// SharedWith is the instance that the live object is tracked by, when that is
+	// another App.
+	SharedWith string
+	// Extraneous reports whether an object that is not desired does not make the
+	// App OutOfSync (compare-options: IgnoreExtraneous).
+	Extraneous bool
+	// Err says why the change cannot be made; nil when it can.
+	Err error
+}
+
+// Differs reports whether the change means that the App is not as desired. A
+// namespace that is made on request counts when it lacks declared metadata.
+func (c Change) Differs() bool {
+	switch c.Role {
+	case RoleResource:
+		return c.Action != Keep && !c.Extraneous
+	case RoleNamespace:
+		return c.Action == Update
+	default:
+		return false
+	}
+}
+
+// Field is one difference within an object. Live or Desired is nil where the
+// field is absent on that side.
+type Field struct {
+	// Path is written as in "spec.template.spec.containers[0].image".
+	Path    string
+	Live    any
+	Desired any
+}
+
+// HookPolicy says when a hook's object is deleted.
+type HookPolicy string
+
+// The hook delete policies of Argo CD.
+const (
+	BeforeHookCreation HookPolicy = "BeforeHookCreation"
+	HookSucceeded      HookPolicy = "HookSucceeded"
+	HookFailed         HookPolicy = "HookFailed"
+)
+
+// Plan is everything that would happen to the cluster were an App synced now,
+// with pruning. No write happens that a Plan does not show.
+type Plan struct {
+	App       AppID
+	Revisions []string
+	// Changes are in the order in which they happen.
+	Changes []Change
+	// Warnings are conditions found while planning, such as shared objects.
+	Warnings []Condition
+}
+
+// PruneDigest identifies what the plan would prune; an approval names it. It is
+// "" when nothing would be pruned. Objects of hooks do not count.
+func (p Plan) PruneDigest() Digest {
+	type pruned struct {
+		Ref Ref
+		UID types.UID
+	}
+	var all []pruned
+	for _, c := range p.Changes {
+		if c.Action == Prune && c.Role != RoleHook {
+			all = append(all, pruned{c.Ref, c.UID})
+		}
+	}
+	if all == nil {
+		return ""
+	}
+	slices.SortFunc(all, func(a, b pruned) int { return a.Ref.Compare(b.Ref) })
+	digest, _ := DigestOf(all) // plain data
+	return digest[:12]
+}
+
+// Grant is the permission to perform the changes of one Plan. Only
+// internal/engine/policy makes one, and the write gate takes no change without.
+type Grant struct {
+	allowed map[grantKey]bool
+}
+
+type grantKey struct {
+	ref    Ref
+	action Action
+	uid    types.UID
+	body   Digest
+}
+
+func keyOf(c Change) grantKey {
+	key := grantKey{ref: c.Ref, action: c.Action, uid: c.UID}
+	if !c.Desired.IsZero() {
+		key.body = c.Desired.Digest()
+	}
+	return key
+}
+
+// Grant judges every change of the plan that writes, and permits exactly those
+// for which judge returns nil. It returns the errors of the others by ref.
+func (p Plan) Grant(judge func(Change) error) (Grant, map[Ref]error) {
+	grant := Grant{allowed: map[grantKey]bool{}}
+	refused := map[Ref]error{}
+	for _, c := range p.Changes {
+		if c.Action == Keep || c.Action == Retain {
+			continue
+		}
+		if err := judge(c); err != nil {
+			refused[c.Ref] = err
+			continue
+		}
+		grant.allowed[keyOf(c)] = true
+	}
+	return grant, refused
+}
+
+// Permits reports whether the grant covers exactly this change.
+func (g Grant) Permits(c Change) bool { return g.allowed[keyOf(c)] }

@@ -1,0 +1,87 @@
+package syncline
+
+import "time"
+
+// SyncStatus says whether the cluster is as declared.
+type SyncStatus string
+
+// The sync statuses, as in Argo CD.
+const (
+	Synced      SyncStatus = "Synced"
+	OutOfSync   SyncStatus = "OutOfSync"
+	SyncUnknown SyncStatus = "Unknown"
+)
+
+// Report is the outcome of one turn of an App: all that there is to show.
+type Report struct {
+	App AppID
+	At  time.Time
+	// Version is [Past.Version] of the App that the turn was about: what was asked
+	// for later is not answered by it.
+	Version string
+	// Sources and Destination are what was compared, at Revisions.
+	Sources     []Source
+	Destination Destination
+	Revisions   []string
+	Tools       []Tool
+	Sync        SyncStatus
+	Health      Health
+	Objects     []ObjectReport
+	Conditions  []Condition
+	// Operation is nil when there never was one.
+	Operation *OperationState
+	// Consumed reports that the App's Request became Operation, or was refused.
+	Consumed bool
+	History  []Deployment
+	// Waiting lists what has to happen before the App is done.
+	Waiting []Blocker
+	Images  []string
+	URLs    []string
+	// Resolved reports that the revisions were resolved in this turn.
+	Resolved bool
+	// Deleted reports that nothing of a deleted App is left to clean up.
+	Deleted bool
+}
+
+// ObjectReport is one object of a Report.
+type ObjectReport struct {
+	Ref     Ref
+	Version string
+	// Sync is empty for hooks.
+	Sync            SyncStatus
+	Health          Health
+	Wave            int
+	Hook            bool
+	RequiresPruning bool
+}
+
+// ConditionType is the type of a Condition.
+type ConditionType string
+
+// The condition types, as in Argo CD, and PruneApprovalRequired, which is
+// Syncline's own.
+const (
+	DeletionError         ConditionType = "DeletionError"
+	InvalidSpecError      ConditionType = "InvalidSpecError"
+	ComparisonError       ConditionType = "ComparisonError"
+	SyncError             ConditionType = "SyncError"
+	UnknownError          ConditionType = "UnknownError"
+	SharedResourceWarning ConditionType = "SharedResourceWarning"
+	RepeatedWarning       ConditionType = "RepeatedResourceWarning"
+	PruneApprovalRequired ConditionType = "PruneApprovalRequired"
+)
+
+// Condition is something about an App that a person should know.
+type Condition struct {
+	Type    ConditionType
+	Message string
+}
+
+// Blocker is one thing that an App waits for: an object, or nothing that has a
+// ref, such as a time.
+type Blocker struct {
+	Ref Ref
+	Why string
+	// Until is when it ends by itself; zero when it does not.
+	Until time.Time
+}

@@ -1,0 +1,177 @@
+package syncline
+
+// Source says where desired state is declared and how it is rendered, as one
+// entry of an Argo CD Application's spec.source or spec.sources.
+type Source struct {
+	// RepoURL is the address of the repository.
+	RepoURL string
+	// Path is the folder in the repository, slash-separated; "" is its root.
+	Path string
+	// Chart is the name of a chart in a Helm repository; exclusive with Path.
+	Chart string
+	// TargetRevision is a branch, tag, commit, fully qualified ref, HEAD or a
+	// semantic version constraint over tags. Empty means HEAD.
+	TargetRevision string
+	// TagPrefix is cut from tags before they are compared with a constraint.
+	TagPrefix string
+	// Ref is the name under which other sources reach this one's files, as in
+	// "$ref/path". Empty when they cannot.
+	Ref string
+	// Name is a stable name for people. Empty when the source has none.
+	Name string
+
+	// At most one of these is set; when none is, the files decide the tool.
+	Helm      *Helm
+	Kustomize *Kustomize
+	Directory *Directory
+}
+
+// Tool is what renders a Source.
+type Tool string
+
+// The tools. Jsonnet files are rendered by ToolDirectory, as in Argo CD.
+const (
+	ToolHelm      Tool = "Helm"
+	ToolKustomize Tool = "Kustomize"
+	ToolDirectory Tool = "Directory"
+)
+
+// Helm holds the options of a Helm source.
+//
+// Precedence of values, lowest first: the chart's own values.yaml, ValueFiles
+// in order, Values, then Parameters and FileParameters.
+type Helm struct {
+	// ReleaseName defaults to the App's name.
+	ReleaseName string
+	// ValueFiles are paths relative to the chart's folder, absolute in the
+	// repository when they begin with "/", or "$ref/path". Globs are expanded.
+	ValueFiles              []string
+	IgnoreMissingValueFiles bool
+	// Values is YAML text.
+	Values         string
+	Parameters     []HelmParameter
+	FileParameters []HelmFileParameter
+	// SkipCRDs leaves out the chart's crds folder.
+	SkipCRDs bool
+	// SkipTests leaves out objects with the hook annotation "test".
+	SkipTests            bool
+	SkipSchemaValidation bool
+	// Namespace defaults to the destination's namespace.
+	Namespace string
+	// KubeVersion and APIVersions replace what the cluster reports.
+	KubeVersion string
+	APIVersions []string
+}
+
+// HelmParameter is one --set, or --set-string when ForceString.
+type HelmParameter struct {
+	Name        string
+	Value       string
+	ForceString bool
+}
+
+// HelmFileParameter is one --set-file.
+type HelmFileParameter struct {
+	Name string
+	Path string
+}
+
+// Kustomize holds the options of a kustomize source. They are laid over the
+// kustomization in memory; no file is changed.
+type Kustomize struct {
+	NamePrefix              string
+	NameSuffix              string
+	Namespace               string
+	Images                  []string
+	CommonLabels            map[string]string
+	CommonAnnotations       map[string]string
+	ForceCommonLabels       bool
+	ForceCommonAnnotations  bool
+	AnnotationsEnvsubst     bool
+	LabelWithoutSelector    bool
+	LabelIncludeTemplates   bool
+	Replicas                []KustomizeReplica
+	Patches                 []KustomizePatch
+	Components              []string
+	IgnoreMissingComponents bool
+	KubeVersion             string
+	APIVersions             []string
+}
+
+// KustomizeReplica sets the replicas of the workloads called Name.
+type KustomizeReplica struct {
+	Name  string
+	Count int64
+}
+
+// KustomizePatch is one entry of a kustomization's patches.
+type KustomizePatch struct {
+	Path    string
+	Patch   string
+	Target  *KustomizeSelector
+	Options map[string]bool
+}
+
+// KustomizeSelector chooses the objects that a patch applies to.
+type KustomizeSelector struct {
+	Group, Version, Kind, Name, Namespace string
+	LabelSelector, AnnotationSelector     string
+}
+
+// Directory holds the options of a source of plain manifests and jsonnet.
+type Directory struct {
+	Recurse bool
+	// Include and Exclude are globs over paths relative to the source's path,
+	// with {a,b} alternatives. Empty Include means every manifest; Exclude wins.
+	Include string
+	Exclude string
+	Jsonnet Jsonnet
+}
+
+// Jsonnet holds the variables and library folders of jsonnet files.
+type Jsonnet struct {
+	ExtVars []JsonnetVar
+	TLAs    []JsonnetVar
+	// Libs are library folders, relative to the repository's root.
+	Libs []string
+}
+
+// JsonnetVar is a variable. Its value is jsonnet when Code, else a string.
+type JsonnetVar struct {
+	Name  string
+	Value string
+	Code  bool
+}
+
+// Repository is how to reach the repository at URL.
+type Repository struct {
+	URL string
+	// Username and Password are sent as HTTP basic authentication. A token
+	// alone goes with any user name.
+	Username string
+	Password Sealed
+	// BearerToken is sent as an HTTP Authorization header instead.
+	BearerToken Sealed
+	// ForceBasicAuth sends the credentials without waiting to be asked.
+	ForceBasicAuth bool
+	// InsecureSkipVerify accepts any certificate of the server.
+	InsecureSkipVerify bool
+	// CA holds PEM certificates that are trusted besides the system's.
+	CA []byte
+	// ClientCert and ClientKey are PEM, for mutual TLS.
+	ClientCert []byte
+	ClientKey  Sealed
+	// Proxy is the URL of an HTTP proxy; NoProxy lists hosts that bypass it.
+	Proxy   string
+	NoProxy string
+}
+
+// Refs is what a repository calls its revisions, at one moment.
+type Refs struct {
+	// Head is the full name of the branch that HEAD points to, such as
+	// "refs/heads/main". Empty when HEAD is detached or missing.
+	Head string
+	// Commits maps the full name of each ref, and "HEAD", to a commit. An
+	// annotated tag maps to the commit that it tags.
+	Commits map[string]string
+}

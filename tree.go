@@ -1,0 +1,37 @@
+package syncline
+
+// Tree is a read-only picture of the files of one revision. Paths are
+// slash-separated and relative to its root, without "." or ".." elements; ""
+// is the root. A path that does not exist yields an error that is
+// fs.ErrNotExist. A Tree is safe for concurrent use.
+type Tree interface {
+	// Stat describes the entry at path, without following a link.
+	Stat(path string) (Entry, error)
+	// ReadFile returns the bytes of a file, or the target of a link. Callers do
+	// not change the bytes.
+	ReadFile(path string) ([]byte, error)
+	// ReadDir lists a directory, sorted by name.
+	ReadDir(path string) ([]Entry, error)
+}
+
+// Entry is one file, directory or link of a Tree.
+type Entry struct {
+	Name string
+	Type EntryType
+	// Hash identifies the content: equal hashes mean equal bytes, and for a
+	// directory equal bytes everywhere below it.
+	Hash string
+	// Executable is the only permission that Git keeps.
+	Executable bool
+}
+
+// EntryType says what an Entry is.
+type EntryType byte
+
+// The types of entry.
+const (
+	EntryFile      EntryType = 'f'
+	EntryDir       EntryType = 'd'
+	EntryLink      EntryType = 'l'
+	EntrySubmodule EntryType = 'm'
+)

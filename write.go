@@ -1,0 +1,28 @@
+package syncline
+
+import "k8s.io/apimachinery/pkg/types"
+
+// Write is one request that changes a cluster. The write gate makes it from a
+// permitted Change; internal/edge/kube performs it and decides nothing.
+type Write struct {
+	// Action is Create, Update, Replace, Recreate, Prune, Run, or, for a hook's
+	// object, Release.
+	Action Action
+	// Object is what to write; it is zero for Prune and Release, which Ref and
+	// Version name.
+	Object  Object
+	Ref     Ref
+	Version string
+	// UID is that of the live object that was planned against. A write to another
+	// one is a Conflict error; so is a Run that finds an object there.
+	UID types.UID
+	// Migrate takes over the fields of client-side apply first.
+	Migrate bool
+	// Options are the sync options in force: Validate=false, Replace=true and
+	// PrunePropagationPolicy=foreground (default), background or orphan.
+	Options SyncOptions
+}
+
+// Release is the action that removes the hook finalizer from a hook's object,
+// so that it may go. It belongs to the hook's Run and never stands in a Plan.
+const Release Action = "release"
