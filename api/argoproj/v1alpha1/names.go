@@ -1,0 +1,49 @@
+package v1alpha1
+
+import "k8s.io/apimachinery/pkg/runtime/schema"
+
+// The group and version of the resources, and the kinds of those that Syncline
+// reads.
+const (
+	Group   = "argoproj.io"
+	Version = "v1alpha1"
+
+	ApplicationKind = "Application"
+	AppProjectKind  = "AppProject"
+)
+
+// ApplicationResource returns the resource under which the API server serves
+// Applications.
+func ApplicationResource() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: Group, Version: Version, Resource: "applications"}
+}
+
+// AppProjectResource returns the resource under which the API server serves
+// AppProjects.
+func AppProjectResource() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: Group, Version: Version, Resource: "appprojects"}
+}
+
+// Annotations of an Application that ask for something.
+const (
+	// RefreshAnnotation asks to look again, "normal" or "hard". It is removed
+	// when that was done.
+	RefreshAnnotation = "argocd.argoproj.io/refresh"
+	// RefreshTimestampAnnotation tells two requests of the same value apart.
+	RefreshTimestampAnnotation = "argocd.argoproj.io/refresh-timestamp"
+	// SkipReconcileAnnotation, when "true", stops everything for an Application.
+	SkipReconcileAnnotation = "argocd.argoproj.io/skip-reconcile"
+)
+
+// Finalizers of an Application by which its objects are deleted before it. The
+// first deletes in the foreground.
+const (
+	ResourcesFinalizer           = "resources-finalizer.argocd.argoproj.io"
+	ResourcesForegroundFinalizer = "resources-finalizer.argocd.argoproj.io/foreground"
+	ResourcesBackgroundFinalizer = "resources-finalizer.argocd.argoproj.io/background"
+
+	// PreDeleteFinalizer and PostDeleteFinalizer, alone or with "/cleanup", stand
+	// for hooks that run when the Application is deleted.
+	PreDeleteFinalizer  = "pre-delete-finalizer.argocd.argoproj.io"
+	PostDeleteFinalizer = "post-delete-finalizer.argocd.argoproj.io"
+)
