@@ -1,0 +1,145 @@
+package apply_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/enginetest"
+	"github.com/syncline-io/syncline/internal/engine/plan"
+)
+
+// stepOf makes one step from an input, and writes down what it came to.
+func stepOf(t *testing.T, s *story, in apply.Input) apply.Outcome {
+	t.Helper()
+	out, err := apply.Step(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.state = out.State
+	return out
+}
+
+// tearDown makes one step of the App's deletion.
+func tearDown(t *testing.T, s *story) ([]string, error) {
+	t.Helper()
+	s.app.Deleting = &syncline.Deletion{Cascade: true, Propagation: "foreground"}
+	made := plan.Teardown(s.app, s.Cluster)
+	grant, refused := made.Grant(s.judge)
+	waiting, err := apply.Delete(t.Context(), apply.Input{
+		App: s.app, Plan: made, Grant: grant, Refused: refused, Memory: s.Cluster, Reader: s.Cluster, Writer: s.Cluster, Now: noon,
+	})
+	var refs []string
+	for _, b := range waiting {
+		if b.Why == "" {
+			t.Errorf("%s is waited for without a reason", b.Ref)
+		}
+		refs = append(refs, b.Ref.String())
+	}
+	return refs, err
+}
+
+// deployed is an App with an object in each of two waves and a hook's object.
+func deployed(t *testing.T) *story {
+	t.Helper()
+	s := tell(object("ConfigMap", "first", ""), object("ConfigMap", "last", wave(5)), object("Job", "h", hook("PreSync")))
+	s.on(t)
+	s.healthy(t, ref("Job", "h"))
+	s.on(t)
+	s.expectPhase(t, syncline.OperationSucceeded, "")
+	s.wrote()
+	return s
+}
+
+func TestDeletionGoesWaveByWave(t *testing.T) {
+	s := deployed(t)
+	s.Hold(t, ref("ConfigMap", "last"))
+	for range 2 {
+		waiting, err := tearDown(t, s)
+		if err != nil || !slices.Equal(waiting, []string{"ConfigMap/shop/last"}) {
+			t.Fatalf("it waits for %q, %v", waiting, err)
+		}
+	}
+	s.expectWrites(t, "prune ConfigMap/shop/last")
+	s.Release(t, ref("ConfigMap", "last"))
+	waiting, err := tearDown(t, s)
+	if err != nil || len(waiting) > 0 {
+		t.Fatalf("it waits for %q, %v", waiting, err)
+	}
+	s.expectWrites(t, "prune ConfigMap/shop/first", "prune batch/Job/shop/h")
+	if refs := s.Refs(); len(refs) > 0 {
+		t.Errorf("left are %q", refs)
+	}
+}
+
+func TestARunningHookIsDeletedToo(t *testing.T) {
+	s := tell(object("Job", "h", hook("PreSync")))
+	s.on(t)
+	s.wrote()
+	waiting, err := tearDown(t, s)
+	if err != nil || len(waiting) > 0 {
+		t.Fatalf("it waits for %q, %v", waiting, err)
+	}
+	s.expectWrites(t, "prune batch/Job/shop/h", "release batch/Job/shop/h")
+}
+
+func TestDeletionThatCannotGoOn(t *testing.T) {
+	t.Run("for a passing reason", func(t *testing.T) {
+		s := deployed(t)
+		s.Answer = func(r enginetest.Request) error {
+			if r.Ref.Name == "last" {
+				return syncline.Errorf(syncline.Transient, "try later")
+			}
+			return nil
+		}
+		waiting, err := tearDown(t, s)
+		if syncline.KindOf(err) != syncline.Transient || !strings.Contains(err.Error(), "delete ConfigMap/shop/last: try later") {
+			t.Errorf("got %v", err)
+		}
+		if !slices.Equal(waiting, []string{"ConfigMap/shop/last"}) {
+			t.Errorf("it waits for %q", waiting)
+		}
+		s.expectWrites(t, "prune ConfigMap/shop/last") // the next wave has to wait
+	})
+	t.Run("until a person approves", func(t *testing.T) {
+		s := tell(object("ConfigMap", "a", `argocd.argoproj.io/sync-options: "Delete=confirm"`))
+		s.on(t)
+		s.wrote()
+		waiting, err := tearDown(t, s)
+		if err != nil || !slices.Equal(waiting, []string{"ConfigMap/shop/a"}) {
+			t.Errorf("it waits for %q, %v", waiting, err)
+		}
+		s.expectWrites(t)
+	})
+	t.Run("because the project does not permit it", func(t *testing.T) {
+		s := deployed(t)
+		s.judge = func(c syncline.Change) error {
+			if c.Ref.Name == "last" {
+				return syncline.Errorf(syncline.Denied, "no")
+			}
+			return nil
+		}
+		waiting, err := tearDown(t, s)
+		if err != nil || len(waiting) > 0 {
+			t.Errorf("it waits for %q, %v", waiting, err)
+		}
+		if refs := s.Refs(); !slices.Equal(refs, []string{"ConfigMap/shop/last"}) {
+			t.Errorf("left are %q", refs)
+		}
+	})
+	t.Run("because there is another object by now", func(t *testing.T) {
+		s := deployed(t)
+		s.app.Deleting = &syncline.Deletion{Cascade: true}
+		made := plan.Teardown(s.app, s.Cluster)
+		grant, _ := made.Grant(s.judge)
+		s.Delete(ref("ConfigMap", "last"))
+		s.Put(t, strings.Replace(object("ConfigMap", "last", ""), "name: last", "name: last, namespace: shop", 1))
+		_, err := apply.Delete(t.Context(), apply.Input{App: s.app, Plan: made, Grant: grant, Memory: s.Cluster, Writer: s.Cluster})
+		if syncline.KindOf(err) != syncline.Conflict {
+			t.Errorf("got %v", err)
+		}
+		s.expectWrites(t)
+	})
+}

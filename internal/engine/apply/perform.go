@@ -1,0 +1,227 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/syncline-io/syncline"
+)
+
+// parallel is how many objects of one kind are written at once.
+const parallel = 16
+
+// perform writes one group: first what has to go, then kind after kind what has
+// to be. It reports whether anything was done and nothing has to be waited for.
+func (s *step) perform(ctx context.Context, group []syncline.Change) (advanced bool, err error) {
+	before := len(s.State.Results)
+	if err := s.clearHooks(ctx, group); err != nil || s.keep {
+		return false, err
+	}
+	if len(s.waiting) > 0 {
+		s.State.Message = describeWaiting("waiting for deletion of the previous hook", s.waiting)
+		return false, nil
+	}
+	for _, batch := range batches(group) {
+		if err := s.performBatch(ctx, batch); err != nil {
+			return false, err
+		}
+	}
+	if len(s.waiting) > 0 {
+		s.State.Message = describeWaiting("waiting for", s.waiting)
+	}
+	return len(s.State.Results) > before && len(s.waiting) == 0, nil
+}
+
+// batches splits a group where the kind changes, prunes first.
+func batches(group []syncline.Change) [][]syncline.Change {
+	var prunes []syncline.Change
+	var kinds [][]syncline.Change
+	for _, c := range group {
+		last := len(kinds) - 1
+		switch {
+		case c.Action == syncline.Prune || c.Action == syncline.Retain:
+			prunes = append(prunes, c)
+		case last >= 0 && kinds[last][0].Ref.GroupKind() == c.Ref.GroupKind():
+			kinds[last] = append(kinds[last], c)
+		default:
+			kinds = append(kinds, []syncline.Change{c})
+		}
+	}
+	if prunes == nil {
+		return kinds
+	}
+	return append([][]syncline.Change{prunes}, kinds...)
+}
+
+// performBatch writes objects that do not depend on each other.
+func (s *step) performBatch(ctx context.Context, batch []syncline.Change) error {
+	var due []syncline.Change
+	for _, c := range batch {
+		if s.settle(c) {
+			continue
+		}
+		if blocker, blocked := s.blocked(c); blocked {
+			s.waiting = append(s.waiting, blocker)
+			continue
+		}
+		due = append(due, c)
+	}
+	errs := s.writeAll(ctx, due)
+	var failed error
+	for i, c := range due {
+		failed = errors.Join(failed, s.note(c, errs[i]))
+	}
+	return failed
+}
+
+// writeAll writes the changes at once, and returns an error or nil for each.
+func (s *step) writeAll(ctx context.Context, due []syncline.Change) []error {
+	errs := make([]error, len(due))
+	panics := make(chan string, len(due))
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for i, c := range due {
+		group.Go(func() error {
+			defer func() {
+				if cause := recover(); cause != nil { // it would end the process
+					panics <- fmt.Sprintf("%v\n%s", cause, debug.Stack())
+				}
+			}()
+			_, errs[i] = s.gate.write(ctx, c, s.writeOf(c))
+			return nil
+		})
+	}
+	_ = group.Wait() // what failed is in errs, one for each object
+	if len(panics) > 0 {
+		panic(<-panics)
+	}
+	return errs
+}
+
+// settle handles a change that needs no write or can never be made, and reports
+// whether it did.
+func (s *step) settle(c syncline.Change) bool {
+	if err := s.objection(c); err != nil {
+		s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(err))
+		return true
+	}
+	switch {
+	case c.Action == syncline.Keep:
+		s.record(c, syncline.ResultSynced, syncline.OperationRunning, describe(c.Ref)+" unchanged")
+	case c.Action == syncline.Retain:
+		s.record(c, syncline.ResultPruneSkipped, syncline.OperationSucceeded, "ignored (no prune): "+c.Why)
+	case c.Action == syncline.Prune && !s.State.Operation.Prune:
+		s.record(c, syncline.ResultPruneSkipped, syncline.OperationSucceeded, "ignored (requires pruning)")
+	default:
+		return false
+	}
+	return true
+}
+
+// blocked says what has to happen before the change can be made.
+func (s *step) blocked(c syncline.Change) (syncline.Blocker, bool) {
+	if syncline.KindOf(c.Err) == syncline.Waiting {
+		return syncline.Blocker{Ref: c.Ref, Why: c.Err.Error()}, true
+	}
+	for _, need := range c.Needs {
+		live, exists := s.Memory.Get(need)
+		switch {
+		case !exists:
+			return syncline.Blocker{Ref: need, Why: fmt.Sprintf("%s needs it and it is not there yet", c.Ref)}, true
+		case live.Terminating:
+			return syncline.Blocker{Ref: need, Why: fmt.Sprintf("%s needs it and it is being deleted", c.Ref)}, true
+		case need.Kind == "CustomResourceDefinition" && live.Health.Status != syncline.Healthy:
+			return syncline.Blocker{Ref: need, Why: fmt.Sprintf("%s needs it to be established", c.Ref)}, true
+		}
+	}
+	return syncline.Blocker{}, false
+}
+
+func (s *step) writeOf(c syncline.Change) syncline.Write {
+	live, _ := s.Memory.Get(c.Ref)
+	return syncline.Write{
+		Action: c.Action, Object: c.Desired, Ref: c.Ref, Version: c.Version,
+		UID: c.UID, Migrate: live.Migrate, Options: c.Options,
+	}
+}
+
+// note writes down what became of one write. It returns the errors that end the
+// step without being the fault of the operation: the object or the cluster is
+// not as planned, or not as it is about to be.
+func (s *step) note(c syncline.Change, err error) error {
+	kind := syncline.KindOf(err)
+	switch {
+	case err == nil:
+		s.noteWritten(c)
+	case kind == syncline.Waiting:
+		s.waiting = append(s.waiting, syncline.Blocker{Ref: c.Ref, Why: err.Error()})
+	case s.Impatient:
+		s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(err))
+	case kind == syncline.Conflict || kind == syncline.Transient:
+		return fmt.Errorf("%s %s: %w", c.Action, c.Ref, err)
+	case kind == syncline.NotFound && len(c.Needs) > 0: // it was made, and is not served yet
+		return syncline.Errorf(syncline.Transient, "%s %s: %w", c.Action, c.Ref, err)
+	default:
+		s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(err))
+	}
+	return nil
+}
+
+func (s *step) noteWritten(c syncline.Change) {
+	verb := map[syncline.Action]string{
+		syncline.Create: "created", syncline.Run: "created", syncline.Update: "configured",
+		syncline.Replace: "replaced", syncline.Recreate: "recreated", syncline.Prune: "pruned",
+	}[c.Action]
+	code := syncline.ResultSynced
+	if c.Action == syncline.Prune {
+		code = syncline.ResultPruned
+	}
+	s.record(c, code, syncline.OperationRunning, describe(c.Ref)+" "+verb)
+}
+
+// record writes down the first result of a change.
+func (s *step) record(c syncline.Change, code syncline.ResultCode, state syncline.OperationPhase, message string) {
+	result := syncline.ObjectResult{
+		Ref: c.Ref, Version: c.Version, Phase: c.Phase, Code: code, State: state, Message: message,
+	}
+	if c.Role == syncline.RoleHook {
+		result.HookType = c.Phase
+	}
+	if live, ok := s.Memory.Get(c.Ref); ok {
+		result.Images = live.Images
+	}
+	s.add(result)
+}
+
+// describe names an object as kubectl does, as in "deployment.apps/web".
+func describe(ref syncline.Ref) string {
+	kind := strings.ToLower(ref.Kind)
+	if ref.Group != "" {
+		kind += "." + ref.Group
+	}
+	return kind + "/" + ref.Name
+}
+
+// dryRun writes down what each task would do.
+func (s *step) dryRun() {
+	for _, c := range s.tasks {
+		if s.settle(c) {
+			continue
+		}
+		code := syncline.ResultSynced
+		if c.Action == syncline.Prune {
+			code = syncline.ResultPruned
+		}
+		s.record(c, code, syncline.OperationSucceeded, fmt.Sprintf("%s (dry run): %s", c.Action, c.Why))
+	}
+	s.State.Phase, s.State.Message = syncline.OperationSucceeded, "successfully synced (dry run)"
+	if reasons := s.failures(); reasons != "" {
+		s.State.Phase, s.State.Message = syncline.OperationFailed, "one or more objects failed to apply (dry run): "+reasons
+	}
+	s.State.FinishedAt = s.Now
+}

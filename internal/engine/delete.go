@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/plan"
+	"github.com/syncline-io/syncline/internal/engine/policy"
+)
+
+// delete removes the next of the objects of an App that is being deleted. When
+// none is left, the App itself may go.
+func (t *turn) delete(ctx context.Context) error {
+	if t.running() {
+		t.close(syncline.OperationFailed, "the application is being deleted")
+	}
+	if !t.app.Deleting.Cascade {
+		t.deleted = true
+		return nil
+	}
+	project, err := t.Projects.Project(t.app.Project)
+	if err != nil {
+		return err
+	}
+	teardown := plan.Teardown(t.app, t.cluster)
+	grant, refused := policy.Allow(project, t.app, teardown)
+	t.waiting, err = apply.Delete(ctx, apply.Input{
+		App: t.app, Plan: teardown, Grant: grant, Refused: refused,
+		Memory: t.cluster, Reader: t.cluster, Writer: t.cluster, Now: t.now,
+	})
+	t.deleted = err == nil && len(t.waiting) == 0
+	return err
+}

@@ -1,0 +1,242 @@
+// Package engine runs an App's turns: it chains the stages below it, from what
+// is declared to what is reported. It has never heard of a custom resource, of
+// Git or of a Kubernetes client; it does not wait, and it keeps no state but
+// what makes the next turn cheaper.
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/plan"
+	"github.com/syncline-io/syncline/internal/engine/render"
+)
+
+// Sources yields what sources hold.
+type Sources interface {
+	// Resolve returns the commit that the source's target revision names. What was
+	// learned up to maxAge ago will do.
+	Resolve(ctx context.Context, app syncline.App, source syncline.Source, maxAge time.Duration) (string, error)
+	// Tree returns the files of a commit, fetching it if need be.
+	Tree(ctx context.Context, app syncline.App, source syncline.Source, commit string) (syncline.Tree, error)
+}
+
+// Renderer turns files into objects.
+type Renderer interface {
+	Render(ctx context.Context, request render.Request) (render.Result, error)
+}
+
+// Projects knows the projects.
+type Projects interface {
+	// Project returns the project of that name, or a NotFound error.
+	Project(name string) (syncline.Project, error)
+}
+
+// Clusters knows the clusters.
+type Clusters interface {
+	// Cluster returns the cluster that a destination names, or a NotFound error.
+	Cluster(to syncline.Destination) (Cluster, error)
+}
+
+// Cluster is one destination.
+type Cluster interface {
+	plan.Cluster
+	apply.Writer
+	plan.Memory
+	// Watch begins to remember the objects of the kinds, and returns those of
+	// which not everything is remembered yet.
+	Watch(kinds []schema.GroupVersionKind) (pending []schema.GroupVersionKind, err error)
+	// Capabilities are what templates may know of the cluster.
+	Capabilities(ctx context.Context) (render.Cluster, error)
+}
+
+// Options are the choices of an Engine. The zero value works.
+type Options struct {
+	// Poll is how old the knowledge of a repository may be, default 3 min.
+	Poll time.Duration
+	// Guard holds back large prunes.
+	Guard plan.Guard
+	// Patience is after how many failures in a row one that may pass is final for
+	// the operation, default 8, and Outage how long they have to last at least,
+	// default 1 min: an outage brings many events, and with each a failure.
+	Patience int
+	Outage   time.Duration
+	// Grace is how long failures that may pass are not reported, default 10 s. The
+	// status of an App that had one stays as it is.
+	Grace time.Duration
+	// ReadOnly plans and reports but never begins or continues an operation.
+	ReadOnly bool
+	// Now is the clock, default time.Now.
+	Now func() time.Time
+}
+
+// Engine runs turns. It is safe for concurrent use by different Apps.
+type Engine struct {
+	Sources  Sources
+	Renderer Renderer
+	Projects Projects
+	Clusters Clusters
+	planner  *plan.Planner
+	options  Options
+
+	mu sync.Mutex
+	// failing says since when the turns of an App fail for reasons that may pass.
+	failing map[syncline.AppID]time.Time
+	// last is what the last turn of each App rendered, when nothing went wrong.
+	last map[syncline.AppID][]rendered
+}
+
+// New returns an Engine over its stages' outside.
+func New(sources Sources, renderer Renderer, projects Projects, clusters Clusters, options Options) *Engine {
+	if options.Poll == 0 {
+		options.Poll = 3 * time.Minute
+	}
+	if options.Patience == 0 {
+		options.Patience = 8
+	}
+	if options.Outage == 0 {
+		options.Outage = time.Minute
+	}
+	if options.Grace == 0 {
+		options.Grace = 10 * time.Second
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	return &Engine{
+		Sources: sources, Renderer: renderer, Projects: projects, Clusters: clusters,
+		planner: plan.New(), options: options,
+		failing: map[syncline.AppID]time.Time{}, last: map[syncline.AppID][]rendered{},
+	}
+}
+
+// Result is what a turn came to.
+type Result struct {
+	// Report is nil when nothing can be said yet, or nothing may be.
+	Report *syncline.Report
+	// Plan is the last one made; nil when none could be.
+	Plan *syncline.Plan
+	// Again asks for another turn as soon as the report is kept.
+	Again bool
+	// At asks for another turn at that time; zero when only an event brings one.
+	At time.Time
+	// Watching says that the turn waits for the cluster's objects to be known, or
+	// learned that they are not.
+	Watching bool
+	// Err is what ended the turn early. Its kind says whether to try again.
+	Err error
+}
+
+// Forget drops what is remembered of an App.
+func (e *Engine) Forget(id syncline.AppID) {
+	e.planner.Forget(id)
+	e.remember(id, nil)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.failing, id)
+}
+
+// step is one stage of a turn.
+type step struct {
+	name string
+	do   func(context.Context) error
+	// blame is the type of the condition that an error of the step becomes.
+	blame syncline.ConditionType
+}
+
+// Turn does the next thing that can be done for the App and reports. Failures
+// counts how many turns of it failed in a row.
+func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Result {
+	if app.Paused {
+		return Result{}
+	}
+	if app.Refresh == syncline.RefreshHard {
+		e.planner.Forget(app.ID)
+	}
+	t := &turn{Engine: e, app: app, now: e.options.Now(), failures: failures, history: app.Past.History}
+	t.outage = e.outage(app.ID, t.now)
+	if past := app.Past.Operation; past != nil {
+		state := *past
+		t.operation = &state
+	}
+	for _, s := range t.steps() {
+		if err := t.do(ctx, s); err != nil {
+			t.fail(s, err)
+		}
+		if t.ended {
+			break
+		}
+	}
+	result := t.conclude()
+	e.noteOutage(t, result.Err)
+	if result.Err != nil || t.plan == nil {
+		t.rendered = nil
+	}
+	e.remember(app.ID, t.rendered)
+	return result
+}
+
+// outage is for how long the turns of an App have been failing.
+func (e *Engine) outage(id syncline.AppID, now time.Time) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if since, failing := e.failing[id]; failing {
+		return now.Sub(since)
+	}
+	return 0
+}
+
+// noteOutage takes note of whether a turn failed for a reason that may pass. An
+// operation that begins does not inherit what failed before it.
+func (e *Engine) noteOutage(t *turn, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, failing := e.failing[t.app.ID]
+	switch retry := err != nil && syncline.KindOf(err).Consequence().Retry; {
+	case !retry:
+		delete(e.failing, t.app.ID)
+	case !failing || t.begun:
+		e.failing[t.app.ID] = t.now
+	}
+}
+
+// do performs a step. A panic is a defect of Syncline: it fails the step as an
+// Internal error, so that the App's status says so.
+func (t *turn) do(ctx context.Context, s step) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			slog.Error("a step panicked", "app", t.app.ID.String(), "step", s.name, "cause", cause, "stack", string(debug.Stack()))
+			err = syncline.Errorf(syncline.Internal, "a defect of Syncline stopped the turn; its log says more")
+		}
+	}()
+	return s.do(ctx)
+}
+
+// steps lists the stages in their order.
+func (t *turn) steps() []step {
+	if t.app.Deleting != nil {
+		return []step{
+			{"connect", t.connect, syncline.DeletionError},
+			{"watch", t.watch, syncline.DeletionError},
+			{"delete", t.delete, syncline.DeletionError},
+		}
+	}
+	return []step{
+		{"validate", t.validate, syncline.InvalidSpecError},
+		{"begin", t.begin, syncline.SyncError},
+		{"connect", t.connect, syncline.InvalidSpecError},
+		{"resolve", t.resolve, syncline.ComparisonError},
+		{"render", t.render, syncline.ComparisonError},
+		{"watch", t.watch, syncline.ComparisonError},
+		{"plan", t.makePlan, syncline.ComparisonError},
+		{"automate", t.automate, syncline.SyncError},
+		{"operate", t.operate, syncline.SyncError},
+	}
+}

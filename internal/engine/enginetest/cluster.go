@@ -1,0 +1,342 @@
+package enginetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Verb is what a request asks for.
+type Verb string
+
+// The verbs that are not an Action.
+const (
+	DryRun Verb = "dry-run"
+	Read   Verb = "read"
+)
+
+// Request is one request that the cluster got. Write is zero for DryRun and Read.
+type Request struct {
+	Verb  Verb
+	Ref   syncline.Ref
+	Write syncline.Write
+}
+
+// String returns "verb Kind/namespace/name".
+func (r Request) String() string { return string(r.Verb) + " " + r.Ref.String() }
+
+// Cluster is a cluster in memory. Its fields are set before it is used. It is
+// safe for concurrent use.
+type Cluster struct {
+	// Answer, when set, may refuse a request before it has an effect.
+	Answer func(Request) error
+	// Default, when set, changes every object that is written or dry-run, as
+	// defaulting and admission do.
+	Default func(content map[string]any)
+	// After is told of every write that was done, before it is answered.
+	After func(Request)
+	// Undiscovered, when set, is the answer to whoever asks where a kind lives.
+	Undiscovered error
+	// Health is what new objects of a kind have; none when it is not named.
+	Health map[string]syncline.Health
+
+	mu       sync.Mutex
+	kinds    map[schema.GroupKind]syncline.Scope
+	unknown  map[schema.GroupKind]bool
+	objects  map[syncline.Ref]*object
+	requests []Request
+	counter  int
+}
+
+// New returns a cluster that has the namespaces default and shop.
+func New() *Cluster {
+	c := &Cluster{
+		kinds: map[schema.GroupKind]syncline.Scope{
+			{Kind: "Namespace"}: syncline.ClusterScoped,
+			{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}:         syncline.ClusterScoped,
+			{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}: syncline.ClusterScoped,
+			{Kind: "ConfigMap"}:                           syncline.Namespaced,
+			{Kind: "Secret"}:                              syncline.Namespaced,
+			{Kind: "Service"}:                             syncline.Namespaced,
+			{Kind: "Pod"}:                                 syncline.Namespaced,
+			{Kind: "ServiceAccount"}:                      syncline.Namespaced,
+			{Group: "apps", Kind: "Deployment"}:           syncline.Namespaced,
+			{Group: "batch", Kind: "Job"}:                 syncline.Namespaced,
+			{Group: "networking.k8s.io", Kind: "Ingress"}: syncline.Namespaced,
+			{Group: "argoproj.io", Kind: "Application"}:   syncline.Namespaced,
+		},
+		unknown: map[schema.GroupKind]bool{},
+		objects: map[syncline.Ref]*object{},
+	}
+	for _, name := range []string{"default", "shop"} {
+		c.put(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}})
+	}
+	return c
+}
+
+// Serve makes the cluster know a kind.
+func (c *Cluster) Serve(kind schema.GroupKind, scope syncline.Scope) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kinds[kind] = scope
+}
+
+// Blind makes the memory forget a kind, as before its objects were listed, or
+// know it again.
+func (c *Cluster) Blind(kind schema.GroupKind, blind bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unknown[kind] = blind
+}
+
+// Requests returns those since the last call, but not what was asked of the memory.
+func (c *Cluster) Requests() []Request {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	requests := c.requests
+	c.requests = nil
+	return requests
+}
+
+// Scope returns where objects of a kind live.
+func (c *Cluster) Scope(_ context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {
+	if c.Undiscovered != nil {
+		return "", c.Undiscovered
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	scope, ok := c.kinds[kind.GroupKind()]
+	if !ok {
+		return "", syncline.Errorf(syncline.NotFound, "the cluster has no kind %s", kind.GroupKind())
+	}
+	return scope, nil
+}
+
+// Watch remembers everything at once, but for blind kinds.
+func (c *Cluster) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersionKind, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var pending []schema.GroupVersionKind
+	for _, kind := range kinds {
+		if c.unknown[kind.GroupKind()] {
+			pending = append(pending, kind)
+		}
+	}
+	return pending, nil
+}
+
+// Get returns what is remembered of an object.
+func (c *Cluster) Get(ref syncline.Ref) (syncline.Live, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o, ok := c.objects[ref]
+	if !ok || c.unknown[ref.GroupKind()] {
+		return syncline.Live{}, false
+	}
+	return o.live(), true
+}
+
+// Owned returns the objects whose tracking annotation names the instance.
+func (c *Cluster) Owned(instance string) []syncline.Live {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var owned []syncline.Live
+	for ref, o := range c.objects {
+		live := o.live()
+		if len(live.Tracking) > len(instance) && live.Tracking[:len(instance)+1] == instance+":" && !c.unknown[ref.GroupKind()] {
+			owned = append(owned, live)
+		}
+	}
+	slices.SortFunc(owned, func(a, b syncline.Live) int { return a.Ref.Compare(b.Ref) })
+	return owned
+}
+
+// DryRun returns what applying the object would make of the live one.
+func (c *Cluster) DryRun(_ context.Context, desired syncline.Object, _ syncline.SyncOptions) (syncline.Object, error) {
+	if err := c.note(Request{Verb: DryRun, Ref: desired.Ref()}); err != nil {
+		return syncline.Object{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	merged := &object{content: desired.Reveal().Object}
+	if live, ok := c.objects[desired.Ref()]; ok {
+		merged.content = asMap(merge(live.content, live.applied, desired.Reveal().Object))
+	}
+	merged.content = runtime.DeepCopyJSON(merged.content)
+	if c.Default != nil {
+		c.Default(merged.content)
+	}
+	return merged.reveal(), nil
+}
+
+// Read returns the live object as it is now.
+func (c *Cluster) Read(_ context.Context, ref syncline.Ref, _ string) (syncline.Object, error) {
+	if err := c.note(Request{Verb: Read, Ref: ref}); err != nil {
+		return syncline.Object{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o, ok := c.objects[ref]
+	if !ok {
+		return syncline.Object{}, syncline.Errorf(syncline.NotFound, "%s does not exist", ref)
+	}
+	return o.reveal(), nil
+}
+
+// note counts a request and asks the test for its answer.
+func (c *Cluster) note(r Request) error {
+	c.mu.Lock()
+	c.requests = append(c.requests, r)
+	c.mu.Unlock()
+	if c.Answer != nil {
+		return c.Answer(r)
+	}
+	return nil
+}
+
+// Put makes an object as somebody else would, and returns its ref.
+func (c *Cluster) Put(t Tester, text string) syncline.Ref {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var ref syncline.Ref
+	for _, o := range Objects(t, text) {
+		ref = o.Ref()
+		c.put(o.Reveal().Object)
+	}
+	return ref
+}
+
+// Add makes an object as somebody else would.
+func (c *Cluster) Add(content map[string]any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.put(content)
+}
+
+// Change changes an object as somebody else would, if it is there.
+func (c *Cluster) Change(ref syncline.Ref, change func(u *unstructured.Unstructured)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if o, ok := c.objects[ref]; ok {
+		change(o.meta())
+		o.meta().SetResourceVersion(c.next())
+	}
+}
+
+func (c *Cluster) put(content map[string]any) *object {
+	o := &object{content: content}
+	o.health = c.Health[o.meta().GetKind()]
+	o.meta().SetUID(types.UID("uid-" + c.next()))
+	o.meta().SetResourceVersion(c.next())
+	o.meta().SetCreationTimestamp(metav1.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	c.objects[o.reveal().Ref()] = o
+	return o
+}
+
+func (c *Cluster) next() string {
+	c.counter++
+	return strconv.Itoa(c.counter)
+}
+
+// Edit changes an object as somebody else would.
+func (c *Cluster) Edit(t Tester, ref syncline.Ref, change func(u *unstructured.Unstructured)) {
+	t.Helper()
+	c.change(t, ref, func(o *object) { change(o.meta()) })
+}
+
+// SetHealth sets an object's health.
+func (c *Cluster) SetHealth(t Tester, ref syncline.Ref, status syncline.HealthStatus, message string) {
+	t.Helper()
+	c.change(t, ref, func(o *object) { o.health = syncline.Health{Status: status, Message: message} })
+}
+
+// ApplyClientSide makes the object look as if kubectl had applied it.
+func (c *Cluster) ApplyClientSide(t Tester, ref syncline.Ref) {
+	t.Helper()
+	c.change(t, ref, func(o *object) { o.clientSide = true })
+}
+
+// Hold keeps an object that is deleted, until Release.
+func (c *Cluster) Hold(t Tester, ref syncline.Ref) {
+	t.Helper()
+	c.change(t, ref, func(o *object) { o.slow = true })
+}
+
+// Release lets a held object go.
+func (c *Cluster) Release(t Tester, ref syncline.Ref) {
+	t.Helper()
+	c.change(t, ref, func(o *object) { o.slow = false })
+}
+
+func (c *Cluster) change(t Tester, ref syncline.Ref, change func(*object)) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o, ok := c.objects[ref]
+	if !ok {
+		t.Fatalf("%s is not in the cluster", ref)
+	}
+	change(o)
+	o.meta().SetResourceVersion(c.next())
+	c.collect(ref)
+}
+
+// Delete deletes an object as somebody else would.
+func (c *Cluster) Delete(ref syncline.Ref) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.objects[ref]; ok {
+		c.remove(ref)
+	}
+}
+
+// Refs returns the refs of all objects but namespaces, sorted.
+func (c *Cluster) Refs() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var refs []string
+	for ref := range c.objects {
+		if ref.Kind != "Namespace" {
+			refs = append(refs, ref.String())
+		}
+	}
+	slices.Sort(refs)
+	return refs
+}
+
+// Live returns the content of an object, or fails the test.
+func (c *Cluster) Live(t Tester, ref syncline.Ref) *unstructured.Unstructured {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o, ok := c.objects[ref]
+	if !ok {
+		t.Fatalf("%s is not in the cluster", ref)
+	}
+	return o.reveal().Reveal()
+}
+
+// Dump returns everything that a later turn could see, for comparing clusters.
+func (c *Cluster) Dump() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var lines []string
+	for ref, o := range c.objects {
+		live := o.live()
+		lines = append(lines, fmt.Sprintf("%s %s %v %v", ref, live.Owned, live.Terminating, live.Finalizers))
+	}
+	slices.Sort(lines)
+	return fmt.Sprint(lines)
+}

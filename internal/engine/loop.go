@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/queue"
+)
+
+// Apps is where Apps are declared and reported.
+type Apps interface {
+	// App returns the App as it is declared now, with what was kept last; false
+	// when there is none.
+	App(id syncline.AppID) (syncline.App, bool)
+	// Keep writes the report down. It writes nothing when nothing changed.
+	Keep(ctx context.Context, report syncline.Report) error
+}
+
+// Audience is told what every turn came to.
+type Audience interface {
+	Publish(app syncline.App, result Result)
+}
+
+// Loop runs the turns that a queue says are due, and keeps their reports.
+type Loop struct {
+	Engine   *Engine
+	Apps     Apps
+	Audience Audience
+	Queue    *queue.Queue
+	// Workers is how many turns run at once, default 16.
+	Workers int
+
+	mu sync.Mutex
+	// watching are the Apps that wait for the objects of a cluster to be known, or
+	// for something that may be among them, and their projects; known counts how
+	// often some got known.
+	watching map[syncline.AppID]string
+	known    int
+}
+
+// Run runs turns until ctx is done, and returns when the last one has ended.
+func (l *Loop) Run(ctx context.Context) {
+	workers := l.Workers
+	if workers == 0 {
+		workers = 16
+	}
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() { l.work(ctx) })
+	}
+	group.Wait()
+}
+
+// Known makes the Apps due that waited for a cluster's objects to be known.
+func (l *Loop) Known() {
+	l.mu.Lock()
+	waiting := l.watching
+	l.watching = nil
+	l.known++
+	l.mu.Unlock()
+	for id, project := range waiting {
+		l.Queue.Add(id, project, queue.Commit)
+	}
+}
+
+func (l *Loop) work(ctx context.Context) {
+	for {
+		id, _, ok := l.Queue.Next(ctx)
+		if !ok || ctx.Err() != nil {
+			return
+		}
+		app, exists := l.Apps.App(id)
+		if !exists {
+			l.drop(id)
+			continue
+		}
+		failed := l.turn(ctx, app)
+		l.Queue.Done(id, failed)
+	}
+}
+
+// drop forgets an App that is gone. One of the same name that came meanwhile is
+// due: the queue forgot what was asked for it too.
+func (l *Loop) drop(id syncline.AppID) {
+	l.Engine.Forget(id)
+	l.Queue.Remove(id)
+	if app, exists := l.Apps.App(id); exists {
+		l.Queue.Add(id, app.Project, queue.Commit)
+	}
+}
+
+// turn runs one turn and reports whether it has to be tried again. A panic is
+// a defect of Syncline: it ends this turn, and nothing else.
+func (l *Loop) turn(ctx context.Context, app syncline.App) (failed bool) {
+	log := slog.With("app", app.ID.String())
+	defer func() {
+		if cause := recover(); cause != nil {
+			log.Error("turn panicked", "cause", cause, "stack", string(debug.Stack()))
+			failed = true
+		}
+	}()
+	began, known := time.Now(), l.knownSoFar()
+	result := l.Engine.Turn(ctx, app, l.Queue.Failures(app.ID))
+	log.Debug("turn", "took", time.Since(began), "err", result.Err)
+	if ctx.Err() != nil {
+		return false // a turn that was cut off has nothing to say
+	}
+	l.Audience.Publish(app, result)
+	if result.Watching || result.Report != nil && len(result.Report.Waiting) > 0 {
+		l.await(app, known)
+	}
+	return l.follow(ctx, app, result)
+}
+
+// follow keeps the report of a turn and arranges the next one.
+func (l *Loop) follow(ctx context.Context, app syncline.App, result Result) (failed bool) {
+	if result.Report != nil {
+		if err := l.Apps.Keep(ctx, *result.Report); err != nil {
+			slog.Warn("the report could not be kept", "app", app.ID.String(), "err", err)
+			return true
+		}
+	}
+	if result.Again {
+		l.Queue.Add(app.ID, app.Project, queue.Drift)
+	}
+	if !result.At.IsZero() {
+		l.Queue.AddAt(app.ID, result.At)
+	}
+	return result.Err != nil && syncline.KindOf(result.Err).Consequence().Retry
+}
+
+func (l *Loop) knownSoFar() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.known
+}
+
+// await makes the App due when more gets known, at once when that has happened
+// since its turn began.
+func (l *Loop) await(app syncline.App, known int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known != known {
+		l.Queue.Add(app.ID, app.Project, queue.Commit)
+		return
+	}
+	if l.watching == nil {
+		l.watching = map[syncline.AppID]string{}
+	}
+	l.watching[app.ID] = app.Project
+}

@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/policy"
+	"github.com/syncline-io/syncline/internal/engine/status"
+)
+
+// begin takes up the operation that somebody asked for, or ends the wait for a
+// retry of one that failed.
+func (t *turn) begin(context.Context) error {
+	switch {
+	case t.options.ReadOnly:
+		t.operation = nil
+	case t.running() && t.operation.Phase == syncline.OperationTerminating:
+		t.operation.FinishedAt = time.Time{} // no wait for a retry keeps it from ending
+	case t.running() && !t.operation.FinishedAt.IsZero():
+		t.retryIfDue()
+	case t.app.Request != nil && !t.running():
+		t.start(*t.app.Request)
+		t.consumed = true
+	}
+	if !t.operating() {
+		return nil
+	}
+	app := t.app
+	app.Sources = t.operation.Sources // they need not be those that the App declares
+	return policy.CheckApp(t.project, app)
+}
+
+// start makes an operation the current one. Its revisions are resolved next.
+func (t *turn) start(op syncline.Operation) {
+	sources := op.Sources
+	if sources == nil {
+		sources = t.app.Sources
+	}
+	t.operation = &syncline.OperationState{
+		Operation: op, Phase: syncline.OperationRunning, Sources: sources,
+		StartedAt: t.now, Message: "running",
+	}
+	t.begun = true
+}
+
+// operate performs the next part of the operation.
+func (t *turn) operate(ctx context.Context) error {
+	if t.options.ReadOnly {
+		return nil
+	}
+	in := apply.Input{
+		App: t.app, Plan: *t.plan, Grant: t.grant, Refused: t.refused,
+		Memory: t.cluster, Reader: t.cluster, Writer: t.cluster, Now: t.now, Impatient: t.impatient(),
+	}
+	if !t.operating() {
+		return mayPass(apply.LetGo(ctx, in))
+	}
+	if refused := t.refuse(); refused != nil {
+		t.conditions = append(t.conditions, *refused)
+		t.finish(syncline.OperationFailed, refused.Message)
+		return nil
+	}
+	if !t.recorded() {
+		t.again()
+		return nil
+	}
+	in.State = *t.operation
+	outcome, err := apply.Step(ctx, in)
+	t.operation, t.waiting = &outcome.State, append(t.waiting, outcome.Waiting...)
+	t.result.Again = outcome.Keep
+	if t.operation.Phase.Done() {
+		t.finish(t.operation.Phase, t.operation.Message)
+	}
+	if err != nil {
+		return mayPass(err)
+	}
+	return t.makePlan(ctx)
+}
+
+// refuse says why an operation that has done nothing yet may not begin: it
+// prunes too much at once. One that covers only some objects was asked for them
+// by name, or the App's policy has looked at what it prunes.
+func (t *turn) refuse() *syncline.Condition {
+	op := t.operation.Operation
+	if !op.Prune || op.DryRun || op.Partial() || len(t.operation.Results) > 0 || t.operation.Phase == syncline.OperationTerminating {
+		return nil
+	}
+	err := t.options.Guard.Check(*t.plan, t.app.ApprovedPrune)
+	if err == nil {
+		return nil
+	}
+	condition := status.Condition(syncline.PruneApprovalRequired, err)
+	return &condition
+}
+
+// recorded reports whether enough is written down for a killed process to find
+// again whatever the next step makes: the beginning of the operation, without
+// which nobody would know that it went on, and the kinds of its objects.
+func (t *turn) recorded() bool {
+	if t.begun {
+		return false
+	}
+	kinds := map[schema.GroupKind]bool{}
+	for _, o := range t.app.Past.Objects {
+		kinds[o.Ref.GroupKind()] = true
+	}
+	return !slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool {
+		return c.Role == syncline.RoleResource && !kinds[c.Ref.GroupKind()]
+	})
+}
+
+// close ends the operation for good.
+func (t *turn) close(phase syncline.OperationPhase, message string) {
+	t.operation.Phase, t.operation.Message, t.operation.FinishedAt = phase, message, t.now
+}
+
+// finish ends the operation: until it is tried again, or for good. Then another
+// turn follows, for what is declared may not be what the operation delivered.
+func (t *turn) finish(phase syncline.OperationPhase, message string) {
+	terminated := t.operation.Phase == syncline.OperationTerminating || t.app.Past.Operation != nil &&
+		t.app.Past.Operation.Phase == syncline.OperationTerminating
+	t.close(phase, message)
+	state, retry := t.operation, t.operation.Operation.Retry
+	failed := phase == syncline.OperationFailed || phase == syncline.OperationError
+	if failed && !terminated && (retry.Limit < 0 || state.RetryCount < retry.Limit) {
+		state.Phase = syncline.OperationRunning
+		state.RetryCount++
+		due := retryAt(state)
+		state.Message = fmt.Sprintf("%s. Retrying attempt #%d at %s.", message, state.RetryCount, due.UTC().Format(time.RFC3339))
+		t.waitForRetry(due)
+		return
+	}
+	if failed && state.RetryCount > 0 {
+		state.Message = fmt.Sprintf("%s (retried %d times).", message, state.RetryCount)
+	}
+	t.history = status.History(t.history, *state, t.app.HistoryLimit)
+	t.result.Again = true
+}
+
+// retryIfDue begins the next attempt when its time has come.
+func (t *turn) retryIfDue() {
+	state := t.operation
+	if due := retryAt(state); t.now.Before(due) {
+		t.waitForRetry(due)
+		return
+	}
+	t.begun = true
+	state.FinishedAt = time.Time{}
+	state.Results = nil
+	state.Message = fmt.Sprintf("Retrying operation. Attempt #%d", state.RetryCount)
+	if state.Operation.Retry.Refresh {
+		state.Revisions = nil
+		state.Message = fmt.Sprintf("Retrying operation with latest revisions. Attempt #%d", state.RetryCount)
+	}
+}
+
+func (t *turn) waitForRetry(due time.Time) {
+	t.waitUntil(due, fmt.Sprintf("the operation failed; attempt #%d", t.operation.RetryCount))
+}
+
+// retryAt is when the next attempt of a failed operation is due.
+func retryAt(state *syncline.OperationState) time.Time {
+	retry := state.Operation.Retry
+	wait, longest, factor := retry.Duration, retry.MaxDuration, retry.Factor
+	if wait == 0 {
+		wait = 5 * time.Second
+	}
+	if longest == 0 {
+		longest = 3 * time.Minute
+	}
+	if factor == 0 {
+		factor = 2
+	}
+	for range state.RetryCount - 1 {
+		if wait *= time.Duration(factor); wait >= longest {
+			break
+		}
+	}
+	return state.FinishedAt.Add(min(wait, longest))
+}
+
+// waitUntil asks for another turn at a time, or sooner, and says why.
+func (t *turn) waitUntil(at time.Time, why string) {
+	t.waiting = append(t.waiting, syncline.Blocker{Why: why, Until: at})
+	if t.result.At.IsZero() || at.Before(t.result.At) {
+		t.result.At = at
+	}
+}

@@ -1,0 +1,179 @@
+package plan
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/syncline-io/syncline"
+)
+
+const (
+	// dryRuns is how many dry-runs of one plan are asked at once.
+	dryRuns = 8
+	// looks is how often an object is looked at again that changes while it is
+	// compared.
+	looks = 3
+)
+
+// question is all that a comparison depends on: what is asked twice has been
+// answered before.
+type question struct {
+	desired syncline.Digest
+	live    syncline.Digest
+	// how is the digest of the ignore rules and the options.
+	how syncline.Digest
+}
+
+// answer is what was found out about one object.
+type answer struct {
+	question question
+	fields   []syncline.Field
+	// err is why the API server refuses the object.
+	err error
+	// slow are the jq expressions that were not obeyed.
+	slow []string
+	// known is false in the zero answer; lasting says that to ask again is in vain.
+	known, lasting bool
+}
+
+// inquiry is one object that has to be asked about.
+type inquiry struct {
+	change   *syncline.Change
+	live     syncline.Live
+	question question
+	answer   answer
+}
+
+func (b *build) questionOf(c syncline.Change, live syncline.Live) (question, error) {
+	how, err := syncline.DigestOf([]any{b.App.Ignore, c.Options})
+	return question{desired: c.Desired.Digest(), live: stateOf(live), how: how}, err
+}
+
+// stateOf identifies what a comparison with a live object depends on: the
+// fields that we own, and the whole object where we own none or where fields
+// of client-side apply may have to go.
+func stateOf(live syncline.Live) syncline.Digest {
+	if live.Owned == "" || live.Migrate {
+		return syncline.Digest(string(live.UID) + "@" + live.ResourceVersion)
+	}
+	return syncline.Digest(string(live.UID)) + "/" + live.Owned
+}
+
+// askAll answers the inquiries, from memory where it can. An error means that
+// some are not answered; the others are, and are remembered.
+func (b *build) askAll(ctx context.Context, open []inquiry) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(dryRuns)
+	panics := make(chan string, len(open))
+	for i := range open {
+		in := &open[i]
+		if known, ok := b.before[in.change.Ref]; ok && known.question == in.question {
+			in.answer = known
+			continue
+		}
+		group.Go(func() (err error) {
+			defer func() {
+				if cause := recover(); cause != nil { // it would end the process
+					panics <- fmt.Sprintf("%v\n%s", cause, debug.Stack())
+				}
+			}()
+			in.answer, err = b.ask(ctx, *in)
+			return err
+		})
+	}
+	err := group.Wait()
+	if len(panics) > 0 {
+		panic(<-panics)
+	}
+	for _, in := range open {
+		if in.answer.lasting {
+			b.after[in.change.Ref] = in.answer
+		}
+	}
+	return err
+}
+
+// ask compares by dry-run. What is wrong with this object alone becomes the
+// answer's error, which may pass without a change of the object, and is not
+// remembered. Any other error means that nothing is known.
+func (b *build) ask(ctx context.Context, in inquiry) (answer, error) {
+	c := *in.change
+	found := answer{question: in.question, known: true}
+	for look := 1; ; look++ {
+		current, err := b.Cluster.Read(ctx, c.Ref, c.Version)
+		if err != nil {
+			return answer{}, fmt.Errorf("%s: read the live object: %w", c.Ref, becauseGone(err))
+		}
+		merged, err := b.Cluster.DryRun(ctx, c.Desired, c.Options)
+		switch syncline.KindOf(err) {
+		case "":
+		case syncline.Invalid, syncline.Denied, syncline.NotFound:
+			found.err = err
+			return found, nil
+		default:
+			return answer{}, fmt.Errorf("%s: compare by dry-run: %w", c.Ref, err)
+		}
+		seen := versionOf(current)
+		if seen != versionOf(merged) && look < looks {
+			continue // it changed in between: what others did is no difference of ours
+		}
+		rules := b.rulesFor(c.Ref).trusting(current)
+		found.fields = fieldsOf(in, current, merged, rules)
+		found.slow = rules.disobeyed()
+		found.lasting = seen == versionOf(merged) && seen == version{string(in.live.UID), in.live.ResourceVersion}
+		return found, nil
+	}
+}
+
+// version identifies one state of one object.
+type version struct{ uid, resourceVersion any }
+
+// versionOf returns which state of its object is seen. That of a dry-run is the
+// state on which it is based.
+func versionOf(o syncline.Object) version {
+	uid, _ := o.Field("metadata", "uid")
+	resourceVersion, _ := o.Field("metadata", "resourceVersion")
+	return version{uid, resourceVersion}
+}
+
+// becauseGone makes a Conflict of the answer that an object is not there: it
+// was, and went while it was compared.
+func becauseGone(err error) error {
+	if syncline.KindOf(err) == syncline.NotFound {
+		return syncline.Errorf(syncline.Conflict, "it went away meanwhile: %w", err)
+	}
+	return err
+}
+
+func fieldsOf(in inquiry, current, merged syncline.Object, rules ignoreRules) []syncline.Field {
+	desired := in.change.Desired
+	fields := differences(current.Reveal().Object, merged.Reveal().Object, rules, desired.Sensitive())
+	if in.live.Migrate {
+		fields = append(fields, abandoned(current, desired, rules)...)
+	}
+	return fields
+}
+
+// lastApplied is where kubectl's client-side apply keeps what it applied.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// abandoned returns the fields that client-side apply set on the live object
+// and that are no longer desired, without those that the rules ignore.
+func abandoned(live, desired syncline.Object, rules ignoreRules) []syncline.Field {
+	applied := map[string]any{}
+	if err := json.Unmarshal([]byte(live.Annotation(lastApplied)), &applied); err != nil {
+		return nil // there is no such annotation, or not one of kubectl's
+	}
+	delete(applied, "status")
+	contents := []map[string]any{applied, desired.Reveal().Object, rules.strip(live.Reveal().Object)}
+	if desired.Sensitive() {
+		syncline.Mask(contents...)
+	}
+	var fields []syncline.Field
+	leftovers("", contents[0], contents[1], contents[2], &fields)
+	return fields
+}

@@ -1,0 +1,136 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/syncline-io/syncline"
+)
+
+// compare decides, for every resource and namespace of the plan, what has to
+// happen to it. Only objects that are live, and not seen to be as desired, cost
+// requests. What was found out is kept even when something else could not be.
+func (b *build) compare(ctx context.Context) error {
+	var open []inquiry
+	for i := range b.changes {
+		c := &b.changes[i]
+		if c.Role == syncline.RoleHook || c.Err != nil {
+			continue
+		}
+		live, exists := b.Memory.Get(c.Ref)
+		if settled := b.compareKnown(c, live, exists); settled {
+			continue
+		}
+		q, err := b.questionOf(*c, live)
+		if err != nil {
+			return err
+		}
+		open = append(open, inquiry{change: c, live: live, question: q})
+	}
+	err := b.askAll(ctx, open)
+	slow := map[string]bool{}
+	for _, in := range open {
+		if in.answer.known {
+			b.decide(in.change, in.answer)
+		}
+		for _, expression := range in.answer.slow {
+			slow[expression] = true
+		}
+	}
+	for _, expression := range slices.Sorted(maps.Keys(slow)) {
+		b.warn(syncline.ComparisonError,
+			fmt.Sprintf("ignoreDifferences: the jq expression %q takes longer than %s and is not obeyed", expression, jqTimeout))
+	}
+	return err
+}
+
+// compareKnown settles what needs no request: an object that is missing, that
+// is going away, or whose owned fields are the desired ones.
+func (b *build) compareKnown(c *syncline.Change, live syncline.Live, exists bool) bool {
+	if !exists {
+		if c.Why == "" {
+			c.Why = "it is not in the cluster"
+		}
+		return true
+	}
+	c.UID = live.UID
+	if live.Terminating {
+		c.Why = "the live object is being deleted; it is created again when it is gone"
+		c.Err = syncline.Errorf(syncline.Waiting, "%s is being deleted%s", c.Ref, heldBy(live))
+		return true
+	}
+	b.noteShared(c, live)
+	if c.SharedWith != "" && c.Options.Has("FailOnSharedResource=true") {
+		c.Action, c.Why = syncline.Update, "it is part of application "+c.SharedWith
+		c.Err = syncline.Errorf(syncline.Denied, "%s is part of application %s, and FailOnSharedResource=true", c.Ref, c.SharedWith)
+		return true
+	}
+	if live.Owned != c.Desired.Digest() || live.Migrate {
+		return false
+	}
+	c.Action, c.Why = syncline.Keep, ""
+	return true
+}
+
+// heldBy says which finalizers an object waits for.
+func heldBy(live syncline.Live) string {
+	if len(live.Finalizers) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and waits for the finalizers %q", live.Finalizers)
+}
+
+// noteShared warns of an object that is tracked by another App.
+func (b *build) noteShared(c *syncline.Change, live syncline.Live) {
+	owner := ownerOf(live)
+	if owner == "" || owner == b.App.Instance || c.Role != syncline.RoleResource {
+		return
+	}
+	c.SharedWith = owner
+	b.warn(syncline.SharedResourceWarning,
+		fmt.Sprintf("%s/%s is part of applications %s and %s", c.Ref.Kind, c.Ref.Name, b.App.Instance, owner))
+}
+
+// decide turns what was found into the action.
+func (b *build) decide(c *syncline.Change, found answer) {
+	c.Fields = found.fields
+	switch {
+	case found.err != nil:
+		b.decideRefused(c, found.err)
+	case len(found.fields) == 0:
+		c.Action, c.Why = syncline.Keep, ""
+	case c.Options.Has("Replace=true"):
+		c.Action, c.Why = syncline.Replace, describeFields(found.fields)
+	default:
+		c.Action, c.Why = syncline.Update, describeFields(found.fields)
+	}
+}
+
+// decideRefused plans for an object that the API server would not update:
+// with force it is recreated, with Replace=true replaced, else it stays as it is.
+func (b *build) decideRefused(c *syncline.Change, cause error) {
+	c.Why = "it cannot be updated: " + cause.Error()
+	force := c.Options.Has("Force=true") || b.Operation != nil && b.Operation.Operation.Force
+	switch {
+	case force && syncline.KindOf(cause) == syncline.Invalid && recreatable(c.Ref):
+		c.Action = syncline.Recreate
+	case c.Options.Has("Replace=true") && syncline.KindOf(cause) == syncline.Invalid:
+		c.Action = syncline.Replace
+	default:
+		c.Action, c.Err = syncline.Update, cause
+	}
+}
+
+// recreatable reports whether deleting the object takes nothing else with it.
+func recreatable(ref syncline.Ref) bool {
+	return ref.Kind != "Namespace" && ref.Kind != "CustomResourceDefinition"
+}
+
+func describeFields(fields []syncline.Field) string {
+	if len(fields) == 1 {
+		return fields[0].Path + " differs"
+	}
+	return fmt.Sprintf("%s and %d more fields differ", fields[0].Path, len(fields)-1)
+}

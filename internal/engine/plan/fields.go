@@ -1,0 +1,182 @@
+package plan
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+)
+
+// differences lists where two contents of one object differ, with the values of
+// a Secret masked, leaving out what the API server sets and what the rules
+// ignore. It changes both contents.
+func differences(live, desired map[string]any, rules ignoreRules, sensitive bool) []syncline.Field {
+	live, desired = withoutServerFields(live), withoutServerFields(desired)
+	live, desired = rules.strip(live), rules.strip(desired)
+	withoutEmptyMetadata(live, desired)
+	if sensitive {
+		syncline.Mask(live, desired)
+	}
+	var fields []syncline.Field
+	walk("", live, desired, &fields)
+	return fields
+}
+
+// withoutServerFields removes what the API server sets and what is never
+// compared.
+func withoutServerFields(object map[string]any) map[string]any {
+	for _, field := range []string{"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"} {
+		unstructured.RemoveNestedField(object, "metadata", field)
+	}
+	unstructured.RemoveNestedField(object, "metadata", "annotations", lastApplied)
+	delete(object, "status")
+	return object
+}
+
+// withoutEmptyMetadata removes maps that are empty on both sides, as stripping
+// leaves them: to have none is the same.
+func withoutEmptyMetadata(live, desired map[string]any) {
+	a, _ := live["metadata"].(map[string]any)
+	b, _ := desired["metadata"].(map[string]any)
+	for _, field := range []string{"annotations", "labels"} {
+		if isEmpty(a[field]) && isEmpty(b[field]) {
+			delete(a, field)
+			delete(b, field)
+		}
+	}
+}
+
+func isEmpty(value any) bool {
+	entries, isMap := value.(map[string]any)
+	return value == nil || isMap && len(entries) == 0
+}
+
+// walk appends the differences below path. Maps are compared key by key, and
+// lists of named elements name by name, so that an inserted container is one
+// difference and not one for each that follows it.
+func walk(path string, live, desired any, fields *[]syncline.Field) {
+	if reflect.DeepEqual(live, desired) {
+		return
+	}
+	liveMap, ok1 := live.(map[string]any)
+	desiredMap, ok2 := desired.(map[string]any)
+	if ok1 && ok2 {
+		for _, key := range keysOf(liveMap, desiredMap) {
+			walk(path+step(key), liveMap[key], desiredMap[key], fields)
+		}
+		return
+	}
+	liveList, ok1 := live.([]any)
+	desiredList, ok2 := desired.([]any)
+	if ok1 && ok2 {
+		walkLists(path, liveList, desiredList, fields)
+		return
+	}
+	*fields = append(*fields, field(path, live, desired))
+}
+
+func field(path string, live, desired any) syncline.Field {
+	return syncline.Field{Path: strings.TrimPrefix(path, "."), Live: live, Desired: desired}
+}
+
+func walkLists(path string, live, desired []any, fields *[]syncline.Field) {
+	liveByName, ok1 := byName(live)
+	desiredByName, ok2 := byName(desired)
+	if ok1 && ok2 {
+		before := len(*fields)
+		for _, name := range keysOf(liveByName, desiredByName) {
+			walk(fmt.Sprintf("%s[name=%s]", path, name), liveByName[name], desiredByName[name], fields)
+		}
+		if len(*fields) == before { // the same elements in another order
+			*fields = append(*fields, field(path, live, desired))
+		}
+		return
+	}
+	for i := range max(len(live), len(desired)) {
+		walk(fmt.Sprintf("%s[%d]", path, i), at(live, i), at(desired, i), fields)
+	}
+}
+
+// byName indexes a list whose elements all have a name of their own.
+func byName(list []any) (map[string]any, bool) {
+	named := map[string]any{}
+	for _, element := range list {
+		fields, _ := element.(map[string]any)
+		name, ok := fields["name"].(string)
+		if _, repeated := named[name]; !ok || repeated {
+			return nil, false
+		}
+		named[name] = element
+	}
+	return named, true
+}
+
+func at(list []any, i int) any {
+	if i < len(list) {
+		return list[i]
+	}
+	return nil
+}
+
+func keysOf(a, b map[string]any) []string {
+	keys := make([]string, 0, len(a)+len(b))
+	for key := range a {
+		keys = append(keys, key)
+	}
+	for key := range b {
+		if _, both := a[key]; !both {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// step is the piece of path that leads to a key: ".key", or the key in brackets
+// when it is not a plain word.
+func step(key string) string {
+	if strings.ContainsAny(key, "./[]") {
+		return fmt.Sprintf("[%q]", key)
+	}
+	return "." + key
+}
+
+// leftovers appends what client-side apply once set, is no longer desired and
+// is still live: it goes when its ownership has moved to us.
+func leftovers(path string, applied, desired, live any, fields *[]syncline.Field) {
+	was, wanted, is := namedParts(applied), namedParts(desired), namedParts(live)
+	for _, key := range keysOf(was, nil) {
+		value, exists := is[key]
+		if !exists {
+			continue
+		}
+		here := path + key
+		if _, stays := wanted[key]; !stays && len(namedParts(was[key])) == 0 {
+			*fields = append(*fields, field(here, value, nil))
+			continue
+		}
+		leftovers(here, was[key], wanted[key], value, fields)
+	}
+}
+
+// namedParts returns the parts of a map or of a list of named elements, by the
+// piece of path that leads to each; nothing for any other value.
+func namedParts(value any) map[string]any {
+	parts := map[string]any{}
+	switch v := value.(type) {
+	case map[string]any:
+		for key, part := range v {
+			parts[step(key)] = part
+		}
+	case []any:
+		named, _ := byName(v)
+		for name, part := range named {
+			parts[fmt.Sprintf("[name=%s]", name)] = part
+		}
+	}
+	return parts
+}

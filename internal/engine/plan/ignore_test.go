@@ -1,0 +1,67 @@
+package plan_test
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+)
+
+func setReplicas(replicas int64) func(u metadata) {
+	return func(u metadata) { _ = unstructured.SetNestedField(u.Object, replicas, "spec", "replicas") }
+}
+
+func refWeb() syncline.Ref {
+	return syncline.Ref{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"}
+}
+
+func TestWhatIsIgnoredDoesNotDiffer(t *testing.T) {
+	for name, rule := range map[string]syncline.IgnoreRule{
+		"pointer":        {Group: "apps", Kind: "Deployment", JSONPointers: []string{"/spec/replicas"}},
+		"jq":             {Group: "apps", Kind: "Deployment", JQPathExpressions: []string{".spec.replicas"}},
+		"globs":          {Group: "*", Kind: "*", JSONPointers: []string{"/spec/replicas"}},
+		"name":           {Group: "apps", Kind: "Deployment", Name: "web", Namespace: "shop", JSONPointers: []string{"/spec/replicas"}},
+		"a glob in part": {Group: "a*", Kind: "Dep*", JSONPointers: []string{"/spec/replicas"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture()
+			f.sync(t, deployment)
+			f.Edit(t, refWeb(), setReplicas(7))
+			expectSteps(t, f.plan(t, deployment), "Sync 0 update apps/Deployment/shop/web")
+			f.app.Ignore = []syncline.IgnoreRule{rule}
+			expectSteps(t, f.plan(t, deployment), "Sync 0 keep apps/Deployment/shop/web")
+		})
+	}
+}
+
+func TestIgnoredFieldsAreLeftToOthers(t *testing.T) {
+	f := newFixture()
+	f.sync(t, deployment)
+	f.Edit(t, refWeb(), setReplicas(7))
+	f.app.Ignore = []syncline.IgnoreRule{{Group: "apps", Kind: "Deployment", JSONPointers: []string{"/spec/replicas"}}}
+	f.app.Policy.Options = syncline.SyncOptions{"RespectIgnoreDifferences=true"}
+	p := f.plan(t, deployment)
+	if _, has := p.Changes[0].Desired.Field("spec", "replicas"); has {
+		t.Error("an ignored field is applied")
+	}
+	f.app.Ignore[0].JSONPointers = []string{"/metadata/name"}
+	if p := f.plan(t, deployment); p.Changes[0].Ref.Name != "web" {
+		t.Errorf("a rule took away the object's name: %q", steps(p))
+	}
+}
+
+func TestExpressionsThatCannotBeObeyed(t *testing.T) {
+	f := newFixture()
+	f.sync(t, deployment)
+	f.Edit(t, refWeb(), setReplicas(7))
+	f.app.Ignore = []syncline.IgnoreRule{{Group: "apps", Kind: "Deployment", JQPathExpressions: []string{"last(repeat(.))", "((("}}}
+	for _, when := range []string{"when found out", "when remembered"} {
+		t.Run(when, func(t *testing.T) {
+			p := f.plan(t, deployment)
+			expectSteps(t, p, "Sync 0 update apps/Deployment/shop/web")
+			expectWarning(t, p, syncline.ComparisonError, `"last(repeat(.))" takes longer than 1s`)
+			expectWarning(t, p, syncline.InvalidSpecError, `"(((" is not valid`)
+		})
+	}
+}

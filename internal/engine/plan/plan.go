@@ -1,0 +1,159 @@
+// Package plan compares what an App declares with what is live, and says what
+// would happen to every object and why. It reads and asks the API server what
+// an apply would do, but never writes.
+package plan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Cluster is what planning asks of the API server.
+type Cluster interface {
+	// Scope returns where objects of a kind live. It is a NotFound error when the
+	// cluster does not know the kind.
+	Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error)
+	// DryRun returns what applying the object would make of the live one.
+	DryRun(ctx context.Context, object syncline.Object, options syncline.SyncOptions) (syncline.Object, error)
+	// Read returns the live object as it is now.
+	Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error)
+}
+
+// Memory is what is known of the live objects, without asking.
+type Memory interface {
+	Get(ref syncline.Ref) (syncline.Live, bool)
+	// Owned returns the objects whose tracking annotation names the instance.
+	Owned(instance string) []syncline.Live
+}
+
+// Input is what a plan is made from.
+type Input struct {
+	App syncline.App
+	// Objects are the rendered ones, of every source, in order.
+	Objects   []syncline.Object
+	Revisions []string
+	// Operation is the one going on; nil when there is none. It decides the names
+	// of generated hooks, and whether force is allowed.
+	Operation *syncline.OperationState
+	Cluster   Cluster
+	Memory    Memory
+}
+
+// Planner makes plans and remembers comparisons, so that the API server is
+// asked once for each pair of desired and live state. It is safe for concurrent
+// use.
+type Planner struct {
+	mu       sync.Mutex
+	compared map[syncline.AppID]map[syncline.Ref]answer
+}
+
+// New returns a Planner that remembers nothing yet.
+func New() *Planner {
+	return &Planner{compared: map[syncline.AppID]map[syncline.Ref]answer{}}
+}
+
+// Forget drops what is remembered of an App.
+func (p *Planner) Forget(id syncline.AppID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.compared, id)
+}
+
+// Build makes the plan. An error means that not enough is known to decide
+// anything; what is wrong with one object is in its Change.
+func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
+	b := &build{Input: in, before: p.remembered(in.App.ID), after: map[syncline.Ref]answer{}}
+	steps := []func(context.Context) error{
+		b.checkIgnore, b.prepare, b.addNamespace, b.compare, b.addExtraneous, b.order, b.explain,
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			known := map[syncline.Ref]answer{}
+			maps.Copy(known, b.before)
+			maps.Copy(known, b.after)
+			p.remember(in.App.ID, known)
+			return syncline.Plan{}, err
+		}
+	}
+	p.remember(in.App.ID, b.after)
+	return syncline.Plan{App: in.App.ID, Revisions: in.Revisions, Changes: b.changes, Warnings: b.warnings}, nil
+}
+
+func (p *Planner) remembered(id syncline.AppID) map[syncline.Ref]answer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.compared[id]
+}
+
+func (p *Planner) remember(id syncline.AppID, compared map[syncline.Ref]answer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.compared[id] = compared
+}
+
+// build is one plan in the making.
+type build struct {
+	Input
+	before, after map[syncline.Ref]answer
+	changes       []syncline.Change
+	warnings      []syncline.Condition
+	// defined maps the kinds that CRDs of this plan define.
+	defined map[schema.GroupKind]definition
+	// seen counts what stands at each place.
+	seen map[place]int
+	// unplaced are the objects that lack a namespace.
+	unplaced map[syncline.Ref]bool
+	slow     expressions
+}
+
+// definition is what a CustomResourceDefinition of the plan says of its kind.
+type definition struct {
+	ref   syncline.Ref
+	scope syncline.Scope
+}
+
+func (b *build) warn(kind syncline.ConditionType, message string) {
+	b.warnings = append(b.warnings, syncline.Condition{Type: kind, Message: message})
+}
+
+// explained is how many objects that cannot be applied get a warning each.
+const explained = 5
+
+// explain warns of objects that cannot be applied as they are, so that it is
+// known before anybody syncs.
+func (b *build) explain(context.Context) error {
+	wrong := 0
+	for _, c := range b.changes {
+		if c.Err == nil || syncline.KindOf(c.Err) == syncline.Waiting {
+			continue
+		}
+		if wrong++; wrong > explained {
+			continue
+		}
+		kind := syncline.ComparisonError
+		if b.unplaced[c.Ref] {
+			kind = syncline.InvalidSpecError
+		}
+		message := syncline.Explain(c.Err)
+		if !strings.Contains(message, c.Ref.String()) {
+			message = c.Ref.String() + ": " + message
+		}
+		b.warn(kind, message)
+	}
+	if wrong > explained {
+		b.warn(syncline.ComparisonError, fmt.Sprintf("%d more objects cannot be applied", wrong-explained))
+	}
+	slices.SortFunc(b.warnings, func(x, y syncline.Condition) int {
+		return cmp.Or(cmp.Compare(x.Type, y.Type), cmp.Compare(x.Message, y.Message))
+	})
+	return nil
+}

@@ -1,0 +1,234 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+)
+
+// prepare makes a Change of every rendered object: in its namespace, with its
+// tracking annotation, and with what its own annotations say. Of objects with
+// the same ref the last one counts, as in Argo CD.
+func (b *build) prepare(ctx context.Context) error {
+	b.defined = definitions(b.Objects)
+	b.seen = map[place]int{}
+	b.unplaced = map[syncline.Ref]bool{}
+	for i, object := range b.Objects {
+		object, unknown, err := b.place(ctx, object.Desired())
+		if err != nil {
+			return err
+		}
+		if phases := hookPhases(object); phases != nil {
+			b.addHooks(object, phases, i, unknown)
+			continue
+		}
+		b.add(b.resource(b.named(object, "", i), unknown))
+	}
+	b.warnRepeated()
+	return nil
+}
+
+// place is where an object stands in a plan: a resource once, and a hook once
+// in each of its phases.
+type place struct {
+	ref syncline.Ref
+	// hook is empty for a resource.
+	hook syncline.Phase
+}
+
+func placeOf(c syncline.Change) place {
+	if c.Role == syncline.RoleHook {
+		return place{c.Ref, c.Phase}
+	}
+	return place{ref: c.Ref}
+}
+
+// add appends a change, and removes an earlier one at the same place.
+func (b *build) add(c syncline.Change) {
+	at := placeOf(c)
+	if b.seen[at]++; b.seen[at] > 1 {
+		b.changes = slices.DeleteFunc(b.changes, func(old syncline.Change) bool { return placeOf(old) == at })
+	}
+	b.changes = append(b.changes, c)
+}
+
+func (b *build) warnRepeated() {
+	for _, c := range b.changes {
+		if n := b.seen[placeOf(c)]; n > 1 {
+			b.warn(syncline.RepeatedWarning,
+				fmt.Sprintf("Resource %s appeared %d times among application resources.", c.Ref, n))
+		}
+	}
+}
+
+// resource returns the Change of an object that the App keeps, not compared yet.
+func (b *build) resource(object syncline.Object, unknown error) syncline.Change {
+	if object.Ref().Kind != "CustomResourceDefinition" { // CRDs are not tracked, as in Argo CD
+		object = b.tracked(object)
+	}
+	options := b.options(object.Annotation(syncline.AnnotationSyncOptions))
+	if options.Has("RespectIgnoreDifferences=true") {
+		object = withoutIgnored(object, b.App.Ignore)
+	}
+	c := b.change(object, syncline.RoleResource, syncline.Sync)
+	c.Action, c.Options, c.Err = syncline.Create, options, unknown
+	return c
+}
+
+func (b *build) change(object syncline.Object, role syncline.Role, phase syncline.Phase) syncline.Change {
+	return syncline.Change{
+		Ref: object.Ref(), Version: object.GroupVersionKind().Version, Role: role,
+		Phase: phase, Wave: waveOf(object.Annotation), Desired: object,
+	}
+}
+
+// options returns the sync options in force for an object: its own, then those
+// of the operation, then those of the App.
+func (b *build) options(annotation string) syncline.SyncOptions {
+	options := syncline.ParseSyncOptions(annotation)
+	if b.Operation != nil {
+		options = options.Over(b.Operation.Operation.Options)
+	}
+	return options.Over(b.App.Policy.Options)
+}
+
+// tracked returns the object with the annotation that says whose it is. An
+// object of a cluster-scoped kind carries the destination's namespace in it.
+func (b *build) tracked(object syncline.Object) syncline.Object {
+	ref := object.Ref()
+	if ref.Namespace == "" {
+		ref.Namespace = b.App.Destination.Namespace
+	}
+	return object.WithAnnotation(syncline.AnnotationTracking,
+		fmt.Sprintf("%s:%s/%s:%s/%s", b.App.Instance, ref.Group, ref.Kind, ref.Namespace, ref.Name))
+}
+
+// place puts the object into the namespace that its kind's scope asks for. The
+// first error concerns this object only: its kind or namespace is not known. The
+// second means that nothing can be said now.
+func (b *build) place(ctx context.Context, object syncline.Object) (placed syncline.Object, unknown, err error) {
+	kind := object.GroupVersionKind()
+	scope, err := b.Cluster.Scope(ctx, kind)
+	if syncline.KindOf(err) == syncline.NotFound {
+		scope, unknown = b.scopeOfUnknown(object, err)
+		err = nil
+	}
+	switch {
+	case err != nil:
+		return object, nil, fmt.Errorf("%s: %w", object.Ref(), err)
+	case scope == syncline.ClusterScoped:
+		return object.WithNamespace(""), unknown, nil
+	case object.Ref().Namespace != "":
+		return object, unknown, nil
+	case b.App.Destination.Namespace == "":
+		b.unplaced[object.Ref()] = true
+		return object, syncline.Errorf(syncline.Invalid,
+			"Namespace for %s %s is missing. Set it in the manifest or in spec.destination.namespace.", object.Ref().Name, kind), nil
+	}
+	return object.WithNamespace(b.App.Destination.Namespace), unknown, nil
+}
+
+// scopeOfUnknown answers for a kind that the cluster does not have (yet): a CRD
+// of the same plan says it, or it is taken for namespaced as in Argo CD.
+func (b *build) scopeOfUnknown(object syncline.Object, cause error) (syncline.Scope, error) {
+	if d, ok := b.defined[object.GroupVersionKind().GroupKind()]; ok {
+		return d.scope, nil
+	}
+	if b.options(object.Annotation(syncline.AnnotationSyncOptions)).Has("SkipDryRunOnMissingResource=true") {
+		return syncline.Namespaced, nil
+	}
+	return syncline.Namespaced, cause
+}
+
+// definitions returns the kinds that CRDs among the objects define.
+func definitions(objects []syncline.Object) map[schema.GroupKind]definition {
+	defined := map[schema.GroupKind]definition{}
+	for _, o := range objects {
+		ref := o.Ref()
+		if ref.Group != "apiextensions.k8s.io" || ref.Kind != "CustomResourceDefinition" {
+			continue
+		}
+		group, _ := o.Field("spec", "group")
+		kind, _ := o.Field("spec", "names", "kind")
+		scope, _ := o.Field("spec", "scope")
+		d := definition{ref: ref, scope: syncline.Namespaced}
+		if scope == "Cluster" {
+			d.scope = syncline.ClusterScoped
+		}
+		defined[schema.GroupKind{Group: fmt.Sprint(group), Kind: fmt.Sprint(kind)}] = d
+	}
+	return defined
+}
+
+// waveOf reads the wave from an object's annotations; what is not a number is 0.
+func waveOf(annotation func(string) string) int {
+	text := annotation(syncline.AnnotationWave)
+	if text == "" {
+		text = annotation(syncline.AnnotationHelmWeight)
+	}
+	wave, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		return 0
+	}
+	return wave
+}
+
+// named gives an object with generateName the name that it has in this
+// operation: the same on every turn, so that it is found again.
+func (b *build) named(object syncline.Object, phase syncline.Phase, index int) syncline.Object {
+	if object.Ref().Name != "" || object.GenerateName() == "" {
+		return object
+	}
+	if phase == "" {
+		return object.WithName(fmt.Sprintf("%s%d", object.GenerateName(), index))
+	}
+	revision := ""
+	if len(b.Revisions) > 0 {
+		revision = b.Revisions[0][:min(7, len(b.Revisions[0]))]
+	}
+	name := fmt.Sprintf("%s%s-%s", object.GenerateName(), revision, phase)
+	if b.Operation != nil {
+		name += fmt.Sprintf("-%d", b.Operation.StartedAt.Unix())
+	}
+	return object.WithName(strings.ToLower(name))
+}
+
+// addNamespace plans the destination namespace when the App asks for it and
+// does not declare it.
+func (b *build) addNamespace(context.Context) error {
+	name := b.App.Destination.Namespace
+	if name == "" || !b.options("").Has("CreateNamespace=true") {
+		return nil
+	}
+	ref := syncline.Ref{Kind: "Namespace", Name: name}
+	if slices.ContainsFunc(b.changes, func(c syncline.Change) bool { return c.Ref == ref }) {
+		return nil
+	}
+	managed := len(b.App.Policy.NamespaceLabels)+len(b.App.Policy.NamespaceAnnotations) > 0
+	live, exists := b.Memory.Get(ref)
+	if exists && !live.Terminating && !managed {
+		return nil
+	}
+	object, err := syncline.NewObject(map[string]any{
+		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name},
+	}, "spec.destination.namespace")
+	if err != nil {
+		return err
+	}
+	for key, value := range b.App.Policy.NamespaceLabels {
+		object = object.WithLabel(key, value)
+	}
+	for key, value := range b.App.Policy.NamespaceAnnotations {
+		object = object.WithAnnotation(key, value)
+	}
+	c := b.change(object, syncline.RoleNamespace, syncline.PreSync)
+	c.Action, c.Why, c.Options = syncline.Create, "CreateNamespace=true", b.options("")
+	b.changes = append(b.changes, c)
+	return nil
+}

@@ -1,0 +1,139 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/syncline-io/syncline"
+)
+
+// addExtraneous plans for the live objects that are the App's and that it does
+// not declare any more.
+func (b *build) addExtraneous(context.Context) error {
+	declared := map[syncline.Ref]bool{}
+	for _, c := range b.changes {
+		declared[c.Ref] = true
+	}
+	for _, live := range b.Memory.Owned(b.App.Instance) {
+		switch {
+		case declared[live.Ref] || live.Controlled:
+		case !isHook(live):
+			b.changes = append(b.changes, b.extraneous(live))
+		case heldAsHook(live):
+			b.changes = append(b.changes, leftHook(live))
+		}
+	}
+	b.confirmPrunes()
+	return nil
+}
+
+// extraneous decides what happens to one object that left the source.
+func (b *build) extraneous(live syncline.Live) syncline.Change {
+	c := syncline.Change{
+		Ref: live.Ref, Version: live.Version, Role: syncline.RoleResource, Action: syncline.Prune,
+		Phase: syncline.Sync, UID: live.UID, Why: "it is no longer in the source",
+		Wave:       waveOf(func(key string) string { return live.Marks[key] }),
+		Options:    b.options(live.Marks[syncline.AnnotationSyncOptions]),
+		Extraneous: syncline.ParseSyncOptions(live.Marks[syncline.AnnotationCompare]).Has("IgnoreExtraneous"),
+	}
+	if reason := b.keeps(c, live); reason != "" {
+		c.Action, c.Why = syncline.Retain, reason
+	}
+	return c
+}
+
+// keeps says why an object that left the source is not pruned, or "".
+func (b *build) keeps(c syncline.Change, live syncline.Live) string {
+	switch {
+	case c.Options.Has("Prune=false"):
+		return "it is no longer in the source, and kept by Prune=false"
+	case live.Marks[syncline.AnnotationHelmPolicy] == "keep":
+		return "it is no longer in the source, and kept by helm.sh/resource-policy: keep"
+	case len(b.unplaced) > 0:
+		return "nothing is pruned while it is not known in which namespace all objects belong"
+	}
+	return ""
+}
+
+// confirmPrunes holds back what asks for a confirmation by Prune=confirm, unless
+// exactly what would be pruned with it was approved.
+func (b *build) confirmPrunes() {
+	digest := syncline.Plan{Changes: b.changes}.PruneDigest()
+	if b.App.ApprovedPrune == "true" || b.App.ApprovedPrune == digest {
+		return
+	}
+	for i := range b.changes {
+		if c := &b.changes[i]; c.Action == syncline.Prune && c.Options.Has("Prune=confirm") {
+			c.Action = syncline.Retain
+			c.Why = fmt.Sprintf("it is no longer in the source; Prune=confirm waits for the annotation %s: %q",
+				syncline.AnnotationApprovePrune, digest)
+		}
+	}
+}
+
+// heldAsHook reports whether somebody deletes the object and it waits only for
+// us to have seen the end of the hook that it was.
+func heldAsHook(live syncline.Live) bool {
+	return live.Terminating && slices.Contains(live.Finalizers, syncline.FinalizerHook)
+}
+
+// leftHook is the Change of a hook's object that left the source and is being
+// deleted: it may go.
+func leftHook(live syncline.Live) syncline.Change {
+	return syncline.Change{
+		Ref: live.Ref, Version: live.Version, Role: syncline.RoleHook, Action: syncline.Prune,
+		Phase: syncline.Sync, UID: live.UID, Why: "the hook left the source and its object is being deleted",
+	}
+}
+
+// ownerOf returns whose an object is by its tracking annotation. An annotation
+// that names another object was copied from it and says nothing; that of an
+// object without a namespace has the namespace of the App.
+func ownerOf(live syncline.Live) string {
+	instance, object, _ := strings.Cut(live.Tracking, ":")
+	kind, name, _ := strings.Cut(object, ":")
+	namespace, name, _ := strings.Cut(name, "/")
+	ref := live.Ref
+	if kind != ref.Group+"/"+ref.Kind || name != ref.Name || ref.Namespace != "" && namespace != ref.Namespace {
+		return ""
+	}
+	return instance
+}
+
+// Guard says when a plan prunes so much at once that a person has to look.
+type Guard struct {
+	// Share is the part of an App's objects, 0 to 1, and Number the count of them,
+	// that may be pruned in one operation. Both have to be exceeded. The defaults,
+	// for the zero value, are one half and 10.
+	Share  float64
+	Number int
+}
+
+// Check returns a Stalled error when the plan may not be performed without an
+// approval of what it prunes.
+func (g Guard) Check(p syncline.Plan, approved syncline.Digest) error {
+	if g == (Guard{}) {
+		g = Guard{Share: 0.5, Number: 10}
+	}
+	pruned, live := 0, 0
+	for _, c := range p.Changes {
+		if c.Role != syncline.RoleResource || c.UID == "" {
+			continue
+		}
+		live++
+		if c.Action == syncline.Prune {
+			pruned++
+		}
+	}
+	digest := p.PruneDigest()
+	if pruned <= g.Number || float64(pruned) <= g.Share*float64(live) ||
+		approved == "true" || approved == digest {
+		return nil
+	}
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Stalled, "the plan prunes %d of the %d live objects at once and waits for an approval of %s", pruned, live, digest),
+		fmt.Sprintf("look at it with `syncline app diff %[1]s`, then approve it with `syncline app sync %[1]s --approve-prune`, or with the annotation %s: %q",
+			p.App.Name, syncline.AnnotationApprovePrune, digest))
+}

@@ -1,0 +1,200 @@
+package plan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/plan"
+)
+
+// left is a ConfigMap of the App that is no longer declared.
+func left(annotations string) string {
+	return fmt.Sprintf(`
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: left, namespace: shop, annotations: {argocd.argoproj.io/tracking-id: "web:/ConfigMap:shop/left"%s}}`, annotations)
+}
+
+func TestWhatLeftTheSource(t *testing.T) {
+	for name, test := range map[string]struct {
+		live    string
+		options syncline.SyncOptions
+		want    []string
+	}{
+		"is pruned":                  {left(""), nil, []string{"Sync 0 prune ConfigMap/shop/left"}},
+		"in its wave":                {left(`, argocd.argoproj.io/sync-wave: "3"`), nil, []string{"Sync 3 prune ConfigMap/shop/left"}},
+		"but Prune=false":            {left(`, argocd.argoproj.io/sync-options: "Prune=false"`), nil, []string{"Sync 0 retain ConfigMap/shop/left"}},
+		"but Prune=false in the App": {left(""), syncline.SyncOptions{"Prune=false"}, []string{"Sync 0 retain ConfigMap/shop/left"}},
+		"its own option is nearer":   {left(`, argocd.argoproj.io/sync-options: "Prune=true"`), syncline.SyncOptions{"Prune=false"}, []string{"Sync 0 prune ConfigMap/shop/left"}},
+		"but Helm keeps it":          {left(`, helm.sh/resource-policy: keep`), nil, []string{"Sync 0 retain ConfigMap/shop/left"}},
+		"but is another's":           {strings.Replace(left(""), "web:", "web2:", 1), nil, nil},
+		"but is nobody's":            {strings.Replace(left(""), "tracking-id", "other", 1), nil, nil},
+		"but is controlled": {strings.Replace(left(""), "annotations",
+			"ownerReferences: [{apiVersion: v1, kind: Pod, name: x, uid: x}], annotations", 1), nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture()
+			f.Put(t, test.live)
+			f.app.Policy.Options = test.options
+			p := f.plan(t, "")
+			expectSteps(t, p, test.want...)
+			for _, c := range p.Changes {
+				if c.UID == "" || c.Why == "" || !c.Desired.IsZero() {
+					t.Errorf("got %+v", c)
+				}
+			}
+		})
+	}
+}
+
+func TestExtraneousObjects(t *testing.T) {
+	f := newFixture()
+	f.Put(t, left(`, argocd.argoproj.io/compare-options: "IgnoreExtraneous, x=y"`))
+	c := change(t, f.plan(t, ""), "left")
+	if c.Action != syncline.Prune || c.Differs() {
+		t.Errorf("it makes the App OutOfSync: %+v", c)
+	}
+}
+
+func TestPruneByConfirmation(t *testing.T) {
+	f := newFixture()
+	f.Put(t, left(`, argocd.argoproj.io/sync-options: "Prune=confirm"`))
+	c := change(t, f.plan(t, ""), "left")
+	if c.Action != syncline.Retain {
+		t.Fatalf("got %s", c.Action)
+	}
+	_, digest, _ := strings.Cut(c.Why, syncline.AnnotationApprovePrune+`: "`)
+	for approved, want := range map[string]syncline.Action{
+		strings.Trim(digest, `"`): syncline.Prune, "true": syncline.Prune, "something": syncline.Retain,
+	} {
+		f.app.ApprovedPrune = syncline.Digest(approved)
+		p := f.plan(t, "")
+		if c := change(t, p, "left"); c.Action != want {
+			t.Errorf("approved %q: got %s", approved, c.Action)
+		}
+		if want == syncline.Prune && approved != "true" && p.PruneDigest() != f.app.ApprovedPrune {
+			t.Error("the approval that was asked for is not that of the plan")
+		}
+	}
+}
+
+func TestGuard(t *testing.T) {
+	many := func(pruned, kept int) syncline.Plan {
+		p := syncline.Plan{App: syncline.AppID{Name: "web"}}
+		add := func(action syncline.Action, n int) {
+			for i := range n {
+				name := fmt.Sprintf("%s-%d", action, i)
+				p.Changes = append(p.Changes, syncline.Change{
+					Ref: syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: name}, UID: types.UID(name),
+					Role: syncline.RoleResource, Action: action,
+				})
+			}
+		}
+		add(syncline.Prune, pruned)
+		add(syncline.Keep, kept)
+		return p
+	}
+	strict := plan.Guard{Share: 0.1, Number: 1}
+	for name, test := range map[string]struct {
+		guard    plan.Guard
+		plan     syncline.Plan
+		approved syncline.Digest
+		held     bool
+	}{
+		"nothing":                  {plan.Guard{}, many(0, 5), "", false},
+		"few":                      {plan.Guard{}, many(10, 0), "", false},
+		"many of more":             {plan.Guard{}, many(11, 11), "", false},
+		"many of few":              {plan.Guard{}, many(11, 10), "", true},
+		"all":                      {plan.Guard{}, many(11, 0), "", true},
+		"approved by digest":       {plan.Guard{}, many(11, 0), many(11, 0).PruneDigest(), false},
+		"another approved":         {plan.Guard{}, many(11, 0), many(12, 0).PruneDigest(), true},
+		"whatever it is, approved": {plan.Guard{}, many(11, 0), "true", false},
+		"strict, one":              {strict, many(1, 0), "", false},
+		"strict, two of twenty":    {strict, many(2, 18), "", false},
+		"strict, two of nineteen":  {strict, many(2, 17), "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := test.guard.Check(test.plan, test.approved)
+			if (err != nil) != test.held {
+				t.Fatalf("got %v", err)
+			}
+			if err == nil {
+				return
+			}
+			if syncline.KindOf(err) != syncline.Stalled || !strings.Contains(syncline.HintOf(err), string(test.plan.PruneDigest())) {
+				t.Errorf("got %v; %s", err, syncline.HintOf(err))
+			}
+		})
+	}
+	t.Run("what is not live or kept does not count", func(t *testing.T) {
+		p := many(11, 0)
+		for i := range 30 {
+			p.Changes = append(p.Changes, syncline.Change{Ref: syncline.Ref{Name: fmt.Sprint(i)}, Role: syncline.RoleResource, Action: syncline.Create})
+		}
+		if (plan.Guard{}).Check(p, "") == nil {
+			t.Error("objects that are yet to be created outweigh those that are pruned")
+		}
+	})
+}
+
+func TestPruneDigest(t *testing.T) {
+	f := newFixture()
+	f.Put(t, left(""))
+	first := f.plan(t, "")
+	if first.PruneDigest() != f.plan(t, configA).PruneDigest() {
+		t.Error("what is created changes the digest")
+	}
+	f.Delete(syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "left"})
+	f.Put(t, left(""))
+	if first.PruneDigest() == f.plan(t, "").PruneDigest() {
+		t.Error("another object of the same name has the same digest")
+	}
+}
+
+func TestTeardown(t *testing.T) {
+	object := func(name, annotations string) string {
+		return strings.ReplaceAll(left(annotations), "left", name)
+	}
+	f := newFixture()
+	f.Put(t, together(
+		object("first", `, argocd.argoproj.io/sync-wave: "-1"`), object("b", ""), object("a", ""),
+		object("last", `, argocd.argoproj.io/sync-wave: "5"`),
+		object("kept", `, argocd.argoproj.io/sync-options: "Delete=false"`),
+		object("kept-by-helm", `, helm.sh/resource-policy: keep`),
+		object("unconfirmed", `, argocd.argoproj.io/sync-options: "Delete=confirm"`),
+		object("hook", `, argocd.argoproj.io/hook: PostSync`),
+		strings.Replace(object("others", ""), "web:", "api:", 1),
+		`
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: web, namespace: argocd, annotations: {argocd.argoproj.io/tracking-id: "web:argoproj.io/Application:argocd/web"}}`,
+		strings.Replace(definition, "{name: wheels.example.com}",
+			`{name: wheels.example.com, annotations: {argocd.argoproj.io/tracking-id: "web:apiextensions.k8s.io/CustomResourceDefinition:shop/wheels.example.com"}}`, 1),
+	))
+	f.app.Deleting = &syncline.Deletion{Cascade: true, Propagation: "background"}
+	p := plan.Teardown(f.app, f.Cluster)
+	expectSteps(t, p,
+		"Sync 5 prune ConfigMap/shop/last",
+		"Sync 0 prune ConfigMap/shop/a",
+		"Sync 0 prune ConfigMap/shop/b",
+		"Sync 0 prune ConfigMap/shop/hook",
+		"Sync 0 prune ConfigMap/shop/unconfirmed !stalled",
+		"Sync -1 prune ConfigMap/shop/first",
+	)
+	for _, c := range p.Changes {
+		if c.Options.Value("PrunePropagationPolicy") != "background" {
+			t.Errorf("%s is deleted with %q", c.Ref, c.Options)
+		}
+		if (c.Role == syncline.RoleHook) != (c.Ref.Name == "hook") {
+			t.Errorf("%s is a %s", c.Ref, c.Role)
+		}
+	}
+	f.app.ApprovedPrune = "true"
+	if c := change(t, plan.Teardown(f.app, f.Cluster), "unconfirmed"); c.Err != nil {
+		t.Errorf("an approved deletion waits: %v", c.Err)
+	}
+}

@@ -1,0 +1,180 @@
+// Package policy decides what an App may use and touch: it holds a Project's
+// rules against sources, destinations and, once a plan is made, against every
+// change of it. It alone makes a Grant. It reads nothing but its arguments.
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gobwas/glob"
+
+	"github.com/syncline-io/syncline"
+)
+
+// CheckApp reports why the project does not let the App be delivered at all:
+// its sources or its destination. It is asked before anything is fetched.
+func CheckApp(project syncline.Project, app syncline.App) error {
+	for _, source := range app.Sources {
+		if !permitsSource(project, source.RepoURL) {
+			return syncline.WithHint(
+				syncline.Errorf(syncline.Denied, "application repo %s is not permitted in project '%s'", source.RepoURL, project.Name),
+				"add the repository to spec.sourceRepos of the AppProject, or use another project")
+		}
+	}
+	if !permitsDestination(project, app.Destination) {
+		return destinationError(project, app.Destination)
+	}
+	return nil
+}
+
+func destinationError(project syncline.Project, to syncline.Destination) error {
+	cluster := to.Server
+	if cluster == "" {
+		cluster = to.Name
+	}
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Denied, "application destination server '%s' and namespace '%s' do not match any of the allowed destinations in project '%s'",
+			cluster, to.Namespace, project.Name),
+		"add the destination to spec.destinations of the AppProject, or use another one")
+}
+
+// Allow judges every change of the plan, hooks and deletes included, on its
+// final object. It returns the permission for those that the project allows,
+// and an error by ref for the others.
+func Allow(project syncline.Project, app syncline.App, plan syncline.Plan) (syncline.Grant, map[syncline.Ref]error) {
+	return plan.Grant(func(c syncline.Change) error { return judge(project, app, c) })
+}
+
+func judge(project syncline.Project, app syncline.App, c syncline.Change) error {
+	if c.Ref.Namespace == "" {
+		if c.Role != syncline.RoleNamespace && !permitsClusterScoped(project, c.Ref) {
+			return kindError(project, c.Ref, "spec.clusterResourceWhitelist")
+		}
+		return nil
+	}
+	if !permitsNamespaced(project, c.Ref) {
+		return kindError(project, c.Ref, "spec.namespaceResourceWhitelist")
+	}
+	to := app.Destination
+	to.Namespace = c.Ref.Namespace
+	if !permitsDestination(project, to) {
+		return fmt.Errorf("%s: %w", c.Ref, syncline.Errorf(syncline.Denied, "namespace %s is not permitted in project '%s'", to.Namespace, project.Name))
+	}
+	return nil
+}
+
+func kindError(project syncline.Project, ref syncline.Ref, field string) error {
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Denied, "resource %s:%s is not permitted in project %s", ref.Group, ref.Kind, project.Name),
+		"allow the kind in "+field+" of the AppProject")
+}
+
+// permitsClusterScoped needs a rule that allows the kind; a rule that denies wins.
+func permitsClusterScoped(project syncline.Project, ref syncline.Ref) bool {
+	return named(project.ClusterAllow, ref) && !named(project.ClusterDeny, ref)
+}
+
+// permitsNamespaced allows every kind when there is no list of allowed ones.
+func permitsNamespaced(project syncline.Project, ref syncline.Ref) bool {
+	return (project.NamespaceAllow == nil || named(project.NamespaceAllow, ref)) && !named(project.NamespaceDeny, ref)
+}
+
+func named(rules []syncline.KindRule, ref syncline.Ref) bool {
+	return slices.ContainsFunc(rules, func(r syncline.KindRule) bool {
+		return matches(r.Group, ref.Group) && matches(r.Kind, ref.Kind) && (r.Name == "" || matches(r.Name, ref.Name))
+	})
+}
+
+// permitsSource needs a pattern that matches the URL and none with "!" that does.
+func permitsSource(project syncline.Project, url string) bool {
+	allowed := false
+	for _, pattern := range project.SourceRepos {
+		denied, isDenial := strings.CutPrefix(pattern, "!")
+		switch {
+		case isDenial && matchesURL(denied, url):
+			return false
+		case !isDenial && (pattern == "*" || matchesURL(pattern, url)):
+			allowed = true
+		}
+	}
+	return allowed
+}
+
+// permitsDestination needs an entry that matches in all its parts, and none
+// that matches with a "!" in one.
+func permitsDestination(project syncline.Project, to syncline.Destination) bool {
+	allowed := false
+	for _, entry := range project.Destinations {
+		denies := false
+		match := true
+		for _, part := range destinationParts(entry, to) {
+			pattern, isDenial := strings.CutPrefix(part.pattern, "!")
+			denies = denies || isDenial
+			match = match && matches(pattern, part.value)
+		}
+		switch {
+		case match && denies:
+			return false
+		case match:
+			allowed = true
+		}
+	}
+	return allowed
+}
+
+type part struct{ pattern, value string }
+
+// destinationParts pairs an entry's patterns with what they are held against.
+// The cluster is matched by the name or the address that the entry gives.
+func destinationParts(entry, to syncline.Destination) []part {
+	parts := []part{{entry.Namespace, to.Namespace}}
+	if entry.Server != "" {
+		parts = append(parts, part{entry.Server, serverOf(to)})
+	}
+	if entry.Name != "" {
+		parts = append(parts, part{entry.Name, nameOf(to)})
+	}
+	if entry.Server == "" && entry.Name == "" {
+		return []part{{"", "x"}} // an entry without a cluster matches nothing
+	}
+	return parts
+}
+
+// The local cluster has one address and one name, and each implies the other.
+const (
+	localServer = "https://kubernetes.default.svc"
+	localName   = "in-cluster"
+)
+
+func serverOf(to syncline.Destination) string {
+	if to.Server == "" && to.Name == localName {
+		return localServer
+	}
+	return to.Server
+}
+
+func nameOf(to syncline.Destination) string {
+	if to.Name == "" && to.Server == localServer {
+		return localName
+	}
+	return to.Name
+}
+
+// matches holds a value against a glob in which "*" also crosses "/".
+func matches(pattern, value string) bool {
+	compiled, err := glob.Compile(pattern)
+	return err == nil && compiled.Match(value)
+}
+
+// matchesURL holds a repository's URL against a glob in which "*" stays within
+// one "/"-separated part, whatever ".git" at the end of either.
+func matchesURL(pattern, url string) bool {
+	compiled, err := glob.Compile(normalized(pattern), '/')
+	return err == nil && compiled.Match(normalized(url))
+}
+
+func normalized(url string) string {
+	return strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(url, "/"), ".git"))
+}

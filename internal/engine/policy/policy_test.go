@@ -1,0 +1,111 @@
+package policy_test
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/policy"
+)
+
+const local = "https://kubernetes.default.svc"
+
+func TestCheckApp(t *testing.T) {
+	everywhere := []syncline.Destination{{Server: "*", Namespace: "*"}}
+	for name, test := range map[string]struct {
+		repos        []string
+		destinations []syncline.Destination
+		url          string
+		to           syncline.Destination
+		permitted    bool
+	}{
+		"all":                         {[]string{"*"}, everywhere, "https://git.example/a/b", syncline.Destination{Server: local, Namespace: "x"}, true},
+		"nothing named":               {nil, everywhere, "https://git.example/a", syncline.Destination{Server: local, Namespace: "x"}, false},
+		"one organisation":            {[]string{"https://git.example/a/*"}, everywhere, "https://git.example/a/b.git", syncline.Destination{Server: local}, true},
+		"a star stays within a part":  {[]string{"https://git.example/*"}, everywhere, "https://git.example/a/b", syncline.Destination{Server: local}, false},
+		"two stars cross parts":       {[]string{"https://git.example/**"}, everywhere, "https://git.example/a/b", syncline.Destination{Server: local}, true},
+		"a denial wins":               {[]string{"*", "!https://git.example/secret"}, everywhere, "https://git.example/secret.git", syncline.Destination{Server: local}, false},
+		"an upper-case denial wins":   {[]string{"*", "!https://git.example/secret"}, everywhere, "https://GIT.example/secret", syncline.Destination{Server: local}, false},
+		"namespace by glob":           {[]string{"*"}, []syncline.Destination{{Server: local, Namespace: "team-*"}}, "u", syncline.Destination{Server: local, Namespace: "team-a"}, true},
+		"other namespace":             {[]string{"*"}, []syncline.Destination{{Server: local, Namespace: "team-*"}}, "u", syncline.Destination{Server: local, Namespace: "kube-system"}, false},
+		"name implies the address":    {[]string{"*"}, []syncline.Destination{{Server: local, Namespace: "*"}}, "u", syncline.Destination{Name: "in-cluster", Namespace: "x"}, true},
+		"address implies the name":    {[]string{"*"}, []syncline.Destination{{Name: "in-cluster", Namespace: "*"}}, "u", syncline.Destination{Server: local, Namespace: "x"}, true},
+		"a denied namespace":          {[]string{"*"}, append([]syncline.Destination{{Server: "*", Namespace: "!kube-system"}}, everywhere...), "u", syncline.Destination{Server: local, Namespace: "kube-system"}, false},
+		"not the denied namespace":    {[]string{"*"}, append([]syncline.Destination{{Server: "*", Namespace: "!kube-system"}}, everywhere...), "u", syncline.Destination{Server: local, Namespace: "x"}, true},
+		"an entry without a cluster":  {[]string{"*"}, []syncline.Destination{{Namespace: "*"}}, "u", syncline.Destination{Server: local, Namespace: "x"}, false},
+		"a glob that does not parse":  {[]string{"https://["}, everywhere, "https://[", syncline.Destination{Server: local}, false},
+		"a denial alone allows none":  {[]string{"!https://x"}, everywhere, "https://y", syncline.Destination{Server: local}, false},
+		"no destinations, no permits": {[]string{"*"}, nil, "u", syncline.Destination{Server: local}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			project := syncline.Project{Name: "p", SourceRepos: test.repos, Destinations: test.destinations}
+			err := policy.CheckApp(project, syncline.App{Sources: []syncline.Source{{RepoURL: test.url}}, Destination: test.to})
+			if test.permitted && err != nil {
+				t.Fatal(err)
+			}
+			if !test.permitted && syncline.KindOf(err) != syncline.Denied {
+				t.Fatalf("want a denial, got %v", err)
+			}
+		})
+	}
+}
+
+func TestAllow(t *testing.T) {
+	all := []syncline.KindRule{{Group: "*", Kind: "*"}}
+	role := syncline.Ref{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "admin"}
+	config := syncline.Ref{Kind: "ConfigMap", Namespace: "x", Name: "c"}
+	for name, test := range map[string]struct {
+		project   syncline.Project
+		change    syncline.Change
+		permitted bool
+	}{
+		"cluster-scoped kinds need a rule":     {syncline.Project{}, syncline.Change{Ref: role, Action: syncline.Create}, false},
+		"cluster-scoped with a rule":           {syncline.Project{ClusterAllow: all}, syncline.Change{Ref: role, Action: syncline.Create}, true},
+		"cluster-scoped by name":               {syncline.Project{ClusterAllow: []syncline.KindRule{{Group: "*", Kind: "ClusterRole", Name: "team-*"}}}, syncline.Change{Ref: role, Action: syncline.Create}, false},
+		"cluster-scoped denied":                {syncline.Project{ClusterAllow: all, ClusterDeny: []syncline.KindRule{{Group: "rbac*", Kind: "*"}}}, syncline.Change{Ref: role, Action: syncline.Prune, UID: "u"}, false},
+		"namespaced kinds need none":           {syncline.Project{}, syncline.Change{Ref: config, Action: syncline.Create}, true},
+		"an empty list allows none":            {syncline.Project{NamespaceAllow: []syncline.KindRule{}}, syncline.Change{Ref: config, Action: syncline.Create}, false},
+		"namespaced denied":                    {syncline.Project{NamespaceDeny: []syncline.KindRule{{Kind: "ConfigMap"}}}, syncline.Change{Ref: config, Action: syncline.Create}, false},
+		"hooks are judged too":                 {syncline.Project{NamespaceDeny: []syncline.KindRule{{Kind: "ConfigMap"}}}, syncline.Change{Ref: config, Role: syncline.RoleHook, Action: syncline.Run}, false},
+		"another namespace than the App's":     {syncline.Project{}, syncline.Change{Ref: syncline.Ref{Kind: "ConfigMap", Namespace: "kube-system", Name: "c"}, Action: syncline.Create}, false},
+		"the destination namespace is allowed": {syncline.Project{}, syncline.Change{Ref: syncline.Ref{Kind: "Namespace", Name: "x"}, Role: syncline.RoleNamespace, Action: syncline.Create}, true},
+		"a declared namespace needs a rule":    {syncline.Project{}, syncline.Change{Ref: syncline.Ref{Kind: "Namespace", Name: "x"}, Role: syncline.RoleResource, Action: syncline.Create}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.project.Destinations = []syncline.Destination{{Server: local, Namespace: "x"}}
+			app := syncline.App{Destination: syncline.Destination{Server: local, Namespace: "x"}}
+			grant, refused := policy.Allow(test.project, app, syncline.Plan{Changes: []syncline.Change{test.change}})
+			if got := grant.Permits(test.change); got != test.permitted {
+				t.Errorf("permits: %v", got)
+			}
+			if refused := refused[test.change.Ref] != nil; refused == test.permitted {
+				t.Errorf("refused: %v", refused)
+			}
+		})
+	}
+}
+
+func TestGrantCoversExactlyTheChange(t *testing.T) {
+	ref := syncline.Ref{Kind: "ConfigMap", Namespace: "x", Name: "c"}
+	planned := syncline.Change{Ref: ref, Action: syncline.Prune, UID: "one"}
+	project := syncline.Project{Destinations: []syncline.Destination{{Server: "*", Namespace: "*"}}}
+	app := syncline.App{Destination: syncline.Destination{Server: local}}
+	grant, _ := policy.Allow(project, app, syncline.Plan{Changes: []syncline.Change{planned}})
+	for name, change := range map[string]func(*syncline.Change){
+		"another object": func(c *syncline.Change) { c.Ref.Name = "d" },
+		"another action": func(c *syncline.Change) { c.Action = syncline.Replace },
+		"a new object of the same name": func(c *syncline.Change) {
+			c.UID = types.UID("two")
+		},
+	} {
+		altered := planned
+		change(&altered)
+		if grant.Permits(altered) {
+			t.Errorf("%s is permitted", name)
+		}
+	}
+	if (syncline.Grant{}).Permits(planned) {
+		t.Error("the zero Grant permits")
+	}
+}

@@ -1,0 +1,136 @@
+package queue_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/queue"
+)
+
+func app(name string) syncline.AppID { return syncline.AppID{Namespace: "argocd", Name: name} }
+
+// drain returns the names of the turns that are due, ending each at once.
+func drain(t *testing.T, q *queue.Queue) []string {
+	t.Helper()
+	var names []string
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		id, _, ok := q.Next(ctx)
+		cancel()
+		if !ok {
+			return names
+		}
+		names = append(names, id.Name)
+		q.Done(id, false)
+	}
+}
+
+// pass lets time pass on the bubble's clock.
+func pass(d time.Duration) { <-time.After(d) }
+
+func expect(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestUrgentGoesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue.New(queue.Backoff{})
+		q.Add(app("resync"), "p", queue.Resync)
+		q.Add(app("commit"), "p", queue.Commit)
+		q.Add(app("person"), "p", queue.Person)
+		q.Add(app("drift"), "p", queue.Drift)
+		expect(t, drain(t, q), "person", "drift", "commit", "resync")
+	})
+}
+
+func TestProjectsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue.New(queue.Backoff{})
+		for _, name := range []string{"a1", "a2", "a3"} {
+			q.Add(app(name), "a", queue.Commit)
+		}
+		q.Add(app("b1"), "b", queue.Commit)
+		expect(t, drain(t, q), "a1", "b1", "a2", "a3")
+	})
+}
+
+func TestAppIsDueOnceAndMayBeRaised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue.New(queue.Backoff{})
+		q.Add(app("x"), "p", queue.Resync)
+		q.Add(app("y"), "p", queue.Commit)
+		q.Add(app("x"), "p", queue.Person)
+		q.Add(app("x"), "p", queue.Resync)
+		expect(t, drain(t, q), "x", "y")
+	})
+}
+
+func TestOneTurnAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue.New(queue.Backoff{})
+		q.Add(app("x"), "p", queue.Commit)
+		id, _, _ := q.Next(t.Context())
+		q.Add(id, "p", queue.Person)
+		expect(t, drain(t, q))
+		q.Done(id, false)
+		expect(t, drain(t, q), "x")
+	})
+}
+
+func TestFailedTurnBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue.New(queue.Backoff{First: time.Second, Longest: 3 * time.Second})
+		q.Add(app("x"), "p", queue.Commit)
+		for failures, wait := range []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
+			began := time.Now()
+			id, _, _ := q.Next(t.Context())
+			if took := time.Since(began); took != wait {
+				t.Errorf("after %d failures it waited %v, want %v", failures, took, wait)
+			}
+			if q.Failures(id) != failures {
+				t.Errorf("%d failures are counted, want %d", q.Failures(id), failures)
+			}
+			q.Done(id, true)
+		}
+	})
+}
+
+func TestEarlierTimeWins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue.New(queue.Backoff{})
+		began := time.Now()
+		q.AddAt(app("x"), began.Add(time.Minute))
+		q.AddAt(app("x"), began.Add(time.Second))
+		q.AddAt(app("x"), began.Add(time.Hour))
+		id, _, _ := q.Next(t.Context())
+		q.Done(id, false)
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it came after %v", took)
+		}
+		pass(2 * time.Hour)
+		expect(t, drain(t, q))
+	})
+}
+
+func TestRemovedAppHasNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queue.New(queue.Backoff{})
+		q.Add(app("x"), "p", queue.Person)
+		q.AddAt(app("y"), time.Now().Add(time.Second))
+		q.Remove(app("x"))
+		q.Remove(app("y"))
+		pass(time.Minute)
+		expect(t, drain(t, q))
+	})
+}

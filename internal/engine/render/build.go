@@ -1,0 +1,152 @@
+package render
+
+import (
+	"context"
+	"strings"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/render/decode"
+)
+
+// Helm renders the chart in a folder.
+type Helm interface {
+	Template(ctx context.Context, files syncline.Files, folder string, options syncline.Helm) ([]syncline.Manifest, error)
+}
+
+// Kustomize builds the kustomization in a folder.
+type Kustomize interface {
+	Build(ctx context.Context, files syncline.Tree, folder string, options syncline.Kustomize) ([]syncline.Manifest, error)
+}
+
+// Jsonnet evaluates one file to JSON. Libraries are looked for in the folder
+// and in those of the options.
+type Jsonnet interface {
+	Evaluate(ctx context.Context, files syncline.Tree, folder, file string, options syncline.Jsonnet) ([]byte, error)
+}
+
+// Tools builds in this very process, by the given tools. It satisfies
+// [Builder]; use it for trusted input only, because a build cannot be stopped.
+type Tools struct {
+	Helm      Helm
+	Kustomize Kustomize
+	Jsonnet   Jsonnet
+}
+
+// Build builds the job.
+func (t Tools) Build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
+	output, err := t.build(ctx, job, inputs)
+	return output, brief(err)
+}
+
+func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
+	folder, err := folderOf(job.Source.Path)
+	if err != nil {
+		return Output{}, err
+	}
+	job.Source.Path = folder
+	if err := checkFolder(folder, inputs.Files); err != nil {
+		return Output{}, err
+	}
+	if job.Source, err = applyOverrides(job, inputs.Files); err != nil {
+		return Output{}, err
+	}
+	tool, err := chooseTool(job.Source, inputs.Files)
+	if err != nil {
+		return Output{}, err
+	}
+	documents, err := t.run(ctx, tool, job, inputs)
+	return Output{Tool: tool, Documents: documents}, err
+}
+
+// The longest message of an error, and what is kept of the beginning and the
+// end of a longer one. Tools repeat a line for every level of a recursion.
+const (
+	maxMessage  = 2000
+	keptAtStart = 1200
+	keptAtEnd   = 600
+)
+
+// brief cuts the middle out of a long message.
+func brief(err error) error {
+	if err == nil || len(err.Error()) <= maxMessage {
+		return err
+	}
+	message := err.Error()
+	short := syncline.Errorf(syncline.KindOf(err), "%s … %s",
+		strings.ToValidUTF8(message[:keptAtStart], ""), strings.ToValidUTF8(message[len(message)-keptAtEnd:], ""))
+	if hint := syncline.HintOf(err); hint != "" {
+		short = syncline.WithHint(short, hint)
+	}
+	return short
+}
+
+// run runs the tool with the job's options, defaults filled in.
+func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inputs) ([]decode.Document, error) {
+	env := environment(variables(inputs.Fact))
+	folder := job.Source.Path
+	switch tool {
+	case syncline.ToolHelm:
+		options := helmDefaults(job, env.helm(orZero(job.Source.Helm), inputs.Files.Refs), inputs.Fact)
+		return decodeAll(t.Helm.Template(ctx, inputs.Files, folder, options))
+	case syncline.ToolKustomize:
+		return decodeAll(t.Kustomize.Build(ctx, inputs.Files, folder, env.kustomize(orZero(job.Source.Kustomize))))
+	default:
+		options := orZero(job.Source.Directory)
+		options.Jsonnet = env.jsonnet(options.Jsonnet)
+		return directory{files: inputs.Files, folder: folder, options: options, jsonnet: t.Jsonnet}.documents(ctx)
+	}
+}
+
+// helmDefaults fills in what the options leave to the App and its destination.
+func helmDefaults(job Job, options syncline.Helm, fact func(string) (string, bool)) syncline.Helm {
+	if options.ReleaseName == "" {
+		options.ReleaseName = job.App
+	}
+	if options.Namespace == "" {
+		options.Namespace = job.Namespace
+	}
+	if options.KubeVersion == "" {
+		options.KubeVersion, _ = fact(factKubeVersion)
+	}
+	if len(options.APIVersions) == 0 {
+		if list, _ := fact(factAPIVersions); list != "" {
+			options.APIVersions = strings.Split(list, ",")
+		}
+	}
+	return options
+}
+
+// decodeAll decodes what a tool made.
+func decodeAll(manifests []syncline.Manifest, err error) ([]decode.Document, error) {
+	if err != nil {
+		return nil, err
+	}
+	var documents []decode.Document
+	var decoder decode.Decoder
+	for _, manifest := range manifests {
+		found, err := decoder.Decode(manifest)
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, found...)
+	}
+	return documents, nil
+}
+
+// variables returns the facts that are variables of the build environment.
+func variables(fact func(string) (string, bool)) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if strings.Contains(name, "/") {
+			return "", false
+		}
+		return fact(name)
+	}
+}
+
+func orZero[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

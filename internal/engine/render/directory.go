@@ -1,0 +1,193 @@
+package render
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gobwas/glob"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/render/decode"
+)
+
+// skipMarker in a file leaves it out, as in Argo CD.
+const skipMarker = "+argocd:skip-file-rendering"
+
+// directory renders a folder of plain manifests and jsonnet.
+type directory struct {
+	files   syncline.Tree
+	folder  string
+	options syncline.Directory
+	jsonnet Jsonnet
+}
+
+// documents returns those of all files that count, in the order of their paths.
+func (d directory) documents(ctx context.Context) ([]decode.Document, error) {
+	wanted, err := newFilter(d.options)
+	if err != nil {
+		return nil, err
+	}
+	names, err := d.walk(ctx, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	var documents []decode.Document
+	var decoder decode.Decoder
+	for _, name := range names {
+		if !wanted.matches(name) {
+			continue
+		}
+		found, err := d.read(ctx, name, &decoder)
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, found...)
+	}
+	return documents, nil
+}
+
+// The bounds of a walk, which links to folders above themselves make endless.
+const (
+	maxFolders = 64
+	maxFiles   = 100_000
+)
+
+// walk returns the paths below the folder of files that are manifests by their
+// names, sorted.
+func (d directory) walk(ctx context.Context, below string, depth int) ([]string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	folder := path.Join(d.folder, below)
+	if depth > maxFolders {
+		return nil, syncline.Errorf(syncline.Invalid, "%s: folders nest deeper than %d", folder, maxFolders)
+	}
+	entries, err := d.files.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		name := path.Join(below, entry.Name)
+		switch {
+		case entry.Type == syncline.EntryDir && d.options.Recurse:
+			deeper, err := d.walk(ctx, name, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, deeper...)
+		case (entry.Type == syncline.EntryFile || entry.Type == syncline.EntryLink) && isManifestName(entry.Name):
+			names = append(names, name)
+		}
+		if len(names) > maxFiles {
+			return nil, syncline.Errorf(syncline.Invalid, "%s: more than %d manifests", folder, maxFiles)
+		}
+	}
+	return names, nil
+}
+
+func isManifestName(name string) bool {
+	switch path.Ext(name) {
+	case ".yaml", ".yml", ".json", ".jsonnet":
+		return !strings.HasPrefix(name, ".argocd-source")
+	}
+	return false
+}
+
+// read returns the documents of one file.
+func (d directory) read(ctx context.Context, name string, decoder *decode.Decoder) ([]decode.Document, error) {
+	manifest := syncline.Manifest{Origin: path.Join(d.folder, name)}
+	var err error
+	if manifest.Text, err = d.files.ReadFile(manifest.Origin); err != nil {
+		if errors.Is(err, fs.ErrNotExist) { // a link that leads nowhere
+			err = nil
+		}
+		return nil, err
+	}
+	if bytes.Contains(manifest.Text, []byte(skipMarker)) {
+		return nil, nil
+	}
+	if path.Ext(name) == ".jsonnet" {
+		text, err := d.jsonnet.Evaluate(ctx, d.files, d.folder, manifest.Origin, d.options.Jsonnet)
+		if err != nil {
+			return nil, err
+		}
+		return decoder.Decode(syncline.Manifest{Origin: manifest.Origin, Text: asList(text)})
+	}
+	documents, err := decoder.Decode(manifest)
+	if path.Ext(name) != ".json" && unrelated(manifest.Text, documents, err) {
+		return nil, nil
+	}
+	return documents, err
+}
+
+// unrelated reports whether a YAML file is of something else than Kubernetes,
+// such as the configuration of a program. As in Argo CD, such a file may lie
+// beside manifests. One that cannot be parsed but has the words of an object is
+// a manifest with a mistake.
+func unrelated(text []byte, documents []decode.Document, err error) bool {
+	var syntax *decode.SyntaxError
+	if err != nil && !errors.As(err, &syntax) {
+		return false
+	}
+	if err != nil {
+		for _, word := range []string{"apiVersion:", "kind:", "metadata:"} {
+			if !bytes.Contains(text, []byte(word)) {
+				return true
+			}
+		}
+		return false
+	}
+	return !slices.ContainsFunc(documents, func(d decode.Document) bool {
+		_, kind := d.Content["kind"]
+		_, version := d.Content["apiVersion"]
+		_, metadata := d.Content["metadata"]
+		return kind || version && metadata
+	})
+}
+
+// asList makes jsonnet's output, an object or an array of them, one document.
+func asList(text []byte) []byte {
+	text = bytes.TrimSpace(text)
+	if !bytes.HasPrefix(text, []byte("[")) {
+		return text
+	}
+	return append(append([]byte(`{"apiVersion":"v1","kind":"List","items":`), text...), '}')
+}
+
+// filter chooses files by their paths below the folder.
+type filter struct{ include, exclude *glob.Pattern }
+
+func newFilter(options syncline.Directory) (filter, error) {
+	var f filter
+	for _, pattern := range []struct {
+		name, text string
+		into       **glob.Pattern
+	}{
+		{"include", options.Include, &f.include},
+		{"exclude", options.Exclude, &f.exclude},
+	} {
+		if pattern.text == "" {
+			continue
+		}
+		compiled, err := glob.Compile(pattern.text)
+		if err != nil {
+			return f, syncline.Errorf(syncline.Invalid, "directory.%s: %q is not a pattern: %w", pattern.name, pattern.text, err)
+		}
+		*pattern.into = compiled
+	}
+	return f, nil
+}
+
+// matches reports whether the file counts. As in Argo CD, "*" matches "/" too.
+func (f filter) matches(name string) bool {
+	if f.exclude != nil && f.exclude.Match(name) {
+		return false
+	}
+	return f.include == nil || f.include.Match(name)
+}

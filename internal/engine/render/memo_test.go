@@ -1,0 +1,273 @@
+package render_test
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/source"
+)
+
+// monorepo holds a source of each tool; all of them read beyond their folders.
+var monorepo = memoryTree{
+	"base/kustomization.yaml":           "resources: [a.yaml]\nconfigMapGenerator: [{name: g, files: [data/one.txt]}]\n",
+	"base/a.yaml":                       configMap,
+	"base/data/one.txt":                 "1",
+	"app/kustomization.yaml":            "namePrefix: p-\nresources: [../base]\n",
+	"chart/Chart.yaml":                  chartYAML,
+	"chart/values.yaml":                 "a: 1\n",
+	"chart/templates/all.yaml":          showAll,
+	"chart/templates/_helper.tpl":       "{{ define \"x\" }}x{{ end }}",
+	"chart/charts/sub/Chart.yaml":       "apiVersion: v2\nname: sub\nversion: 1.0.0\n",
+	"chart/charts/sub/templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: sub}\n",
+	"environments/prod.yaml":            "b: 2\n",
+	"environments/shared/c.yaml":        "c: 3\n",
+	"plain/a.yaml":                      configMap,
+	"plain/deep/b.yaml":                 "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n",
+	"jsonnet/a.jsonnet":                 "(import 'lib.libsonnet') + {metadata: {name: importstr '../base/data/one.txt'}}",
+	"libs/lib.libsonnet":                "{apiVersion: 'v1', kind: 'ConfigMap'}",
+	"README.md":                         "hello",
+}
+
+// monorepoSources are the sources of monorepo.
+var monorepoSources = []syncline.Source{
+	{Path: "app"},
+	{Path: "chart", Helm: &syncline.Helm{
+		ValueFiles: []string{"/environments/prod.yaml", "../environments/**/*.yaml", "own.yaml"}, IgnoreMissingValueFiles: true,
+		FileParameters: []syncline.HelmFileParameter{{Name: "d", Path: "/base/data/one.txt"}},
+	}},
+	{Path: "plain", Directory: &syncline.Directory{Recurse: true}},
+	{Path: "jsonnet", Directory: &syncline.Directory{Jsonnet: syncline.Jsonnet{Libs: []string{"libs"}}}},
+	{Path: "base"},
+}
+
+// texts are what a commit writes to a file, good and bad.
+var texts = []string{
+	"", "1", "x: 1\n", configMap, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: changed}\n",
+	"resources: [a.yaml]\n", "namePrefix: q-\nresources: [../base]\n", chartYAML, "{a: 1}", "{{ .Values.a }}",
+	"namePrefix: r-\n", "apiVersion: v1\nkind: Pod\nmetadata: {name: pod}\n",
+}
+
+// commit is a random change of a tree.
+func commit(t *rapid.T, tree memoryTree) memoryTree {
+	changed := maps.Clone(tree)
+	for range rapid.IntRange(1, 3).Draw(t, "files") {
+		files := slices.Sorted(maps.Keys(changed))
+		file := rapid.SampledFrom(files).Draw(t, "file")
+		switch rapid.SampledFrom([]string{"change", "add", "delete", "move"}).Draw(t, "how") {
+		case "change":
+			changed[file] = rapid.SampledFrom(texts).Draw(t, "text")
+		case "add":
+			name := rapid.SampledFrom([]string{"new.yaml", "own.yaml", "kustomization.yml", ".helmignore", "lib.libsonnet", ".argocd-source.yaml", "n/x.yaml"}).Draw(t, "name")
+			if at := path.Join(path.Dir(file), name); len(changed.below(at)) == 0 {
+				changed[at] = rapid.SampledFrom(texts).Draw(t, "text")
+			}
+		case "delete":
+			if len(changed) > 1 {
+				delete(changed, file)
+			}
+		case "move":
+			other := rapid.SampledFrom(files).Draw(t, "other")
+			changed[file], changed[other] = changed[other], changed[file]
+		}
+	}
+	return changed
+}
+
+// TestIncrementalEqualsFromScratch renders random commits with a renderer that
+// remembers the ones before, and with one that remembers nothing.
+func TestIncrementalEqualsFromScratch(t *testing.T) {
+	const cases = 500
+	var hits, done atomic.Int64
+	for batch := range cases / 100 { // a check of the library is 100 cases
+		rapid.Check(t, func(rt *rapid.T) {
+			incremental := inProcess()
+			tree, before := monorepo, monorepo
+			last := make([]render.Result, len(monorepoSources)) // of before; empty when it fails
+			for step := range 2 {
+				for i, declared := range monorepoSources {
+					request := render.Request{App: "shop", Namespace: "prod", Source: declared, Files: syncline.Files{Tree: tree}}
+					got, gotErr := incremental.Render(short(t), request)
+					want, wantErr := inProcess().Render(short(t), request)
+					if got.Digest != want.Digest || got.Tool != want.Tool || fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
+						rt.Fatalf("batch %d, step %d, %s:\nincremental: %v %v\nfrom scratch: %v %v",
+							batch, step, declared.Path, got, gotErr, want, wantErr)
+					}
+					if step > 0 && !touched(t, request, last[i], before) && (wantErr != nil || want.Digest != last[i].Digest) {
+						rt.Fatalf("batch %d, %s: it is not touched, but was %v and is %v %v", batch, declared.Path, last[i], want, wantErr)
+					}
+					last[i] = got
+				}
+				before, tree = tree, commit(rt, tree)
+			}
+			hits.Add(incremental.Stats().Hits)
+			done.Add(1)
+		})
+	}
+	if done.Load() < cases {
+		t.Errorf("only %d cases", done.Load())
+	}
+	if least := done.Load(); hits.Load() < least {
+		t.Errorf("only %d results were remembered in %d cases", hits.Load(), done.Load())
+	}
+}
+
+// touched reports whether the request, compared with the one of an earlier tree
+// that had the result, may render to something else.
+func touched(t *testing.T, request render.Request, result render.Result, before memoryTree) bool {
+	t.Helper()
+	difference, err := source.Compare(before, request.Files.Tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return render.Touched(request, result.Reads, difference)
+}
+
+// TestWhatMakesASourceRenderAgain changes one thing at a time.
+func TestWhatMakesASourceRenderAgain(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		source int
+		change func(*render.Request, memoryTree)
+		again  bool
+	}{
+		{"nothing", 0, func(*render.Request, memoryTree) {}, false},
+		{"another file", 0, func(_ *render.Request, m memoryTree) { m["README.md"] = "x" }, false},
+		{"another file in the folder", 0, func(_ *render.Request, m memoryTree) { m["app/notes.txt"] = "x" }, false},
+		{"another file in the base", 0, func(_ *render.Request, m memoryTree) { m["base/notes.txt"] = "x" }, false},
+		{"a file of the base", 0, func(_ *render.Request, m memoryTree) { m["base/a.yaml"] += "data: {a: b}\n" }, true},
+		{"data of the base", 0, func(_ *render.Request, m memoryTree) { m["base/data/one.txt"] = "2" }, true},
+		{"a second kustomization of the base", 0, func(_ *render.Request, m memoryTree) { m["base/Kustomization"] = "x: y" }, true},
+		{"the commit", 0, func(r *render.Request, _ memoryTree) { r.Revision = "other" }, false},
+		{"the cluster, for kustomize", 0, func(r *render.Request, _ memoryTree) { r.Cluster.KubeVersion = "1.35.0" }, false},
+		{"the cluster, for helm", 1, func(r *render.Request, _ memoryTree) { r.Cluster.APIVersions = []string{"a/v1"} }, true},
+		{"a value file elsewhere", 1, func(_ *render.Request, m memoryTree) { m["environments/prod.yaml"] = "b: 3\n" }, true},
+		{"a value file that was missing", 1, func(_ *render.Request, m memoryTree) { m["chart/own.yaml"] = "e: 3\n" }, true},
+		{"a match of a glob", 1, func(_ *render.Request, m memoryTree) { m["environments/new/d.yaml"] = "e: 3\n" }, true},
+		{"a subchart", 1, func(_ *render.Request, m memoryTree) { m["chart/charts/sub/templates/a.yaml"] += "data: {a: b}\n" }, true},
+		{"a deeper file", 2, func(_ *render.Request, m memoryTree) { delete(m, "plain/deep/b.yaml") }, true},
+		{"a library", 3, func(_ *render.Request, m memoryTree) { m["libs/lib.libsonnet"] += "+ {data: {}}" }, true},
+		{"a library that hides another", 3, func(_ *render.Request, m memoryTree) { m["jsonnet/lib.libsonnet"] = m["libs/lib.libsonnet"] }, true},
+		{"an override", 2, func(_ *render.Request, m memoryTree) {
+			m["plain/.argocd-source-shop.yaml"] = "directory: {recurse: false}\n"
+		}, true},
+		{"another App's override", 0, func(_ *render.Request, m memoryTree) { m["base/.argocd-source-other.yaml"] = "x" }, false},
+		{"the options", 0, func(r *render.Request, _ memoryTree) { r.Source.Kustomize = &syncline.Kustomize{NamePrefix: "x-"} }, true},
+		{"the namespace", 1, func(r *render.Request, _ memoryTree) { r.Namespace = "other" }, true},
+		{"on request", 0, func(r *render.Request, _ memoryTree) { r.Fresh = true }, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			renderer := inProcess()
+			tree := maps.Clone(monorepo)
+			request := render.Request{App: "shop", Namespace: "prod", Source: monorepoSources[test.source], Files: syncline.Files{Tree: tree}}
+			first, err := renderer.Render(short(t), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := maps.Clone(tree)
+			test.change(&request, changed)
+			request.Files.Tree = changed
+			asked := request.Fresh || request.Namespace != "prod" || request.Source.Kustomize != nil // who asks otherwise knows it
+			if touched := touched(t, request, first, tree); touched != test.again && !asked {
+				t.Errorf("touched: %t, want %t", touched, test.again)
+			}
+			_, _ = renderer.Render(short(t), request) // some changes break the source
+			if again := renderer.Stats().Hits == 0; again != test.again {
+				t.Errorf("rendered again: %t, want %t", again, test.again)
+			}
+		})
+	}
+}
+
+// TestVariableOfTheCommit wants a source that asks for the commit to be
+// rendered for every commit.
+func TestVariableOfTheCommit(t *testing.T) {
+	renderer := inProcess()
+	request := request(samples["helm"])
+	request.Source.Helm = &syncline.Helm{Parameters: []syncline.HelmParameter{{Name: "n", Value: "$ARGOCD_APP_REVISION"}}}
+	seen := map[syncline.Digest]bool{}
+	for _, revision := range []string{"1", "2", "3"} {
+		request.Revision = revision
+		result, err := renderer.Render(short(t), request)
+		check(t, err)
+		seen[result.Digest] = true
+	}
+	if len(seen) != 3 {
+		t.Errorf("%d results for 3 commits", len(seen))
+	}
+}
+
+// failingTree fails for a while.
+type failingTree struct {
+	memoryTree
+	fails *atomic.Bool
+}
+
+func (f failingTree) ReadFile(name string) ([]byte, error) {
+	if f.fails.Load() && path.Ext(name) == ".yaml" {
+		return nil, syncline.Errorf(syncline.Transient, "the store does not answer")
+	}
+	return f.memoryTree.ReadFile(name)
+}
+
+func TestErrorsAreRememberedWhileTheyLast(t *testing.T) {
+	t.Run("of the source", func(t *testing.T) {
+		renderer := inProcess()
+		request := request(memoryTree{"app/a.yaml": configMap + "a: {"})
+		_, first := renderer.Render(short(t), request)
+		_, second := renderer.Render(short(t), request)
+		if first == nil || second == nil || first.Error() != second.Error() || renderer.Stats().Hits != 1 {
+			t.Errorf("%v, %v, %+v", first, second, renderer.Stats())
+		}
+	})
+	t.Run("of the store", func(t *testing.T) {
+		renderer := inProcess()
+		tree := failingTree{samples["directory"], &atomic.Bool{}}
+		tree.fails.Store(true)
+		request := request(nil)
+		request.Files.Tree = tree
+		if _, err := renderer.Render(short(t), request); syncline.KindOf(err) != syncline.Transient {
+			t.Fatalf("got %v", err)
+		}
+		tree.fails.Store(false)
+		if _, err := renderer.Render(short(t), request); err != nil {
+			t.Errorf("the failure is remembered: %v", err)
+		}
+	})
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	renderer := render.New(tools(), render.Options{MemoBytes: 20_000})
+	for i := range 100 {
+		tree := memoryTree{"app/a.yaml": fmt.Sprintf("%sdata: {n: \"%d\"}\n", configMap, i)}
+		request := request(tree)
+		request.App = fmt.Sprint(i)
+		if _, err := renderer.Render(short(t), request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stats := renderer.Stats()
+	if stats.Bytes > 20_000 || stats.Entries == 0 || stats.Entries == 100 {
+		t.Errorf("%+v", stats)
+	}
+}
+
+// TestResultsAreNotShared changes what one caller got.
+func TestResultsAreNotShared(t *testing.T) {
+	renderer := inProcess()
+	first, err := renderer.Render(short(t), request(samples["directory"]))
+	check(t, err)
+	first.Objects[0] = syncline.Object{}
+	second, err := renderer.Render(short(t), request(samples["directory"]))
+	check(t, err)
+	if second.Objects[0].IsZero() {
+		t.Error("a caller changed what is remembered")
+	}
+}

@@ -1,0 +1,176 @@
+package render_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/render/worker"
+)
+
+// samples are one small source per tool.
+var samples = map[string]memoryTree{
+	"directory": {"app/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {n: \"1\"}\n"},
+	"kustomize": {
+		"app/kustomization.yaml": "namePrefix: p-\nresources: [a.yaml]\n",
+		"app/a.yaml":             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+	},
+	"helm": {
+		"app/Chart.yaml":       "apiVersion: v2\nname: c\nversion: 1.0.0\n",
+		"app/values.yaml":      "n: 3\n",
+		"app/templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\ndata: {n: {{ .Values.n | quote }}}\n",
+	},
+	"jsonnet": {"app/a.jsonnet": "{apiVersion: 'v1', kind: 'ConfigMap', metadata: {name: 'a'}, data: {n: std.toString(1 + 1)}}\n"},
+}
+
+func request(tree memoryTree) render.Request {
+	return render.Request{App: "shop", Namespace: "prod", Source: syncline.Source{Path: "app"}, Files: syncline.Files{Tree: tree}}
+}
+
+func TestPoolRendersAsInProcess(t *testing.T) {
+	pool := newPool(t, worker.Options{})
+	confined := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1})
+	for name, tree := range samples {
+		t.Run(name, func(t *testing.T) {
+			want, err := inProcess().Render(short(t), request(tree))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := confined.Render(short(t), request(tree))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Digest != want.Digest || got.Tool != want.Tool || len(got.Objects) != 1 ||
+				got.Objects[0].Origin() != want.Objects[0].Origin() {
+				t.Errorf("pool: %v, in process: %v", got, want)
+			}
+		})
+	}
+	if stats := pool.Stats(); stats.Started != 1 {
+		t.Errorf("%d processes for %d clean jobs in turn", stats.Started, len(samples))
+	}
+}
+
+func TestPoolRunsJobsAtOnce(t *testing.T) {
+	pool := newPool(t, worker.Options{Size: 2})
+	confined := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1})
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			name := fmt.Sprintf("n%d", i)
+			tree := memoryTree{"app/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\n"}
+			result, err := confined.Render(short(t), request(tree))
+			if err != nil {
+				t.Error(err)
+			} else if got := result.Objects[0].Ref().Name; got != name {
+				t.Errorf("job %s got the result of %s", name, got)
+			}
+		})
+	}
+	wg.Wait()
+	if started := pool.Stats().Started; started > 2 {
+		t.Errorf("%d processes where 2 are allowed", started)
+	}
+}
+
+func TestPoolReportsErrorsAsInProcess(t *testing.T) {
+	confined := render.New(render.Confined{Pool: newPool(t, worker.Options{})}, render.Options{})
+	tree := memoryTree{"app/kustomization.yaml": "resources: [https://example.com/base]\n"}
+	_, want := inProcess().Render(short(t), request(tree))
+	_, got := confined.Render(short(t), request(tree))
+	if want == nil || got == nil || got.Error() != want.Error() || syncline.KindOf(got) != syncline.Denied ||
+		syncline.HintOf(got) != syncline.HintOf(want) {
+		t.Errorf("pool: %v (%s), in process: %v", got, syncline.KindOf(got), want)
+	}
+}
+
+func TestPoolDiscardsTaintedProcess(t *testing.T) {
+	pool := newPool(t, worker.Options{Size: 1})
+	confined := render.New(render.Confined{Pool: pool}, render.Options{})
+	tree := memoryTree{
+		"app/kustomization.yaml": "resources: [a.yaml]\nopenapi: {path: schema.json}\n",
+		"app/a.yaml":             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+		"app/schema.json":        `{"definitions": {}}`,
+	}
+	if _, err := confined.Render(short(t), request(tree)); err != nil {
+		t.Fatal(err)
+	}
+	if stats := pool.Stats(); stats.Discarded != 1 {
+		t.Errorf("a process with foreign schemas is kept: %+v", stats)
+	}
+}
+
+func TestPoolClosed(t *testing.T) {
+	pool := newPool(t, worker.Options{})
+	pool.Close()
+	_, err := render.New(render.Confined{Pool: pool}, render.Options{}).Render(short(t), request(samples["helm"]))
+	if err == nil || !strings.Contains(err.Error(), "shut down") || syncline.KindOf(err) != syncline.Transient {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestPoisonedSourcesDoNotDelayOthers renders a good source while several that
+// never end are tried again.
+func TestPoisonedSourcesDoNotDelayOthers(t *testing.T) {
+	const timeout = 3 * time.Second
+	pool := newPool(t, worker.Options{Size: 2, Timeout: timeout})
+	renderer := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1})
+	poisoned := func(i int) render.Request {
+		r := request(chartOf("{{ range 100000000000 }}{{ end }}"))
+		r.App = fmt.Sprintf("poisoned-%d", i)
+		return r
+	}
+	var wg sync.WaitGroup
+	try := func() {
+		for i := range 2 {
+			wg.Go(func() {
+				if _, err := renderer.Render(short(t), poisoned(i)); err == nil {
+					t.Error("a source that never ends renders")
+				}
+			})
+		}
+	}
+	try()
+	wg.Wait() // now they are known
+	try()
+	began := time.Now()
+	if _, err := renderer.Render(short(t), request(samples["directory"])); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took >= timeout {
+		t.Errorf("the good source took %s", took)
+	}
+	wg.Wait()
+}
+
+// TestSchemasOfOneSourceStayThere renders a source whose merge depends on
+// kustomize's own schemas, before and after one that brings others.
+func TestSchemasOfOneSourceStayThere(t *testing.T) {
+	victim := request(memoryTree{
+		"app/kustomization.yaml": "resources: [d.yaml]\npatches: [{path: p.yaml}]\n",
+		"app/d.yaml":             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [{name: web, image: w}, {name: sidecar, image: s}]}}}\n",
+		"app/p.yaml":             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [{name: web, image: new}]}}}\n",
+	})
+	intruder := request(memoryTree{
+		"app/kustomization.yaml": "resources: [a.yaml]\nopenapi: {path: schema.json}\n",
+		"app/a.yaml":             configMap,
+		"app/schema.json":        `{"definitions": {"io.k8s.api.apps.v1.Deployment": {"type": "object", "x-kubernetes-group-version-kind": [{"group": "apps", "kind": "Deployment", "version": "v1"}]}}}`,
+	})
+	renderer := render.New(tools(), render.Options{MemoBytes: -1})
+	before, err := renderer.Render(short(t), victim)
+	check(t, err)
+	if containers, _ := before.Objects[0].Field("spec", "template", "spec", "containers"); len(containers.([]any)) != 2 {
+		t.Fatalf("the test merges nothing: %v", containers)
+	}
+	_, err = renderer.Render(short(t), intruder)
+	check(t, err)
+	after, err := renderer.Render(short(t), victim)
+	check(t, err)
+	if before.Digest != after.Digest {
+		t.Error("one source changed how another renders")
+	}
+}

@@ -1,0 +1,308 @@
+// Package record notes what a computation reads of a tree, and remembers its
+// result for as long as the same reads would give the same answers. It does not
+// know what is computed.
+package record
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Inputs is all that a computation may look at.
+type Inputs struct {
+	Files syncline.Files
+	// Facts are named texts from outside the files.
+	Facts map[string]string
+}
+
+// Recorder gives access to Inputs and notes what is looked at. It is safe for
+// concurrent use.
+type Recorder struct {
+	inputs Inputs
+	mu     sync.Mutex
+	reads  Reads
+}
+
+// Reads is what was looked at and what was seen there.
+type Reads struct {
+	seen map[read]string
+	// roots are the hashes of whole repositories by source: when they are the
+	// same, so is everything in them.
+	roots map[string]string
+	// linked is set when a link was followed in a tree that does not tell where it
+	// leads: what was seen depends on more paths than those in seen.
+	linked bool
+	// unsure is set when something was seen that may be different the next time
+	// though nothing changed, such as a failure of the store.
+	unsure bool
+}
+
+// read names one thing that can be looked at.
+type read struct {
+	what what
+	// ref is the source that path belongs to; "" is the one rendered.
+	ref  string
+	path string
+}
+
+type what byte
+
+const (
+	entry   what = 'e'
+	content what = 'c'
+	listing what = 'l'
+	fact    what = 'f'
+)
+
+// New returns a Recorder that has noted nothing yet.
+func New(inputs Inputs) *Recorder {
+	return &Recorder{inputs: inputs, reads: Reads{seen: map[read]string{}, roots: rootsOf(inputs.Files)}}
+}
+
+// rootsOf returns the hashes of the repositories that tell one.
+func rootsOf(files syncline.Files) map[string]string {
+	roots := map[string]string{}
+	add := func(ref string, source syncline.Tree) {
+		if source == nil {
+			return
+		}
+		if root, err := source.Stat(""); err == nil && root.Hash != "" {
+			roots[ref] = root.Hash
+		}
+	}
+	add("", files.Tree)
+	for ref, source := range files.Refs {
+		add(ref, source)
+	}
+	return roots
+}
+
+// Files returns the files; reading them is noted.
+func (r *Recorder) Files() syncline.Files {
+	files := syncline.Files{Tree: &tree{recorder: r, source: r.inputs.Files.Tree}}
+	if len(r.inputs.Files.Refs) > 0 {
+		files.Refs = map[string]syncline.Tree{}
+	}
+	for ref, source := range r.inputs.Files.Refs {
+		files.Refs[ref] = &tree{recorder: r, ref: ref, source: source}
+	}
+	return files
+}
+
+// Fact returns the fact of that name, and notes the question.
+func (r *Recorder) Fact(name string) (string, bool) {
+	value, ok := r.inputs.Facts[name]
+	r.note(read{what: fact, path: name}, seeFact(value, ok), nil)
+	return value, ok
+}
+
+// Reads returns what has been looked at so far.
+func (r *Recorder) Reads() Reads {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Reads{
+		seen: maps.Clone(r.reads.seen), roots: r.reads.roots, unsure: r.reads.unsure,
+		linked: slices.ContainsFunc(slices.Collect(maps.Values(r.inputs.Files.Refs)), linked) || linked(r.inputs.Files.Tree),
+	}
+}
+
+// linked reports whether a tree followed a link.
+func linked(tree syncline.Tree) bool {
+	links, tells := tree.(interface{ Linked() bool })
+	return tells && links.Linked()
+}
+
+func (r *Recorder) note(what read, seen string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reads.seen[what] = seen
+	if err != nil && !lasting(err) {
+		r.reads.unsure = true
+	}
+}
+
+// lasting reports whether an error stays until the files change.
+func lasting(err error) bool {
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	kind := syncline.KindOf(err)
+	return kind == syncline.Invalid || kind == syncline.Denied || kind == syncline.NotFound
+}
+
+// Holds reports whether looking at the same things in inputs shows the same.
+func (r Reads) Holds(inputs Inputs) bool {
+	if r.unsure {
+		return false
+	}
+	roots := rootsOf(inputs.Files)
+	for what, seen := range r.seen {
+		if root, ok := roots[what.ref]; ok && what.what != fact && root == r.roots[what.ref] {
+			continue
+		}
+		if look(inputs, what) != seen {
+			return false
+		}
+	}
+	return true
+}
+
+// Difference is what differs between the files of two revisions.
+type Difference interface {
+	// Entry reports whether the path came, went, or has another type or permission.
+	Entry(path string) bool
+	// Content reports whether the file at the path is another.
+	Content(path string) bool
+	// Listing reports whether other names are in the directory.
+	Listing(path string) bool
+}
+
+// Touched reports whether anything that was looked at differs: in the files, of
+// which differences holds those of each source that changed, or in the facts as
+// they are now. It is true where that cannot be told.
+func (r Reads) Touched(differences map[string]Difference, facts map[string]string) bool {
+	if r.unsure || r.linked {
+		return true
+	}
+	for what, seen := range r.seen {
+		if what.what == fact {
+			value, ok := facts[what.path]
+			if seeFact(value, ok) != seen {
+				return true
+			}
+			continue
+		}
+		if d, changed := differences[what.ref]; changed && what.differs(d) {
+			return true
+		}
+	}
+	return r.seen == nil
+}
+
+func (what read) differs(d Difference) bool {
+	switch what.what {
+	case listing:
+		return d.Listing(what.path)
+	case content:
+		return d.Content(what.path)
+	default:
+		return d.Entry(what.path)
+	}
+}
+
+// look returns what is seen at one thing, as it would have been noted.
+func look(inputs Inputs, what read) string {
+	if what.what == fact {
+		value, ok := inputs.Facts[what.path]
+		return seeFact(value, ok)
+	}
+	source := inputs.Files.Tree
+	if what.ref != "" {
+		source = inputs.Files.Refs[what.ref]
+	}
+	if source == nil {
+		return "no such source"
+	}
+	switch what.what {
+	case listing:
+		entries, err := source.ReadDir(what.path)
+		return seeListing(entries, err)
+	case content:
+		e, err := source.Stat(what.path)
+		return seeContent(e, err)
+	default:
+		e, err := source.Stat(what.path)
+		return seeEntry(e, err)
+	}
+}
+
+func seeFact(value string, ok bool) string { return fmt.Sprintf("%t %s", ok, value) }
+
+// seeEntry tells only what an entry is: its content counts when it is read.
+func seeEntry(e syncline.Entry, err error) string {
+	if err != nil {
+		return seeError(err)
+	}
+	return fmt.Sprintf("%c %t", e.Type, e.Executable)
+}
+
+func seeContent(e syncline.Entry, err error) string {
+	if err != nil {
+		return seeError(err)
+	}
+	return string(e.Type) + " " + e.Hash
+}
+
+func seeListing(entries []syncline.Entry, err error) string {
+	if err != nil {
+		return seeError(err)
+	}
+	sum := sha256.New()
+	for _, e := range entries {
+		fmt.Fprintf(sum, "%c %t %q\n", e.Type, e.Executable, e.Name)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+func seeError(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "absent"
+	}
+	return "error: " + err.Error()
+}
+
+// String lists what was looked at, sorted, for tests and for people.
+func (r Reads) String() string {
+	var lines []string
+	for what := range r.seen {
+		lines = append(lines, fmt.Sprintf("%c %s:%s\n", what.what, what.ref, what.path))
+	}
+	slices.Sort(lines)
+	return fmt.Sprint(lines)
+}
+
+// tree is one recorded tree.
+type tree struct {
+	recorder *Recorder
+	ref      string
+	source   syncline.Tree
+}
+
+func (t *tree) Stat(path string) (syncline.Entry, error) {
+	e, err := t.source.Stat(path)
+	t.recorder.note(read{what: entry, ref: t.ref, path: path}, seeEntry(e, err), err)
+	return e, err
+}
+
+func (t *tree) ReadDir(path string) ([]syncline.Entry, error) {
+	entries, err := t.source.ReadDir(path)
+	t.recorder.note(read{what: listing, ref: t.ref, path: path}, seeListing(entries, err), err)
+	return entries, err
+}
+
+func (t *tree) ReadFile(path string) ([]byte, error) {
+	e, err := t.source.Stat(path)
+	t.recorder.note(read{what: content, ref: t.ref, path: path}, seeContent(e, err), err)
+	if err != nil {
+		return nil, err
+	}
+	if e.Hash == "" { // it cannot be told whether the content changes
+		t.recorder.note(read{what: content, ref: t.ref, path: path}, "", errUnknown)
+	}
+	text, err := t.source.ReadFile(path)
+	if err != nil && !lasting(err) {
+		t.recorder.note(read{what: content, ref: t.ref, path: path}, seeError(err), err)
+	}
+	return text, err
+}
+
+// errUnknown is noted for content that has no hash.
+var errUnknown = errors.New("the tree knows no hash")

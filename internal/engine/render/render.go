@@ -1,0 +1,190 @@
+// Package render turns the files of a Source into Objects: it chooses the tool,
+// applies overrides and the build environment, parses what the tool makes, and
+// remembers results by what was read for them. It does not fetch files, runs no
+// tool itself, and does not know whether an App may have what it renders.
+package render
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/render/record"
+	"github.com/syncline-io/syncline/internal/engine/render/worker"
+)
+
+// Request asks what one Source of an App renders to.
+type Request struct {
+	// App is the App's name: the default release name of a chart.
+	App string
+	// Instance is what tracking calls the App; the build environment and the
+	// name of the override file have it. Default is App.
+	Instance string
+	Project  string
+	// Namespace is the destination namespace.
+	Namespace string
+	Source    syncline.Source
+	// Revision is the resolved commit of Source.
+	Revision string
+	Files    syncline.Files
+	Cluster  Cluster
+	// Fresh renders even when the result is remembered.
+	Fresh bool
+}
+
+// Cluster is what templates may know of the destination.
+type Cluster struct {
+	// KubeVersion is as in "v1.36.3". Empty means that of the libraries.
+	KubeVersion string
+	// APIVersions are as in "apps/v1" and "apps/v1/Deployment".
+	APIVersions []string
+}
+
+// Result is what a Source renders to.
+type Result struct {
+	Tool syncline.Tool
+	// Objects are in the tool's own order, of a directory in that of its files.
+	Objects []syncline.Object
+	// Digest identifies Objects and their order.
+	Digest syncline.Digest
+	// Reads is what was looked at for it; see [Touched].
+	Reads record.Reads
+}
+
+// Touched reports whether a request that differs from an earlier one in its
+// revision, and in the files by the given difference, may render to something
+// else. Reads are those of the earlier one's result.
+func Touched(request Request, reads record.Reads, difference record.Difference) bool {
+	return reads.Touched(map[string]record.Difference{"": difference}, facts(request))
+}
+
+// clone returns a Result whose list of objects, themselves immutable, is not
+// shared.
+func (r Result) clone() Result {
+	r.Objects = slices.Clone(r.Objects)
+	return r
+}
+
+// Builder builds the documents of a Job. Its errors are Invalid when the source
+// is at fault.
+type Builder interface {
+	Build(ctx context.Context, job Job, inputs Inputs) (Output, error)
+}
+
+// Options are the choices of a Renderer.
+type Options struct {
+	// Version names the program's version; results of another are not used.
+	Version string
+	// MemoBytes bounds the memory of remembered results, default 256 MiB.
+	// Negative means to remember nothing.
+	MemoBytes int64
+}
+
+// Renderer renders sources. It is safe for concurrent use.
+type Renderer struct {
+	builder  Builder
+	version  string
+	memo     *record.Memo[outcome]
+	suspects suspects
+}
+
+// outcome is a remembered result: what the source renders to, or why it cannot.
+type outcome struct {
+	result Result
+	err    error
+}
+
+// New returns a Renderer that builds by builder.
+func New(builder Builder, options Options) *Renderer {
+	if options.MemoBytes == 0 {
+		options.MemoBytes = 256 << 20
+	}
+	return &Renderer{
+		builder:  builder,
+		version:  options.Version,
+		memo:     record.NewMemo[outcome](max(options.MemoBytes, 0)),
+		suspects: newSuspects(),
+	}
+}
+
+// Render returns what the request renders to. It is an Invalid error that names
+// the file and the reason when the source is at fault.
+func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) {
+	job := newJob(request)
+	key, err := syncline.DigestOf([]any{r.version, job})
+	if err != nil {
+		return Result{}, err
+	}
+	inputs := record.Inputs{Files: request.Files, Facts: facts(request)}
+	if !request.Fresh {
+		if known, ok := r.memo.Find(key, inputs); ok {
+			return known.result.clone(), known.err
+		}
+	}
+	done, err := r.suspects.begin(ctx, key)
+	if err != nil {
+		return Result{}, err
+	}
+	recorder := record.New(inputs)
+	made, size := r.build(ctx, job, recorder)
+	made.result.Reads = recorder.Reads()
+	done(made.err)
+	if made.err == nil || lasting(made.err) {
+		r.memo.Put(key, made.result.Reads, made, size)
+	}
+	return made.result.clone(), made.err
+}
+
+// build builds, and returns the outcome with its size in bytes.
+func (r *Renderer) build(ctx context.Context, job Job, recorder *record.Recorder) (outcome, int64) {
+	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact})
+	if err != nil {
+		return outcome{err: err}, int64(len(err.Error()))
+	}
+	result, size, err := output.result()
+	return outcome{result: result, err: err}, size
+}
+
+// lasting reports whether an error follows from the files alone, so that it
+// stays until they change. Another attempt may keep within a limit.
+func lasting(err error) bool {
+	var limit *worker.LimitError
+	kinds := []syncline.Kind{syncline.Invalid, syncline.Denied, syncline.NotFound}
+	return slices.Contains(kinds, syncline.KindOf(err)) && !errors.As(err, &limit)
+}
+
+// Stats counts how often a result was remembered.
+func (r *Renderer) Stats() Stats {
+	return Stats(r.memo.Stats())
+}
+
+// Stats counts what became of requests: Hits were remembered and Misses were
+// rendered. Entries and Bytes are what is remembered now.
+type Stats record.Stats
+
+// facts returns what a build may ask for beyond files.
+func facts(request Request) map[string]string {
+	instance := request.Instance
+	if instance == "" {
+		instance = request.App
+	}
+	return map[string]string{
+		"ARGOCD_APP_NAME":                   instance,
+		"ARGOCD_APP_NAMESPACE":              request.Namespace,
+		"ARGOCD_APP_PROJECT_NAME":           request.Project,
+		"ARGOCD_APP_REVISION":               request.Revision,
+		"ARGOCD_APP_REVISION_SHORT":         shorten(request.Revision, 7),
+		"ARGOCD_APP_REVISION_SHORT_8":       shorten(request.Revision, 8),
+		"ARGOCD_APP_SOURCE_REPO_URL":        request.Source.RepoURL,
+		"ARGOCD_APP_SOURCE_PATH":            request.Source.Path,
+		"ARGOCD_APP_SOURCE_TARGET_REVISION": request.Source.TargetRevision,
+		factKubeVersion:                     request.Cluster.KubeVersion,
+		factAPIVersions:                     strings.Join(request.Cluster.APIVersions, ","),
+	}
+}
+
+func shorten(revision string, length int) string {
+	return revision[:min(length, len(revision))]
+}

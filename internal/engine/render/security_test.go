@@ -1,0 +1,360 @@
+package render_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/render/worker"
+)
+
+// canary is the content of a file outside the repository that must never be seen.
+const canary = "CANARY-7c1f"
+
+// hostile is a source that misbehaves.
+type hostile struct {
+	files   memoryTree
+	source  string
+	absent  bool // it may render, as long as nothing is seen
+	expects string
+	served  uint64 // the bytes of its files, which go through this process
+}
+
+const (
+	configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+	chartYAML = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
+	showAll   = configMap + "data: {all: {{ toYaml .Values | quote }}}\n"
+)
+
+// reaching names every field through which a file is named, with PATH where the
+// name goes.
+var reaching = map[string]hostile{
+	"helm valueFiles":            {files: memoryTree{"app/Chart.yaml": chartYAML, "app/templates/a.yaml": showAll}, source: "helm: {valueFiles: ['PATH']}"},
+	"helm valueFiles glob":       {files: memoryTree{"app/Chart.yaml": chartYAML, "app/templates/a.yaml": showAll}, source: "helm: {valueFiles: ['PATH*']}"},
+	"helm fileParameters":        {files: memoryTree{"app/Chart.yaml": chartYAML, "app/templates/a.yaml": showAll}, source: "helm: {fileParameters: [{name: a, path: 'PATH'}]}"},
+	"helm Files.Get":             {files: memoryTree{"app/Chart.yaml": chartYAML, "app/templates/a.yaml": configMap + `data: {a: {{ .Files.Get "PATH" | quote }}}`}, absent: true},
+	"helm Files.Glob":            {files: memoryTree{"app/Chart.yaml": chartYAML, "app/templates/a.yaml": configMap + `data: {a: {{ (.Files.Glob "PATH").AsConfig | quote }}}`}, absent: true},
+	"helm schema":                {files: memoryTree{"app/Chart.yaml": chartYAML, "app/values.schema.json": `{"$ref": "file://PATH"}`, "app/templates/a.yaml": showAll}},
+	"helm schema id":             {files: memoryTree{"app/Chart.yaml": chartYAML, "app/values.schema.json": `{"$id": "file://PATH", "$ref": "other.json"}`, "app/templates/a.yaml": showAll}},
+	"helm dependency":            {files: memoryTree{"app/Chart.yaml": chartYAML + "dependencies: [{name: x, version: 1.x.x, repository: 'file://PATH'}]\n"}},
+	"override valueFiles":        {files: memoryTree{"app/Chart.yaml": chartYAML, "app/templates/a.yaml": showAll, "app/.argocd-source.yaml": "helm: {valueFiles: ['PATH']}"}},
+	"kustomize resources":        {files: memoryTree{"app/kustomization.yaml": "resources: ['PATH']"}},
+	"kustomize bases":            {files: memoryTree{"app/kustomization.yaml": "bases: ['PATH']"}},
+	"kustomize components":       {files: memoryTree{"app/kustomization.yaml": "components: ['PATH']"}},
+	"kustomize crds":             {files: memoryTree{"app/kustomization.yaml": "crds: ['PATH']"}},
+	"kustomize openapi":          {files: memoryTree{"app/kustomization.yaml": "openapi: {path: 'PATH'}"}},
+	"kustomize configurations":   {files: memoryTree{"app/kustomization.yaml": "configurations: ['PATH']"}},
+	"kustomize patches":          {files: withConfigMap("patches: [{path: 'PATH'}]")},
+	"kustomize patches 6902":     {files: withConfigMap("patchesJson6902: [{path: 'PATH', target: {version: v1, kind: ConfigMap, name: a}}]")},
+	"kustomize patches SM":       {files: withConfigMap("patchesStrategicMerge: ['PATH']")},
+	"kustomize replacements":     {files: withConfigMap("replacements: [{path: 'PATH'}]")},
+	"kustomize generators":       {files: memoryTree{"app/kustomization.yaml": "generators: ['PATH']"}},
+	"kustomize transformers":     {files: withConfigMap("transformers: ['PATH']")},
+	"kustomize validators":       {files: withConfigMap("validators: ['PATH']")},
+	"kustomize configMap files":  {files: memoryTree{"app/kustomization.yaml": "configMapGenerator: [{name: a, files: ['k=PATH']}]"}},
+	"kustomize configMap file":   {files: memoryTree{"app/kustomization.yaml": "configMapGenerator: [{name: a, files: ['PATH']}]"}},
+	"kustomize configMap envs":   {files: memoryTree{"app/kustomization.yaml": "configMapGenerator: [{name: a, envs: ['PATH']}]"}},
+	"kustomize configMap env":    {files: memoryTree{"app/kustomization.yaml": "configMapGenerator: [{name: a, env: 'PATH'}]"}},
+	"kustomize secret files":     {files: memoryTree{"app/kustomization.yaml": "secretGenerator: [{name: a, files: ['k=PATH']}]"}},
+	"kustomize secret envs":      {files: memoryTree{"app/kustomization.yaml": "secretGenerator: [{name: a, envs: ['PATH']}]"}},
+	"kustomize config home":      {files: memoryTree{"app/kustomization.yaml": "helmGlobals: {configHome: 'PATH'}\nresources: [a.yaml]", "app/a.yaml": configMap}},
+	"kustomize chart values":     {files: memoryTree{"app/kustomization.yaml": "helmCharts: [{name: x, valuesFile: 'PATH'}]"}},
+	"kustomize inline generator": {files: memoryTree{"app/kustomization.yaml": "generators:\n- |\n  apiVersion: builtin\n  kind: ConfigMapGenerator\n  metadata: {name: a}\n  files: ['k=PATH']\n"}},
+	"kustomize generator file":   {files: memoryTree{"app/kustomization.yaml": "generators: [g.yaml]", "app/g.yaml": "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: a}\nfiles: ['k=PATH']\n"}},
+	"kustomize transformer file": {files: withConfigMap("transformers: [t.yaml]", "app/t.yaml", "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\npath: 'PATH'\n")},
+	"kustomize option patch":     {files: withConfigMap(""), source: "kustomize: {patches: [{path: 'PATH'}]}"},
+	"kustomize option component": {files: withConfigMap(""), source: "kustomize: {components: ['PATH']}"},
+	"kustomize option ignored":   {files: withConfigMap(""), source: "kustomize: {components: ['PATH'], ignoreMissingComponents: true}", absent: true},
+	"jsonnet import":             {files: memoryTree{"app/a.jsonnet": "import 'PATH'"}},
+	"jsonnet importstr":          {files: memoryTree{"app/a.jsonnet": "{apiVersion: 'v1', kind: 'ConfigMap', metadata: {name: 'a'}, data: {a: importstr 'PATH'}}"}},
+	"jsonnet importbin":          {files: memoryTree{"app/a.jsonnet": "{apiVersion: 'v1', kind: 'ConfigMap', metadata: {name: 'a'}, data: {a: std.toString(importbin 'PATH')}}"}},
+	"jsonnet libs":               {files: memoryTree{"app/a.jsonnet": "importstr '" + canary + "'"}, source: "directory: {jsonnet: {libs: ['PATH']}}"},
+	"jsonnet TLA code":           {files: memoryTree{"app/a.jsonnet": "function(x) {apiVersion: 'v1', kind: 'ConfigMap', metadata: {name: 'a'}, data: {a: x}}"}, source: "directory: {jsonnet: {tlas: [{name: x, value: \"importstr 'PATH'\", code: true}]}}"},
+	"jsonnet ext code":           {files: memoryTree{"app/a.jsonnet": "{apiVersion: 'v1', kind: 'ConfigMap', metadata: {name: 'a'}, data: {a: std.extVar('x')}}"}, source: "directory: {jsonnet: {extVars: [{name: x, value: \"importstr 'PATH'\", code: true}]}}"},
+	"override TLA code":          {files: memoryTree{"app/a.jsonnet": "function(x) {a: x}", "app/.argocd-source.yaml": "directory: {jsonnet: {tlas: [{name: x, value: \"importstr 'PATH'\", code: true}]}}"}},
+	"directory include":          {files: memoryTree{"app/a.yaml": configMap}, source: "directory: {recurse: true, include: 'PATH'}", absent: true},
+}
+
+// withConfigMap is a kustomization of one object with more fields.
+func withConfigMap(fields string, more ...string) memoryTree {
+	tree := memoryTree{"app/kustomization.yaml": "resources: [a.yaml]\n" + fields, "app/a.yaml": configMap}
+	for i := 0; i+1 < len(more); i += 2 {
+		tree[more[i]] = more[i+1]
+	}
+	return tree
+}
+
+// aim returns the source with the given path in place of PATH.
+func (h hostile) aim(t *testing.T, path string) render.Request {
+	t.Helper()
+	tree := memoryTree{}
+	for name, text := range h.files {
+		tree[name] = strings.ReplaceAll(text, "PATH", path)
+	}
+	source, err := render.ParseSource([]byte(strings.ReplaceAll(h.source, "PATH", path)))
+	check(t, err)
+	source.Path = "app"
+	return render.Request{App: "shop", Namespace: "prod", Source: source, Files: syncline.Files{Tree: strictTree{t, tree}}}
+}
+
+// TestNothingOutsideIsRead names a file outside the repository in every way in
+// every field, in this process (where it could be read) and in children.
+func TestNothingOutsideIsRead(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), canary)
+	check(t, os.WriteFile(outside, []byte(canary), 0o644))
+	confined := render.New(render.Confined{Pool: newPool(t, worker.Options{})}, render.Options{})
+	for field, source := range reaching {
+		for form, path := range map[string]string{
+			"absolute":    outside,
+			"relative":    strings.Repeat("../", 20) + strings.TrimPrefix(outside, "/"),
+			"dotted":      "./x/.././" + strings.Repeat("../", 20) + strings.TrimPrefix(outside, "/"),
+			"back inside": strings.Repeat("../", 20) + "repository/../" + strings.TrimPrefix(outside, "/"),
+			"device":      "/dev/zero",
+			"process":     "/proc/self/environ",
+			"url":         "file://" + outside,
+			"slashes":     "//" + outside,
+		} {
+			t.Run(field+"/"+form, func(t *testing.T) {
+				for where, renderer := range map[string]*render.Renderer{"in process": inProcess(), "confined": confined} {
+					result, err := renderer.Render(short(t), source.aim(t, path))
+					if err == nil && !source.absent {
+						t.Errorf("%s: it renders: %v", where, result.Objects)
+					}
+					if kind := syncline.KindOf(err); err != nil && kind != syncline.Invalid && kind != syncline.Denied {
+						t.Errorf("%s: %s: %v", where, kind, err)
+					}
+					if seen := tell(result, err) + reveal(result); strings.Contains(strings.ReplaceAll(seen, outside, ""), canary+"\n") ||
+						strings.Contains(seen, "PATH=") {
+						t.Errorf("%s: it was read:\n%s", where, seen)
+					}
+				}
+			})
+		}
+	}
+}
+
+func reveal(result render.Result) string {
+	var out strings.Builder
+	for _, object := range result.Objects {
+		fmt.Fprintln(&out, object.Reveal().Object)
+	}
+	return out.String()
+}
+
+// TestRemoteIsRefused gives kustomize every form of address in every field that
+// names files.
+func TestRemoteIsRefused(t *testing.T) {
+	addresses := []string{
+		"https://example.com/x.yaml", "http://example.com/x", "HTTPS://example.com/x", "https://github.com/o/r//p?ref=v1",
+		"github.com/o/r?ref=--upload-pack=touch${IFS}x", "GitHub.com/o/r", "github.com:o/r.git", "git@github.com:o/r.git",
+		"git::https://example.com/r.git", "GIT::ssh://example.com/r", "ssh://git@example.com/r", "file:///etc", "FILE:///etc",
+		"org-1234@github.com:o/r", "user@example.com:o/r.git", "http:example.com/x", "ext::sh -c touch% x", "git://example.com/r",
+	}
+	confined := render.New(render.Confined{Pool: newPool(t, worker.Options{})}, render.Options{})
+	for field, source := range reaching {
+		if !strings.HasPrefix(field, "kustomize ") || source.absent {
+			continue
+		}
+		t.Run(field, func(t *testing.T) {
+			for _, address := range addresses {
+				if _, err := confined.Render(short(t), source.aim(t, address)); syncline.KindOf(err) != syncline.Denied &&
+					!strings.HasPrefix(address, "ext::") {
+					t.Errorf("%s: %v", address, err)
+				} else if err == nil {
+					t.Errorf("%s: it renders", address)
+				}
+			}
+		})
+	}
+}
+
+// TestNothingIsRun asks for programs in every way that kustomize knows.
+func TestNothingIsRun(t *testing.T) {
+	mark := filepath.Join(t.TempDir(), "mark")
+	confined := render.New(render.Confined{Pool: newPool(t, worker.Options{})}, render.Options{})
+	function := func(spec string) string {
+		return "apiVersion: example.com/v1\nkind: Function\nmetadata:\n  name: f\n  annotations:\n    config.kubernetes.io/function: |\n      " + spec + "\n"
+	}
+	for name, config := range map[string]string{
+		"exec":      function("exec: {path: /bin/touch, args: ['" + mark + "']}"),
+		"container": function("container: {image: example.com/touch}"),
+		"starlark":  function("starlark: {path: script.star, name: f}"),
+		"plugin":    "apiVersion: someteam.example.com/v1\nkind: Touch\nmetadata: {name: f}\nargsOneLiner: " + mark + "\n",
+		"chart":     "apiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: f}\nname: x\nrepo: https://example.com\n",
+	} {
+		for _, field := range []string{"generators", "transformers", "validators"} {
+			t.Run(name+"/"+field, func(t *testing.T) {
+				tree := withConfigMap(field+": [f.yaml]", "app/f.yaml", config, "app/script.star", "x")
+				for where, renderer := range map[string]*render.Renderer{"in process": inProcess(), "confined": confined} {
+					_, err := renderer.Render(short(t), request(tree))
+					if kind := syncline.KindOf(err); kind != syncline.Invalid && kind != syncline.Denied {
+						t.Errorf("%s: %s %v", where, kind, err)
+					}
+				}
+				if _, err := os.Stat(mark); err == nil {
+					t.Fatal("a program was run")
+				}
+			})
+		}
+	}
+}
+
+func chartOf(template string) memoryTree {
+	return memoryTree{"app/Chart.yaml": chartYAML, "app/templates/a.yaml": template}
+}
+
+// aliases is YAML that expands without an end.
+const aliases = "a: &a [x, x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n" +
+	"c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\n" +
+	"e: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]\nf: &f [*e, *e, *e, *e, *e, *e, *e, *e, *e, *e]\n" +
+	"g: &g [*f, *f, *f, *f, *f, *f, *f, *f, *f, *f]\nh: &h [*g, *g, *g, *g, *g, *g, *g, *g, *g, *g]\n"
+
+// bigFiles are manifests of 4 MiB each.
+func bigFiles(count int) memoryTree {
+	tree := memoryTree{}
+	for i := range count {
+		tree[fmt.Sprintf("app/%d.yaml", i)] = configMap + "data: {a: \"" + strings.Repeat("x", 4<<20) + "\"}"
+	}
+	return tree
+}
+
+// doublings is a chain of kustomizations that each take the next one twice.
+func doublings(depth int) memoryTree {
+	tree := memoryTree{"app/kustomization.yaml": "resources: [../l0/a, ../l0/b]\n"}
+	for i := range depth {
+		for _, side := range []string{"a", "b"} {
+			tree[fmt.Sprintf("l%d/%s/kustomization.yaml", i, side)] =
+				fmt.Sprintf("namePrefix: %s-\nresources: [../../l%d/a, ../../l%d/b]\n", side, i+1, i+1)
+		}
+	}
+	for _, side := range []string{"a", "b"} {
+		tree[fmt.Sprintf("l%d/%s/kustomization.yaml", depth, side)] = "namePrefix: " + side + "-\nresources: [c.yaml]\n"
+		tree[fmt.Sprintf("l%d/%s/c.yaml", depth, side)] = configMap
+	}
+	return tree
+}
+
+// bombs take memory, time or stack without a bound.
+var bombs = map[string]hostile{
+	"helm range":            {files: chartOf("{{ range 100000000000 }}{{ end }}"), expects: "longer than"},
+	"helm until":            {files: chartOf("{{ range until 2000000000 }}x{{ end }}"), expects: "memory"},
+	"helm repeat":           {files: chartOf(`{{ repeat 1000000000 "x" }}`), expects: "memory"},
+	"helm random":           {files: chartOf(`{{ randAlpha 500000000 }}`), expects: "memory"},
+	"helm printf":           {files: chartOf(`{{ range until 1000 }}{{ printf "%900000d" 1 }}{{ end }}`), expects: "memory"},
+	"helm doubling":         {files: chartOf(`{{ $x := "x" }}{{ range until 40 }}{{ $x = print $x $x }}{{ end }}{{ $x }}`), expects: "memory"},
+	"helm include":          {files: chartOf(`{{ define "a" }}{{ include "a" . }}{{ end }}{{ include "a" . }}`), expects: "nested reference name"},
+	"helm template":         {files: chartOf(`{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}`)},
+	"helm tpl":              {files: chartOf(`{{ define "a" }}{{ tpl "{{ include \"a\" . }}" . }}{{ end }}{{ include "a" . }}`)},
+	"helm keys":             {files: chartOf(`{{ range until 100000 }}{{ genPrivateKey "rsa" }}{{ end }}`), expects: "longer than"},
+	"helm deep copy":        {files: chartOf(`{{ $d := dict }}{{ $_ := set $d "d" $d }}{{ deepCopy $d }}`)},
+	"helm values aliases":   {files: memoryTree{"app/Chart.yaml": chartYAML, "app/values.yaml": aliases, "app/templates/a.yaml": showAll}},
+	"helm fromYaml aliases": {files: memoryTree{"app/Chart.yaml": chartYAML, "app/bomb": aliases, "app/templates/a.yaml": `{{ .Files.Get "bomb" | fromYaml | toYaml }}`}},
+	"helm big output":       {files: chartOf(configMap + `data: {a: {{ repeat 34000000 "x" }}}`)},
+	"helm many objects":     {files: chartOf("{{ range $i := until 60000 }}\n---\nkind: A\n{{ end }}"), expects: "more than 50000 objects"},
+	"helm schema loop":      {files: memoryTree{"app/Chart.yaml": chartYAML, "app/values.schema.json": `{"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}`, "app/templates/a.yaml": "a"}},
+	"kustomize doubling":    {files: doublings(30)},
+	"kustomize aliases":     {files: memoryTree{"app/kustomization.yaml": "resources: [a.yaml]", "app/a.yaml": configMap + aliases}},
+	"kustomize itself":      {files: memoryTree{"app/kustomization.yaml": aliases}},
+	"kustomize patch":       {files: withConfigMap("patches: [{path: p.yaml}]", "app/p.yaml", configMap+aliases)},
+	"jsonnet recursion":     {files: memoryTree{"app/a.jsonnet": "local f(x) = f(x + 1) + 1; f(0)"}, expects: "max stack frames"},
+	"jsonnet tail call":     {files: memoryTree{"app/a.jsonnet": "local f(x) = f(x + 1) tailstrict; f(0)"}},
+	"jsonnet array":         {files: memoryTree{"app/a.jsonnet": "std.makeArray(1e9, function(i) i)"}, expects: "memory"},
+	"jsonnet fold":          {files: memoryTree{"app/a.jsonnet": "std.foldl(function(a, i) a + a, std.range(0, 40), 'x')"}, expects: "memory"},
+	"jsonnet itself":        {files: memoryTree{"app/a.jsonnet": "import 'a.jsonnet'"}},
+	"jsonnet object":        {files: memoryTree{"app/a.jsonnet": "local o = {a: $.b, b: $.a}; o"}},
+	"directory aliases":     {files: memoryTree{"app/a.yaml": configMap + aliases}, expects: "aliases stand for too much"},
+	"directory self":        {files: memoryTree{"app/a.yaml": configMap + "data: &a {b: *a}\n"}, expects: "contains itself"},
+	"directory flow":        {files: memoryTree{"app/a.yaml": configMap + "data: " + strings.Repeat("[", 1_000_000)}},
+	"directory nesting":     {files: memoryTree{"app/a.yaml": configMap + "data: " + strings.Repeat("[", 200) + strings.Repeat("]", 200)}, expects: "nested deeper than 100"},
+	"directory JSON":        {files: memoryTree{"app/a.json": strings.Repeat(`{"a":`, 1_000_000)}},
+	"directory documents":   {files: memoryTree{"app/a.yaml": strings.Repeat("---\nkind: A\n", 60_000)}, expects: "more than 50000 objects"},
+	"directory list":        {files: memoryTree{"app/a.yaml": "kind: List\nitems:\n" + strings.Repeat("- {kind: A}\n", 60_000)}, expects: "more than 50000 objects"},
+	"directory size":        {files: bigFiles(9), expects: "larger than 32 MiB", served: 36 << 20},
+	"override aliases":      {files: memoryTree{"app/a.yaml": configMap, "app/.argocd-source.yaml": aliases}},
+}
+
+// TestBombs wants each bomb to end with a clear error, in time, while this
+// process does not grow.
+func TestBombs(t *testing.T) {
+	const timeout, memory = 8 * time.Second, 192 << 20
+	pool := newPool(t, worker.Options{Timeout: timeout, Memory: memory})
+	renderer := render.New(render.Confined{Pool: pool}, render.Options{})
+	for name, bomb := range bombs {
+		t.Run(name, func(t *testing.T) {
+			request := bomb.aim(t, "")
+			grown := growth(t)
+			began := time.Now()
+			result, err := renderer.Render(short(t), request)
+			took := time.Since(began)
+			if err == nil {
+				t.Fatalf("it renders to %d objects", len(result.Objects))
+			}
+			if kind := syncline.KindOf(err); kind != syncline.Invalid && kind != syncline.Transient {
+				t.Errorf("kind %s", kind)
+			}
+			if !strings.Contains(err.Error(), bomb.expects) {
+				t.Errorf("got %v, want %q", err, bomb.expects)
+			}
+			if len(err.Error()) > 4000 {
+				t.Errorf("the error has %d bytes", len(err.Error()))
+			}
+			if most := timeout + 10*time.Second; took > most {
+				t.Errorf("it took %s", took)
+			}
+			if grew := grown(); grew > 16<<20+bomb.served {
+				t.Errorf("this process grew by %d MiB", grew>>20)
+			}
+			if _, err := renderer.Render(short(t), request2(samples["helm"])); err != nil {
+				t.Errorf("the next source: %v", err)
+			}
+		})
+	}
+}
+
+func request2(tree memoryTree) render.Request {
+	r := request(tree)
+	r.Fresh = true
+	return r
+}
+
+// growth returns a function that says by how much this process has grown at
+// most since, in bytes.
+func growth(t *testing.T) func() uint64 {
+	t.Helper()
+	debug.FreeOSMemory()
+	read := func() uint64 {
+		samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+		metrics.Read(samples)
+		return samples[0].Value.Uint64() - samples[1].Value.Uint64()
+	}
+	before := read()
+	most := before
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(2 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				most = max(most, read())
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return func() uint64 {
+		close(stop)
+		<-stopped
+		runtime.KeepAlive(before)
+		return most - before
+	}
+}

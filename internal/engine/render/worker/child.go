@@ -1,0 +1,286 @@
+package worker
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/syncline-io/syncline"
+)
+
+// child is one process, as its parent sees it. Only one goroutine uses it at a time.
+type child struct {
+	cmd     *exec.Cmd
+	in      io.WriteCloser
+	out     *bufio.Reader
+	outPipe io.Closer
+	printed *head
+	memory  int64
+	exited  chan struct{}
+	exit    error
+	// retire ends the child when it has been idle for long.
+	retire *time.Timer
+	// broken is set when the child is not waiting for a job.
+	broken bool
+	// tainted is set when a job says that the child must not get another.
+	tainted bool
+}
+
+// start starts a child with nothing but its pipes.
+func start(options Options) (*child, error) {
+	c := &child{printed: &head{}, memory: options.Memory, exited: make(chan struct{})}
+	c.cmd = exec.Command(options.Command[0], options.Command[1:]...)
+	c.cmd.Env = []string{} // not nil, which would mean the parent's
+	c.cmd.Dir = emptyDir
+	c.cmd.Stderr = c.printed
+	var err error
+	if c.in, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	// Not StdoutPipe: Wait would close it before everything is read.
+	out, theirs, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	c.cmd.Stdout = theirs
+	err = c.cmd.Start()
+	_ = theirs.Close() // the child has its own
+	if err != nil {
+		_ = out.Close()
+		return nil, err
+	}
+	c.out, c.outPipe = bufio.NewReader(out), out
+	go func() {
+		c.exit = c.cmd.Wait()
+		close(c.exited)
+	}()
+	bounds := limits{Memory: options.Memory, CPU: cpuSeconds(options.Timeout)}
+	if err := writeJSON(c.in, frameHello, bounds); err != nil {
+		c.discard()
+		return nil, err
+	}
+	return c, nil
+}
+
+// kill ends the process. It does not wait.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill() // fails only when it has ended
+}
+
+// discard ends the process, waits for that, and lets go of the pipes.
+func (c *child) discard() {
+	c.kill()
+	<-c.exited
+	_ = c.in.Close()
+	_ = c.outPipe.Close()
+}
+
+// do runs one job. When the context ends, the process is killed.
+func (c *child) do(ctx context.Context, job []byte, host Host) ([]byte, error) {
+	stop := context.AfterFunc(ctx, c.kill)
+	defer stop()
+	c.printed.reset()
+	c.broken = true
+	t := task{Job: job}
+	for ref := range host.Files.Refs {
+		t.Refs = append(t.Refs, ref)
+	}
+	slices.Sort(t.Refs)
+	err := writeJSON(c.in, frameJob, t)
+	var result []byte
+	for done := false; err == nil && !done; {
+		var kind frameKind
+		var payload []byte
+		if kind, payload, err = readFrame(c.out); err == nil {
+			result, done, err = c.react(kind, payload, host)
+		}
+	}
+	var reported *jobError
+	switch {
+	case err == nil:
+		c.broken = false
+	case errors.As(err, &reported):
+		c.broken = false
+		return nil, reported.err
+	default:
+		return nil, c.lost(err)
+	}
+	return result, nil
+}
+
+// jobError is an error of the job, not of the process.
+type jobError struct{ err error }
+
+func (e *jobError) Error() string { return e.err.Error() }
+
+// lost says why the process does not answer any more.
+func (c *child) lost(err error) error {
+	c.kill()
+	<-c.exited
+	if cause := causeOf(c.printed.String()); cause == "" && !errors.Is(err, io.EOF) {
+		return syncline.Errorf(syncline.Transient, "talk to the process that renders: %w", err)
+	}
+	return c.describe()
+}
+
+// describe says why the process ended, by what it printed first.
+func (c *child) describe() error {
+	switch cause := causeOf(c.printed.String()); cause {
+	case causeMemory:
+		return &LimitError{syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "stopped: it needs more than %d MiB of memory", c.memory>>20),
+			"look for a loop or a repetition without a bound, or raise the memory limit of rendering")}
+	case causeStack:
+		return &LimitError{syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "stopped: calls nest without an end"),
+			"look for a template or a function that calls itself")}
+	default:
+		return &LimitError{syncline.Errorf(syncline.Transient, "the process that rendered it ended: %v %s", c.exit, cause)}
+	}
+}
+
+// react handles one message of the child.
+func (c *child) react(kind frameKind, payload []byte, host Host) (result []byte, done bool, err error) {
+	switch kind {
+	case frameResult:
+		return payload, true, nil
+	case frameError:
+		var f failure
+		if err := json.Unmarshal(payload, &f); err != nil {
+			return nil, false, err
+		}
+		return nil, true, &jobError{f.err()}
+	case frameTainted:
+		c.tainted = true
+		return nil, false, nil
+	case frameStat, frameRead, frameList, frameFact:
+		var q question
+		if err := json.Unmarshal(payload, &q); err != nil {
+			return nil, false, err
+		}
+		return nil, false, c.answer(kind, q, host)
+	}
+	return nil, false, fmt.Errorf("unknown message %q", kind)
+}
+
+// answer sends what the child wants to see.
+func (c *child) answer(kind frameKind, q question, host Host) error {
+	if kind == frameFact {
+		value, ok := host.Fact(q.Path)
+		return writeJSON(c.in, frameAnswer, factAnswer{value, ok})
+	}
+	tree := host.Files.Tree
+	if q.Ref != "" {
+		tree = host.Files.Refs[q.Ref]
+	}
+	if tree == nil || !isClean(q.Path) {
+		return fmt.Errorf("question for %q is not about a file", q.Path)
+	}
+	switch kind {
+	case frameRead:
+		text, err := tree.ReadFile(q.Path)
+		if err == nil && len(text) > maxFrame {
+			err = syncline.Errorf(syncline.Invalid, "%s is larger than %d MiB", q.Path, maxFrame>>20)
+		}
+		if err != nil {
+			return writeJSON(c.in, frameFailed, failureOf(err))
+		}
+		return writeFrame(c.in, frameAnswer, text)
+	case frameList:
+		entries, err := tree.ReadDir(q.Path)
+		return c.send(entries, err)
+	default:
+		entry, err := tree.Stat(q.Path)
+		return c.send(entry, err)
+	}
+}
+
+func (c *child) send(value any, err error) error {
+	if err != nil {
+		return writeJSON(c.in, frameFailed, failureOf(err))
+	}
+	return writeJSON(c.in, frameAnswer, value)
+}
+
+// isClean reports whether a path is as trees write them.
+func isClean(path string) bool {
+	return !slices.ContainsFunc(strings.Split(path, "/"), func(part string) bool {
+		return part == "." || part == ".." || part == "" && path != ""
+	})
+}
+
+// head keeps the first part of what a child prints: Go prints why it ends
+// before where.
+type head struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const maxHead = 16 << 10
+
+func (h *head) Write(text []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.text = append(h.text, text[:min(len(text), maxHead-len(h.text))]...)
+	return len(text), nil
+}
+
+func (h *head) reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.text = nil
+}
+
+func (h *head) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return string(h.text)
+}
+
+// cause is why a child ended, in the words of Go's runtime.
+type cause string
+
+const (
+	causeMemory cause = "memory"
+	causeStack  cause = "stack"
+)
+
+var fatal = regexp.MustCompile(`(?m)^(?:fatal error|panic|runtime|runtime/cgo|==\d+==ERROR): (.*)$`)
+
+// tellTales are what Go, or its race detector, prints when a limit is reached.
+var tellTales = []struct {
+	text  string
+	cause cause
+}{
+	{"out of memory", causeMemory},
+	{"cannot allocate memory", causeMemory},
+	{"pthread_create failed", causeMemory},
+	{"failed to allocate", causeMemory},
+	{"stack overflow", causeStack},
+	{"stack exceeds", causeStack},
+}
+
+func causeOf(printed string) cause {
+	var first cause
+	for _, match := range fatal.FindAllStringSubmatch(printed, -1) {
+		for _, tale := range tellTales {
+			if strings.Contains(match[1], tale.text) {
+				return tale.cause
+			}
+		}
+		if first == "" {
+			first = cause(match[1])
+		}
+	}
+	return first
+}

@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+
+	"github.com/syncline-io/syncline"
+)
+
+// maxStack is how much stack one goroutine may use, in bytes.
+const maxStack = 64 << 20
+
+// memoryCheck is how often a child looks at how much memory it uses, while it
+// has a job.
+const memoryCheck = 20 * time.Millisecond
+
+// confine gives this process its limits, for good. What the platform cannot
+// enforce, it keeps to by itself.
+func confine(bounds limits) error {
+	debug.SetMaxStack(maxStack)
+	debug.SetMemoryLimit(bounds.Memory / 8 * 7)
+	http.DefaultTransport = refusal{}
+	return restrict(bounds)
+}
+
+// watchMemory ends the process when it uses more than it may, until stop is
+// called. It is the limit on platforms that have none, and the precise one
+// elsewhere.
+func watchMemory(limit int64) (stop func()) {
+	ticker, done := time.NewTicker(memoryCheck), make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-ticker.C:
+				checkMemory(limit)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(done)
+	}
+}
+
+func checkMemory(limit int64) {
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+	}
+	metrics.Read(samples)
+	if used := samples[0].Value.Uint64() - samples[1].Value.Uint64(); used > uint64(limit) {
+		fmt.Fprintln(os.Stderr, "fatal error: out of memory: the limit is reached")
+		os.Exit(2) //nolint:forbidigo,revive // the job that takes the memory cannot be stopped otherwise
+	}
+}
+
+// refusal answers every request over the network.
+type refusal struct{}
+
+// RoundTrip refuses the request.
+func (refusal) RoundTrip(request *http.Request) (*http.Response, error) {
+	return nil, syncline.Errorf(syncline.Denied, "%s: a render fetches nothing", request.URL.Redacted())
+}
+
+// cpuSeconds is how much processor time a job of that length can take.
+func cpuSeconds(timeout time.Duration) uint64 {
+	return uint64(math.Ceil(timeout.Seconds()))*uint64(runtime.NumCPU()) + 10
+}

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package worker
+
+// emptyDir is where a child runs: where the parent does.
+const emptyDir = ""
+
+// restrict does nothing: the limits here are those that the child keeps to by
+// itself, and its parent's deadline.
+func restrict(limits) error { return nil }
+
+func limitCPU(uint64) error { return nil }

@@ -1,0 +1,236 @@
+package worker
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Handler does one job. Tainted says that the process must not do another.
+type Handler func(ctx context.Context, job []byte, host Host) (result []byte, tainted bool, err error)
+
+// Serve is the child's side: it confines this process for good, then does the
+// jobs that come in until in ends, which also ends a job that is under way. It
+// is for processes that do nothing else.
+func Serve(ctx context.Context, in io.Reader, out io.Writer, handle Handler) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	link := &link{out: bufio.NewWriter(out), frames: make(chan frame)}
+	ended := make(chan error, 1)
+	go func() { ended <- link.receive(ctx, bufio.NewReader(in)) }()
+	done := make(chan error, 1)
+	go func() { done <- link.serve(ctx, handle) }()
+	select {
+	case err := <-ended:
+		return err
+	case err := <-done:
+		return err
+	}
+}
+
+// link is the child's end of the pipe.
+type link struct {
+	out    *bufio.Writer
+	frames chan frame
+	// mu makes a question and its answer one step.
+	mu sync.Mutex
+}
+
+type frame struct {
+	kind    frameKind
+	payload []byte
+}
+
+// receive passes on what comes in. It returns nil when the parent is gone.
+func (l *link) receive(ctx context.Context, in io.Reader) error {
+	for {
+		kind, payload, err := readFrame(in)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case l.frames <- frame{kind, payload}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (l *link) next(ctx context.Context) (frame, error) {
+	select {
+	case f := <-l.frames:
+		return f, nil
+	case <-ctx.Done():
+		return frame{}, ctx.Err()
+	}
+}
+
+func (l *link) serve(ctx context.Context, handle Handler) error {
+	var bounds limits
+	for {
+		f, err := l.next(ctx)
+		if err != nil {
+			return err
+		}
+		switch f.kind {
+		case frameHello:
+			if err := json.Unmarshal(f.payload, &bounds); err != nil {
+				return err
+			}
+			if err := confine(bounds); err != nil {
+				return err
+			}
+		case frameJob:
+			if err := limitCPU(bounds.CPU); err != nil {
+				return err
+			}
+			stop := watchMemory(bounds.Memory)
+			err := l.do(ctx, f.payload, handle)
+			stop()
+			if err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("message %q out of turn", f.kind)
+		}
+	}
+}
+
+// do does one job and sends what came of it.
+func (l *link) do(ctx context.Context, payload []byte, handle Handler) error {
+	var t task
+	if err := json.Unmarshal(payload, &t); err != nil {
+		return err
+	}
+	host := Host{Files: syncline.Files{Tree: newRemoteTree(l, "")}, Fact: l.fact}
+	if len(t.Refs) > 0 {
+		host.Files.Refs = map[string]syncline.Tree{}
+	}
+	for _, ref := range t.Refs {
+		host.Files.Refs[ref] = newRemoteTree(l, ref)
+	}
+	result, tainted, err := guarded(ctx, t.Job, host, handle)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if tainted {
+		if err := writeFrame(l.out, frameTainted, nil); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		err = writeJSON(l.out, frameError, failureOf(err))
+	} else {
+		err = writeFrame(l.out, frameResult, result)
+	}
+	return errors.Join(err, l.out.Flush())
+}
+
+// guarded turns a panic into an error and taints the process.
+func guarded(ctx context.Context, job []byte, host Host, handle Handler) (result []byte, tainted bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			result, tainted = nil, true
+			err = syncline.Errorf(syncline.Invalid, "the tool fails on this input: %v", p)
+		}
+	}()
+	return handle(ctx, job, host)
+}
+
+// ask sends a question and returns the answer.
+func (l *link) ask(kind frameKind, payload any) ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := errors.Join(writeJSON(l.out, kind, payload), l.out.Flush()); err != nil {
+		return nil, err
+	}
+	answer := <-l.frames
+	switch answer.kind {
+	case frameAnswer:
+		return answer.payload, nil
+	case frameFailed:
+		var f failure
+		if err := json.Unmarshal(answer.payload, &f); err != nil {
+			return nil, err
+		}
+		return nil, f.err()
+	}
+	return nil, fmt.Errorf("message %q out of turn", answer.kind)
+}
+
+func (l *link) askFor(kind frameKind, payload, into any) error {
+	text, err := l.ask(kind, payload)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+// factAnswer is a fact, or that there is none.
+type factAnswer struct {
+	Value string
+	OK    bool
+}
+
+func (l *link) fact(name string) (string, bool) {
+	var answer factAnswer
+	if err := l.askFor(frameFact, question{Path: name}, &answer); err != nil {
+		return "", false
+	}
+	return answer.Value, answer.OK
+}
+
+// remoteTree reads a tree through the pipe. It asks for the same entry or
+// listing only once.
+type remoteTree struct {
+	link *link
+	ref  string
+
+	mu       sync.Mutex
+	entries  map[string]seen[syncline.Entry]
+	listings map[string]seen[[]syncline.Entry]
+}
+
+type seen[T any] struct {
+	value T
+	err   error
+}
+
+func newRemoteTree(l *link, ref string) *remoteTree {
+	return &remoteTree{
+		link: l, ref: ref,
+		entries:  map[string]seen[syncline.Entry]{},
+		listings: map[string]seen[[]syncline.Entry]{},
+	}
+}
+
+func (t *remoteTree) Stat(path string) (syncline.Entry, error) {
+	return askOnce(t, t.entries, frameStat, path)
+}
+
+func (t *remoteTree) ReadDir(path string) ([]syncline.Entry, error) {
+	return askOnce(t, t.listings, frameList, path)
+}
+
+func (t *remoteTree) ReadFile(path string) ([]byte, error) {
+	return t.link.ask(frameRead, question{Ref: t.ref, Path: path})
+}
+
+func askOnce[T any](t *remoteTree, known map[string]seen[T], kind frameKind, path string) (T, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, ok := known[path]
+	if !ok {
+		s.err = t.link.askFor(kind, question{Ref: t.ref, Path: path}, &s.value)
+		known[path] = s
+	}
+	return s.value, s.err
+}

@@ -1,0 +1,101 @@
+package source
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Folder returns the path of a source as a Tree takes it, "" for the root,
+// after checking that it is a folder of the tree. Errors: Invalid for a path
+// that is absolute or leaves the repository, or that is a file; NotFound, with
+// the folders that are there instead.
+func Folder(files syncline.Tree, declared string) (string, error) {
+	folder := path.Clean(declared)
+	if folder == "." {
+		return "", nil
+	}
+	if path.IsAbs(folder) {
+		return "", syncline.WithHint(syncline.Errorf(syncline.Invalid, "path %q is absolute", declared),
+			"write it relative to the root of the repository")
+	}
+	if !fs.ValidPath(folder) { // it begins with ".."
+		return "", syncline.Errorf(syncline.Invalid, "path %q leaves the repository", declared)
+	}
+	entry, err := files.Stat(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err := syncline.Errorf(syncline.NotFound, "there is no folder %q", declared)
+		if there := neighbours(files, folder); there != "" {
+			return "", syncline.WithHint(err, there)
+		}
+		return "", err
+	case err != nil:
+		return "", err
+	case entry.Type == syncline.EntrySubmodule:
+		return "", syncline.WithHint(syncline.Errorf(syncline.Invalid, "path %q is a submodule, which is not fetched", declared),
+			"use the submodule's repository as the source")
+	case entry.Type != syncline.EntryDir:
+		return "", syncline.Errorf(syncline.Invalid, "path %q is a file and not a folder", declared)
+	}
+	return folder, nil
+}
+
+// neighbours tells which folders there are where the path ends to exist, the
+// likeliest first.
+func neighbours(files syncline.Tree, missing string) string {
+	above, name := path.Split(missing)
+	above = strings.TrimSuffix(above, "/")
+	entries, err := files.ReadDir(above)
+	if err != nil {
+		if above == "" {
+			return ""
+		}
+		return neighbours(files, above)
+	}
+	var folders []string
+	for _, entry := range entries {
+		if entry.Type == syncline.EntryDir && len(entry.Name) < 64 {
+			folders = append(folders, entry.Name)
+		}
+	}
+	slices.SortStableFunc(folders, func(a, b string) int { return distance(a, name) - distance(b, name) })
+	where := "the root of the repository"
+	if above != "" {
+		where = "folder " + above
+	}
+	if len(folders) == 0 {
+		return where + " has no folders"
+	}
+	const most = 5
+	list := strings.Join(folders[:min(most, len(folders))], ", ")
+	if len(folders) > most {
+		list += ", …"
+	}
+	return where + " has " + list
+}
+
+// distance counts the edits between two names.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,141 @@
+package source
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Mirror keeps commits of repositories.
+type Mirror interface {
+	// Fetch makes a commit present. ref is that of [Revision], and may be "".
+	Fetch(ctx context.Context, repo syncline.Repository, commit, ref string) error
+	// Tree shows the files of a commit that is present.
+	Tree(ctx context.Context, repo syncline.Repository, commit string) (syncline.Tree, error)
+}
+
+// Credentials know how to reach repositories.
+type Credentials interface {
+	// Repository returns how an App of the project reaches the repository at url.
+	Repository(project, url string) (syncline.Repository, error)
+}
+
+// Stage yields what an App's sources hold.
+type Stage struct {
+	resolver    *Resolver
+	mirror      Mirror
+	credentials Credentials
+	compared    comparisons
+}
+
+// New returns a Stage.
+func New(resolver *Resolver, mirror Mirror, credentials Credentials) *Stage {
+	return &Stage{resolver: resolver, mirror: mirror, credentials: credentials}
+}
+
+// Resolve returns the commit that the source's target revision names; see
+// [Resolver.Resolve].
+func (s *Stage) Resolve(ctx context.Context, app syncline.App, source syncline.Source, maxAge time.Duration) (string, error) {
+	repo, err := s.credentials.Repository(app.Project, source.RepoURL)
+	if err != nil {
+		return "", err
+	}
+	revision, err := s.resolver.Resolve(ctx, source, repo, maxAge)
+	return revision.Commit, err
+}
+
+// Tree returns the files of a commit, fetched if need be, and confined to the
+// repository as [Confine] does. The source's path is a folder among them.
+func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Source, commit string) (syncline.Tree, error) {
+	repo, err := s.credentials.Repository(app.Project, source.RepoURL)
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.files(ctx, repo, source, commit)
+	if err != nil {
+		return nil, err
+	}
+	files = Confine(files)
+	if _, err := Folder(files, source.Path); err != nil {
+		return nil, syncline.WithHint(
+			syncline.Errorf(syncline.KindOf(err), "repository %s at %s: %w", syncline.RedactURL(repo.URL), commit, err),
+			syncline.HintOf(err))
+	}
+	return files, nil
+}
+
+// Difference returns how two commits of a source differ. The older one was
+// fetched before; what is not there any more is a Transient error. The answer is
+// remembered for the other Apps of the repository.
+func (s *Stage) Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*Difference, error) {
+	pair := commits{syncline.RepoKey(source.RepoURL), before, after}
+	if known := s.compared.get(pair); known != nil {
+		return known, nil
+	}
+	repo, err := s.credentials.Repository(app.Project, source.RepoURL)
+	if err != nil {
+		return nil, err
+	}
+	now, err := s.files(ctx, repo, source, after)
+	if err != nil {
+		return nil, err
+	}
+	old, err := s.mirror.Tree(ctx, repo, before)
+	if err != nil {
+		return nil, err
+	}
+	difference, err := Compare(old, now)
+	if err == nil {
+		s.compared.put(pair, difference)
+	}
+	return difference, err
+}
+
+// commits are two of one repository.
+type commits struct{ repoKey, before, after string }
+
+// comparisons remembers the last differences. It is safe for concurrent use.
+type comparisons struct {
+	mu    sync.Mutex
+	known map[commits]*Difference
+	order []commits
+}
+
+// maxComparisons is enough for a commit to each of many repositories at once.
+const maxComparisons = 32
+
+func (c *comparisons) get(pair commits) *Difference {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known[pair]
+}
+
+func (c *comparisons) put(pair commits, difference *Difference) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil {
+		c.known = map[commits]*Difference{}
+	}
+	if c.known[pair] == nil {
+		c.order = append(c.order, pair)
+	}
+	c.known[pair] = difference
+	if len(c.order) > maxComparisons {
+		delete(c.known, c.order[0])
+		c.order = c.order[1:]
+	}
+}
+
+// files returns the files of a commit as they are, fetched if need be.
+func (s *Stage) files(ctx context.Context, repo syncline.Repository, source syncline.Source, commit string) (syncline.Tree, error) {
+	var ref string
+	if known, ok := s.resolver.Remembered(source, repo); ok && known.Commit == commit {
+		ref = known.Ref
+	}
+	if err := s.mirror.Fetch(ctx, repo, commit, ref); err != nil {
+		return nil, err
+	}
+	return s.mirror.Tree(ctx, repo, commit)
+}

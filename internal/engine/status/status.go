@@ -1,0 +1,122 @@
+// Package status folds what the stages of a turn found out into a Report. It is
+// pure: it reads nothing but its arguments, and no other place writes a
+// condition or a status.
+package status
+
+import (
+	"slices"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Memory is what is known of the live objects.
+type Memory interface {
+	Get(ref syncline.Ref) (syncline.Live, bool)
+}
+
+// Objects reports on every object of the plan: those that are kept, with their
+// sync status, and the hooks that are live.
+func Objects(plan syncline.Plan, memory Memory) []syncline.ObjectReport {
+	var objects []syncline.ObjectReport
+	seen := map[syncline.Ref]bool{}
+	for _, c := range plan.Changes {
+		live, exists := memory.Get(c.Ref)
+		if seen[c.Ref] || c.Role == syncline.RoleNamespace || c.Role == syncline.RoleHook && !exists {
+			continue
+		}
+		seen[c.Ref] = true
+		objects = append(objects, object(c, live, exists))
+	}
+	slices.SortFunc(objects, func(a, b syncline.ObjectReport) int { return a.Ref.Compare(b.Ref) })
+	return objects
+}
+
+func object(c syncline.Change, live syncline.Live, exists bool) syncline.ObjectReport {
+	report := syncline.ObjectReport{
+		Ref: c.Ref, Version: c.Version, Wave: c.Wave, Hook: c.Role == syncline.RoleHook,
+		Health:          healthOf(live, exists),
+		RequiresPruning: c.Role == syncline.RoleResource && (c.Action == syncline.Prune || c.Action == syncline.Retain),
+	}
+	switch {
+	case report.Hook:
+	case c.Action == syncline.Keep:
+		report.Sync = syncline.Synced
+	default:
+		report.Sync = syncline.OutOfSync
+	}
+	return report
+}
+
+// Unknown reports on the objects that an App was last known to have when this
+// turn could not compare them: nothing is claimed of their sync status. Their
+// health is that of now, or, when there is no memory of them, as it was.
+func Unknown(past []syncline.ObjectReport, memory Memory) []syncline.ObjectReport {
+	objects := slices.Clone(past)
+	for i := range objects {
+		if !objects[i].Hook {
+			objects[i].Sync = syncline.SyncUnknown
+		}
+		if memory != nil {
+			live, exists := memory.Get(objects[i].Ref)
+			objects[i].Health = healthOf(live, exists)
+		}
+	}
+	return objects
+}
+
+// healthOf is the health that counts of an object.
+func healthOf(live syncline.Live, exists bool) syncline.Health {
+	switch {
+	case !exists:
+		return syncline.Health{Status: syncline.Missing}
+	case live.Marks[syncline.AnnotationNoHealth] == "true":
+		return syncline.Health{}
+	}
+	return live.Health
+}
+
+// Sync is the App's sync status by its plan.
+func Sync(plan syncline.Plan) syncline.SyncStatus {
+	if slices.ContainsFunc(plan.Changes, syncline.Change.Differs) {
+		return syncline.OutOfSync
+	}
+	return syncline.Synced
+}
+
+// Summary returns the images that run and the addresses that are served, each
+// once and sorted.
+func Summary(objects []syncline.ObjectReport, memory Memory) (images, urls []string) {
+	for _, o := range objects {
+		if live, exists := memory.Get(o.Ref); exists {
+			images = append(images, live.Images...)
+			urls = append(urls, live.URLs...)
+		}
+	}
+	slices.Sort(images)
+	slices.Sort(urls)
+	return slices.Compact(images), slices.Compact(urls)
+}
+
+// Condition returns what a person should know about an error: its message and
+// what to do next.
+func Condition(kind syncline.ConditionType, err error) syncline.Condition {
+	return syncline.Condition{Type: kind, Message: syncline.Explain(err)}
+}
+
+// History appends a finished operation to the deployments, which stay at most
+// limit, the newest. Partial operations, dry runs and failures are no deployments.
+func History(history []syncline.Deployment, done syncline.OperationState, limit int) []syncline.Deployment {
+	op := done.Operation
+	if done.Phase != syncline.OperationSucceeded || op.DryRun || op.Partial() {
+		return history
+	}
+	var id int64
+	if len(history) > 0 {
+		id = history[len(history)-1].ID + 1
+	}
+	history = append(slices.Clone(history), syncline.Deployment{
+		ID: id, Revisions: done.Revisions, Sources: done.Sources,
+		StartedAt: done.StartedAt, DeployedAt: done.FinishedAt, By: op.By,
+	})
+	return history[max(0, len(history)-limit):]
+}

@@ -1,0 +1,394 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/health"
+	"github.com/syncline-io/syncline/internal/engine/plan"
+	"github.com/syncline-io/syncline/internal/engine/policy"
+	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/status"
+)
+
+// turn is one turn of an App in the making.
+type turn struct {
+	*Engine
+	app syncline.App
+	now time.Time
+	// failures is how many turns failed in a row before this one, and outage for
+	// how long.
+	failures int
+	outage   time.Duration
+
+	project   syncline.Project
+	cluster   Cluster
+	sources   []syncline.Source
+	revisions []string
+	tools     []syncline.Tool
+	objects   []syncline.Object
+	rendered  []rendered
+	plan      *syncline.Plan
+	grant     syncline.Grant
+	refused   map[syncline.Ref]error
+	// operation is the one going on or the last one; nil when there never was one.
+	operation *syncline.OperationState
+	history   []syncline.Deployment
+
+	conditions []syncline.Condition
+	waiting    []syncline.Blocker
+	// begun says that the operation began in this turn; consumed, that it is the
+	// one which the App requested.
+	begun    bool
+	consumed bool
+	resolved bool
+	deleted  bool
+	// stale is why the revisions could not be looked up again; what is compared
+	// with is the last known.
+	stale  error
+	ended  bool
+	silent bool
+	result Result
+}
+
+// end makes the current step the last.
+func (t *turn) end() { t.ended = true }
+
+// again ends the turn and asks for another, once the report is kept.
+func (t *turn) again() {
+	t.result.Again = true
+	t.end()
+}
+
+// fail is the one place where a step's error becomes an outcome. A first
+// conflict is nobody's fault and is not worth a condition.
+func (t *turn) fail(s step, err error) {
+	t.end()
+	t.result.Err = fmt.Errorf("%s: %w", s.name, err)
+	kind := syncline.KindOf(err)
+	if kind == syncline.Waiting {
+		t.waiting = append(t.waiting, syncline.Blocker{Why: err.Error()})
+		return
+	}
+	retry := kind.Consequence().Retry
+	if retry && kind != syncline.Internal && t.plan == nil && !t.begun && t.gracious() {
+		t.silent = true
+		return
+	}
+	condition := status.Condition(s.blame, err)
+	if kind != syncline.Conflict || t.failures > 0 {
+		t.conditions = append(t.conditions, condition)
+	}
+	switch {
+	case !t.operating():
+	case !retry || t.impatient():
+		t.finish(syncline.OperationError, condition.Message)
+	default:
+		t.operation.Message = "will be tried again: " + err.Error()
+	}
+}
+
+// impatient reports whether failures that may pass have lasted long enough to
+// be final for the operation, which has seen them itself.
+func (t *turn) impatient() bool {
+	return t.failures >= t.options.Patience && t.outage >= t.options.Outage && !t.begun
+}
+
+// gracious reports whether a failure that may pass is too young to be reported.
+// Not when somebody asks, or when nothing was reported of these sources yet.
+func (t *turn) gracious() bool {
+	return t.outage < t.options.Grace && t.app.Refresh == syncline.NoRefresh && t.app.Deleting == nil &&
+		t.app.Past.Health.Status != "" && reflect.DeepEqual(t.app.Sources, t.app.Past.Sources)
+}
+
+// running reports whether an operation goes on, be it that it waits to be tried
+// again.
+func (t *turn) running() bool { return t.operation != nil && !t.operation.Phase.Done() }
+
+// operating reports whether an operation goes on and has something to do now.
+func (t *turn) operating() bool { return t.running() && t.operation.FinishedAt.IsZero() }
+
+// validate checks the declaration and whether the project allows it, before
+// anything is fetched.
+func (t *turn) validate(context.Context) error {
+	if len(t.app.Invalid) > 0 {
+		return t.invalid(t.app.Invalid)
+	}
+	project, err := t.Projects.Project(t.app.Project)
+	if err == nil {
+		t.project = project
+		err = policy.CheckApp(project, t.app)
+	}
+	if err != nil {
+		return t.invalid([]syncline.Condition{status.Condition(syncline.InvalidSpecError, err)})
+	}
+	return nil
+}
+
+// invalid ends the turn of an App that may not be delivered. An operation that
+// was asked for is refused, so that who asked learns why.
+func (t *turn) invalid(conditions []syncline.Condition) error {
+	t.conditions = append(t.conditions, conditions...)
+	t.end()
+	if t.options.ReadOnly {
+		return nil
+	}
+	if t.app.Request != nil && !t.running() {
+		t.start(*t.app.Request)
+		t.consumed = true
+	}
+	if t.running() {
+		t.close(syncline.OperationError, conditions[0].Message)
+	}
+	return nil
+}
+
+// resolve finds the revisions: of an operation that goes on its own, else those
+// that the target revisions name now.
+func (t *turn) resolve(ctx context.Context) error {
+	t.sources = t.app.Sources
+	if t.running() {
+		t.sources = t.operation.Sources
+		if t.operation.Revisions != nil {
+			t.revisions = t.operation.Revisions
+			return nil
+		}
+	}
+	revisions := make([]string, 0, len(t.sources))
+	for i, source := range t.sources {
+		if t.running() && i < len(t.operation.Operation.Revisions) {
+			source.TargetRevision = t.operation.Operation.Revisions[i]
+		}
+		commit, err := t.Sources.Resolve(ctx, t.app, source, t.maxAge())
+		if err != nil {
+			return t.resolveStale(err)
+		}
+		revisions = append(revisions, commit)
+	}
+	t.revisions, t.resolved = revisions, true
+	if t.running() {
+		t.operation.Revisions = revisions
+	}
+	return nil
+}
+
+// newSources is how old the knowledge of a repository may be for sources that
+// were not compared with yet: who declares them has often just pushed what they
+// name. It is not 0, so that many new Apps of a repository ask once.
+const newSources = time.Second
+
+// maxAge is how old the knowledge of a repository may be in this turn. For an
+// operation whose revisions are yet to be fixed it is asked anew.
+func (t *turn) maxAge() time.Duration {
+	switch {
+	case t.app.Refresh != syncline.NoRefresh || t.running():
+		return 0
+	case !reflect.DeepEqual(t.app.Sources, t.app.Past.Sources):
+		return min(newSources, t.options.Poll)
+	}
+	return t.options.Poll
+}
+
+// resolveStale goes on with the revisions that were deployed from these very
+// sources while a repository cannot be reached, so that drift is still put back.
+// The status says that it is not known whether they are the newest. It is the
+// error again where something else was done since: then it is not known what
+// should be live.
+func (t *turn) resolveStale(err error) error {
+	last, history := t.app.Past.Operation, t.app.Past.History
+	if syncline.KindOf(err) != syncline.Transient || t.running() || last == nil || len(history) == 0 {
+		return err
+	}
+	deployed := history[len(history)-1]
+	if !slices.Equal(last.Revisions, deployed.Revisions) || len(deployed.Revisions) != len(t.sources) ||
+		!reflect.DeepEqual(last.Sources, t.sources) || !reflect.DeepEqual(deployed.Sources, t.sources) {
+		return err
+	}
+	t.stale = err
+	t.revisions = deployed.Revisions
+	return nil
+}
+
+func (t *turn) connect(context.Context) error {
+	cluster, err := t.Clusters.Cluster(t.app.Destination)
+	t.cluster = cluster
+	return err
+}
+
+// render renders every source.
+func (t *turn) render(ctx context.Context) error {
+	capabilities, err := t.cluster.Capabilities(ctx)
+	if err != nil {
+		return err
+	}
+	for i, source := range t.sources {
+		tree, err := t.Sources.Tree(ctx, t.app, source, t.revisions[i])
+		if err != nil {
+			return err
+		}
+		request := render.Request{
+			App: t.app.ID.Name, Instance: t.app.Instance, Project: t.app.Project,
+			Namespace: t.app.Destination.Namespace, Source: source, Revision: t.revisions[i],
+			Files: syncline.Files{Tree: tree}, Cluster: capabilities,
+			Fresh: t.app.Refresh == syncline.RefreshHard,
+		}
+		made, err := t.Renderer.Render(ctx, request)
+		if err != nil {
+			return err
+		}
+		t.objects = append(t.objects, made.Objects...)
+		t.tools = append(t.tools, made.Tool)
+		request.Files = syncline.Files{} // of which nothing is needed any more
+		t.rendered = append(t.rendered, rendered{request, made.Reads})
+	}
+	return nil
+}
+
+// watch makes sure that everything that the App has, or may have, is remembered
+// before anything is decided.
+func (t *turn) watch(context.Context) error {
+	kinds := append(pastKinds(t.app), schema.GroupVersionKind{Version: "v1", Kind: "Namespace"})
+	for _, o := range t.objects {
+		kinds = append(kinds, o.GroupVersionKind())
+	}
+	pending, err := t.cluster.Watch(kinds)
+	t.result.Watching = err != nil || len(pending) > 0
+	if err != nil {
+		return mayPass(err)
+	}
+	if len(pending) > 0 {
+		t.silent = true
+		t.end()
+	}
+	return nil
+}
+
+// mayPass makes a failure that may pass of one that the API server denies: right
+// after its start it denies what it permits a moment later. What is denied for
+// good fails too often.
+func mayPass(err error) error {
+	if syncline.KindOf(err) == syncline.Denied {
+		return syncline.Errorf(syncline.Transient, "%w", err)
+	}
+	return err
+}
+
+// pastKinds returns the kinds of the objects that the App was known to have.
+func pastKinds(app syncline.App) []schema.GroupVersionKind {
+	var kinds []schema.GroupVersionKind
+	for _, o := range app.Past.Objects {
+		kinds = append(kinds, schema.GroupVersionKind{Group: o.Ref.Group, Version: o.Version, Kind: o.Ref.Kind})
+	}
+	return kinds
+}
+
+func (t *turn) makePlan(ctx context.Context) error {
+	t.plan = nil
+	made, err := t.planner.Build(ctx, plan.Input{
+		App: t.app, Objects: t.objects, Revisions: t.revisions, Operation: t.going(),
+		Cluster: t.cluster, Memory: t.cluster,
+	})
+	if err != nil {
+		return mayPass(err)
+	}
+	t.grant, t.refused = policy.Allow(t.project, t.app, made)
+	leaveRefused(made, t.refused)
+	t.plan = &made
+	return nil
+}
+
+// leaveRefused makes the plan leave alone what is no longer declared and what
+// the project does not let the App touch: it is not the App's to prune.
+func leaveRefused(p syncline.Plan, refused map[syncline.Ref]error) {
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		if err := refused[c.Ref]; err != nil && c.Role == syncline.RoleResource && c.Action == syncline.Prune {
+			c.Action, c.Extraneous = syncline.Retain, true
+			c.Why = "it is no longer in the source, and left alone: " + err.Error()
+		}
+	}
+}
+
+// going returns the operation that goes on, or nil.
+func (t *turn) going() *syncline.OperationState {
+	if t.running() {
+		return t.operation
+	}
+	return nil
+}
+
+// conclude folds everything into the turn's Result.
+func (t *turn) conclude() Result {
+	t.result.Plan = t.plan
+	if t.stale != nil && !t.begun { // what failed was not the operation
+		t.result.Err = errors.Join(t.result.Err, t.stale)
+		t.silent = t.silent || t.gracious()
+	}
+	if t.silent {
+		return t.result
+	}
+	report := syncline.Report{
+		App: t.app.ID, Version: t.app.Past.Version, At: t.now, Sources: t.sources, Destination: t.app.Destination,
+		Revisions: t.revisions, Tools: t.tools, Operation: t.operation, Consumed: t.consumed,
+		History: t.history, Waiting: t.waiting, Resolved: t.resolved, Deleted: t.deleted,
+		Sync: syncline.SyncUnknown, Health: syncline.Health{Status: syncline.Unknown},
+	}
+	if t.sources == nil {
+		report.Sources = t.app.Sources
+	}
+	if t.revisions == nil { // nothing was compared; these were, last
+		report.Revisions = t.app.Past.Revisions
+	}
+	t.reportObjects(&report)
+	if t.stale != nil {
+		report.Sync = syncline.SyncUnknown
+		report.Conditions = append(report.Conditions, status.Condition(syncline.ComparisonError,
+			fmt.Errorf("%w; still keeping revision %s", t.stale, t.revisions[0])))
+	}
+	report.Conditions = append(report.Conditions, t.conditions...)
+	t.result.Report = &report
+	return t.result
+}
+
+// reportObjects reports on the objects: compared where there is a plan, and
+// else, where the cluster is known, by their health alone.
+func (t *turn) reportObjects(report *syncline.Report) {
+	memory := t.known()
+	switch {
+	case t.plan != nil:
+		report.Conditions = append(report.Conditions, t.plan.Warnings...)
+		report.Sync = status.Sync(*t.plan)
+		report.Objects = status.Objects(*t.plan, t.cluster)
+		report.Health = health.Aggregate(report.Objects)
+	case memory != nil:
+		report.Objects = status.Unknown(t.app.Past.Objects, memory)
+		report.Health = health.Aggregate(report.Objects)
+	default:
+		report.Objects = status.Unknown(t.app.Past.Objects, nil)
+	}
+	if memory != nil {
+		report.Images, report.URLs = status.Summary(report.Objects, memory)
+	}
+}
+
+// known returns the memory of the objects that the App was known to have, or
+// nil when there are none or not all of them are remembered.
+func (t *turn) known() status.Memory {
+	if t.plan != nil {
+		return t.cluster
+	}
+	if t.cluster == nil || len(t.app.Past.Objects) == 0 {
+		return nil
+	}
+	if pending, err := t.cluster.Watch(pastKinds(t.app)); err != nil || len(pending) > 0 {
+		return nil
+	}
+	return t.cluster
+}
