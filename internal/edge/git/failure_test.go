@@ -1,0 +1,292 @@
+package git_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/edge/git"
+)
+
+// want checks the kind and the text of an error, and that its hint is given.
+func want(t *testing.T, err error, kind syncline.Kind, texts ...string) {
+	t.Helper()
+	if err == nil || syncline.KindOf(err) != kind {
+		t.Errorf("the error is %v (%s), want %s", err, syncline.KindOf(err), kind)
+		return
+	}
+	whole := err.Error() + " | " + syncline.HintOf(err)
+	for _, text := range texts {
+		if !strings.Contains(whole, text) {
+			t.Errorf("the error %q does not say %q", whole, text)
+		}
+	}
+	if strings.ContainsAny(whole, "\n\r\x1b") {
+		t.Errorf("the error %q is not one clean line", whole)
+	}
+}
+
+func TestServerFailuresAreClassified(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault testenv.GitFault
+		kind  syncline.Kind
+		texts []string
+	}{
+		"500":   {testenv.GitFault{Status: 500}, syncline.Transient, []string{"500"}},
+		"503":   {testenv.GitFault{Status: 503}, syncline.Transient, []string{"503"}},
+		"429":   {testenv.GitFault{Status: 429}, syncline.Transient, []string{"429"}},
+		"401":   {testenv.GitFault{Status: 401}, syncline.Denied, []string{"argocd.argoproj.io/secret-type: repository"}},
+		"403":   {testenv.GitFault{Status: 403}, syncline.Denied, []string{"403", "argocd.argoproj.io/secret-type: repository"}},
+		"404":   {testenv.GitFault{Status: 404}, syncline.NotFound, []string{"not found"}},
+		"html":  {testenv.GitFault{Status: 200, Body: "<html>\n<p>hello</p>\n</html>\n"}, syncline.NotFound, []string{"team/app"}},
+		"drop":  {testenv.GitFault{DropAfter: 5}, syncline.Transient, []string{"team/app"}},
+		"hang":  {testenv.GitFault{Hang: true}, syncline.Transient, []string{"no answer within 2s"}},
+		"away":  {testenv.GitFault{Status: 302, Location: "http://elsewhere.invalid/x.git/info/refs"}, syncline.Invalid, []string{"another server", "elsewhere.invalid/x.git"}},
+		"round": {testenv.GitFault{Status: 302, Location: "?again"}, syncline.Invalid, []string{"redirects more than"}},
+		"file":  {testenv.GitFault{Status: 302, Location: "file:///etc/passwd"}, syncline.Invalid, []string{"another server"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options := git.Options{}
+			if c.fault.Hang {
+				options.RefsTimeout, options.FetchTimeout = 2*time.Second, 2*time.Second
+			}
+			s := newScene(t, testenv.GitOptions{}, options)
+			commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+			s.server.Fail(c.fault)
+			_, err := s.store.Refs(t.Context(), s.repo)
+			want(t, err, c.kind, append(c.texts, "team/app")...)
+			want(t, s.store.Fetch(t.Context(), s.repo, commit, "refs/heads/main"), c.kind, append(c.texts, "team/app")...)
+			s.server.Fail(testenv.GitFault{})
+			s.open(git.Options{}) // with time enough
+			wantFile(t, s.tree(commit), "a", "1")
+		})
+	}
+}
+
+func TestUnreachableServer(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{}, git.Options{})
+	_ = s.server.Close()
+	_, err := s.store.Refs(t.Context(), s.repo)
+	want(t, err, syncline.Transient, s.origin.URL, "connect")
+	_, err = s.store.Refs(t.Context(), syncline.Repository{URL: "http://no-such-host.invalid/a"})
+	want(t, err, syncline.Transient, "resolve host")
+}
+
+func TestMissingRepository(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{}, git.Options{})
+	_, err := s.store.Refs(t.Context(), syncline.Repository{URL: s.server.URL("team/none")})
+	want(t, err, syncline.NotFound, "team/none", "check the address")
+}
+
+func TestMissingRevision(t *testing.T) {
+	for _, legacy := range []bool{false, true} {
+		s := newScene(t, testenv.GitOptions{Legacy: legacy}, git.Options{})
+		s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+		absent := strings.Repeat("1", 40)
+		for _, ref := range []string{"", "refs/heads/main", "refs/heads/none"} {
+			want(t, s.store.Fetch(t.Context(), s.repo, absent, ref), syncline.NotFound, absent, "team/app")
+		}
+		_, err := s.store.Tree(t.Context(), s.repo, absent)
+		want(t, err, syncline.Transient, "not fetched")
+	}
+}
+
+func TestDropMidPack(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{}, git.Options{})
+	var noise strings.Builder
+	for i := range 20000 {
+		fmt.Fprintf(&noise, "%x", i*i*7919)
+	}
+	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": noise.String()}})
+	s.server.Fail(testenv.GitFault{Request: testenv.GitFetchPack, DropAfter: 20_000})
+	want(t, s.store.Fetch(t.Context(), s.repo, commit, ""), syncline.Transient, "team/app")
+	if _, err := s.store.Tree(t.Context(), s.repo, commit); err == nil {
+		t.Error("half a pack makes a tree")
+	}
+	s.server.Fail(testenv.GitFault{})
+	wantFile(t, s.tree(commit), "a", noise.String())
+}
+
+func TestCallerGivesUp(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{}, git.Options{})
+	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+	s.server.Fail(testenv.GitFault{Hang: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err := s.store.Fetch(ctx, s.repo, commit, "")
+	want(t, err, syncline.Transient, "team/app")
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the error %v does not wrap the context's", err)
+	}
+	if _, err = s.store.Refs(ctx, s.repo); syncline.KindOf(err) != syncline.Transient {
+		t.Errorf("Refs = %v", err)
+	}
+	s.server.Fail(testenv.GitFault{})
+	wantFile(t, s.tree(commit), "a", "1")
+}
+
+func TestCloseEndsWhatHangs(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{}, git.Options{})
+	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+	s.server.Fail(testenv.GitFault{Hang: true})
+	ended := make(chan error)
+	go func() { ended <- s.store.Fetch(context.WithoutCancel(t.Context()), s.repo, commit, "") }()
+	s.await(testenv.GitAny, 1)
+	_ = s.store.Close()
+	if err := <-ended; err == nil {
+		t.Error("a fetch that was ended succeeded")
+	}
+}
+
+func TestRedirectWithinTheServerIsFollowedWithCredentials(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{Username: "user", Password: "secret"}, git.Options{})
+	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+	s.repo.URL = s.server.URL("team/old")
+	s.server.Fail(testenv.GitFault{Repo: "team/old", Status: http.StatusMovedPermanently, Location: s.origin.URL + "/info/refs?service=git-upload-pack"})
+	if refs := s.refs(t.Context()); refs.Commits["refs/heads/main"] != commit {
+		t.Errorf("refs are %v", refs)
+	}
+	before := s.server.Count(testenv.GitAny)
+	wantFile(t, s.tree(commit), "a", "1")
+	if n := s.server.Count(testenv.GitAny) - before; n > 3 {
+		t.Errorf("a fetch from where the server redirected took %d requests: it forgot", n)
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	for name, repo := range map[string]syncline.Repository{
+		"right":  {Username: "user", Password: "s3cr3t-canary"},
+		"in URL": {URL: "http://user:s3cr3t-canary@"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, testenv.GitOptions{Username: "user", Password: "s3cr3t-canary"}, git.Options{})
+			commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+			s.repo = repo
+			if repo.URL != "" {
+				s.repo.URL = strings.Replace(s.origin.URL, "http://", repo.URL, 1)
+			} else {
+				s.repo.URL = s.origin.URL
+			}
+			s.refs(t.Context())
+			wantFile(t, s.tree(commit), "a", "1")
+		})
+	}
+	t.Run("bearer", func(t *testing.T) {
+		s := newScene(t, testenv.GitOptions{Token: "t0ken-canary"}, git.Options{})
+		commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+		s.repo.BearerToken = "t0ken-canary"
+		s.refs(t.Context())
+		wantFile(t, s.tree(commit), "a", "1")
+	})
+	t.Run("token alone", func(t *testing.T) {
+		s := newScene(t, testenv.GitOptions{Username: "git", Password: "t0ken"}, git.Options{})
+		s.repo = syncline.Repository{URL: s.origin.URL, Password: "t0ken"}
+		s.refs(t.Context())
+	})
+	for name, repo := range map[string]syncline.Repository{
+		"none":         {},
+		"wrong":        {Username: "user", Password: "wr0ng-canary"},
+		"wrong in URL": {URL: "http://user:wr0ng-canary@"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, testenv.GitOptions{Username: "user", Password: "right"}, git.Options{})
+			url := s.origin.URL
+			if repo.URL != "" {
+				url = strings.Replace(url, "http://", repo.URL, 1)
+			}
+			repo.URL = url
+			_, err := s.store.Refs(t.Context(), repo)
+			want(t, err, syncline.Denied, s.origin.URL, "argocd.argoproj.io/secret-type: repository")
+			if strings.Contains(err.Error(), "canary") {
+				t.Errorf("the error shows the password: %v", err)
+			}
+		})
+	}
+}
+
+// TestSecretsStayInTheEnvironment looks for a password in every file of the
+// cache, and in the arguments of every process that git becomes.
+func TestSecretsStayInTheEnvironment(t *testing.T) {
+	const secret = "s3cr3t-canary"
+	wrapper := filepath.Join(t.TempDir(), "git")
+	arguments := filepath.Join(t.TempDir(), "arguments")
+	script := "#!/bin/sh\necho \"$@\" >>" + arguments + "\nexec git \"$@\"\n"
+	if err := os.WriteFile(wrapper, []byte(script), 0o700); err != nil { //nolint:gosec // it is a program
+		t.Fatal(err)
+	}
+	s := newScene(t, testenv.GitOptions{Username: "user", Password: secret}, git.Options{GitPath: wrapper})
+	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+	s.repo.URL = strings.Replace(s.origin.URL, "http://", "http://user:"+secret+"@", 1)
+	s.refs(t.Context())
+	wantFile(t, s.tree(commit), "a", "1")
+
+	// While the server hangs, the processes can be looked at.
+	next := s.commit(testenv.GitCommit{Files: map[string]string{"a": "2"}})
+	s.server.Fail(testenv.GitFault{Hang: true})
+	before := s.server.Count(testenv.GitAny)
+	ended := make(chan error, 1)
+	go func() { ended <- s.store.Fetch(t.Context(), s.repo, next, "") }()
+	s.await(testenv.GitAny, before+1)
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	seen := 0
+	for _, path := range lines {
+		line, _ := os.ReadFile(path) // the process may have ended
+		if bytes.Contains(line, []byte(strings.TrimPrefix(s.origin.URL, "http://"))) {
+			seen++
+		}
+		wantNoSecret(t, path, line, secret)
+	}
+	if seen == 0 {
+		t.Error("no process of git was seen: the test looks at nothing")
+	}
+	s.server.Fail(testenv.GitFault{})
+	if err := <-ended; err != nil && syncline.KindOf(err) != syncline.Transient {
+		t.Error(err)
+	}
+	recorded, err := os.ReadFile(arguments)
+	if err != nil || !bytes.Contains(recorded, []byte("ls-remote")) {
+		t.Fatalf("no arguments were recorded: %v", err)
+	}
+	wantNoSecret(t, "arguments", recorded, secret)
+	err = filepath.WalkDir(s.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		wantNoSecret(t, path, data, secret)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func wantNoSecret(t *testing.T, where string, data []byte, secret string) {
+	t.Helper()
+	// The second is "user:" and the secret in base64.
+	for _, text := range []string{secret, "dXNlcjpzM2NyM3QtY2FuYXJ5"} {
+		if bytes.Contains(data, []byte(text)) {
+			t.Errorf("%s holds the secret", where)
+		}
+	}
+}
+
+func TestWhatTheServerSaysIsCleaned(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{}, git.Options{})
+	s.repo.Username, s.repo.Password = "user", "s3cr3t-canary"
+	s.server.Fail(testenv.GitFault{Status: 200, Body: "0031ERR your \x1b[31mpassword\n is s3cr3t-canary, user!!!!"})
+	_, err := s.store.Refs(t.Context(), s.repo)
+	if err == nil || strings.Contains(err.Error(), "canary") || strings.ContainsAny(err.Error(), "\x1b\n") {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -1,0 +1,193 @@
+package git
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+
+	"github.com/syncline-io/syncline"
+)
+
+// wholeHistory is the depth that git takes for infinite.
+const wholeHistory = "2147483647"
+
+// Fetch makes a commit of the repository present. It does nothing when it is,
+// and otherwise asks for that commit and what is new in it only, not for its
+// history. ref is the full name of the branch or tag that led to the commit;
+// it is used where the server does not send commits by name, and may be "".
+//
+// Callers who want the same commit share one fetch. A fetch goes on when its
+// caller gives up. With credentials that the server has not let in since the
+// Store was opened, it is asked even if the commit is present. Errors: those of [Store.Refs], and NotFound when the
+// repository does not have the commit.
+func (s *Store) Fetch(ctx context.Context, repo syncline.Repository, commit, ref string) error {
+	r, err := s.remote(repo)
+	if err != nil {
+		return err
+	}
+	if err := checkCommit(commit); err != nil {
+		return err
+	}
+	if err := checkRef(ref); err != nil {
+		return err
+	}
+	m := s.mirror(r)
+	if m.admits(r) && m.has(commit) {
+		return nil
+	}
+	_, err = m.share(ctx, r, "fetch "+commit+" "+ref, func(ctx context.Context) (string, error) {
+		return "", m.fetch(ctx, r, commit, ref)
+	})
+	return err
+}
+
+// Find returns the commit that an abbreviated name stands for. It fetches all
+// branches and tags with their history, which is the only way to know.
+//
+// Errors: those of [Store.Refs], and NotFound when it is the name of no commit
+// or of several.
+func (s *Store) Find(ctx context.Context, repo syncline.Repository, abbreviation string) (string, error) {
+	r, err := s.remote(repo)
+	if err != nil {
+		return "", err
+	}
+	if !abridged.MatchString(abbreviation) {
+		return "", syncline.Errorf(syncline.Invalid, "repository %s: %q is not an abbreviated commit", r.name, abbreviation)
+	}
+	m := s.mirror(r)
+	return m.share(ctx, r, "find "+abbreviation, func(ctx context.Context) (string, error) {
+		if err := m.retryDamaged(ctx, r, func() error { return m.fetchAll(ctx, r) }); err != nil {
+			return "", err
+		}
+		found, err := m.reader.info(abbreviation + "^{commit}")
+		if err != nil {
+			return "", syncline.Errorf(syncline.NotFound, "repository %s: %q is the name of no commit, or of several", r.name, abbreviation)
+		}
+		return found.name, nil
+	})
+}
+
+// share runs work once for all who ask for the same thing at the same time, in
+// its turn, and bounded by the time that fetches may take.
+func (m *mirror) share(ctx context.Context, r *remote, key string, work func(context.Context) (string, error)) (string, error) {
+	access := r.access()
+	result := m.flights.DoChan(key+string(access[:]), func() (any, error) {
+		ctx, cancel := context.WithTimeout(m.store.life, m.store.options.FetchTimeout)
+		defer cancel()
+		leave, err := m.enter(ctx)
+		if err != nil {
+			return "", err
+		}
+		defer leave()
+		leaveHost, err := m.store.enter(ctx, r.host)
+		if err != nil {
+			return "", err
+		}
+		defer leaveHost()
+		return work(ctx)
+	})
+	select {
+	case done := <-result:
+		text, _ := done.Val.(string)
+		return text, classify(done.Err, r)
+	case <-ctx.Done():
+		return "", syncline.Errorf(syncline.Transient, "repository %s: waiting for a fetch: %w", r.name, ctx.Err())
+	}
+}
+
+// fetch asks for the commit by its name, then by its ref, then for everything.
+func (m *mirror) fetch(ctx context.Context, r *remote, commit, ref string) error {
+	if m.has(commit) {
+		if m.admits(r) {
+			return nil
+		}
+		_, err := m.store.list(ctx, m, r)
+		return err
+	}
+	return m.retryDamaged(ctx, r, func() error {
+		into := mirrored(orDefault(ref, commit))
+		attempts := []func() error{
+			func() error { return m.transfer(ctx, r, "1", "+"+commit+":"+into) },
+			func() error { return m.transfer(ctx, r, "1", "+"+ref+":"+into) },
+			func() error { return m.fetchAll(ctx, r) },
+		}
+		if ref == "" {
+			attempts = append(attempts[:1], attempts[2])
+		}
+		for _, attempt := range attempts {
+			if err := attempt(); err != nil && !goesOn(err) {
+				return err
+			}
+			if m.has(commit) {
+				return nil
+			}
+		}
+		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "commit %s is not in repository %s", commit, r.name),
+			"push it, or point targetRevision at a branch, tag or commit that is there")
+	})
+}
+
+// goesOn reports whether an attempt failed in a way that leaves hope for the next.
+func goesOn(err error) bool {
+	var fail *runError
+	return errors.As(err, &fail) && (fail.cause() == noRevision || fail.cause() == notFull)
+}
+
+// mirrored is the ref of the mirror that keeps what was fetched under a name.
+// It is flat, so that a branch can be called like a folder that was one before.
+func mirrored(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return "refs/syncline/one/" + hex.EncodeToString(sum[:16])
+}
+
+// fetchAll makes all branches and tags present with their whole history.
+func (m *mirror) fetchAll(ctx context.Context, r *remote) error {
+	specs := []string{"+refs/heads/*:refs/syncline/all/heads/*", "+refs/tags/*:refs/syncline/all/tags/*"}
+	err := m.transfer(ctx, r, wholeHistory, specs...)
+	if goesOn(err) {
+		err = m.transfer(ctx, r, "", specs...)
+	}
+	return err
+}
+
+// transfer runs one fetch into the mirror.
+func (m *mirror) transfer(ctx context.Context, r *remote, depth string, specs ...string) error {
+	if err := m.prepare(ctx); err != nil {
+		return err
+	}
+	args := []string{
+		"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
+		"--prune", "--force", "--update-head-ok",
+	}
+	if depth != "" {
+		args = append(args, "--depth="+depth)
+	}
+	_, err := m.store.talk(ctx, m, r, func(address string) command {
+		return command{
+			args:    append(append(args, "--end-of-options", address), specs...),
+			dir:     m.dir,
+			timeout: m.store.options.FetchTimeout,
+		}
+	})
+	if err == nil {
+		m.tidy(ctx)
+	}
+	return err
+}
+
+// retryDamaged runs work, and once more with a new mirror when the old one
+// turns out to be damaged.
+func (m *mirror) retryDamaged(ctx context.Context, r *remote, work func() error) error {
+	before, _ := m.current()
+	err := work()
+	var fail *runError
+	if errors.As(err, &fail) && fail.cause() == damaged && ctx.Err() == nil {
+		now, _ := m.current()
+		m.markDamaged(now)
+		if now == before {
+			err = work()
+		}
+	}
+	return classify(err, r)
+}

@@ -1,0 +1,191 @@
+package git
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/syncline-io/syncline"
+)
+
+// mirror is the bare mirror of one repository. Objects are added and, but for a
+// discard, never removed.
+type mirror struct {
+	store  *Store
+	dir    string
+	reader *reader
+	// flights lets those who want the same commit share one fetch, and turn
+	// lets one fetch at a time write.
+	flights singleflight.Group
+	turn    chan struct{}
+
+	mu sync.Mutex
+	// generation counts how often the mirror was discarded.
+	generation int
+	damaged    bool
+	// at is the address that from redirects to.
+	from, at string
+	// admitted holds the access with which the server was read, so that nobody
+	// sees by the mirror what the server would not show them.
+	admitted map[[sha256.Size]byte]bool
+}
+
+func newMirror(s *Store, dir string) *mirror {
+	m := &mirror{store: s, dir: dir, turn: make(chan struct{}, 1), admitted: map[[sha256.Size]byte]bool{}}
+	m.reader = &reader{start: m.startReader, idle: s.options.IdleReader}
+	return m
+}
+
+// address returns where the remote is, as far as known.
+func (m *mirror) address(r *remote) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.at != "" && m.from == r.url {
+		return m.at
+	}
+	return r.url
+}
+
+// admit remembers that the server lets the remote's credentials in, and at what
+// address it was found.
+func (m *mirror) admit(r *remote, address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.from, m.at = r.url, address
+	m.admitted[r.access()] = true
+}
+
+// expel forgets that the server let the remote's credentials in.
+func (m *mirror) expel(r *remote) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.admitted, r.access())
+}
+
+// admits reports whether the server let the remote's credentials in, since the
+// Store was opened.
+func (m *mirror) admits(r *remote) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.admitted[r.access()]
+}
+
+// current returns the generation, and whether the mirror is known to be damaged.
+func (m *mirror) current() (generation int, isDamaged bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.generation, m.damaged
+}
+
+// markDamaged makes the next fetch discard the mirror, if it is still the one
+// in which the damage was found.
+func (m *mirror) markDamaged(generation int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.generation == generation {
+		m.damaged = true
+	}
+}
+
+// has reports whether the mirror holds a commit, and all that belongs to it:
+// objects arrive by whole packs, and a pack only after it was checked.
+func (m *mirror) has(commit string) bool {
+	if _, isDamaged := m.current(); isDamaged || !m.exists() {
+		return false
+	}
+	object, err := m.reader.info(commit)
+	return err == nil && object.kind == "commit"
+}
+
+func (m *mirror) exists() bool {
+	_, err := os.Stat(filepath.Join(m.dir, "HEAD"))
+	return err == nil
+}
+
+// prepare makes the mirror when there is none, and anew when it is damaged.
+// A mirror appears complete or not at all.
+func (m *mirror) prepare(ctx context.Context) error {
+	if _, isDamaged := m.current(); isDamaged {
+		if err := m.discard(); err != nil {
+			return err
+		}
+	}
+	if m.exists() {
+		return nil
+	}
+	made, err := os.MkdirTemp(filepath.Dir(m.dir), "new-")
+	if err != nil {
+		return fmt.Errorf("making a mirror: %w", err)
+	}
+	defer os.RemoveAll(made) //nolint:errcheck // it is renamed when all went well
+	if _, fail := m.store.run(ctx, command{
+		args:    []string{"init", "--quiet", "--bare", "--template=", "--initial-branch=main"},
+		dir:     made,
+		timeout: m.store.options.RefsTimeout,
+	}); fail != nil {
+		return fmt.Errorf("making a mirror: %w", fail.classified(nil))
+	}
+	if err := os.RemoveAll(m.dir); err != nil { // what is there is not a mirror
+		return fmt.Errorf("making a mirror: %w", err)
+	}
+	if err := os.Rename(made, m.dir); err != nil {
+		return fmt.Errorf("making a mirror: %w", err)
+	}
+	return nil
+}
+
+// discard removes the mirror. Trees that are open find that out by the generation.
+func (m *mirror) discard() error {
+	m.mu.Lock()
+	m.generation++
+	m.damaged = false
+	m.mu.Unlock()
+	m.reader.stop()
+	old, err := os.MkdirTemp(filepath.Dir(m.dir), "old-")
+	if err != nil {
+		return fmt.Errorf("discarding a mirror: %w", err)
+	}
+	if err := os.Rename(m.dir, filepath.Join(old, "mirror")); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("discarding a mirror: %w", err)
+	}
+	if err := os.RemoveAll(old); err != nil {
+		return fmt.Errorf("discarding a mirror: %w", err)
+	}
+	return nil
+}
+
+// tidy joins packs when they have become many, which keeps lookups fast. No
+// object is lost by it.
+func (m *mirror) tidy(ctx context.Context) {
+	packs, _ := filepath.Glob(filepath.Join(escapeGlob(m.dir), "objects/pack/*.pack"))
+	if len(packs) < maxPacks {
+		return
+	}
+	generation, _ := m.current()
+	_, fail := m.store.run(ctx, command{
+		args:    []string{"repack", "--geometric=2", "-d", "-l", "-q"},
+		dir:     m.dir,
+		timeout: m.store.options.FetchTimeout,
+	})
+	if fail != nil && fail.cause() == damaged {
+		m.markDamaged(generation)
+	}
+}
+
+// maxPacks is how many packs a mirror may have. Each fetch adds one.
+const maxPacks = 50
+
+// enter waits for the turn to write. The returned function passes it on.
+func (m *mirror) enter(ctx context.Context) (func(), error) {
+	select {
+	case m.turn <- struct{}{}:
+		return func() { <-m.turn }, nil
+	case <-ctx.Done():
+		return nil, syncline.Errorf(syncline.Transient, "waiting for another fetch: %w", ctx.Err())
+	}
+}

@@ -1,0 +1,220 @@
+package git
+
+import (
+	"bufio"
+	"crypto/sha1" //nolint:gosec // the names of Git's objects
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// What can be wrong with an object.
+var (
+	errMissing = errors.New("the object is missing")
+	errCorrupt = errors.New("the object is corrupt")
+	errTooBig  = errors.New("the object is too big")
+)
+
+// object is one object of a repository.
+type object struct {
+	name string
+	kind string // commit, tree, blob or tag
+	size int64
+	data []byte
+}
+
+// reader reads objects of one mirror by one long-lived process, which it starts
+// when needed, again when it dies, and stops when it has been idle. It is safe
+// for concurrent use.
+type reader struct {
+	start func() (*exec.Cmd, error)
+	idle  time.Duration
+
+	mu      sync.Mutex
+	process *readProcess
+	timer   *time.Timer
+	used    uint64
+}
+
+// readProcess is a running git cat-file.
+type readProcess struct {
+	command  *exec.Cmd
+	stdin    io.WriteCloser
+	stdout   *bufio.Reader
+	messages *tailBuffer
+}
+
+// startReader prepares the process that reads the mirror's objects.
+func (m *mirror) startReader() (*exec.Cmd, error) {
+	if err := m.store.life.Err(); err != nil {
+		return nil, fmt.Errorf("the Git cache is closed: %w", err)
+	}
+	return m.store.prepare(m.store.life, command{args: []string{"cat-file", "--batch-command"}, dir: m.dir}), nil
+}
+
+// info describes the object of that name, which may be any that git understands
+// and has no line break. It fails with errMissing when there is none.
+func (r *reader) info(name string) (object, error) {
+	return r.ask("info "+name, func(p *readProcess) (object, error) { return p.header() })
+}
+
+// read returns the object of that full name, with its bytes checked against it.
+// It fails with errMissing, errTooBig and errCorrupt.
+func (r *reader) read(name string, limit int64) (object, error) {
+	return r.ask("contents "+name, func(p *readProcess) (object, error) {
+		found, err := p.header()
+		if err != nil {
+			return found, err
+		}
+		if found.size > limit {
+			return found, errTooBig
+		}
+		found.data = make([]byte, found.size+1)
+		if _, err := io.ReadFull(p.stdout, found.data); err != nil {
+			return found, fmt.Errorf("reading object %s: %w", name, err)
+		}
+		found.data = found.data[:found.size:found.size]
+		if found.checksum() != name {
+			return found, errCorrupt
+		}
+		return found, nil
+	})
+}
+
+func (o object) checksum() string {
+	sum := sha1.New() //nolint:gosec // see above
+	_, _ = fmt.Fprintf(sum, "%s %d\x00", o.kind, o.size)
+	_, _ = sum.Write(o.data)
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// ask sends one request and reads the answer. A process that died is started
+// once more: it may have been killed.
+func (r *reader) ask(request string, answer func(*readProcess) (object, error)) (object, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found object
+	var err error
+	for range 2 {
+		found, err = r.try(request, answer)
+		if err == nil || errors.Is(err, errMissing) {
+			return found, err
+		}
+		said := r.drop()
+		if errors.Is(err, errTooBig) || errors.Is(err, errCorrupt) {
+			return found, err
+		}
+		err = fmt.Errorf("%w: %s", err, said)
+	}
+	if (&runError{messages: err.Error()}).cause() == damaged {
+		err = fmt.Errorf("%w: %w", errCorrupt, err)
+	}
+	return found, err
+}
+
+func (r *reader) try(request string, answer func(*readProcess) (object, error)) (object, error) {
+	if r.process == nil {
+		process, err := r.launch()
+		if err != nil {
+			return object{}, err
+		}
+		r.process = process
+	}
+	r.used++
+	if r.timer == nil {
+		r.stopWhenIdle(r.used)
+	}
+	if _, err := io.WriteString(r.process.stdin, request+"\n"); err != nil {
+		return object{}, fmt.Errorf("asking git cat-file: %w", err)
+	}
+	return answer(r.process)
+}
+
+func (r *reader) launch() (*readProcess, error) {
+	command, err := r.start()
+	if err != nil {
+		return nil, err
+	}
+	p := &readProcess{command: command, messages: &tailBuffer{limit: 4 << 10}}
+	command.Stderr = p.messages
+	if p.stdin, err = command.StdinPipe(); err != nil {
+		return nil, fmt.Errorf("starting git cat-file: %w", err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("starting git cat-file: %w", err)
+	}
+	p.stdout = bufio.NewReaderSize(stdout, 64<<10)
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf("starting git cat-file: %w", err)
+	}
+	return p, nil
+}
+
+// header reads the line that describes an object.
+func (p *readProcess) header() (object, error) {
+	line, err := p.stdout.ReadString('\n')
+	if err != nil {
+		return object{}, fmt.Errorf("reading from git cat-file: %w", err)
+	}
+	fields := strings.Fields(line)
+	if len(fields) == 2 { // "NAME missing", "NAME ambiguous"
+		return object{name: fields[0]}, errMissing
+	}
+	if len(fields) != 3 {
+		return object{}, fmt.Errorf("git cat-file answered %q", line)
+	}
+	size, err := strconv.ParseInt(fields[2], 10, 64)
+	if err != nil || size < 0 {
+		return object{}, fmt.Errorf("git cat-file answered %q", line)
+	}
+	return object{name: fields[0], kind: fields[1], size: size}, nil
+}
+
+// stop ends the process. The next request starts another.
+func (r *reader) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drop()
+}
+
+// drop ends the process, if there is one, and returns what it said last.
+func (r *reader) drop() string {
+	if r.timer != nil {
+		r.timer.Stop()
+		r.timer = nil
+	}
+	if r.process == nil {
+		return ""
+	}
+	p := r.process
+	r.process = nil
+	_ = p.stdin.Close()
+	_ = p.command.Cancel()
+	_ = p.command.Wait() // reaps it; its messages are complete then
+	return strings.TrimSpace(p.messages.String())
+}
+
+// stopWhenIdle ends the process when nothing was asked since it had been used
+// so many times.
+func (r *reader) stopWhenIdle(used uint64) {
+	var timer *time.Timer
+	timer = time.AfterFunc(r.idle, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		switch {
+		case r.timer != timer: // it was dropped meanwhile
+		case r.used == used:
+			r.drop()
+		default:
+			r.stopWhenIdle(r.used)
+		}
+	})
+	r.timer = timer
+}

@@ -1,0 +1,138 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Refs lists what a repository calls its revisions, by one request. Every call
+// asks the server; whoever has many callers shares an answer.
+//
+// Errors: Invalid for an address that is not allowed, Denied, NotFound, and
+// Transient when the server cannot be reached.
+func (s *Store) Refs(ctx context.Context, repo syncline.Repository) (syncline.Refs, error) {
+	r, err := s.remote(repo)
+	if err != nil {
+		return syncline.Refs{}, err
+	}
+	leave, err := s.enter(ctx, r.host)
+	if err != nil {
+		return syncline.Refs{}, syncline.Errorf(syncline.Transient, "repository %s: listing refs: %w", r.name, err)
+	}
+	defer leave()
+	return s.list(ctx, s.mirror(r), r)
+}
+
+// list lists the refs of a remote.
+func (s *Store) list(ctx context.Context, m *mirror, r *remote) (syncline.Refs, error) {
+	out, err := s.talk(ctx, m, r, func(address string) command {
+		return command{
+			args:      []string{"ls-remote", "--quiet", "--symref", "--end-of-options", address},
+			timeout:   s.options.RefsTimeout,
+			maxOutput: s.options.MaxRefs,
+		}
+	})
+	if err != nil {
+		return syncline.Refs{}, classify(err, r)
+	}
+	return parseRefs(string(out)), nil
+}
+
+// parseRefs reads the output of ls-remote --symref.
+func parseRefs(out string) syncline.Refs {
+	refs := syncline.Refs{Commits: make(map[string]string, strings.Count(out, "\n"))}
+	for line := range strings.Lines(out) {
+		value, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		if target, symbolic := strings.CutPrefix(value, "ref: "); symbolic {
+			if name == "HEAD" {
+				refs.Head = target
+			}
+			continue
+		}
+		if !ok || !fullName.MatchString(value) {
+			continue
+		}
+		// The commit of an annotated tag follows the tag's own line.
+		refs.Commits[strings.TrimSuffix(name, "^{}")] = value
+	}
+	return refs
+}
+
+// maxRedirects is how often a server may send us on.
+const maxRedirects = 5
+
+// talk runs a command that talks to the remote, following redirects within the
+// remote's host. The mirror remembers where they lead.
+func (s *Store) talk(ctx context.Context, m *mirror, r *remote, build func(address string) command) ([]byte, error) {
+	address := m.address(r)
+	for range maxRedirects {
+		c := build(address)
+		c.remote = r
+		out, fail := s.run(ctx, c)
+		if fail == nil {
+			m.admit(r, address)
+			return out, nil
+		}
+		switch fail.cause() {
+		case redirected:
+		case unauthorized, noRepository:
+			m.expel(r)
+			return nil, fail
+		default:
+			return nil, fail
+		}
+		next, err := s.redirect(ctx, r, address)
+		if err != nil {
+			return nil, err
+		}
+		address = next
+	}
+	return nil, syncline.Errorf(syncline.Invalid, "repository %s redirects more than %d times", r.name, maxRedirects)
+}
+
+// redirect finds where the server at address sends us. git itself must not
+// follow: it would send the credentials along, to whatever host.
+func (s *Store) redirect(ctx context.Context, r *remote, address string) (string, error) {
+	_, fail := s.run(ctx, command{
+		args:      []string{"ls-remote", "--quiet", "--end-of-options", address},
+		remote:    r,
+		timeout:   s.options.RefsTimeout,
+		maxOutput: s.options.MaxRefs,
+		trace:     true,
+	})
+	if fail == nil {
+		return address, nil // it does not redirect any more
+	}
+	found := location.FindSubmatch([]byte(fail.messages))
+	if found == nil {
+		return "", fail
+	}
+	from, _ := url.Parse(address)
+	to, err := from.Parse(string(bytes.TrimSpace(found[1])))
+	if err != nil {
+		return "", syncline.Errorf(syncline.Invalid, "repository %s redirects to what is not an address", r.name)
+	}
+	to.Path = strings.TrimSuffix(to.Path, "/info/refs")
+	to.RawPath, to.RawQuery, to.User = "", "", nil
+	secure := to.Scheme == from.Scheme || from.Scheme == "http" && to.Scheme == "https"
+	if !secure || !strings.EqualFold(to.Hostname(), from.Hostname()) || to.Scheme == from.Scheme && !strings.EqualFold(to.Host, from.Host) {
+		return "", syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s redirects to %s, which is another server", r.name, r.clean(to.String())),
+			"if that is right, use the new address as the repository's URL")
+	}
+	return to.String(), nil
+}
+
+var location = regexp.MustCompile(`(?im)recv header: location: (\S+)`)
+
+// classify makes an error for people of what talk returned.
+func classify(err error, r *remote) error {
+	if fail, ok := err.(*runError); ok { //nolint:errorlint // talk returns it as it is
+		return fail.classified(r)
+	}
+	return err
+}

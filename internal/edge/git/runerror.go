@@ -1,0 +1,145 @@
+package git
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/syncline-io/syncline"
+)
+
+// cause is what a failure of git comes from.
+type cause string
+
+const (
+	unknown      cause = "unknown"
+	unauthorized cause = "unauthorized"
+	noRepository cause = "no repository"
+	noRevision   cause = "no revision"
+	notFull      cause = "not full" // the server cannot send a part of the history
+	redirected   cause = "redirected"
+	untrusted    cause = "untrusted certificate"
+	outside      cause = "outside" // network, server
+	damaged      cause = "damaged" // the mirror
+)
+
+// causes are recognised by git's messages, in the language C. The first match counts.
+var causes = []struct {
+	cause   cause
+	pattern *regexp.Regexp
+}{
+	{redirected, regexp.MustCompile(`returned error: 30[12378]`)},
+	{unauthorized, regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|returned error: 40[137]|access denied|terminal prompts disabled`)},
+	{noRevision, regexp.MustCompile(`not our ref|unadvertised object|couldn't find remote ref|no such remote ref|no such ref was fetched`)},
+	{notFull, regexp.MustCompile(`does not support (shallow|--shallow)|dumb http transport`)},
+	{noRepository, regexp.MustCompile(`(?i)returned error: 4(04|10)|repository '?.*'? not found|does not appear to be a git repository|is this a git repository`)},
+	{untrusted, regexp.MustCompile(`(?i)certificate|SSL:`)},
+	{outside, regexp.MustCompile(`(?i)could not resolve|failed to connect|couldn't connect|connection (refused|reset|timed out)|returned error: (429|5\d\d)|` +
+		`timed out|too slow|early eof|unexpected disconnect|hung up|rpc failed|invalid server response|unexpected flush|bad line length|empty reply|expected flush`)},
+	{damaged, regexp.MustCompile(`(?i)corrupt|bad object|missing (blob|tree|commit|object)|unable to (read|parse|find)|not a valid object|` +
+		`not point to a valid object|packfile|pack has|index file|not a git repository|bad config|invalid object|loose object|inflate|` +
+		`shallow (file|info)|bad shallow|broken link|did not send all necessary objects|unresolved deltas`)},
+}
+
+// cause tells what the failure comes from.
+func (f *runError) cause() cause {
+	if f.timeout > 0 {
+		return outside
+	}
+	for _, c := range causes {
+		if c.pattern.MatchString(f.messages) {
+			return c.cause
+		}
+	}
+	return unknown
+}
+
+// classified returns the failure as an error for people: with a kind, the
+// reason that git or the server gave, and without a secret. r is nil when
+// nobody was talked to.
+func (f *runError) classified(r *remote) error {
+	if r == nil {
+		r = &remote{}
+	}
+	reason := f.reason(r)
+	what := "repository " + r.name
+	switch f.cause() {
+	case unauthorized:
+		return syncline.WithHint(syncline.Errorf(syncline.Denied, "%s: access was refused: %s", what, reason), r.credentialsHint())
+	case noRepository:
+		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "%s was not found: %s", what, reason),
+			"check the address; servers also answer this way when credentials are missing or may not see it")
+	case noRevision:
+		return syncline.Errorf(syncline.NotFound, "%s does not have the revision: %s", what, reason)
+	case untrusted:
+		return syncline.WithHint(syncline.Errorf(syncline.Transient, "%s: its server's certificate is not trusted: %s", what, reason),
+			"add the certificate of its authority to the repository's settings")
+	case redirected:
+		return syncline.Errorf(syncline.Invalid, "%s redirects elsewhere: %s", what, reason)
+	default:
+		if f.tooLong {
+			return syncline.Errorf(syncline.Invalid, "%s: its list of refs is too long", what)
+		}
+		return syncline.Errorf(syncline.Transient, "%s cannot be read: %s", what, reason)
+	}
+}
+
+func (r *remote) credentialsHint() string {
+	where := "a Secret with the label argocd.argoproj.io/secret-type: repository"
+	if r.withCredentials {
+		return "check the user name and password or token in " + where
+	}
+	return "put a user name and password or token into " + where
+}
+
+// reason is what git and the server said, in one line, cleaned and cut.
+func (f *runError) reason(r *remote) string {
+	if f.timeout > 0 {
+		return fmt.Sprintf("no answer within %s", f.timeout)
+	}
+	var said []string
+	for line := range strings.Lines(strings.ReplaceAll(f.messages, "\r", "\n")) {
+		line = strings.TrimSpace(line)
+		text, isError := cutAny(line, "fatal: ", "error: ", "remote: ")
+		if isError && text != "" && len(said) < 4 {
+			said = append(said, text)
+		}
+	}
+	text := strings.Join(said, "; ")
+	if text == "" && f.err != nil {
+		text = f.err.Error()
+	}
+	return r.clean(text)
+}
+
+func cutAny(line string, prefixes ...string) (string, bool) {
+	for _, prefix := range prefixes {
+		if text, ok := strings.CutPrefix(line, prefix); ok {
+			return text, true
+		}
+	}
+	return line, false
+}
+
+// clean makes a text from outside fit to be shown: no secrets, no control
+// characters, not long.
+func (r *remote) clean(text string) string {
+	for _, secret := range r.secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
+	}
+	text = syncline.RedactURL(text)
+	text = strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return -1
+	}, text)
+	const longest = 400
+	if runes := []rune(text); len(runes) > longest {
+		text = string(runes[:longest]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,244 @@
+package git
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Options configure a Store. Only Dir has no default.
+type Options struct {
+	// Dir is the cache folder. It is made when missing; what is in it can be
+	// deleted while no Store is open. One Store at a time uses it.
+	Dir string
+	// GitPath is the git program, of version 2.36 or newer. Default: "git" in PATH.
+	GitPath string
+	// AllowLocal permits repositories that are folders of this machine, given
+	// as an absolute path or a file URL. For the command line only.
+	AllowLocal bool
+	// RefsTimeout bounds listing refs. Default: 60 s.
+	RefsTimeout time.Duration
+	// FetchTimeout bounds one fetch. Default: 10 min.
+	FetchTimeout time.Duration
+	// StallTimeout ends a transfer of less than 1 kB/s, in whole seconds. Default: 30 s.
+	StallTimeout time.Duration
+	// PerHost is how many transfers from one host go on at once. Default: 4.
+	PerHost int
+	// MaxFile is the size of the largest file that is read. Default: 64 MiB.
+	MaxFile int64
+	// MaxRefs is the size of the longest list of refs that is read. Default: 64 MiB.
+	MaxRefs int64
+	// CachedEntries is how many entries of directories are kept parsed, over
+	// all repositories. Default: 100,000, which take about 10 MiB.
+	CachedEntries int
+	// KeepUnused is how long the mirror of a repository that nobody asks for is
+	// kept. Open removes older ones. Default: 30 days.
+	KeepUnused time.Duration
+	// IdleReader is after how long without use a repository's reading process
+	// is stopped. Default: 1 min.
+	IdleReader time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	o.GitPath = orDefault(o.GitPath, "git")
+	o.RefsTimeout = orDefault(o.RefsTimeout, time.Minute)
+	o.FetchTimeout = orDefault(o.FetchTimeout, 10*time.Minute)
+	o.StallTimeout = orDefault(o.StallTimeout, 30*time.Second)
+	o.PerHost = orDefault(o.PerHost, 4)
+	o.MaxFile = orDefault(o.MaxFile, 64<<20)
+	o.MaxRefs = orDefault(o.MaxRefs, 64<<20)
+	o.CachedEntries = orDefault(o.CachedEntries, 100_000)
+	o.KeepUnused = orDefault(o.KeepUnused, 30*24*time.Hour)
+	o.IdleReader = orDefault(o.IdleReader, time.Minute)
+	return o
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// Store keeps a bare mirror of each repository under one folder. It is safe for
+// concurrent use.
+type Store struct {
+	options Options
+	// home is an empty folder, where nothing can be found that changes what git does.
+	home string
+	// life ends with Close, and every process of the Store with it.
+	life  context.Context
+	end   context.CancelFunc
+	trees *treeCache
+
+	mu      sync.Mutex
+	mirrors map[string]*mirror
+	hosts   map[string]chan struct{}
+}
+
+// Open returns a Store over options.Dir.
+func Open(options Options) (*Store, error) {
+	options = options.withDefaults()
+	dir, err := filepath.Abs(options.Dir)
+	if err != nil || options.Dir == "" {
+		return nil, syncline.Errorf(syncline.Invalid, "opening the Git cache: no folder %q: %w", options.Dir, err)
+	}
+	options.Dir = dir
+	if options.GitPath, err = exec.LookPath(options.GitPath); err != nil {
+		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "opening the Git cache: %w", err),
+			"install git 2.36 or newer, or say where it is")
+	}
+	s := &Store{
+		options: options,
+		home:    filepath.Join(dir, "home"),
+		trees:   newTreeCache(options.CachedEntries),
+		mirrors: map[string]*mirror{},
+		hosts:   map[string]chan struct{}{},
+	}
+	for _, folder := range []string{s.home, filepath.Join(dir, "mirrors")} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return nil, fmt.Errorf("opening the Git cache: %w", err)
+		}
+	}
+	if err := s.removeUnused(); err != nil {
+		return nil, err
+	}
+	if err := s.removeLeftovers(); err != nil {
+		return nil, err
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	if err := s.checkVersion(); err != nil {
+		s.end()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends every process of the Store. Fetches and reads that go on fail.
+func (s *Store) Close() error {
+	s.end()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.mirrors {
+		m.reader.stop()
+	}
+	return nil
+}
+
+func (s *Store) checkVersion() error {
+	out, err := s.run(s.life, command{args: []string{"version"}, timeout: s.options.RefsTimeout})
+	if err != nil {
+		return fmt.Errorf("opening the Git cache: %w", err.classified(nil))
+	}
+	var major, minor int
+	if fields := strings.Fields(string(out)); len(fields) >= 3 {
+		numbers := strings.SplitN(fields[2], ".", 3)
+		major, _ = strconv.Atoi(numbers[0])
+		if len(numbers) > 1 {
+			minor, _ = strconv.Atoi(numbers[1])
+		}
+	}
+	if major < 2 || major == 2 && minor < 36 {
+		return syncline.Errorf(syncline.Invalid, "%s is %q: git 2.36 or newer is needed", s.options.GitPath, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// mirror returns the mirror of a repository, which may not be on disk yet.
+func (s *Store) mirror(r *remote) *mirror {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.mirrors[r.key]
+	if m == nil {
+		sum := sha256.Sum256([]byte(r.key))
+		m = newMirror(s, filepath.Join(s.options.Dir, "mirrors", hex.EncodeToString(sum[:16])))
+		_ = os.Chtimes(m.dir, time.Time{}, time.Now()) // fails when there is no mirror yet; see removeUnused
+		s.mirrors[r.key] = m
+	}
+	return m
+}
+
+// enter waits for one of the places that a host has, so that a host that hangs
+// delays only itself. The returned function gives the place back.
+func (s *Store) enter(ctx context.Context, host string) (func(), error) {
+	s.mu.Lock()
+	places := s.hosts[host]
+	if places == nil {
+		places = make(chan struct{}, s.options.PerHost)
+		s.hosts[host] = places
+	}
+	s.mu.Unlock()
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-s.life.Done():
+		return nil, s.life.Err()
+	}
+}
+
+// removeUnused deletes the mirrors that no Store touched for long.
+func (s *Store) removeUnused() error {
+	mirrors := filepath.Join(s.options.Dir, "mirrors")
+	entries, err := os.ReadDir(mirrors)
+	if err != nil {
+		return fmt.Errorf("opening the Git cache: %w", err)
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || time.Since(info.ModTime()) < s.options.KeepUnused {
+			continue // gone already, or in use
+		}
+		if err := os.RemoveAll(filepath.Join(mirrors, entry.Name())); err != nil {
+			return fmt.Errorf("opening the Git cache: %w", err)
+		}
+	}
+	return nil
+}
+
+// removeLeftovers deletes what a process that was killed left behind: locks,
+// half-written packs, and mirrors that were being made or discarded.
+func (s *Store) removeLeftovers() error {
+	var stale []string
+	for _, pattern := range []string{
+		"mirrors/new-*", "mirrors/old-*", "mirrors/*/*.lock", "mirrors/*/objects/pack/tmp_*",
+		"mirrors/*/objects/pack/.tmp-*", "mirrors/*/objects/tmp_*", "mirrors/*/shallow_*",
+	} {
+		found, err := filepath.Glob(filepath.Join(escapeGlob(s.options.Dir), pattern))
+		if err != nil {
+			return fmt.Errorf("opening the Git cache: %w", err)
+		}
+		stale = append(stale, found...)
+	}
+	refs, _ := filepath.Glob(filepath.Join(escapeGlob(s.options.Dir), "mirrors/*/refs"))
+	for _, folder := range refs {
+		_ = filepath.WalkDir(folder, func(path string, _ os.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".lock") {
+				stale = append(stale, path)
+			}
+			return nil // what cannot be listed is found again by git
+		})
+	}
+	for _, path := range stale {
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("opening the Git cache: %w", err)
+		}
+	}
+	return nil
+}
+
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
+}

@@ -1,0 +1,257 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1" //nolint:gosec // the names of Git's objects
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/syncline-io/syncline"
+)
+
+// tree shows the files of one commit.
+type tree struct {
+	store *Store
+	m     *mirror
+	// generation is that of the mirror when the tree was opened.
+	generation int
+	name       string // of the repository
+	commit     string
+	root       string // hash
+}
+
+// Tree shows the files of a commit that was fetched, with the same credentials.
+// It reads from the mirror
+// alone and never waits for the network. A file of more than Options.MaxFile
+// bytes is Invalid; damage of the mirror is Transient, and mended by the next
+// [Store.Fetch].
+func (s *Store) Tree(_ context.Context, repo syncline.Repository, commit string) (syncline.Tree, error) {
+	r, err := s.remote(repo)
+	if err != nil {
+		return nil, err
+	}
+	t, body, err := s.openCommit(r, commit)
+	if err != nil {
+		return nil, err
+	}
+	root, _, _ := bytes.Cut(body, []byte("\n"))
+	hash, ok := bytes.CutPrefix(root, []byte("tree "))
+	if t.root = string(hash); !ok || !fullName.MatchString(t.root) {
+		return nil, t.errorf(syncline.Invalid, "it cannot be read")
+	}
+	if _, err := t.dir(t.root, ""); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// openCommit returns a tree without a root, and the text of its commit.
+func (s *Store) openCommit(r *remote, commit string) (*tree, []byte, error) {
+	t := &tree{store: s, m: s.mirror(r), name: r.name, commit: commit}
+	t.generation, _ = t.m.current()
+	if err := checkCommit(commit); err != nil {
+		return nil, nil, err
+	}
+	if !t.m.admits(r) || !t.m.exists() {
+		return nil, nil, t.errorf(syncline.Transient, "it is not fetched yet")
+	}
+	body, err := t.readCommit()
+	return t, body, err
+}
+
+// readCommit returns the text of the tree's commit.
+func (t *tree) readCommit() ([]byte, error) {
+	found, err := t.m.reader.read(t.commit, t.store.options.MaxFile)
+	switch {
+	case errors.Is(err, errMissing):
+		return nil, t.errorf(syncline.Transient, "it is not fetched yet")
+	case err != nil:
+		return nil, t.broken(err)
+	case found.kind != "commit":
+		return nil, t.errorf(syncline.Invalid, "it is a %s and not a commit", found.kind)
+	}
+	return found.data, nil
+}
+
+// Stat describes the entry at path, without following a link.
+func (t *tree) Stat(path string) (syncline.Entry, error) {
+	entry, err := t.find(path)
+	if err != nil {
+		return syncline.Entry{}, err
+	}
+	return entry, nil
+}
+
+// ReadFile returns the bytes of a file, or the target of a link.
+func (t *tree) ReadFile(path string) ([]byte, error) {
+	entry, err := t.find(path)
+	if err != nil {
+		return nil, err
+	}
+	switch entry.Type {
+	case syncline.EntryDir:
+		return nil, t.errorf(syncline.Invalid, "%s is a folder and not a file", shown(path))
+	case syncline.EntrySubmodule:
+		return nil, t.submodule(path)
+	}
+	found, err := t.m.reader.read(entry.Hash, t.store.options.MaxFile)
+	if errors.Is(err, errTooBig) {
+		return nil, t.errorf(syncline.Invalid, "%s has %d bytes: files of more than %d are not read", path, found.size, t.store.options.MaxFile)
+	}
+	if err != nil {
+		return nil, t.broken(err)
+	}
+	return found.data, nil
+}
+
+// ReadDir lists a directory, sorted by name.
+func (t *tree) ReadDir(path string) ([]syncline.Entry, error) {
+	entry, err := t.find(path)
+	if err != nil {
+		return nil, err
+	}
+	switch entry.Type {
+	case syncline.EntryDir:
+	case syncline.EntrySubmodule:
+		return nil, t.submodule(path)
+	default:
+		return nil, t.errorf(syncline.Invalid, "%s is not a folder", shown(path))
+	}
+	entries, err := t.dir(entry.Hash, path)
+	return slices.Clone(entries), err
+}
+
+// find walks down to the entry at path.
+func (t *tree) find(path string) (syncline.Entry, error) {
+	entry := syncline.Entry{Type: syncline.EntryDir, Hash: t.root}
+	if path == "" {
+		return entry, nil
+	}
+	if path == "." || !fs.ValidPath(path) {
+		return entry, t.errorf(syncline.Invalid, "%q is not a path within a repository", path)
+	}
+	rest := path
+	for rest != "" {
+		walked := strings.TrimSuffix(path[:len(path)-len(rest)], "/")
+		if entry.Type == syncline.EntrySubmodule {
+			return entry, t.missing(path, "submodule "+walked+" is not fetched")
+		}
+		if entry.Type != syncline.EntryDir {
+			return entry, t.missing(path, shown(walked)+" is not a folder")
+		}
+		entries, err := t.dir(entry.Hash, walked)
+		if err != nil {
+			return entry, err
+		}
+		var name string
+		name, rest, _ = strings.Cut(rest, "/")
+		i, ok := slices.BinarySearchFunc(entries, name, func(e syncline.Entry, name string) int { return strings.Compare(e.Name, name) })
+		if !ok {
+			return entry, t.missing(path, "")
+		}
+		entry = entries[i]
+	}
+	return entry, nil
+}
+
+// dir returns the entries of a directory, sorted by name, which nobody changes.
+func (t *tree) dir(hash, path string) ([]syncline.Entry, error) {
+	if entries, ok := t.store.trees.get(hash); ok {
+		return entries, nil
+	}
+	found, err := t.m.reader.read(hash, t.store.options.MaxFile)
+	switch {
+	case errors.Is(err, errTooBig):
+		return nil, t.errorf(syncline.Invalid, "folder %s has too many entries", shown(path))
+	case err != nil:
+		return nil, t.broken(err)
+	case found.kind != "tree":
+		return nil, t.errorf(syncline.Invalid, "folder %s is a %s", shown(path), found.kind)
+	}
+	entries, ok := parseTree(found.data)
+	if !ok {
+		return nil, t.errorf(syncline.Invalid, "folder %s has an entry that no file system could hold", shown(path))
+	}
+	t.store.trees.put(hash, entries)
+	return entries, nil
+}
+
+// parseTree reads a tree object. It fails when a name could mean another place,
+// or when two are the same.
+func parseTree(data []byte) ([]syncline.Entry, bool) {
+	entries := make([]syncline.Entry, 0, bytes.Count(data, []byte{0}))
+	for len(data) > 0 {
+		head, rest, ok := bytes.Cut(data, []byte{0})
+		mode, name, _ := strings.Cut(string(head), " ")
+		if !ok || len(rest) < sha1.Size || !fs.ValidPath(name) || name == "." || strings.Contains(name, "/") {
+			return nil, false
+		}
+		entries = append(entries, syncline.Entry{
+			Name: name, Type: typeOf(mode), Hash: hex.EncodeToString(rest[:sha1.Size]), Executable: mode == "100755",
+		})
+		data = rest[sha1.Size:]
+	}
+	slices.SortFunc(entries, func(a, b syncline.Entry) int { return strings.Compare(a.Name, b.Name) })
+	for i := 1; i < len(entries); i++ {
+		if entries[i].Name == entries[i-1].Name {
+			return nil, false
+		}
+	}
+	return entries, true
+}
+
+// typeOf reads the mode of an entry. Files have 100644, 100755, and 100664 of old.
+func typeOf(mode string) syncline.EntryType {
+	switch mode {
+	case "40000", "040000":
+		return syncline.EntryDir
+	case "120000":
+		return syncline.EntryLink
+	case "160000":
+		return syncline.EntrySubmodule
+	default:
+		return syncline.EntryFile
+	}
+}
+
+// shown is how a message calls a path.
+func shown(path string) string {
+	if path == "" {
+		return "the root"
+	}
+	return path
+}
+
+func (t *tree) errorf(kind syncline.Kind, format string, args ...any) error {
+	return syncline.Errorf(kind, "repository %s at %s: "+format, append([]any{t.name, t.commit[:min(len(t.commit), 7)]}, args...)...)
+}
+
+// missing says that there is nothing at path, in the way of fs.ErrNotExist.
+func (t *tree) missing(path, why string) error {
+	if why != "" {
+		return t.errorf(syncline.NotFound, "%s: %w: %s", path, fs.ErrNotExist, why)
+	}
+	return t.errorf(syncline.NotFound, "%s: %w", path, fs.ErrNotExist)
+}
+
+func (t *tree) submodule(path string) error {
+	return syncline.WithHint(t.errorf(syncline.Invalid, "%s is a submodule, which is not fetched", path),
+		"make the submodule's repository a source of its own")
+}
+
+// broken says that an object could not be read that has to be there. Unless the
+// mirror was replaced since, it is damaged.
+func (t *tree) broken(err error) error {
+	if now, _ := t.m.current(); now != t.generation {
+		return t.errorf(syncline.Transient, "the mirror was made anew meanwhile")
+	}
+	if !errors.Is(err, errMissing) && !errors.Is(err, errCorrupt) {
+		return t.errorf(syncline.Transient, "reading the mirror failed: %w", err)
+	}
+	t.m.markDamaged(t.generation)
+	return t.errorf(syncline.Transient, "the mirror is damaged (%w); it will be fetched anew", err)
+}

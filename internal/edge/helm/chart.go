@@ -1,0 +1,164 @@
+package helm
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/loader/archive"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
+	"helm.sh/helm/v4/pkg/ignore"
+
+	"github.com/syncline-io/syncline"
+)
+
+// maxChartBytes bounds the files of one chart, those of its archives unpacked.
+const maxChartBytes = 100 << 20
+
+// load reads the chart in a folder, without what its .helmignore names.
+func load(ctx context.Context, files syncline.Tree, folder string) (*chart.Chart, error) {
+	rules, err := ignoreRules(files, folder)
+	if err != nil {
+		return nil, err
+	}
+	reader := chartReader{files: files, folder: folder, rules: rules}
+	if err := reader.read(ctx, ""); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(reader.found, func(f *archive.BufferedFile) bool { return f.Name == "Chart.yaml" }) {
+		return nil, syncline.WithHint(errors.New("Chart.yaml is missing"), "check the source's path")
+	}
+	loaded, err := loader.LoadFiles(reader.found)
+	if err != nil {
+		return nil, err
+	}
+	sortDependencies(loaded)
+	return loaded, nil
+}
+
+func ignoreRules(files syncline.Tree, folder string) (*ignore.Rules, error) {
+	rules := ignore.Empty()
+	text, err := files.ReadFile(path.Join(folder, ignore.HelmIgnore))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	default:
+		if rules, err = ignore.Parse(bytes.NewReader(text)); err != nil {
+			return nil, fmt.Errorf("%s: %w", ignore.HelmIgnore, err)
+		}
+	}
+	rules.AddDefaults()
+	return rules, nil
+}
+
+// chartReader reads the files of a chart.
+type chartReader struct {
+	files  syncline.Tree
+	folder string
+	rules  *ignore.Rules
+	found  []*archive.BufferedFile
+	bytes  int
+}
+
+// read reads everything below a folder of the chart.
+func (r *chartReader) read(ctx context.Context, below string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	entries, err := r.files.ReadDir(path.Join(r.folder, below))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		name := path.Join(below, entry.Name)
+		switch {
+		case r.rules.Ignore(name, fileInfo{entry}):
+		case entry.Type == syncline.EntryDir:
+			if err := r.read(ctx, name); err != nil {
+				return err
+			}
+		case entry.Type == syncline.EntrySubmodule:
+		default:
+			if err := r.add(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *chartReader) add(name string) error {
+	text, err := r.files.ReadFile(path.Join(r.folder, name))
+	if err != nil {
+		return err
+	}
+	if r.bytes += len(text); r.bytes > maxChartBytes {
+		return syncline.Errorf(syncline.Invalid, "the chart is larger than %d MiB", maxChartBytes>>20)
+	}
+	text = bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF"))
+	r.found = append(r.found, &archive.BufferedFile{Name: name, Data: text})
+	return nil
+}
+
+// sortDependencies gives a chart's dependencies an order: the loader's changes
+// from one call to the next.
+func sortDependencies(c *chart.Chart) {
+	sorted := slices.Clone(c.Dependencies())
+	slices.SortStableFunc(sorted, func(a, b *chart.Chart) int {
+		return cmp.Or(strings.Compare(a.Name(), b.Name()), strings.Compare(a.Metadata.Version, b.Metadata.Version))
+	})
+	c.SetDependencies(sorted...)
+	for _, dependency := range sorted {
+		sortDependencies(dependency)
+	}
+}
+
+// checkChart returns why the chart cannot be installed.
+func checkChart(c *chart.Chart, capabilities *common.Capabilities) error {
+	if kind := c.Metadata.Type; kind != "" && kind != "application" {
+		return fmt.Errorf("it is a %s chart, which cannot be installed", kind)
+	}
+	var missing []string
+	for _, wanted := range c.Metadata.Dependencies {
+		if wanted != nil && !slices.ContainsFunc(c.Dependencies(), func(d *chart.Chart) bool { return d.Name() == wanted.Name }) {
+			missing = append(missing, wanted.Name)
+		}
+	}
+	if len(missing) > 0 {
+		return syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "dependencies named in Chart.yaml are missing in its charts folder: %s", strings.Join(missing, ", ")),
+			"run `helm dependency build` and commit the charts folder")
+	}
+	version := capabilities.KubeVersion.String()
+	if wanted := c.Metadata.KubeVersion; wanted != "" && !chartutil.IsCompatibleRange(wanted, version) {
+		return syncline.Errorf(syncline.Invalid, "it needs Kubernetes %s and the cluster has %s", wanted, version)
+	}
+	return nil
+}
+
+// fileInfo shows an entry as Helm's ignore rules want it.
+type fileInfo struct{ entry syncline.Entry }
+
+func (i fileInfo) Name() string       { return i.entry.Name }
+func (i fileInfo) Size() int64        { return 0 }
+func (i fileInfo) ModTime() time.Time { return time.Time{} }
+func (i fileInfo) Sys() any           { return nil }
+func (i fileInfo) IsDir() bool        { return i.entry.Type == syncline.EntryDir }
+
+func (i fileInfo) Mode() fs.FileMode {
+	if i.IsDir() {
+		return fs.ModeDir | 0o755
+	}
+	return 0o644
+}

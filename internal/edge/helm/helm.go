@@ -1,0 +1,166 @@
+// Package helm renders charts with Helm's libraries, as `helm template` does.
+// It reads files of the given trees only, talks to no cluster, and installs and
+// fetches nothing.
+package helm
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	_ "time/tzdata" // templates name time zones, and a container may have none
+
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
+	"helm.sh/helm/v4/pkg/engine"
+	release "helm.sh/helm/v4/pkg/release/v1"
+	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
+
+	"github.com/syncline-io/syncline"
+)
+
+// DefaultKubeVersion is the version of Kubernetes that charts see when the
+// options name none: that of the client libraries.
+const DefaultKubeVersion = "v1.37.0"
+
+// Renderer renders charts. The zero Renderer is ready for use, also concurrently.
+type Renderer struct{}
+
+// Template renders the chart in a folder: its CRDs first, then its objects in
+// Helm's order of installation, then its hooks. Its errors are Invalid.
+func (Renderer) Template(ctx context.Context, files syncline.Files, folder string, options syncline.Helm) ([]syncline.Manifest, error) {
+	manifests, err := template(ctx, files, folder, options)
+	if err == nil {
+		return manifests, nil
+	}
+	if syncline.KindOf(err) == syncline.Internal && ctx.Err() == nil {
+		hint := syncline.HintOf(err)
+		// Helm draws the trace of a template's error over several lines.
+		err = syncline.Errorf(syncline.Invalid, "%s", strings.Join(strings.Fields(err.Error()), " "))
+		if hint != "" {
+			err = syncline.WithHint(err, hint)
+		}
+	}
+	return nil, fmt.Errorf("chart %s: %w", folderName(folder), err)
+}
+
+func folderName(folder string) string {
+	if folder == "" {
+		return "in the root of the repository"
+	}
+	return folder
+}
+
+func template(ctx context.Context, files syncline.Files, folder string, options syncline.Helm) ([]syncline.Manifest, error) {
+	loaded, err := load(ctx, files, folder)
+	if err != nil {
+		return nil, err
+	}
+	values, err := userValues(files, folder, options)
+	if err != nil {
+		return nil, err
+	}
+	capabilities, err := newCapabilities(options)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkChart(loaded, capabilities); err != nil {
+		return nil, err
+	}
+	if err := chartutil.ProcessDependencies(loaded, values); err != nil {
+		return nil, err
+	}
+	scope, err := renderScope(loaded, values, options, capabilities)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := engine.Engine{CustomTemplateFuncs: offline()}.RenderWithContext(ctx, loaded, scope)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(loaded, folder, texts, options)
+}
+
+// offline replaces the functions that would look outside. What they answer is
+// what Helm answers without a cluster and without DNS.
+func offline() map[string]any {
+	return map[string]any{
+		"lookup": func(string, string, string, string) (map[string]any, error) {
+			return map[string]any{}, nil
+		},
+		"getHostByName": func(string) string { return "" },
+	}
+}
+
+// renderScope returns what templates see.
+func renderScope(c *chart.Chart, values map[string]any, options syncline.Helm, capabilities *common.Capabilities) (common.Values, error) {
+	if err := chartutil.ValidateReleaseName(options.ReleaseName); err != nil {
+		return nil, syncline.WithHint(fmt.Errorf("release name %q: %w", options.ReleaseName, err),
+			"set helm.releaseName to a shorter name of lower-case letters, digits and dashes")
+	}
+	namespace := options.Namespace
+	if namespace == "" {
+		namespace = "default"
+	}
+	release := common.ReleaseOptions{Name: options.ReleaseName, Namespace: namespace, Revision: 1, IsInstall: true}
+	scope, err := util.ToRenderValuesWithSchemaValidation(c, values, release, capabilities, true)
+	if err != nil || options.SkipSchemaValidation {
+		return scope, err
+	}
+	merged, err := scope.Table("Values")
+	if err != nil {
+		return nil, err
+	}
+	return scope, validate(c, merged)
+}
+
+func newCapabilities(options syncline.Helm) (*common.Capabilities, error) {
+	version := options.KubeVersion
+	if version == "" {
+		version = DefaultKubeVersion
+	}
+	parsed, err := common.ParseKubeVersion(version)
+	if err != nil {
+		return nil, fmt.Errorf("Kubernetes version %q: %w", version, err)
+	}
+	capabilities := common.DefaultCapabilities.Copy()
+	capabilities.KubeVersion = *parsed
+	capabilities.APIVersions = append(slices.Clone(capabilities.APIVersions), options.APIVersions...)
+	return capabilities, nil
+}
+
+// assemble puts what was rendered in order, and leaves out notes and partials.
+func assemble(c *chart.Chart, folder string, texts map[string]string, options syncline.Helm) ([]syncline.Manifest, error) {
+	for name := range texts {
+		if strings.HasSuffix(name, "NOTES.txt") {
+			delete(texts, name)
+		}
+	}
+	hooks, objects, err := releaseutil.SortManifests(texts, nil, releaseutil.InstallOrder)
+	if err != nil {
+		return nil, err
+	}
+	var manifests []syncline.Manifest
+	add := func(name, text string) {
+		_, inChart, _ := strings.Cut(name, "/")
+		manifests = append(manifests, syncline.Manifest{Origin: path.Join(folder, inChart), Text: []byte(text)})
+	}
+	if !options.SkipCRDs {
+		for _, crd := range c.CRDObjects() {
+			add(crd.Filename, string(crd.File.Data))
+		}
+	}
+	for _, object := range objects {
+		add(object.Name, object.Content)
+	}
+	for _, hook := range hooks {
+		if options.SkipTests && slices.Contains(hook.Events, release.HookTest) {
+			continue
+		}
+		add(hook.Path, hook.Manifest)
+	}
+	return manifests, nil
+}

@@ -1,0 +1,105 @@
+package kube
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Options say how a Cluster is used. The zero value works.
+type Options struct {
+	// Timeout bounds each request but watches. Default 60 s, which is what the
+	// API server itself allows.
+	Timeout time.Duration
+	// UserAgent names the program in audit logs. Default "syncline".
+	UserAgent string
+}
+
+// Cluster is one API server and the identity used against it. It is safe for
+// concurrent use.
+//
+// Its errors have the kinds of package syncline: Denied for a refused
+// authorization, NotFound, Conflict, Invalid for an object that the API server
+// rejects, and Transient for whatever is expected to pass. Requests are not
+// limited on this side; an answer 429 is repeated after the time it names.
+type Cluster struct {
+	dynamic  dynamic.Interface
+	metadata metadata.Interface
+	schemas  *schemas
+	http     *http.Client
+	timeout  time.Duration
+}
+
+// Connect prepares a Cluster. It sends no request, so the API server need not
+// be there yet. The error is Invalid and says what is wrong with config.
+func Connect(config *rest.Config, options Options) (*Cluster, error) {
+	config = rest.CopyConfig(config)
+	config.QPS = -1 // the API server's own flow control limits
+	config.RateLimiter = nil
+	config.WarningHandlerWithContext = rest.NoWarnings{}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return impatient{newStarting(next)} })
+	config.UserAgent = options.UserAgent
+	if config.UserAgent == "" {
+		config.UserAgent = "syncline"
+	}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, syncline.Errorf(syncline.Invalid, "connect to the cluster at %s: %w", config.Host, err)
+	}
+	c := &Cluster{http: client, timeout: options.Timeout}
+	if c.timeout == 0 {
+		c.timeout = time.Minute
+	}
+	if err := c.addClients(config); err != nil {
+		return nil, syncline.Errorf(syncline.Invalid, "connect to the cluster at %s: %w", config.Host, err)
+	}
+	return c, nil
+}
+
+// addClients makes the clients, which share one connection.
+func (c *Cluster) addClients(config *rest.Config) (err error) {
+	if c.dynamic, err = dynamic.NewForConfigAndClient(config, c.http); err != nil {
+		return err
+	}
+	if c.metadata, err = metadata.NewForConfigAndClient(config, c.http); err != nil {
+		return err
+	}
+	client, err := discovery.NewDiscoveryClientForConfigAndClient(config, c.http)
+	if err != nil {
+		return err
+	}
+	c.schemas = newSchemas(client)
+	return nil
+}
+
+// impatient hides from the client when a refused watch may be tried again. The
+// client would try ten times before it says so, and until then nobody would
+// know that a kind cannot be watched; whoever watches waits by itself.
+type impatient struct{ next http.RoundTripper }
+
+func (t impatient) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := t.next.RoundTrip(request)
+	if err == nil && response.StatusCode >= http.StatusBadRequest && request.URL.Query().Has("watch") {
+		response.Header.Del("Retry-After")
+	}
+	return response, err
+}
+
+// WrappedRoundTripper gives access to the connection, to close it.
+func (t impatient) WrappedRoundTripper() http.RoundTripper { return t.next }
+
+// Close ends the idle connections. The Cluster may be used again.
+func (c *Cluster) Close() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }
+
+// bounded returns a context for one request that is not a watch.
+func (c *Cluster) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, c.timeout)
+}

@@ -1,0 +1,189 @@
+package kube
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/syncline-io/syncline"
+)
+
+// failed says what was being done to which object, and classifies err. The text
+// of the API server about a Secret is not relayed, because it may quote values.
+func failed(ref syncline.Ref, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	kind, hint := classify(err)
+	if isSecret(ref) {
+		err = concealed(err)
+	}
+	err = readable(err)
+	return &syncline.Error{Kind: kind, Hint: hint, Err: fmt.Errorf("%s %s failed: %w", ref, doing, err)}
+}
+
+func isSecret(ref syncline.Ref) bool { return ref.Group == "" && ref.Kind == "Secret" }
+
+// classify returns the kind of an error of a client, and what a person can do
+// about it. An error without a status is one of the connection.
+func classify(err error) (syncline.Kind, string) {
+	if classified, ok := errors.AsType[*syncline.Error](err); ok {
+		return classified.Kind, classified.Hint
+	}
+	status, ok := statusOf(err)
+	if !ok {
+		return syncline.Transient, ""
+	}
+	return kindOf(status), hintFor(status)
+}
+
+// kindOf is the table from answers of the API server to kinds of error.
+func kindOf(status metav1.Status) syncline.Kind {
+	switch {
+	case hasCause(status, func(c metav1.StatusCause) bool { return c.Type == corev1.NamespaceTerminatingCause }):
+		return syncline.Transient
+	case isUIDMismatch(status):
+		return syncline.Conflict
+	}
+	switch status.Code {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return syncline.Denied
+	case http.StatusNotFound:
+		return syncline.NotFound
+	case http.StatusConflict:
+		return syncline.Conflict
+	case http.StatusGone, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return syncline.Transient
+	}
+	if status.Code >= http.StatusInternalServerError && !isUnfit(status) {
+		return syncline.Transient
+	}
+	return syncline.Invalid
+}
+
+// isUnfit reports whether an apply was refused because the object does not fit
+// its kind. The API server answers that with a plain 500. A conversion by a
+// webhook that does not answer is told in the same words.
+func isUnfit(status metav1.Status) bool {
+	return (strings.HasPrefix(status.Message, "failed to create typed patch object") ||
+		strings.HasPrefix(status.Message, "failed to convert new object")) &&
+		!strings.Contains(status.Message, "conversion webhook")
+}
+
+// hintFor says what a person can do about an answer, or "".
+func hintFor(status metav1.Status) string {
+	switch {
+	case status.Code == http.StatusUnauthorized:
+		return "the API server does not accept the cluster's credentials: renew them"
+	case status.Code == http.StatusNotFound && status.Details != nil && status.Details.Kind == "namespaces":
+		return "create the namespace, or let it be created with the sync option CreateNamespace=true"
+	case status.Code == http.StatusRequestEntityTooLarge:
+		return "the object is larger than the API server accepts: split it"
+	case strings.Contains(status.Message, "strict decoding error"):
+		return "correct the field, or accept it with the sync option Validate=false"
+	case strings.Contains(status.Message, "field not declared in schema"):
+		return "correct or remove the field: this version of the kind does not have it"
+	case strings.Contains(status.Message, "expected string, got"):
+		return "put the value in quotes"
+	case isImmutable(status):
+		return "the field cannot be changed on a live object: undo the change, or have the object recreated with the sync options Replace=true,Force=true"
+	}
+	return ""
+}
+
+// isUIDMismatch reports whether an apply was refused because it named the UID
+// of another object: the planned one is gone and a new one has its name.
+func isUIDMismatch(status metav1.Status) bool {
+	return hasCause(status, func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" })
+}
+
+func isImmutable(status metav1.Status) bool {
+	return strings.Contains(status.Message, "field is immutable") ||
+		strings.Contains(status.Message, "updates to statefulset spec for fields other than")
+}
+
+func hasCause(status metav1.Status, is func(metav1.StatusCause) bool) bool {
+	return status.Details != nil && slices.ContainsFunc(status.Details.Causes, is)
+}
+
+// statusOf returns the answer of the API server in err's tree.
+func statusOf(err error) (metav1.Status, bool) {
+	var answer apierrors.APIStatus
+	if errors.As(err, &answer) {
+		return answer.Status(), true
+	}
+	return metav1.Status{}, false
+}
+
+// In the texts of the API server, unknownField finds the names of fields of a
+// strictly decoded object, and unfitField the path of a field that does not fit,
+// with what is wrong but without its value. internalValue is how a value looks
+// that was printed with its Go type.
+var (
+	unknownField  = regexp.MustCompile(`unknown field "([^"]+)"`)
+	unfitField    = regexp.MustCompile(`: (\.\S+: (?:expected [a-z]+|field not declared in schema|duplicate entries))`)
+	internalValue = regexp.MustCompile(`&value\.valueUnstructured\{Value:(.*?)\}`)
+)
+
+// readable returns err without the Go types that the API server prints.
+func readable(err error) error {
+	text := internalValue.ReplaceAllString(err.Error(), "$1")
+	if text == err.Error() {
+		return err
+	}
+	return &rephrased{text, err}
+}
+
+// rephrased is an error in other words.
+type rephrased struct {
+	text string
+	err  error
+}
+
+func (r *rephrased) Error() string { return r.text }
+func (r *rephrased) Unwrap() error { return r.err }
+
+// concealed returns err without what the API server said of values: its reason
+// and the paths of fields remain. The original is not wrapped, so that nothing
+// prints it. An error of the connection quotes nothing and is kept.
+func concealed(err error) error {
+	status, ok := statusOf(err)
+	if !ok {
+		return err
+	}
+	switch status.Reason {
+	case metav1.StatusReasonNotFound, metav1.StatusReasonAlreadyExists, metav1.StatusReasonUnauthorized, metav1.StatusReasonTooManyRequests:
+		return err
+	}
+	parts := []string{strings.TrimSpace(fmt.Sprintf("the API server answers %d %s", status.Code, status.Reason))}
+	for _, field := range unknownField.FindAllStringSubmatch(status.Message, -1) {
+		parts = append(parts, fmt.Sprintf("unknown field %q", field[1]))
+	}
+	for _, field := range unfitField.FindAllStringSubmatch(status.Message, -1) {
+		parts = append(parts, field[1])
+	}
+	if strings.Contains(status.Message, "illegal base64 data") {
+		parts = append(parts, "a value under data is not base64 (plain text goes under stringData)")
+	}
+	if status.Details != nil {
+		for _, cause := range status.Details.Causes {
+			parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s %s", cause.Field, cause.Type)))
+		}
+	}
+	return errors.New(strings.Join(parts, "; ") + " (its text is not shown, because it may quote secret values)")
+}
+
+// isGone reports whether err says that the object of a request does not exist.
+// That its kind or path does not exist is another answer, which proves nothing.
+func isGone(err error) bool {
+	status, ok := statusOf(err)
+	return ok && status.Code == http.StatusNotFound &&
+		!hasCause(status, func(c metav1.StatusCause) bool { return c.Type == metav1.CauseTypeUnexpectedServerResponse })
+}

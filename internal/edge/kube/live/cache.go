@@ -1,0 +1,298 @@
+package live
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+
+	"github.com/syncline-io/syncline"
+)
+
+// API is what the cache needs of a cluster.
+type API interface {
+	// Resource returns how to reach the objects of a kind. With an empty version
+	// it is the preferred one. The error is NotFound when there is no such kind.
+	Resource(ctx context.Context, kind schema.GroupVersionKind) (Resource, error)
+	// Kinds returns every kind that can be listed and watched, in its preferred
+	// version.
+	Kinds(ctx context.Context) ([]schema.GroupVersionKind, error)
+	// Outdated says that kinds may have come, gone or changed.
+	Outdated()
+}
+
+// Resource is how the objects of a kind are reached, in all namespaces.
+type Resource struct {
+	Objects  dynamic.ResourceInterface
+	Metadata metadata.ResourceInterface
+	// Classify gives an error of the two above its kind and says what it is about.
+	// It leaves one that has a kind as it is.
+	Classify func(error) error
+}
+
+// Options say what is remembered and who is told. The zero value works.
+type Options struct {
+	// Assess judges an object's health when it is seen. Default: NoHealth.
+	Assess func(*unstructured.Unstructured) syncline.Health
+	// FieldManager is the one whose fields are digested. Default
+	// [syncline.FieldManager].
+	FieldManager string
+	// OnChange is told each change of what is remembered of an object of a known
+	// kind. It is called from several goroutines and must not block. Default:
+	// nobody is told.
+	OnChange func(Change)
+	// OnReady is told that what [Cache.Ready] or [Cache.Err] say of a kind changed.
+	// It is called like OnChange.
+	OnReady func(schema.GroupKind)
+	// Patience is how many tries in a row may fail for a passing reason before the
+	// objects of a known kind count as not known. Default 7, which is about 12 s
+	// when the API server refuses connections: it may be restarted in that time
+	// without every App being reported twice.
+	Patience int
+}
+
+// Cache remembers what is live. It is safe for concurrent use.
+type Cache struct {
+	api     API
+	options Options
+	names   names
+	ctx     context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu    sync.RWMutex
+	kinds map[schema.GroupKind]*kind
+	// owned holds the objects of each instance.
+	owned map[string]map[*record]struct{}
+}
+
+// New returns a cache that watches nothing but the definitions of kinds. Close
+// ends it.
+func New(api API, options Options) *Cache {
+	if options.FieldManager == "" {
+		options.FieldManager = syncline.FieldManager
+	}
+	if options.OnChange == nil {
+		options.OnChange = func(Change) {}
+	}
+	if options.OnReady == nil {
+		options.OnReady = func(schema.GroupKind) {}
+	}
+	if options.Patience == 0 {
+		options.Patience = 7
+	}
+	c := &Cache{
+		api: api, options: options,
+		names: names{known: map[string]string{}, marks: map[[2]string]map[string]string{}},
+		kinds: map[schema.GroupKind]*kind{},
+		owned: map[string]map[*record]struct{}{},
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.watchDefinitions()
+	return c
+}
+
+// Close ends all watches and waits for that. What is remembered stays readable.
+func (c *Cache) Close() {
+	c.cancel()
+	c.running.Wait()
+}
+
+// Need watches kinds from now on, those that are watched already included. A
+// kind is watched in the first version that was needed, as long as the cluster
+// serves it, else in the preferred one.
+func (c *Cache) Need(kinds ...schema.GroupVersionKind) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, gvk := range kinds {
+		if c.kinds[gvk.GroupKind()] != nil || c.ctx.Err() != nil {
+			continue
+		}
+		k := newKind(c, gvk)
+		c.kinds[gvk.GroupKind()] = k
+		c.running.Go(k.run)
+	}
+}
+
+// Ready returns those of the kinds that have to be waited for: they are not
+// known yet, and nothing is wrong with them. OnReady tells when that ends.
+func (c *Cache) Ready(kinds ...schema.GroupKind) (missing []schema.GroupKind) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, gk := range kinds {
+		if k := c.kinds[gk]; k == nil || !k.known && k.err == nil {
+			missing = append(missing, gk)
+		}
+	}
+	return missing
+}
+
+// Err returns why the objects of a kind are not known, or nil when they are or
+// will be. What Get and Owned do not return of such a kind is not missing: it
+// is not known. A NotFound error says that the cluster has no such kind.
+func (c *Cache) Err(gk schema.GroupKind) error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if k := c.kinds[gk]; k != nil && !k.known {
+		return k.err
+	}
+	return nil
+}
+
+// Get returns what is remembered of an object. It is false for an object that
+// does not exist, and for every object of a kind that is not known; see Err.
+// Callers do not change what is returned.
+func (c *Cache) Get(ref syncline.Ref) (syncline.Live, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	k := c.kinds[ref.GroupKind()]
+	if k == nil || !k.known {
+		return syncline.Live{}, false
+	}
+	r, ok := k.objects[keyOf(ref)]
+	if !ok {
+		return syncline.Live{}, false
+	}
+	return r.Live, true
+}
+
+// Owned returns the objects of known kinds that are tracked by an instance,
+// sorted by ref. An object whose tracking annotation was copied from another
+// one is tracked by nobody. Callers do not change what is returned.
+func (c *Cache) Owned(instance string) []syncline.Live {
+	c.mu.RLock()
+	owned := make([]syncline.Live, 0, len(c.owned[instance]))
+	for r := range c.owned[instance] {
+		if c.kinds[r.Ref.GroupKind()].known {
+			owned = append(owned, r.Live)
+		}
+	}
+	c.mu.RUnlock()
+	slices.SortFunc(owned, func(a, b syncline.Live) int { return a.Ref.Compare(b.Ref) })
+	return owned
+}
+
+// Stats are counts of what is remembered.
+type Stats struct {
+	// Kinds are those that are watched, Unknown those of them that are not known.
+	Kinds, Unknown int
+	Objects        int
+}
+
+// Stats returns how much is remembered.
+func (c *Cache) Stats() Stats {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	stats := Stats{Kinds: len(c.kinds)}
+	for _, k := range c.kinds {
+		stats.Objects += len(k.objects)
+		if !k.known {
+			stats.Unknown++
+		}
+	}
+	return stats
+}
+
+// Observe tells the cache the outcome of our own write, so that it is known
+// before the watch tells it. What is older than what the watch told is left out.
+func (c *Cache) Observe(object syncline.Object) {
+	written := c.reduce(object.Reveal())
+	c.mu.Lock()
+	var change Change
+	known := false
+	if k := c.kinds[written.Ref.GroupKind()]; k != nil && k.inVersion(written.Version) {
+		change, known = k.observe(written), k.known
+	}
+	c.mu.Unlock()
+	if known {
+		c.tell(change)
+	}
+}
+
+// ObserveGone tells the cache that our own write made the object of that UID go.
+func (c *Cache) ObserveGone(ref syncline.Ref, uid types.UID) {
+	c.mu.Lock()
+	var change Change
+	known := false
+	if k := c.kinds[ref.GroupKind()]; k != nil {
+		change, known = k.observeGone(ref, uid), k.known
+	}
+	c.mu.Unlock()
+	if known {
+		c.tell(change)
+	}
+}
+
+func (c *Cache) tell(changes ...Change) {
+	for _, change := range changes {
+		if change.What != 0 {
+			c.options.OnChange(change)
+		}
+	}
+}
+
+// index moves an object to the instance that tracks it now. Either may be nil.
+func (c *Cache) index(before, after *record) {
+	if before != nil {
+		instance := instanceOf(&before.Live)
+		if delete(c.owned[instance], before); len(c.owned[instance]) == 0 {
+			delete(c.owned, instance)
+		}
+	}
+	if after == nil {
+		return
+	}
+	if instance := instanceOf(&after.Live); instance != "" {
+		if c.owned[instance] == nil {
+			c.owned[instance] = map[*record]struct{}{}
+		}
+		c.owned[instance][after] = struct{}{}
+	}
+}
+
+// names holds one copy of each text that many objects have: group, kind,
+// namespace. There are few of them, so none is ever dropped.
+type names struct {
+	mu    sync.Mutex
+	known map[string]string
+	// marks holds one copy of the map of a single mark, such as a sync wave.
+	marks map[[2]string]map[string]string
+}
+
+// maxMarks bounds how many single marks are shared: there are few, unless
+// somebody puts a new value on every object.
+const maxMarks = 1000
+
+func (n *names) one(text string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if known, ok := n.known[text]; ok {
+		return known
+	}
+	n.known[text] = text
+	return text
+}
+
+// shared returns the marks, as the same map for all objects that have one equal
+// mark only.
+func (n *names) shared(marks map[string]string) map[string]string {
+	if len(marks) != 1 {
+		return marks
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for key, value := range marks {
+		if known, ok := n.marks[[2]string{key, value}]; ok {
+			return known
+		}
+		if len(n.marks) < maxMarks {
+			n.marks[[2]string{key, value}] = marks
+		}
+	}
+	return marks
+}

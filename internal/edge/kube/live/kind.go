@@ -1,0 +1,296 @@
+package live
+
+import (
+	"context"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
+)
+
+// kind is what is remembered of one kind. All but its goroutine's own is
+// guarded by the cache's lock.
+type kind struct {
+	cache *Cache
+	// gvk is the version in which the kind is needed.
+	gvk   schema.GroupVersionKind
+	retry chan struct{}
+	// misses counts the tries in a row that did not find the kind; the stream's
+	// goroutine's own, as classify.
+	misses int
+	// classify gives errors of the stream their kind.
+	classify func(error) error
+
+	// known says that objects holds every object of the kind.
+	known bool
+	// err is why the kind is not known; nil while it is being read.
+	err     error
+	objects map[key]*record
+	// deleted holds the UIDs whose end was observed before the watch told it.
+	deleted map[types.UID]struct{}
+	// served is the version in which the kind is watched; "" before the first object.
+	served string
+	// version is up to where the watch told everything.
+	version string
+	// round numbers the readings; reading says that one goes on.
+	round   uint32
+	reading bool
+}
+
+// state is what of a kind is told to whom waits for it.
+type state struct {
+	known bool
+	fault syncline.Kind
+}
+
+func (k *kind) state() state { return state{k.known, syncline.KindOf(k.err)} }
+
+// key names an object within its kind.
+type key struct{ namespace, name string }
+
+// record is what is remembered of one object, in one piece to be small.
+type record struct {
+	syncline.Live
+	// round is the reading that told the object last.
+	round uint32
+	// ours says that it is the outcome of our write, and that the watch may still
+	// tell older states.
+	ours bool
+}
+
+func newKind(c *Cache, gvk schema.GroupVersionKind) *kind {
+	return &kind{
+		cache: c, gvk: gvk,
+		retry:    make(chan struct{}, 1),
+		classify: func(err error) error { return err },
+		objects:  map[key]*record{},
+		deleted:  map[types.UID]struct{}{},
+	}
+}
+
+func (k *kind) run() {
+	stream.Run(k.cache.ctx, stream.Options{Open: k.open, Handle: k.handle, Retry: k.retry})
+}
+
+// tryAgain ends the wait after a failure.
+func (k *kind) tryAgain() {
+	select {
+	case k.retry <- struct{}{}:
+	default: // told already
+	}
+}
+
+// patientlyMissed is how many tries have to miss a version before another one
+// is watched. Discovery tells the versions of a new kind one by one.
+const patientlyMissed = 4
+
+// open finds out how the kind is reached: in the version that is needed, or,
+// when that is no longer served, in the preferred one.
+func (k *kind) open(ctx context.Context) (stream.Source, error) {
+	resource, err := k.cache.api.Resource(ctx, k.gvk)
+	if syncline.KindOf(err) == syncline.NotFound {
+		if k.misses++; k.misses < patientlyMissed {
+			return stream.Source{}, err
+		}
+		preferred, errPreferred := k.cache.api.Resource(ctx, k.gvk.GroupKind().WithVersion(""))
+		if errPreferred != nil {
+			return stream.Source{}, err
+		}
+		resource, err = preferred, nil
+	}
+	if err != nil {
+		return stream.Source{}, err
+	}
+	k.misses = 0
+	k.classify = resource.Classify
+	return sourceOf(resource), nil
+}
+
+// sourceOf reads the full objects of a kind.
+func sourceOf(r Resource) stream.Source {
+	return stream.Source{
+		List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return r.Objects.List(ctx, options)
+		},
+		Watch: r.Objects.Watch,
+	}
+}
+
+// handle takes in one event of the kind's stream.
+func (k *kind) handle(event stream.Event) {
+	var told *record
+	if u, ok := event.Object.(*unstructured.Unstructured); ok {
+		told = k.cache.reduce(u) // outside of the lock: it takes the time
+	}
+	c := k.cache
+	c.mu.Lock()
+	before := k.state()
+	changes := k.take(event, told)
+	after := k.state()
+	c.mu.Unlock()
+	if before != after {
+		c.options.OnReady(k.gvk.GroupKind())
+	}
+	if before.known && after.known {
+		c.tell(changes...)
+	}
+}
+
+func (k *kind) take(event stream.Event, told *record) []Change {
+	switch event.Type {
+	case stream.Begin:
+		k.begin()
+	case stream.Set:
+		return []Change{k.set(told)}
+	case stream.Gone:
+		return []Change{k.gone(told)}
+	case stream.Complete:
+		return k.complete(event.Version)
+	case stream.Progress:
+		k.version = event.Version
+		k.known, k.err = true, nil
+	case stream.Failed:
+		k.fail(event)
+	}
+	return nil
+}
+
+// begin starts a reading. It tells states at least as new as every write that
+// ended before it, so none of these has to be protected from it.
+func (k *kind) begin() {
+	k.round++
+	k.reading = true
+	clear(k.deleted)
+	for _, r := range k.objects {
+		r.ours = false
+	}
+}
+
+// set takes in what the watch tells of an object. The watch tells states in
+// their order, so its word counts, but for the older states of what we wrote.
+func (k *kind) set(told *record) Change {
+	k.served = told.Version
+	k.reached(told.ResourceVersion)
+	if _, gone := k.deleted[told.UID]; gone {
+		return Change{}
+	}
+	if r := k.objects[keyOf(told.Ref)]; r != nil && r.ours && newer(r.ResourceVersion, told.ResourceVersion) {
+		r.round = k.round
+		return Change{}
+	}
+	told.round = k.round
+	return k.put(told.Ref, told)
+}
+
+func (k *kind) gone(told *record) Change {
+	k.reached(told.ResourceVersion)
+	delete(k.deleted, told.UID)
+	r := k.objects[keyOf(told.Ref)]
+	if r == nil || r.UID != told.UID {
+		return Change{}
+	}
+	return k.put(told.Ref, nil)
+}
+
+// reached notes that everything up to a version was told. A reading tells
+// objects in any order, and reaches its version when it is complete.
+func (k *kind) reached(version string) {
+	if !k.reading {
+		k.version = version
+	}
+}
+
+// complete ends a reading: what it did not tell does not exist, unless we wrote
+// it since.
+func (k *kind) complete(version string) []Change {
+	k.version, k.reading = version, false
+	k.known, k.err = true, nil
+	var changes []Change
+	for _, r := range k.objects {
+		if r.round != k.round && !(r.ours && newer(r.ResourceVersion, version)) {
+			changes = append(changes, k.put(r.Ref, nil))
+		}
+	}
+	return changes
+}
+
+// fail takes in a failure. One that is expected to pass leaves what is known
+// for a while: it was true when the connection was lost, and what is written
+// meanwhile fails by itself.
+func (k *kind) fail(event stream.Event) {
+	err := k.classify(event.Err)
+	passing := syncline.KindOf(err) == syncline.Transient
+	if passing && k.known && event.Attempts < k.cache.options.Patience {
+		return
+	}
+	k.known, k.err = false, err
+}
+
+// observe takes in the outcome of our own write, unless the watch was there
+// already: then what it told counts, also that the object is gone.
+func (k *kind) observe(written *record) Change {
+	r := k.objects[keyOf(written.Ref)]
+	_, gone := k.deleted[written.UID]
+	switch {
+	case gone:
+		return Change{}
+	case r == nil && (k.version == "" || !newer(written.ResourceVersion, k.version)):
+		return Change{}
+	case r != nil && !newer(written.ResourceVersion, r.ResourceVersion):
+		return Change{}
+	}
+	written.ours = true
+	if r != nil {
+		written.round = r.round // this reading did not tell it
+	}
+	change := k.put(written.Ref, written)
+	change.Ours = true
+	return change
+}
+
+// inVersion reports whether the kind is watched in a version, so that what is
+// digested of an object in it is comparable.
+func (k *kind) inVersion(version string) bool {
+	if k.served == "" {
+		return version == k.gvk.Version
+	}
+	return version == k.served
+}
+
+func (k *kind) observeGone(ref syncline.Ref, uid types.UID) Change {
+	r := k.objects[keyOf(ref)]
+	if r == nil || r.UID != uid {
+		return Change{}
+	}
+	k.deleted[uid] = struct{}{}
+	change := k.put(ref, nil)
+	change.Ours = true
+	return change
+}
+
+// put remembers a record, or forgets the object when it is nil.
+func (k *kind) put(ref syncline.Ref, after *record) Change {
+	before := k.objects[keyOf(ref)]
+	if after == nil {
+		delete(k.objects, keyOf(ref))
+	} else {
+		k.objects[keyOf(ref)] = after
+	}
+	k.cache.index(before, after)
+	return changeOf(before, after)
+}
+
+func keyOf(ref syncline.Ref) key { return key{ref.Namespace, ref.Name} }
+
+// newer reports whether resource version a is certainly newer than b. Versions
+// that are not numbers, as some aggregated APIs have them, cannot be compared.
+func newer(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order > 0
+}

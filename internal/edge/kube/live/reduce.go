@@ -1,0 +1,221 @@
+package live
+
+import (
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+)
+
+// markPrefixes are those of the annotations that steer Syncline.
+var markPrefixes = [...]string{"argocd.argoproj.io/", "helm.sh/", "syncline.io/"}
+
+// reduce returns what is remembered of an object. Nothing of it refers to u, but
+// strings.
+func (c *Cache) reduce(u *unstructured.Unstructured) *record {
+	gvk := u.GroupVersionKind()
+	live := &record{Live: syncline.Live{
+		Ref: syncline.Ref{
+			Group: c.names.one(gvk.Group), Kind: c.names.one(gvk.Kind),
+			Namespace: c.names.one(u.GetNamespace()), Name: u.GetName(),
+		},
+		Version:         c.names.one(gvk.Version),
+		UID:             u.GetUID(),
+		ResourceVersion: u.GetResourceVersion(),
+		Controlled:      len(u.GetOwnerReferences()) > 0,
+		Owned:           ownedDigest(u, c.options.FieldManager),
+		Migrate:         appliedClientSide(u, c.options.FieldManager),
+		Terminating:     u.GetDeletionTimestamp() != nil,
+		Created:         u.GetCreationTimestamp().UTC(),
+		Images:          imagesOf(u),
+		URLs:            urlsOf(u),
+	}}
+	live.Tracking, live.Marks = c.marksOf(u)
+	if live.Terminating {
+		live.Finalizers = u.GetFinalizers()
+	}
+	if c.options.Assess != nil {
+		live.Health = c.options.Assess(u)
+	}
+	return live
+}
+
+// marksOf returns the tracking annotation and the others that steer Syncline.
+func (c *Cache) marksOf(u *unstructured.Unstructured) (tracking string, marks map[string]string) {
+	found, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", "annotations")
+	annotations, _ := found.(map[string]any)
+	for key, value := range annotations {
+		text, _ := value.(string)
+		switch {
+		case key == syncline.AnnotationTracking:
+			tracking = text
+		case slices.ContainsFunc(markPrefixes[:], func(prefix string) bool { return strings.HasPrefix(key, prefix) }):
+			if marks == nil {
+				marks = map[string]string{}
+			}
+			marks[c.names.one(key)] = text
+		}
+	}
+	return tracking, c.names.shared(marks)
+}
+
+// appliedClientSide reports whether fields are owned by client-side apply, of
+// kubectl or of Argo CD under our manager's name.
+func appliedClientSide(u *unstructured.Unstructured, manager string) bool {
+	for _, entry := range managedFields(u) {
+		if entry["operation"] == string(metav1.ManagedFieldsOperationUpdate) && entry["subresource"] == nil &&
+			(entry["manager"] == "kubectl-client-side-apply" || entry["manager"] == manager) {
+			return true
+		}
+	}
+	return false
+}
+
+// podSpecs are where kinds keep the specification of their pods.
+var podSpecs = map[string][]string{
+	"Pod":         {"spec"},
+	"CronJob":     {"spec", "jobTemplate", "spec", "template", "spec"},
+	"Deployment":  {"spec", "template", "spec"},
+	"StatefulSet": {"spec", "template", "spec"},
+	"DaemonSet":   {"spec", "template", "spec"},
+	"ReplicaSet":  {"spec", "template", "spec"},
+	"Job":         {"spec", "template", "spec"},
+	"Rollout":     {"spec", "template", "spec"},
+}
+
+// imagesOf returns the images of an object's pods, sorted, each once.
+func imagesOf(u *unstructured.Unstructured) []string {
+	path, ok := podSpecs[u.GetKind()]
+	if !ok {
+		return nil
+	}
+	var images []string
+	for _, list := range []string{"initContainers", "containers"} {
+		for _, container := range listAt(u.Object, append(slices.Clip(path), list)...) {
+			if image, _, _ := unstructured.NestedString(container, "image"); image != "" {
+				images = append(images, image)
+			}
+		}
+	}
+	slices.Sort(images)
+	return slices.Compact(images)
+}
+
+// urlsOf returns the addresses at which an Ingress or a Service of type
+// LoadBalancer is reached from outside, sorted, each once.
+func urlsOf(u *unstructured.Unstructured) []string {
+	var urls []string
+	switch u.GetKind() {
+	case "Ingress":
+		urls = ingressURLs(u.Object)
+	case "Service":
+		urls = serviceURLs(u.Object)
+	}
+	slices.Sort(urls)
+	return slices.Compact(urls)
+}
+
+// ingressURLs returns one URL for each path of each rule. A rule without a host
+// has that of the load balancer.
+func ingressURLs(content map[string]any) []string {
+	secure := map[string]bool{}
+	for _, tls := range listAt(content, "spec", "tls") {
+		hosts, _, _ := unstructured.NestedStringSlice(tls, "hosts")
+		for _, host := range hosts {
+			secure[host] = true
+		}
+	}
+	var urls []string
+	for _, rule := range listAt(content, "spec", "rules") {
+		hosts := addresses(content)
+		if host, _, _ := unstructured.NestedString(rule, "host"); host != "" {
+			hosts = []string{host}
+		}
+		for _, host := range hosts {
+			scheme := "http://"
+			if secure[host] {
+				scheme = "https://"
+			}
+			for _, path := range pathsOf(rule) {
+				urls = append(urls, scheme+host+path)
+			}
+		}
+	}
+	return urls
+}
+
+// pathsOf returns the paths of an Ingress rule, without the wildcard at the end.
+func pathsOf(rule map[string]any) []string {
+	var paths []string
+	for _, entry := range listAt(rule, "http", "paths") {
+		path, _, _ := unstructured.NestedString(entry, "path")
+		paths = append(paths, strings.TrimSuffix(strings.TrimSuffix(path, "*"), "/"))
+	}
+	if paths == nil {
+		return []string{""}
+	}
+	return paths
+}
+
+func serviceURLs(content map[string]any) []string {
+	var urls []string
+	for _, host := range addresses(content) {
+		for _, port := range listAt(content, "spec", "ports") {
+			switch number, _, _ := unstructured.NestedInt64(port, "port"); number {
+			case 80:
+				urls = append(urls, "http://"+host)
+			case 443:
+				urls = append(urls, "https://"+host)
+			}
+		}
+	}
+	return urls
+}
+
+// addresses returns the host names or addresses of an object's load balancers.
+func addresses(content map[string]any) []string {
+	var hosts []string
+	for _, ingress := range listAt(content, "status", "loadBalancer", "ingress") {
+		for _, field := range []string{"hostname", "ip"} {
+			if host, _, _ := unstructured.NestedString(ingress, field); host != "" {
+				hosts = append(hosts, host)
+				break
+			}
+		}
+	}
+	return hosts
+}
+
+// listAt returns the maps of the list at a path, without copying.
+func listAt(content map[string]any, path ...string) []map[string]any {
+	found, _, _ := unstructured.NestedFieldNoCopy(content, path...)
+	list, _ := found.([]any)
+	maps := make([]map[string]any, 0, len(list))
+	for _, item := range list {
+		if m, ok := item.(map[string]any); ok {
+			maps = append(maps, m)
+		}
+	}
+	return maps
+}
+
+// instanceOf returns the instance that tracks an object, or "". An annotation
+// that names another object was copied from it and does not count. That of an
+// object without a namespace names the App's.
+func instanceOf(live *syncline.Live) string {
+	parts := strings.SplitN(live.Tracking, ":", 3)
+	if len(parts) != 3 {
+		return ""
+	}
+	group, kind, _ := strings.Cut(parts[1], "/")
+	namespace, name, _ := strings.Cut(parts[2], "/")
+	ref := live.Ref
+	if group != ref.Group || kind != ref.Kind || name != ref.Name ||
+		ref.Namespace != "" && namespace != ref.Namespace {
+		return ""
+	}
+	return parts[0]
+}

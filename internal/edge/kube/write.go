@@ -1,0 +1,277 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/util/csaupgrade"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Write performs one write. It returns the object as it is afterwards, or a
+// zero Object when it is gone. Every write but Create and Run names the UID
+// that was planned, and is a Conflict error when another object has the name.
+//
+// Create applies as Update does, instead of failing when there is an object:
+// when the answer to a creation was lost, the repeated one has to succeed, and
+// only an apply makes our manager own the fields. What somebody else created
+// meanwhile is taken over, as an Update would have done.
+//
+// Nothing is waited for. A Create or Recreate that meets an object which is
+// being deleted returns a Waiting error; the event of its end is when to try
+// again. A Prune returns the object while its finalizers hold it.
+func (c *Cluster) Write(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	if w.UID == "" && w.Action != syncline.Create && w.Action != syncline.Run {
+		return syncline.Object{}, syncline.Errorf(syncline.Internal, "%s %s: no UID was planned", w.Action, w.Ref)
+	}
+	switch w.Action {
+	case syncline.Create:
+		return c.create(ctx, w)
+	case syncline.Update:
+		return c.update(ctx, w)
+	case syncline.Replace:
+		return c.replace(ctx, w)
+	case syncline.Recreate:
+		return c.recreate(ctx, w)
+	case syncline.Run:
+		return c.run(ctx, w)
+	case syncline.Prune:
+		return c.remove(ctx, w)
+	case syncline.Release:
+		return c.release(ctx, w)
+	default:
+		return syncline.Object{}, syncline.Errorf(syncline.Internal, "%s %s: this action writes nothing", w.Action, w.Ref)
+	}
+}
+
+func (c *Cluster) create(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	live, err := c.apply(ctx, w.Object, applying{options: w.Options})
+	if err == nil && live.Reveal().GetDeletionTimestamp() != nil {
+		return live, stillThere(live)
+	}
+	return live, err
+}
+
+func (c *Cluster) update(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	if w.Migrate {
+		if err := c.migrate(ctx, w); err != nil {
+			return syncline.Object{}, err
+		}
+	}
+	return c.apply(ctx, w.Object, applying{options: w.Options, uid: w.UID})
+}
+
+// run creates a hook's object, and never changes one that is there.
+func (c *Cluster) run(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	objects, err := c.objects(ctx, w.Object.Ref(), w.Object.GroupVersionKind().Version)
+	if err != nil {
+		return syncline.Object{}, failed(w.Ref, "create", err)
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	live, err := objects.Create(ctx, w.Object.Reveal(), metav1.CreateOptions{
+		FieldManager: syncline.FieldManager, FieldValidation: validation(w.Options),
+	})
+	if err != nil {
+		return syncline.Object{}, failed(w.Ref, "create", err)
+	}
+	return taken(live)
+}
+
+// replace puts the object in place of the planned one. The finalizers and
+// owners that others gave the live object stay: without them it would lose the
+// protection that it has.
+func (c *Cluster) replace(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	live, objects, err := c.planned(ctx, w, "replace")
+	if err != nil {
+		return syncline.Object{}, err
+	}
+	content, now := w.Object.Reveal(), live.Reveal()
+	content.SetUID(w.UID)
+	content.SetResourceVersion(now.GetResourceVersion())
+	if content.GetFinalizers() == nil {
+		content.SetFinalizers(now.GetFinalizers())
+	}
+	if content.GetOwnerReferences() == nil {
+		content.SetOwnerReferences(now.GetOwnerReferences())
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	after, err := objects.Update(ctx, content, metav1.UpdateOptions{
+		FieldManager: syncline.FieldManager, FieldValidation: validation(w.Options),
+	})
+	if err != nil {
+		return syncline.Object{}, failed(w.Ref, "replace", err)
+	}
+	return taken(after)
+}
+
+// recreate deletes the planned object, and creates the desired one when it is
+// gone. A namespace and a definition of kinds are refused: everything in them
+// would be deleted too.
+func (c *Cluster) recreate(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	if w.Ref.Kind == "Namespace" || w.Ref.Kind == "CustomResourceDefinition" {
+		return syncline.Object{}, syncline.Errorf(syncline.Denied, "%s is not recreated: everything in it would be deleted", w.Ref)
+	}
+	left, err := c.remove(ctx, w)
+	if err != nil {
+		return syncline.Object{}, err
+	}
+	if !left.IsZero() {
+		return left, stillThere(left)
+	}
+	return c.create(ctx, w)
+}
+
+// stillThere says that an object has to go before a new one can be made.
+func stillThere(live syncline.Object) error {
+	held := ""
+	if finalizers := live.Reveal().GetFinalizers(); len(finalizers) > 0 {
+		held = " and waits for the finalizers " + strings.Join(finalizers, ", ")
+	}
+	return syncline.Errorf(syncline.Waiting, "%s is being deleted%s; it is created again when it is gone", live.Ref(), held)
+}
+
+// remove deletes the planned object, having read it as it is now. It asks once:
+// an object that is being deleted already is returned as it is.
+func (c *Cluster) remove(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	live, objects, err := c.planned(ctx, w, "delete")
+	switch {
+	case syncline.KindOf(err) == syncline.NotFound && isGone(err):
+		return syncline.Object{}, nil
+	case err != nil || live.Reveal().GetDeletionTimestamp() != nil:
+		return live, err
+	}
+	propagation := propagation(w.Options)
+	bounded, cancel := c.bounded(ctx)
+	defer cancel()
+	err = objects.Delete(bounded, w.Ref.Name, metav1.DeleteOptions{
+		Preconditions:     &metav1.Preconditions{UID: &w.UID},
+		PropagationPolicy: &propagation,
+	})
+	if err != nil && !isGone(err) {
+		return syncline.Object{}, failed(w.Ref, "delete", err)
+	}
+	return c.afterDeletion(ctx, w, objects)
+}
+
+// afterDeletion returns what is left of a deleted object. That another one has
+// its name by now means that nothing is.
+func (c *Cluster) afterDeletion(ctx context.Context, w syncline.Write, objects dynamic.ResourceInterface) (syncline.Object, error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	left, err := objects.Get(ctx, w.Ref.Name, metav1.GetOptions{})
+	switch {
+	case err != nil && isGone(err):
+		return syncline.Object{}, nil
+	case err != nil:
+		return syncline.Object{}, failed(w.Ref, "read after deletion", err)
+	case left.GetUID() != w.UID:
+		return syncline.Object{}, nil
+	}
+	return taken(left)
+}
+
+// propagation is what becomes of the objects that a deleted one owns.
+func propagation(options syncline.SyncOptions) metav1.DeletionPropagation {
+	switch options.Value("PrunePropagationPolicy") {
+	case "background":
+		return metav1.DeletePropagationBackground
+	case "orphan":
+		return metav1.DeletePropagationOrphan
+	default:
+		return metav1.DeletePropagationForeground
+	}
+}
+
+// planned reads the live object, and is a Conflict error if it is not the one
+// that was planned against.
+func (c *Cluster) planned(ctx context.Context, w syncline.Write, doing string) (syncline.Object, dynamic.ResourceInterface, error) {
+	objects, err := c.objects(ctx, w.Ref, w.Version)
+	if err != nil {
+		return syncline.Object{}, nil, failed(w.Ref, doing, err)
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	live, err := objects.Get(ctx, w.Ref.Name, metav1.GetOptions{})
+	if err != nil {
+		return syncline.Object{}, nil, failed(w.Ref, doing, err)
+	}
+	if live.GetUID() != w.UID {
+		return syncline.Object{}, nil, failed(w.Ref, doing, syncline.Errorf(syncline.Conflict,
+			"the object was created anew since the plan was made: its UID is %s, not %s", live.GetUID(), w.UID))
+	}
+	object, err := taken(live)
+	return object, objects, err
+}
+
+// clientSide are the managers whose fields an Update with Migrate takes over:
+// that of kubectl, and our own name, under which Argo CD applied before it
+// applied server-side.
+func clientSide() sets.Set[string] {
+	return sets.New("kubectl-client-side-apply", syncline.FieldManager)
+}
+
+// migrate gives the fields of client-side apply to our manager, so that the
+// apply that follows removes those that are no longer desired. Like that, it
+// fails when the object changed since it was read.
+func (c *Cluster) migrate(ctx context.Context, w syncline.Write) error {
+	live, objects, err := c.planned(ctx, w, "migration from client-side apply")
+	if err != nil {
+		return err
+	}
+	patch, err := csaupgrade.UpgradeManagedFieldsPatch(live.Reveal(), clientSide(), syncline.FieldManager)
+	if err != nil {
+		return failed(w.Ref, "migration from client-side apply", syncline.Errorf(syncline.Invalid, "%w", err))
+	}
+	if patch == nil {
+		return nil
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	_, err = objects.Patch(ctx, w.Ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: syncline.FieldManager})
+	return failed(w.Ref, "migration from client-side apply", err)
+}
+
+// release removes the hook finalizer, if it is there. The patch fails as a
+// Conflict when the finalizers or the object changed since they were read.
+func (c *Cluster) release(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	live, objects, err := c.planned(ctx, w, "release")
+	if err != nil {
+		if isGone(err) {
+			return syncline.Object{}, nil
+		}
+		return syncline.Object{}, err
+	}
+	now := live.Reveal()
+	finalizers := slices.DeleteFunc(now.GetFinalizers(), func(f string) bool { return f == syncline.FinalizerHook })
+	if len(finalizers) == len(now.GetFinalizers()) {
+		return live, nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": w.UID, "resourceVersion": now.GetResourceVersion(), "finalizers": finalizers,
+	}})
+	if err != nil {
+		return syncline.Object{}, failed(w.Ref, "release", err)
+	}
+	bounded, cancel := c.bounded(ctx)
+	defer cancel()
+	after, err := objects.Patch(bounded, w.Ref.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: syncline.FieldManager})
+	switch {
+	case err != nil && isGone(err):
+		return syncline.Object{}, nil
+	case err != nil:
+		return syncline.Object{}, failed(w.Ref, "release", err)
+	}
+	if after.GetDeletionTimestamp() != nil && len(after.GetFinalizers()) == 0 {
+		return syncline.Object{}, nil
+	}
+	return taken(after)
+}

@@ -1,0 +1,156 @@
+package kustomize
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/yaml"
+
+	"github.com/syncline-io/syncline"
+)
+
+// check refuses a kustomization that refers to something outside the tree or
+// asks for a chart, and notes what else it brings. One that cannot be parsed is
+// left to kustomize to judge.
+func (f *fileSystem) check(file string, text []byte) error {
+	var k types.Kustomization
+	if err := k.Unmarshal(text); err != nil {
+		return nil //nolint:nilerr // kustomize says what is wrong with it
+	}
+	k.FixKustomization()
+	if len(k.HelmCharts) > 0 || k.HelmGlobals != nil {
+		return syncline.WithHint(
+			syncline.Errorf(syncline.Denied, "helmCharts: charts are not inflated by kustomize"),
+			"make the chart a source of the App, or commit what it renders to")
+	}
+	if len(k.OpenAPI) > 0 || len(k.Crds) > 0 {
+		f.schemas = true
+	}
+	for _, r := range references(&k) {
+		if isRemote(r.text) {
+			return refuseRemote(r.field, r.text)
+		}
+	}
+	for _, config := range slices.Concat(k.Generators, k.Transformers, k.Validators) {
+		if strings.ContainsAny(config, "\n") {
+			if err := checkConfig([]byte(config)); err != nil {
+				return err
+			}
+			continue
+		}
+		f.configs[path.Join(path.Dir(file), config)] = true
+	}
+	return nil
+}
+
+func refuseRemote(field, text string) error {
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Denied, "%s: %q is remote, and a render fetches nothing", field, text),
+		"copy the files into the repository")
+}
+
+// reference is a text of a kustomization that names a file or a folder.
+type reference struct{ field, text string }
+
+// references returns everything in a kustomization that names files.
+func references(k *types.Kustomization) []reference {
+	var all []reference
+	add := func(field string, texts ...string) {
+		for _, text := range texts {
+			all = append(all, reference{field, text})
+		}
+	}
+	add("resources", k.Resources...)
+	add("components", k.Components...)
+	add("crds", k.Crds...)
+	add("configurations", k.Configurations...)
+	add("generators", singleLines(k.Generators)...)
+	add("transformers", singleLines(k.Transformers)...)
+	add("validators", singleLines(k.Validators)...)
+	add("openapi.path", k.OpenAPI["path"])
+	for _, p := range slices.Concat(k.Patches, k.PatchesJson6902) {
+		add("patches", p.Path)
+	}
+	for _, p := range k.PatchesStrategicMerge {
+		add("patchesStrategicMerge", singleLines([]string{string(p)})...)
+	}
+	for _, r := range k.Replacements {
+		add("replacements", r.Path)
+	}
+	for _, g := range k.ConfigMapGenerator {
+		add("configMapGenerator", dataFiles(g.KvPairSources)...)
+	}
+	for _, g := range k.SecretGenerator {
+		add("secretGenerator", dataFiles(g.KvPairSources)...)
+	}
+	return all
+}
+
+// singleLines returns the texts that can be paths: the others are inline YAML.
+func singleLines(texts []string) []string {
+	return slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return strings.Contains(text, "\n") })
+}
+
+// dataFiles returns the files of a generator, without the keys before "=".
+func dataFiles(sources types.KvPairSources) []string {
+	files := slices.Clone(sources.EnvSources)
+	for _, source := range sources.FileSources {
+		if _, file, ok := strings.Cut(source, "="); ok {
+			files = append(files, file)
+		}
+		files = append(files, source)
+	}
+	return files
+}
+
+// remote matches what kustomize takes for the address of a repository or a
+// file: a scheme, a forced protocol, a user at a host, and GitHub without either.
+var remote = regexp.MustCompile(`(?i)^(git::|[a-z][a-z0-9+.-]*:/|https?:|[a-z][a-z0-9-]*@[^/:]*[/:]|(www\.)?github\.com[/:]|gh:)`)
+
+func isRemote(text string) bool { return remote.MatchString(text) }
+
+// checkConfig refuses the configuration of a generator or transformer that
+// names something remote. One that cannot be parsed is left to kustomize.
+func checkConfig(text []byte) error {
+	for document := range strings.SplitSeq(string(text), "\n---") {
+		var config map[string]any
+		if err := yaml.Unmarshal([]byte(document), &config); err != nil {
+			continue
+		}
+		if err := checkFields(config, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkFields looks for remote names in the fields that name files.
+func checkFields(value any, named bool) error {
+	switch value := value.(type) {
+	case map[string]any:
+		for field, below := range value {
+			if err := checkFields(below, isFileField(field)); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, element := range value {
+			if err := checkFields(element, named); err != nil {
+				return err
+			}
+		}
+	case string:
+		_, file, _ := strings.Cut(value, "=") // a key may be in front of the file
+		if named && (isRemote(value) || isRemote(file)) {
+			return refuseRemote("configuration", value)
+		}
+	}
+	return nil
+}
+
+func isFileField(name string) bool {
+	return slices.Contains([]string{"path", "paths", "files", "env", "envs"}, name)
+}

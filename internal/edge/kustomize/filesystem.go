@@ -1,0 +1,166 @@
+package kustomize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/syncline-io/syncline"
+)
+
+// root is where kustomize sees the tree. It is not "/", so that a path with too
+// many ".." leaves it and is refused.
+const root = "/repository"
+
+// maxPath bounds the length of a path, which a link to a folder above itself
+// lets grow without end.
+const maxPath = 4096
+
+// errReadOnly answers every attempt to change something.
+var errReadOnly = errors.New("the files of a revision cannot be changed")
+
+// fileSystem shows a tree to kustomize. It refuses kustomizations that ask for
+// what is not done.
+type fileSystem struct {
+	ctx   context.Context
+	files syncline.Tree
+	// top is the kustomization that is built; errors name it anyway.
+	top string
+	// overlay holds changed files by path.
+	overlay map[string][]byte
+	// configs are the files that configure generators, transformers and validators.
+	configs map[string]bool
+	// schemas is set when a kustomization brings schemas.
+	schemas bool
+	// failed is the first error that is not a missing file. It is kept here
+	// because kustomize takes some errors for something else.
+	failed error
+}
+
+// inTree returns the path in the tree of one that kustomize uses.
+func (f *fileSystem) inTree(name string) (string, error) {
+	clean := path.Clean(filepath.ToSlash(name))
+	switch {
+	case f.ctx.Err() != nil:
+		return "", f.fail(f.ctx.Err())
+	case len(clean) > maxPath:
+		return "", f.fail(syncline.Errorf(syncline.Invalid, "a path is longer than %d: folders refer to each other in a circle", maxPath))
+	case clean == root:
+		return "", nil
+	case strings.HasPrefix(clean, root+"/"):
+		return strings.TrimPrefix(clean, root+"/"), nil
+	}
+	return "", f.fail(syncline.Errorf(syncline.Invalid, "%s is outside the repository", clean))
+}
+
+// fail notes an error that is not a missing file, and returns it.
+func (f *fileSystem) fail(err error) error {
+	if f.failed == nil && !errors.Is(err, fs.ErrNotExist) {
+		f.failed = err
+	}
+	return err
+}
+
+func (f *fileSystem) stat(name string) (syncline.Entry, error) {
+	at, err := f.inTree(name)
+	if err != nil {
+		return syncline.Entry{}, err
+	}
+	if _, ok := f.overlay[at]; ok {
+		return syncline.Entry{Name: path.Base(at), Type: syncline.EntryFile}, nil
+	}
+	entry, err := f.files.Stat(at)
+	if err != nil {
+		return entry, f.fail(err)
+	}
+	return entry, nil
+}
+
+func (f *fileSystem) IsDir(name string) bool {
+	entry, err := f.stat(name)
+	return err == nil && entry.Type == syncline.EntryDir
+}
+
+func (f *fileSystem) Exists(name string) bool {
+	_, err := f.stat(name)
+	return err == nil
+}
+
+func (f *fileSystem) CleanedAbs(name string) (filesys.ConfirmedDir, string, error) {
+	entry, err := f.stat(name)
+	clean := path.Clean(filepath.ToSlash(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", "", fmt.Errorf("%s does not exist", strings.TrimPrefix(clean, root+"/"))
+	case err != nil:
+		return "", "", err
+	case entry.Type == syncline.EntryDir:
+		return filesys.ConfirmedDir(clean), "", nil
+	}
+	return filesys.ConfirmedDir(path.Dir(clean)), path.Base(clean), nil
+}
+
+func (f *fileSystem) ReadDir(name string) ([]string, error) {
+	at, err := f.inTree(name)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := f.files.ReadDir(at)
+	if err != nil {
+		return nil, f.fail(err)
+	}
+	names := make([]string, len(entries))
+	for i, entry := range entries {
+		names[i] = entry.Name
+	}
+	return names, nil
+}
+
+func (f *fileSystem) ReadFile(name string) ([]byte, error) {
+	at, err := f.inTree(name)
+	if err != nil {
+		return nil, err
+	}
+	text, overlaid := f.overlay[at]
+	if !overlaid {
+		entry, err := f.stat(name)
+		if err != nil {
+			return nil, err
+		}
+		if entry.Type == syncline.EntryDir {
+			return nil, fmt.Errorf("%s is a folder", at)
+		}
+		if text, err = f.files.ReadFile(at); err != nil {
+			return nil, f.fail(err)
+		}
+	}
+	if isKustomization(path.Base(at)) {
+		err = f.check(at, text)
+	} else if f.configs[at] {
+		err = checkConfig(text)
+	}
+	if err != nil && at != f.top {
+		err = fmt.Errorf("%s: %w", at, err)
+	}
+	if err != nil {
+		return nil, f.fail(err)
+	}
+	return text, nil
+}
+
+// The rest of the interface is not needed to build.
+
+func (f *fileSystem) Open(string) (filesys.File, error)        { return nil, errors.ErrUnsupported }
+func (f *fileSystem) Glob(string) ([]string, error)            { return nil, errors.ErrUnsupported }
+func (f *fileSystem) Walk(string, filepath.WalkFunc) error     { return errors.ErrUnsupported }
+func (f *fileSystem) Create(string) (filesys.File, error)      { return nil, errReadOnly }
+func (f *fileSystem) Mkdir(string) error                       { return errReadOnly }
+func (f *fileSystem) MkdirAll(string) error                    { return errReadOnly }
+func (f *fileSystem) RemoveAll(string) error                   { return errReadOnly }
+func (f *fileSystem) WriteFile(name string, text []byte) error { return errReadOnly }
