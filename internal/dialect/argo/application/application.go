@@ -1,0 +1,152 @@
+// Package application translates Argo CD's Application into an App, and a
+// Report back into the Application's status. It translates only: it reads no
+// cluster, writes nothing, and decides nothing that the engine decides.
+package application
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+)
+
+// defaultHistoryLimit is how many deployments are remembered when the spec does
+// not say.
+const defaultHistoryLimit = 10
+
+// Read decodes an Application and translates it. A field that cannot be decoded
+// becomes an InvalidSpecError of the App, as everything else that is wrong with
+// it; a status that cannot be decoded is passed over, because the next turn
+// writes it. See [ToApp].
+func Read(u *unstructured.Unstructured, controlPlane string) (syncline.App, *v1alpha1.Application) {
+	cr, fields := v1alpha1.DecodeApplication(u)
+	app := ToApp(cr, controlPlane)
+	var found problems
+	for _, field := range fields {
+		if !field.Within("status") {
+			found.add("%s", field.Error())
+		}
+	}
+	app.Invalid = append(found, app.Invalid...)
+	return app, cr
+}
+
+// ToApp translates an Application. What is wrong with its spec, or with the
+// operation that it asks for, is in the App's Invalid; what can be read is
+// translated all the same. The namespace controlPlane is the one where
+// Applications are tracked by their bare name.
+func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
+	var found problems
+	app := syncline.App{
+		ID:            syncline.AppID{Namespace: cr.Namespace, Name: cr.Name},
+		UID:           cr.UID,
+		Instance:      instance(cr, controlPlane),
+		Project:       cr.Spec.Project,
+		Sources:       toSources(cr.Spec.Source, cr.Spec.Sources),
+		Destination:   toDestination(cr.Spec.Destination),
+		Policy:        toPolicy(cr.Spec.SyncPolicy, &found),
+		Ignore:        toIgnoreRules(cr.Spec.IgnoreDifferences),
+		HistoryLimit:  historyLimit(cr),
+		Refresh:       refresh(cr),
+		Deleting:      deletion(cr),
+		ApprovedPrune: syncline.Digest(cr.Annotations[syncline.AnnotationApprovePrune]),
+		Paused:        cr.Annotations[v1alpha1.SkipReconcileAnnotation] == "true",
+		Past:          toPast(cr),
+	}
+	checkSpec(cr.Spec, &found)
+	if cr.Operation != nil {
+		request := toOperation(*cr.Operation, &found)
+		app.Request = &request
+		checkOperation(*cr.Operation, len(app.Sources), &found)
+	}
+	app.Invalid = found
+	return app
+}
+
+func instance(cr *v1alpha1.Application, controlPlane string) string {
+	if cr.Namespace == controlPlane {
+		return cr.Name
+	}
+	return cr.Namespace + "_" + cr.Name
+}
+
+func toDestination(d v1alpha1.ApplicationDestination) syncline.Destination {
+	return syncline.Destination{Server: d.Server, Name: d.Name, Namespace: d.Namespace}
+}
+
+func toIgnoreRules(rules []v1alpha1.ResourceIgnoreDifferences) []syncline.IgnoreRule {
+	return each(rules, func(r v1alpha1.ResourceIgnoreDifferences) syncline.IgnoreRule {
+		return syncline.IgnoreRule{
+			Group: r.Group, Kind: r.Kind, Name: r.Name, Namespace: r.Namespace,
+			JSONPointers:      r.JSONPointers,
+			JQPathExpressions: r.JQPathExpressions,
+			Managers:          r.ManagedFieldsManagers,
+		}
+	})
+}
+
+func historyLimit(cr *v1alpha1.Application) int {
+	if cr.Spec.RevisionHistoryLimit == nil {
+		return defaultHistoryLimit
+	}
+	return int(max(0, *cr.Spec.RevisionHistoryLimit))
+}
+
+// refresh reads the annotation as Argo CD does: any value but "hard" is normal.
+func refresh(cr *v1alpha1.Application) syncline.Refresh {
+	value, ok := cr.Annotations[v1alpha1.RefreshAnnotation]
+	switch {
+	case !ok:
+		return syncline.NoRefresh
+	case value == string(syncline.RefreshHard):
+		return syncline.RefreshHard
+	default:
+		return syncline.RefreshNormal
+	}
+}
+
+func deletion(cr *v1alpha1.Application) *syncline.Deletion {
+	if cr.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	switch {
+	case slices.Contains(cr.Finalizers, v1alpha1.ResourcesBackgroundFinalizer):
+		return &syncline.Deletion{Cascade: true, Propagation: "background"}
+	case slices.ContainsFunc(cr.Finalizers, isResourcesFinalizer):
+		return &syncline.Deletion{Cascade: true, Propagation: "foreground"}
+	default:
+		return &syncline.Deletion{}
+	}
+}
+
+// isResourcesFinalizer reports whether a finalizer asks that the objects be
+// deleted first.
+func isResourcesFinalizer(finalizer string) bool {
+	switch finalizer {
+	case v1alpha1.ResourcesFinalizer, v1alpha1.ResourcesForegroundFinalizer, v1alpha1.ResourcesBackgroundFinalizer:
+		return true
+	}
+	return false
+}
+
+// problems are what is wrong with an Application.
+type problems []syncline.Condition
+
+func (p *problems) add(format string, args ...any) {
+	*p = append(*p, syncline.Condition{Type: syncline.InvalidSpecError, Message: fmt.Sprintf(format, args...)})
+}
+
+// each translates a list; an empty one becomes nil.
+func each[A, B any](list []A, translate func(A) B) []B {
+	if len(list) == 0 {
+		return nil
+	}
+	translated := make([]B, len(list))
+	for i, entry := range list {
+		translated[i] = translate(entry)
+	}
+	return translated
+}

@@ -1,0 +1,403 @@
+package application_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+)
+
+const controlPlane = "argocd"
+
+func parse(t testing.TB, text string) *unstructured.Unstructured {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func load(t testing.TB, name string) *unstructured.Unstructured {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parse(t, string(text))
+}
+
+// with merges YAML over an Application that is complete.
+func with(t testing.TB, text string) *unstructured.Unstructured {
+	t.Helper()
+	u := parse(t, `
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: web, namespace: argocd}
+spec:
+  project: default
+  destination: {name: in-cluster, namespace: web}
+  source: {repoURL: https://git.example.com/shop.git, path: web}
+`)
+	overlay(u.Object, parse(t, text).Object)
+	return u
+}
+
+// overlay merges maps; a null removes.
+func overlay(into, from map[string]any) {
+	for key, value := range from {
+		a, okA := into[key].(map[string]any)
+		b, okB := value.(map[string]any)
+		switch {
+		case value == nil:
+			delete(into, key)
+		case okA && okB:
+			overlay(a, b)
+		default:
+			into[key] = value
+		}
+	}
+}
+
+func at(text string) time.Time {
+	parsed, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		panic(err)
+	}
+	return parsed
+}
+
+func TestReadTranslatesEveryField(t *testing.T) {
+	app, _ := application.Read(load(t, "whole.yaml"), controlPlane)
+	want := syncline.App{
+		ID:       syncline.AppID{Namespace: "argocd", Name: "web"},
+		UID:      "5b7f1b46-5d8e-4ed4-9e1c-3c8f3f4f1f00",
+		Instance: "web",
+		Project:  "shop",
+		Sources: []syncline.Source{{
+			RepoURL: "https://git.example.com/shop.git", Path: "deploy/web", TargetRevision: "v1.x", TagPrefix: "web/",
+			Ref: "shop", Name: "main", Kustomize: wholeKustomize(),
+		}},
+		Destination: syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: "web"},
+		Policy: syncline.SyncPolicy{
+			Automated: true, Prune: true, SelfHeal: true, AllowEmpty: true,
+			Options: syncline.SyncOptions{"CreateNamespace=true", "PruneLast=true"},
+			Retry: &syncline.Retry{
+				Limit: -1, Duration: 10 * time.Second, Factor: 3, MaxDuration: 90 * time.Second, Refresh: true,
+			},
+			NamespaceLabels:      map[string]string{"team": "shop"},
+			NamespaceAnnotations: map[string]string{"owner": "dev"},
+		},
+		Ignore: []syncline.IgnoreRule{{
+			Group: "apps", Kind: "Deployment", Name: "web", Namespace: "web",
+			JSONPointers:      []string{"/spec/replicas"},
+			JQPathExpressions: []string{".spec.template"},
+			Managers:          []string{"hpa"},
+		}},
+		HistoryLimit:  3,
+		Refresh:       syncline.RefreshHard,
+		ApprovedPrune: "0123456789ab",
+		Request:       wholeRequest(),
+		Past:          wholePast(),
+	}
+	if diff := cmp.Diff(want, app); diff != "" {
+		t.Errorf("app (-want +got):\n%s", diff)
+	}
+}
+
+func wholeKustomize() *syncline.Kustomize {
+	return &syncline.Kustomize{
+		NamePrefix: "a-", NameSuffix: "-z", Namespace: "shop",
+		Images:                 []string{"web=registry.example.com/web:2"},
+		CommonLabels:           map[string]string{"l": "1"},
+		CommonAnnotations:      map[string]string{"a": "1"},
+		ForceCommonLabels:      true,
+		ForceCommonAnnotations: true,
+		AnnotationsEnvsubst:    true,
+		LabelWithoutSelector:   true,
+		LabelIncludeTemplates:  true,
+		Replicas:               []syncline.KustomizeReplica{{Name: "web", Count: 2}, {Name: "db", Count: 3}},
+		Patches: []syncline.KustomizePatch{{
+			Path: "p.yaml", Patch: "[]", Options: map[string]bool{"allowNameChange": true},
+			Target: &syncline.KustomizeSelector{
+				Group: "apps", Version: "v1", Kind: "Deployment", Name: "web", Namespace: "web",
+				LabelSelector: "l=1", AnnotationSelector: "a=1",
+			},
+		}},
+		Components:              []string{"../monitoring"},
+		IgnoreMissingComponents: true,
+		KubeVersion:             "1.36",
+		APIVersions:             []string{"example.com/v1"},
+	}
+}
+
+func wholeRequest() *syncline.Operation {
+	return &syncline.Operation{
+		Revisions: []string{"v1.2"},
+		Prune:     true, DryRun: true, SkipHooks: true, Force: true,
+		Selection: []syncline.Selector{{Group: "apps", Kind: "Deployment", Name: "web", Namespace: "web"}},
+		Options:   syncline.SyncOptions{"Replace=true"},
+		Retry:     syncline.Retry{Limit: 2, Duration: 5 * time.Second},
+		By:        syncline.Initiator{Username: "ada"},
+	}
+}
+
+func wholePast() syncline.Past {
+	source := syncline.Source{RepoURL: "https://git.example.com/shop.git", Path: "deploy/web", TargetRevision: "v1.1"}
+	return syncline.Past{
+		Version: "42",
+		Operation: &syncline.OperationState{
+			Operation: syncline.Operation{
+				Revisions: []string{"c0ffee"}, Sources: []syncline.Source{source}, Force: true,
+				SelfHealAttempts: 2, By: syncline.Initiator{Automated: true},
+			},
+			Phase: syncline.OperationRunning, Message: "waiting for completion of hook batch/Job/migrate",
+			StartedAt: at("2026-11-20T10:00:00Z"), FinishedAt: at("2026-11-20T10:00:09Z"), RetryCount: 1,
+			Revisions: []string{"c0ffee"}, Sources: []syncline.Source{source},
+			Results: []syncline.ObjectResult{{
+				Ref: syncline.Ref{Group: "batch", Kind: "Job", Namespace: "web", Name: "migrate"}, Version: "v1",
+				Phase: syncline.PreSync, HookType: syncline.PreSync, Code: syncline.ResultSynced,
+				State: syncline.OperationRunning, Message: "created", Images: []string{"migrate:1"},
+			}},
+		},
+		History: []syncline.Deployment{{
+			ID: 7, Revisions: []string{"decade"}, Sources: []syncline.Source{source},
+			StartedAt: at("2026-11-19T09:00:00Z"), DeployedAt: at("2026-11-19T09:00:05Z"),
+			By: syncline.Initiator{Username: "ada"},
+		}},
+		Objects: []syncline.ObjectReport{{
+			Ref:     syncline.Ref{Group: "apps", Kind: "Deployment", Namespace: "web", Name: "web"},
+			Version: "v1", Sync: syncline.OutOfSync, Wave: -1, RequiresPruning: true,
+			Health: syncline.Health{Status: syncline.Progressing, Message: "0 of 1 replicas are updated"},
+		}},
+		Sources:      []syncline.Source{source},
+		Revisions:    []string{"decade"},
+		Health:       syncline.Health{Status: syncline.Progressing, Message: "Caused by apps/Deployment:web/web"},
+		ReconciledAt: at("2026-11-20T09:59:00Z"),
+	}
+}
+
+func TestReadHelm(t *testing.T) {
+	app, _ := application.Read(with(t, `
+spec:
+  source:
+    helm:
+      releaseName: shop
+      valueFiles: [values.yaml, /prod.yaml]
+      ignoreMissingValueFiles: true
+      values: 'a: 1'
+      parameters: [{name: b, value: "2", forceString: true}]
+      fileParameters: [{name: c, path: c.txt}]
+      skipCrds: true
+      skipTests: true
+      skipSchemaValidation: true
+      namespace: other
+      kubeVersion: "1.36"
+      apiVersions: [v1]
+      version: v3
+      passCredentials: true
+`), controlPlane)
+	want := &syncline.Helm{
+		ReleaseName: "shop", ValueFiles: []string{"values.yaml", "/prod.yaml"}, IgnoreMissingValueFiles: true, Values: "a: 1",
+		Parameters:     []syncline.HelmParameter{{Name: "b", Value: "2", ForceString: true}},
+		FileParameters: []syncline.HelmFileParameter{{Name: "c", Path: "c.txt"}},
+		SkipCRDs:       true, SkipTests: true, SkipSchemaValidation: true,
+		Namespace: "other", KubeVersion: "1.36", APIVersions: []string{"v1"},
+	}
+	if diff := cmp.Diff(want, app.Sources[0].Helm); diff != "" {
+		t.Errorf("helm (-want +got):\n%s", diff)
+	}
+}
+
+func TestReadHelmValuesObjectWins(t *testing.T) {
+	app, _ := application.Read(with(t, `spec: {source: {helm: {values: 'a: 1', valuesObject: {a: {b: [2, null]}}}}}`), controlPlane)
+	if got, want := app.Sources[0].Helm.Values, `{"a":{"b":[2,null]}}`; got != want {
+		t.Errorf("values are %s, want %s", got, want)
+	}
+}
+
+func TestReadDirectory(t *testing.T) {
+	app, _ := application.Read(with(t, `
+spec:
+  source:
+    directory:
+      recurse: true
+      include: '*.yaml'
+      exclude: '{a,b}.yaml'
+      jsonnet: {extVars: [{name: a, value: '1', code: true}], tlas: [{name: b, value: x}], libs: [vendor]}
+`), controlPlane)
+	want := &syncline.Directory{
+		Recurse: true, Include: "*.yaml", Exclude: "{a,b}.yaml",
+		Jsonnet: syncline.Jsonnet{
+			ExtVars: []syncline.JsonnetVar{{Name: "a", Value: "1", Code: true}},
+			TLAs:    []syncline.JsonnetVar{{Name: "b", Value: "x"}},
+			Libs:    []string{"vendor"},
+		},
+	}
+	if diff := cmp.Diff(want, app.Sources[0].Directory); diff != "" {
+		t.Errorf("directory (-want +got):\n%s", diff)
+	}
+}
+
+func TestReadOneOfSources(t *testing.T) {
+	app, _ := application.Read(with(t, `
+spec:
+  source: {path: ignored}
+  sources: [{repoURL: https://git.example.com/shop.git, path: api}]
+status: {sync: {status: Synced, revisions: [c0ffee]}}
+`), controlPlane)
+	if len(app.Invalid) > 0 || len(app.Sources) != 1 || app.Sources[0].Path != "api" {
+		t.Errorf("sources are %+v with problems %v, want the one of spec.sources", app.Sources, app.Invalid)
+	}
+	if diff := cmp.Diff([]string{"c0ffee"}, app.Past.Revisions); diff != "" {
+		t.Errorf("revisions (-want +got):\n%s", diff)
+	}
+}
+
+func TestReadInstance(t *testing.T) {
+	app, _ := application.Read(with(t, `metadata: {namespace: team}`), controlPlane)
+	if app.Instance != "team_web" {
+		t.Errorf("instance is %q, want %q", app.Instance, "team_web")
+	}
+}
+
+func TestReadAutomated(t *testing.T) {
+	for text, want := range map[string]syncline.SyncPolicy{
+		`{spec: {syncPolicy: {}}}`:                                            {},
+		`{spec: {syncPolicy: {automated: {}}}}`:                               {Automated: true},
+		`{spec: {syncPolicy: {automated: {enabled: true, prune: true}}}}`:     {Automated: true, Prune: true},
+		`{spec: {syncPolicy: {automated: {enabled: false, selfHeal: true}}}}`: {},
+	} {
+		app, _ := application.Read(with(t, text), controlPlane)
+		if diff := cmp.Diff(want, app.Policy); diff != "" {
+			t.Errorf("%s: policy (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestReadRequests(t *testing.T) {
+	tests := []struct {
+		name, extra string
+		want        func(syncline.App) bool
+	}{
+		{"a refresh of any value", `metadata: {annotations: {argocd.argoproj.io/refresh: ""}}`,
+			func(a syncline.App) bool { return a.Refresh == syncline.RefreshNormal }},
+		{"no refresh", ``, func(a syncline.App) bool { return a.Refresh == syncline.NoRefresh }},
+		{"a pause", `metadata: {annotations: {argocd.argoproj.io/skip-reconcile: "true"}}`,
+			func(a syncline.App) bool { return a.Paused }},
+		{"no pause", `metadata: {annotations: {argocd.argoproj.io/skip-reconcile: "false"}}`,
+			func(a syncline.App) bool { return !a.Paused }},
+		{"no deletion", `metadata: {finalizers: [resources-finalizer.argocd.argoproj.io]}`,
+			func(a syncline.App) bool { return a.Deleting == nil }},
+		{"a deletion that leaves the objects", `metadata: {deletionTimestamp: "2026-11-20T10:00:00Z"}`,
+			func(a syncline.App) bool { return a.Deleting != nil && *a.Deleting == syncline.Deletion{} }},
+		{"a deletion", `metadata: {deletionTimestamp: "2026-11-20T10:00:00Z", finalizers: [x, resources-finalizer.argocd.argoproj.io]}`,
+			func(a syncline.App) bool {
+				return *a.Deleting == syncline.Deletion{Cascade: true, Propagation: "foreground"}
+			}},
+		{"a deletion in the foreground", `metadata: {deletionTimestamp: "2026-11-20T10:00:00Z", finalizers: [resources-finalizer.argocd.argoproj.io/foreground]}`,
+			func(a syncline.App) bool {
+				return *a.Deleting == syncline.Deletion{Cascade: true, Propagation: "foreground"}
+			}},
+		{"a deletion in the background", `metadata: {deletionTimestamp: "2026-11-20T10:00:00Z", finalizers: [resources-finalizer.argocd.argoproj.io/background]}`,
+			func(a syncline.App) bool {
+				return *a.Deleting == syncline.Deletion{Cascade: true, Propagation: "background"}
+			}},
+		{"a default history", ``, func(a syncline.App) bool { return a.HistoryLimit == 10 }},
+		{"no history", `spec: {revisionHistoryLimit: 0}`, func(a syncline.App) bool { return a.HistoryLimit == 0 }},
+		{"a forced sync with hooks", `operation: {sync: {syncStrategy: {hook: {force: true}}}}`,
+			func(a syncline.App) bool { return a.Request.Force && !a.Request.SkipHooks }},
+		{"a sync of several revisions", `operation: {sync: {revisions: [c0ffee]}}`,
+			func(a syncline.App) bool { return len(a.Request.Revisions) == 1 }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			app, _ := application.Read(with(t, test.extra), controlPlane)
+			if len(app.Invalid) > 0 {
+				t.Errorf("problems: %v", app.Invalid)
+			}
+			if !test.want(app) {
+				t.Errorf("got %+v", app)
+			}
+		})
+	}
+}
+
+func TestReadNamesProblems(t *testing.T) {
+	tests := []struct{ name, extra, want string }{
+		{"empty project", `spec: {project: ""}`, `spec.project is empty: name the AppProject`},
+		{"no project", `spec: {project: null}`, `spec.project is empty: name the AppProject`},
+		{"two clusters", `spec: {destination: {server: https://example.com}}`,
+			`spec.destination has both server "https://example.com" and name "in-cluster"`},
+		{"no cluster", `spec: {destination: {name: null}}`, `spec.destination names no cluster: set server`},
+		{"no source", `spec: {source: null}`, `spec.source is missing`},
+		{"no repository", `spec: {source: {repoURL: null}}`, `spec.source.repoURL is empty`},
+		{"an OCI repository", `spec: {source: {repoURL: 'oci://example.com/a'}}`, `OCI repositories are not supported yet`},
+		{"neither path nor chart", `spec: {source: {path: null}}`, `spec.source has neither path nor chart: set path`},
+		{"path and chart", `spec: {source: {chart: redis}}`, `spec.source has both chart "redis" and path "web"`},
+		{"a chart", `spec: {source: {path: null, chart: redis}}`,
+			`spec.source.chart is "redis": charts from a Helm repository are not supported yet`},
+		{"a ref alone", `spec: {source: {path: null, ref: values}}`, `spec.source has a ref but no path`},
+		{"a plugin", `spec: {source: {plugin: {name: cue}}}`, `spec.source.plugin is not supported yet`},
+		{"two tools", `spec: {source: {helm: {}, kustomize: {}}}`,
+			`spec.source has options of more than one tool: helm, kustomize; keep one of them`},
+		{"a count that is none", `spec: {source: {kustomize: {replicas: [{name: web, count: many}]}}}`,
+			`spec.source.kustomize.replicas: count of "web" is "many": it has to be a whole number`},
+		{"two sources", `spec: {sources: [{repoURL: a, path: b}, {repoURL: a, path: c}]}`,
+			`spec.sources has 2 entries: more than one source is not supported yet`},
+		{"a bad source of one", `spec: {sources: [{repoURL: a}]}`, `spec.sources[0] has neither path nor chart`},
+		{"a hydrator", `spec: {sourceHydrator: {drySource: {}}}`, `spec.sourceHydrator is not supported yet`},
+		{"a bad duration", `spec: {syncPolicy: {retry: {backoff: {duration: soon}}}}`,
+			`spec.syncPolicy.retry.backoff.duration is "soon": it has to be a duration such as 30s or 5m`},
+		{"a negative duration", `spec: {syncPolicy: {retry: {backoff: {maxDuration: -5s}}}}`,
+			`spec.syncPolicy.retry.backoff.maxDuration is "-5s": it has to be a duration`},
+		{"a bad factor", `spec: {syncPolicy: {retry: {backoff: {factor: 0}}}}`,
+			`spec.syncPolicy.retry.backoff.factor is 0: it has to be 1 or more`},
+		{"a field of another type", `spec: {syncPolicy: {syncOptions: PruneLast=true}}`,
+			`spec.syncPolicy.syncOptions is a text: it has to be a list`},
+		{"an empty operation", `operation: {}`, `operation.sync is missing: say what to sync`},
+		{"local manifests", `operation: {sync: {manifests: ['{}']}}`, `operation.sync.manifests is not supported yet`},
+		{"an operation on two sources", `operation: {sync: {sources: [{}, {}]}}`, `operation.sync.sources has 2 entries`},
+		{"an operation on a chart", `operation: {sync: {source: {repoURL: a, chart: b}}}`, `operation.sync.source.chart is "b"`},
+		{"an operation on a bad list", `operation: {sync: {sources: [{repoURL: a}]}}`, `operation.sync.sources[0] has neither`},
+		{"an operation with a bad retry", `operation: {sync: {}, retry: {backoff: {duration: x}}}`,
+			`operation.retry.backoff.duration is "x"`},
+		{"too many revisions", `operation: {sync: {revisions: [a, b]}}`, `operation.sync.revisions has 2 entries for 1 sources`},
+		{"an operation of another type", `operation: {sync: {prune: 1}}`, `operation.sync.prune is a number`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			app, cr := application.Read(with(t, test.extra), controlPlane)
+			if cr == nil || len(app.Invalid) == 0 {
+				t.Fatal("no problem was found")
+			}
+			got := app.Invalid[0]
+			if got.Type != syncline.InvalidSpecError || !strings.Contains(got.Message, test.want) {
+				t.Errorf("got  %s %q\nwant %s", got.Type, got.Message, test.want)
+			}
+			if len(app.Invalid) > 1 {
+				t.Errorf("one mistake, several problems: %v", app.Invalid)
+			}
+			if app.ID.Name != "web" || app.Destination.Namespace != "web" {
+				t.Errorf("what is fine was not read: %+v", app)
+			}
+		})
+	}
+}
+
+// A status that cannot be read is nothing that the declaration could be blamed
+// for.
+func TestReadPassesOverABadStatus(t *testing.T) {
+	app, _ := application.Read(with(t, `status: {conditions: none, reconciledAt: then, sync: {status: Synced, revision: c0ffee}}`), controlPlane)
+	if len(app.Invalid) > 0 || len(app.Past.Revisions) != 1 {
+		t.Errorf("problems are %v and revisions %v", app.Invalid, app.Past.Revisions)
+	}
+}

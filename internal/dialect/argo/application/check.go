@@ -1,0 +1,130 @@
+package application
+
+import (
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+)
+
+// checkSpec finds what a person has to change before the Application can be
+// delivered.
+func checkSpec(spec v1alpha1.ApplicationSpec, found *problems) {
+	if spec.Project == "" {
+		found.add(`spec.project is empty: name the AppProject that the Application belongs to, such as "default"`)
+	}
+	checkDestination(spec.Destination, found)
+	switch {
+	case spec.SourceHydrator != nil:
+		found.add("spec.sourceHydrator is not supported yet: commit the rendered manifests and use spec.source")
+	case len(spec.Sources) > 1:
+		found.add("spec.sources has %d entries: more than one source is not supported yet", len(spec.Sources))
+	case len(spec.Sources) == 1:
+		checkSource("spec.sources[0]", spec.Sources[0], found)
+	case spec.Source == nil:
+		found.add("spec.source is missing: say where the manifests are, by repoURL, path and targetRevision")
+	default:
+		checkSource("spec.source", *spec.Source, found)
+	}
+}
+
+func checkDestination(d v1alpha1.ApplicationDestination, found *problems) {
+	switch {
+	case d.Server != "" && d.Name != "":
+		found.add("spec.destination has both server %q and name %q: keep one of them", d.Server, d.Name)
+	case d.Server == "" && d.Name == "":
+		found.add("spec.destination names no cluster: set server to https://kubernetes.default.svc, " +
+			"or name to in-cluster, for the cluster that Syncline runs in")
+	}
+}
+
+// checkSource finds what is wrong with the source at the given path.
+func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
+	switch {
+	case s.RepoURL == "":
+		found.add("%s.repoURL is empty: set it to the address of a Git repository", path)
+	case strings.HasPrefix(s.RepoURL, "oci://"):
+		found.add("%s.repoURL is %s: OCI repositories are not supported yet", path, s.RepoURL)
+	}
+	switch {
+	case s.Chart != "" && s.Path != "":
+		found.add("%s has both chart %q and path %q: keep one of them", path, s.Chart, s.Path)
+	case s.Chart != "":
+		found.add("%s.chart is %q: charts from a Helm repository are not supported yet; "+
+			"put the chart into a Git repository and use path", path, s.Chart)
+	case s.Path == "" && s.Ref != "":
+		found.add(`%s has a ref but no path: it declares nothing to deliver; set path, "." for the root of the repository`, path)
+	case s.Path == "":
+		found.add(`%s has neither path nor chart: set path, "." for the root of the repository`, path)
+	}
+	if s.Plugin != nil {
+		found.add("%s.plugin is not supported yet: use helm, kustomize or directory", path)
+	}
+	checkTools(path, s, found)
+	checkReplicas(path, s.Kustomize, found)
+}
+
+// checkTools finds more than one tool.
+func checkTools(path string, s v1alpha1.ApplicationSource, found *problems) {
+	var tools []string
+	for _, tool := range []struct {
+		name string
+		set  bool
+	}{
+		{"helm", s.Helm != nil},
+		{"kustomize", s.Kustomize != nil},
+		{"directory", s.Directory != nil},
+		{"plugin", s.Plugin != nil},
+	} {
+		if tool.set {
+			tools = append(tools, tool.name)
+		}
+	}
+	if len(tools) > 1 {
+		found.add("%s has options of more than one tool: %s; keep one of them", path, strings.Join(tools, ", "))
+	}
+}
+
+func checkReplicas(path string, k *v1alpha1.ApplicationSourceKustomize, found *problems) {
+	if k == nil {
+		return
+	}
+	for _, replica := range k.Replicas {
+		if _, err := count(replica.Count); err != nil {
+			found.add("%s.kustomize.replicas: count of %q is %q: it has to be a whole number", path, replica.Name, replica.Count.StrVal)
+		}
+	}
+}
+
+// count reads a number that may be written as a text.
+func count(value intstr.IntOrString) (int64, error) {
+	if value.Type == intstr.Int {
+		return int64(value.IntVal), nil
+	}
+	return strconv.ParseInt(value.StrVal, 10, 64)
+}
+
+// checkOperation finds what is wrong with the operation that is asked for, of an
+// Application with so many sources.
+func checkOperation(op v1alpha1.Operation, sources int, found *problems) {
+	if op.Sync == nil {
+		found.add("operation.sync is missing: say what to sync, {} for everything")
+		return
+	}
+	if len(op.Sync.Manifests) > 0 {
+		found.add("operation.sync.manifests is not supported yet: commit the manifests and sync the revision")
+	}
+	switch {
+	case len(op.Sync.Sources) > 1:
+		found.add("operation.sync.sources has %d entries: more than one source is not supported yet", len(op.Sync.Sources))
+	case len(op.Sync.Sources) == 1:
+		checkSource("operation.sync.sources[0]", op.Sync.Sources[0], found)
+	case op.Sync.Source != nil:
+		checkSource("operation.sync.source", *op.Sync.Source, found)
+	}
+	if n := len(op.Sync.Revisions); n > 0 && n != max(sources, len(op.Sync.Sources)) {
+		found.add("operation.sync.revisions has %d entries for %d sources: give one each", n, sources)
+	}
+}

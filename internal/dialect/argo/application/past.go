@@ -1,0 +1,47 @@
+package application
+
+import (
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+)
+
+// toPast reads back what [Patch] wrote, or Argo CD did.
+func toPast(cr *v1alpha1.Application) syncline.Past {
+	s := cr.Status
+	return syncline.Past{
+		Version:      cr.ResourceVersion,
+		Operation:    toOperationState(s.OperationState),
+		History:      each(s.History, toDeployment),
+		Objects:      each(s.Resources, toObjectReport),
+		Sources:      toSources(s.Sync.ComparedTo.Source, s.Sync.ComparedTo.Sources),
+		Revisions:    toRevisions(s.Sync.Revision, s.Sync.Revisions),
+		Health:       syncline.Health{Status: syncline.HealthStatus(s.Health.Status), Message: s.Health.Message},
+		ReconciledAt: toTime(s.ReconciledAt),
+	}
+}
+
+func toDeployment(h v1alpha1.RevisionHistory) syncline.Deployment {
+	return syncline.Deployment{
+		ID:         h.ID,
+		Revisions:  toRevisions(h.Revision, h.Revisions),
+		Sources:    toSources(h.Source, h.Sources),
+		StartedAt:  toTime(h.DeployStartedAt),
+		DeployedAt: toTime(&h.DeployedAt),
+		By:         toInitiator(h.InitiatedBy),
+	}
+}
+
+func toObjectReport(r v1alpha1.ResourceStatus) syncline.ObjectReport {
+	report := syncline.ObjectReport{
+		Ref:             syncline.Ref{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name},
+		Version:         r.Version,
+		Sync:            syncline.SyncStatus(r.Status),
+		Wave:            int(r.SyncWave),
+		Hook:            r.Hook,
+		RequiresPruning: r.RequiresPruning,
+	}
+	if h := r.Health; h != nil {
+		report.Health = syncline.Health{Status: syncline.HealthStatus(h.Status), Message: h.Message}
+	}
+	return report
+}

@@ -1,0 +1,150 @@
+package application
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+)
+
+// Patch returns the JSON merge patch that brings the Application to what the
+// report says, and whether there is anything to change.
+//
+// It changes the status, and nothing in it that the types do not know. It also
+// takes away what was asked for and is done: the operation, the refresh
+// annotations, the approval of a prune, and the finalizers of a deleted
+// Application. Such a patch names the resource version that the report is
+// about, or else the given Application's, so that the API server refuses it
+// with a conflict when somebody has asked for something in between; the next
+// turn sees that. Any other patch names none: it depends on nothing that others
+// write.
+//
+// Status.reconciledAt moves only together with something else, because an
+// unchanged status is not written.
+func Patch(report syncline.Report, cr *v1alpha1.Application) (patch []byte, changed bool, err error) {
+	patch, _, err = patchOf(report, cr)
+	return patch, patch != nil, err
+}
+
+// patchOf returns the patch, nil when there is nothing to change, and how long
+// after the last one it may wait.
+func patchOf(report syncline.Report, cr *v1alpha1.Application) (patch []byte, pause time.Duration, err error) {
+	content := answers(report, cr)
+	status := newStatus(report, cr)
+	changes, err := statusChanges(report, cr, status, len(content) > 0)
+	if err != nil {
+		return nil, 0, fmt.Errorf("make the status of Application %s: %w", report.App, err)
+	}
+	switch {
+	case len(content) == 0 && len(changes) == 0:
+		return nil, 0, nil
+	case len(content) == 0:
+		pause = pauseOf(cr.Status, status)
+	}
+	if len(changes) > 0 {
+		content["status"] = changes
+	}
+	patch, err = json.Marshal(content)
+	return patch, pause, err
+}
+
+// answers returns what is to be changed besides the status, because what was
+// asked for is done.
+func answers(report syncline.Report, cr *v1alpha1.Application) map[string]any {
+	content := map[string]any{}
+	metadata := map[string]any{}
+	if annotations := answered(report, cr); len(annotations) > 0 {
+		metadata["annotations"] = annotations
+	}
+	if finalizers := foreignFinalizers(cr); report.Deleted && len(finalizers) < len(cr.Finalizers) {
+		metadata["finalizers"] = finalizers
+	}
+	consumed := report.Consumed && cr.Operation != nil
+	if consumed {
+		content["operation"] = nil
+	}
+	if consumed || len(metadata) > 0 {
+		metadata["resourceVersion"] = cmp.Or(report.Version, cr.ResourceVersion)
+		content["metadata"] = metadata
+	}
+	return content
+}
+
+// statusChanges returns what changes in the status so that it becomes the given
+// one; more says that something changes besides it.
+func statusChanges(report syncline.Report, cr *v1alpha1.Application, status v1alpha1.ApplicationStatus, more bool) (map[string]any, error) {
+	changes := map[string]any{}
+	if !equality.Semantic.DeepEqual(cr.Status, status) { // which is much cheaper than JSON
+		from, err := toJSON(cr.Status)
+		if err != nil {
+			return nil, err
+		}
+		to, err := toJSON(status)
+		if err != nil {
+			return nil, err
+		}
+		changes = mergePatch(from, to)
+	}
+	// A definition of Application which is not Syncline's drops this field
+	// again: alone it must not make a status that changes for ever.
+	_, waiting := changes["syncline"]
+	if report.Resolved && (more || len(changes) > 1 || len(changes) == 1 && !waiting) {
+		changes["reconciledAt"] = fromTime(report.At)
+	}
+	return changes, nil
+}
+
+// answered returns the annotations to remove, because the report answers them.
+func answered(report syncline.Report, cr *v1alpha1.Application) map[string]any {
+	removed := map[string]any{}
+	remove := func(names ...string) {
+		for _, name := range names {
+			if _, ok := cr.Annotations[name]; ok {
+				removed[name] = nil
+			}
+		}
+	}
+	if _, asked := cr.Annotations[v1alpha1.RefreshAnnotation]; asked && refreshed(report) {
+		remove(v1alpha1.RefreshAnnotation, v1alpha1.RefreshTimestampAnnotation)
+	}
+	if hasPruned(report) {
+		remove(syncline.AnnotationApprovePrune)
+	}
+	return removed
+}
+
+// refreshed reports whether the turn looked as hard as it could. One that goes
+// on with an operation keeps to its revisions, so the request waits for its end.
+func refreshed(report syncline.Report) bool {
+	return report.Resolved || report.Operation == nil || report.Operation.Phase.Done()
+}
+
+// hasPruned reports whether an operation that has just succeeded pruned
+// something, which uses up an approval.
+func hasPruned(report syncline.Report) bool {
+	op := report.Operation
+	return op != nil && op.Phase == syncline.OperationSucceeded && !op.Operation.DryRun && op.FinishedAt.Equal(report.At) &&
+		slices.ContainsFunc(op.Results, func(r syncline.ObjectResult) bool { return r.Code == syncline.ResultPruned })
+}
+
+// foreignFinalizers returns the finalizers that are not Argo CD's, which are not
+// Syncline's to remove.
+func foreignFinalizers(cr *v1alpha1.Application) []string {
+	kept := []string{}
+	for _, finalizer := range cr.Finalizers {
+		domain, _, _ := strings.Cut(finalizer, "/")
+		switch domain {
+		case v1alpha1.ResourcesFinalizer, v1alpha1.PreDeleteFinalizer, v1alpha1.PostDeleteFinalizer:
+		default:
+			kept = append(kept, finalizer)
+		}
+	}
+	return kept
+}

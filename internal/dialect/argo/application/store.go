@@ -1,0 +1,204 @@
+package application
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+)
+
+// Resources writes Applications.
+type Resources interface {
+	// PatchApplication applies a JSON merge patch and returns what came of it. It
+	// is a NotFound error when there is none any more.
+	PatchApplication(ctx context.Context, id syncline.AppID, patch []byte) (*unstructured.Unstructured, error)
+}
+
+// Store holds the Applications as they were last seen, and keeps reports in
+// them. It is safe for concurrent use.
+type Store struct {
+	// Later asks for another turn of an App at a time, because a report of no
+	// urgency was not written. Set it before the first Keep. Default: nobody is
+	// asked, and every report is written at once.
+	Later func(id syncline.AppID, at time.Time)
+
+	resources    Resources
+	controlPlane string
+
+	mu         sync.RWMutex
+	entries    map[syncline.AppID]entry
+	byInstance map[string]syncline.AppID
+}
+
+// entry is one Application. Its cr is not changed, only replaced.
+type entry struct {
+	app     syncline.App
+	cr      *v1alpha1.Application
+	version string
+	// written is when a report was last written.
+	written time.Time
+}
+
+// NewStore returns an empty Store. The namespace controlPlane is the one where
+// Applications are tracked by their bare name.
+func NewStore(resources Resources, controlPlane string) *Store {
+	return &Store{
+		resources: resources, controlPlane: controlPlane,
+		entries: map[syncline.AppID]entry{}, byInstance: map[string]syncline.AppID{},
+	}
+}
+
+// Change is what became of an Application when it was seen.
+type Change int
+
+// The changes, by how much they matter.
+const (
+	// Same means that nothing changed that the engine reads.
+	Same Change = iota
+	// Declared means that the declaration changed, or that it is new.
+	Declared
+	// Asked means that a person asked for something: an operation, a refresh, an
+	// approval, an end.
+	Asked
+)
+
+// Put takes note of an Application as it was seen. What is older than what is
+// known is passed over.
+func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, Change) {
+	app, cr := Read(u, s.controlPlane)
+	seen := entry{app: app, cr: cr, version: u.GetResourceVersion()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, known := s.entries[app.ID]
+	if known && old.app.UID == app.UID && older(seen.version, old.version) {
+		return old.app, Same
+	}
+	seen.written = old.written
+	s.entries[app.ID] = seen
+	s.byInstance[app.Instance] = app.ID
+	if !known {
+		return app, Declared
+	}
+	return app, changeOf(old.app, app)
+}
+
+// older reports whether one resource version came before another. Kubernetes
+// promises since 1.35 that they can be compared as numbers (KEP-5504).
+func older(version, than string) bool {
+	a, errA := strconv.ParseUint(version, 10, 64)
+	b, errB := strconv.ParseUint(than, 10, 64)
+	return errA == nil && errB == nil && a < b
+}
+
+// changeOf compares what two sightings of an App ask for. What the engine
+// itself wrote down makes no difference.
+func changeOf(old, seen syncline.App) Change {
+	asked := seen.Refresh != syncline.NoRefresh && old.Refresh != seen.Refresh ||
+		seen.Request != nil && !reflect.DeepEqual(old.Request, seen.Request) ||
+		old.ApprovedPrune != seen.ApprovedPrune || old.Paused != seen.Paused ||
+		(old.Deleting == nil) != (seen.Deleting == nil) || terminating(seen) && !terminating(old)
+	if asked {
+		return Asked
+	}
+	old.Past, seen.Past = syncline.Past{}, syncline.Past{}
+	old.Refresh, old.Request = seen.Refresh, seen.Request
+	if reflect.DeepEqual(old, seen) {
+		return Same
+	}
+	return Declared
+}
+
+func terminating(app syncline.App) bool {
+	return app.Past.Operation != nil && app.Past.Operation.Phase == syncline.OperationTerminating
+}
+
+// Delete forgets an Application that is gone.
+func (s *Store) Delete(id syncline.AppID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.entries[id]; ok {
+		delete(s.byInstance, e.app.Instance)
+		delete(s.entries, id)
+	}
+}
+
+// App returns an App as it is declared now.
+func (s *Store) App(id syncline.AppID) (syncline.App, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	e, ok := s.entries[id]
+	return e.app, ok
+}
+
+// ByInstance returns the App that tracking annotations call by that name.
+func (s *Store) ByInstance(instance string) (syncline.App, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	e, ok := s.entries[s.byInstance[instance]]
+	return e.app, ok
+}
+
+// Select returns the Apps that pass the filter, in the order of their names.
+func (s *Store) Select(filter func(syncline.App) bool) []syncline.App {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var apps []syncline.App
+	for _, e := range s.entries {
+		if filter(e.app) {
+			apps = append(apps, e.app)
+		}
+	}
+	slices.SortFunc(apps, func(a, b syncline.App) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	return apps
+}
+
+// Keep writes a report into its Application, when it says anything new. What
+// the API server answers is known at once, so that the next turn builds on it.
+// A report of which nothing but the health of single objects is new may have to
+// wait for a pause after the last; see [Store.Later].
+func (s *Store) Keep(ctx context.Context, report syncline.Report) error {
+	s.mu.RLock()
+	e, ok := s.entries[report.App]
+	s.mu.RUnlock()
+	if !ok {
+		return nil
+	}
+	patch, pause, err := patchOf(report, e.cr)
+	if err != nil || patch == nil {
+		return err
+	}
+	if due := e.written.Add(pause); s.Later != nil && report.At.Before(due) {
+		s.Later(report.App, due)
+		return nil
+	}
+	u, err := s.resources.PatchApplication(ctx, report.App, patch)
+	switch {
+	case syncline.KindOf(err) == syncline.NotFound:
+		s.Delete(report.App)
+		return nil
+	case err != nil:
+		return fmt.Errorf("write the status of Application %s: %w", report.App, err)
+	}
+	s.Put(u)
+	s.noteWritten(report)
+	return nil
+}
+
+// noteWritten notes when a report was written.
+func (s *Store) noteWritten(report syncline.Report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.entries[report.App]; ok {
+		e.written = report.At
+		s.entries[report.App] = e
+	}
+}

@@ -1,0 +1,272 @@
+package application_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+)
+
+// answers is a cluster that answers every patch in the same way.
+type answers struct {
+	object  *unstructured.Unstructured
+	err     error
+	patches int
+}
+
+func (a *answers) PatchApplication(context.Context, syncline.AppID, []byte) (*unstructured.Unstructured, error) {
+	a.patches++
+	return a.object, a.err
+}
+
+// sighting is an Application as a watch tells it, changed by the given function.
+func sighting(version string, change func(map[string]any)) *unstructured.Unstructured {
+	content := map[string]any{
+		"apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+		"metadata": map[string]any{"namespace": "argocd", "name": "web", "uid": "one", "resourceVersion": version},
+		"spec": map[string]any{
+			"project":     "default",
+			"source":      map[string]any{"repoURL": "https://git.example/web", "path": "web"},
+			"destination": map[string]any{"name": "in-cluster", "namespace": "web"},
+		},
+	}
+	if change != nil {
+		change(content)
+	}
+	return &unstructured.Unstructured{Object: content}
+}
+
+func set(value any, path ...string) func(map[string]any) {
+	return func(content map[string]any) {
+		if err := unstructured.SetNestedField(content, value, path...); err != nil {
+			panic(err)
+		}
+	}
+}
+
+func TestPutTellsWhatChanged(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(map[string]any)
+		want   application.Change
+	}{
+		"nothing":                    {nil, application.Same},
+		"a status that we wrote":     {set("Synced", "status", "sync", "status"), application.Same},
+		"the spec":                   {set("other", "spec", "source", "path"), application.Declared},
+		"an operation":               {set(map[string]any{"prune": true}, "operation", "sync"), application.Asked},
+		"a refresh":                  {set("normal", "metadata", "annotations", "argocd.argoproj.io/refresh"), application.Asked},
+		"an approval":                {set("true", "metadata", "annotations", syncline.AnnotationApprovePrune), application.Asked},
+		"a pause":                    {set("true", "metadata", "annotations", "argocd.argoproj.io/skip-reconcile"), application.Asked},
+		"a deletion":                 {set("2026-01-02T03:04:05Z", "metadata", "deletionTimestamp"), application.Asked},
+		"the end of an operation":    {set("Terminating", "status", "operationState", "phase"), application.Asked},
+		"a label that says nothing":  {set("x", "metadata", "labels", "team"), application.Same},
+		"another Application's name": {set("api", "metadata", "name"), application.Declared},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := application.NewStore(&answers{}, "argocd")
+			store.Put(sighting("10", nil))
+			if _, got := store.Put(sighting("11", test.change)); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestPutNeverGoesBack(t *testing.T) {
+	store := application.NewStore(&answers{}, "argocd")
+	store.Put(sighting("10", set("new", "spec", "source", "path")))
+	if _, change := store.Put(sighting("9", set("old", "spec", "source", "path"))); change != application.Same {
+		t.Errorf("an older sighting counts: %v", change)
+	}
+	app, _ := store.App(syncline.AppID{Namespace: "argocd", Name: "web"})
+	if app.Sources[0].Path != "new" {
+		t.Errorf("path is %q", app.Sources[0].Path)
+	}
+	again := sighting("3", nil)
+	again.SetUID("two")
+	if store.Put(again); func() bool { app, _ := store.App(app.ID); return app.UID != "two" }() {
+		t.Error("an Application that was created anew is passed over")
+	}
+}
+
+func TestByInstance(t *testing.T) {
+	store := application.NewStore(&answers{}, "argocd")
+	store.Put(sighting("10", nil))
+	store.Put(sighting("10", set("team", "metadata", "namespace")))
+	for instance, namespace := range map[string]string{"web": "argocd", "team_web": "team"} {
+		if app, ok := store.ByInstance(instance); !ok || app.ID.Namespace != namespace {
+			t.Errorf("%s is %v", instance, app.ID)
+		}
+	}
+	store.Delete(syncline.AppID{Namespace: "team", Name: "web"})
+	if _, ok := store.ByInstance("team_web"); ok {
+		t.Error("a deleted Application is found")
+	}
+	if _, ok := store.ByInstance(""); ok {
+		t.Error("no instance is found")
+	}
+}
+
+func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
+	id := syncline.AppID{Namespace: "argocd", Name: "web"}
+	report := syncline.Report{App: id, Sync: syncline.Synced, Health: syncline.Health{Status: syncline.Healthy}}
+	cluster := &answers{object: sighting("11", func(content map[string]any) {
+		set("Synced", "status", "sync", "status")(content)
+		set("Healthy", "status", "health", "status")(content)
+	})}
+	store := application.NewStore(cluster, "argocd")
+	store.Put(sighting("10", nil))
+	if err := store.Keep(t.Context(), report); err != nil || cluster.patches != 1 {
+		t.Fatalf("%d patches, %v", cluster.patches, err)
+	}
+	if app, _ := store.App(id); app.Past.Version != "11" {
+		t.Errorf("the answer is not known: version %s", app.Past.Version)
+	}
+	if err := store.Keep(t.Context(), syncline.Report{App: syncline.AppID{Name: "none"}}); err != nil || cluster.patches != 1 {
+		t.Errorf("a report of nobody is written: %d, %v", cluster.patches, err)
+	}
+}
+
+func TestKeepForgetsWhatIsGone(t *testing.T) {
+	id := syncline.AppID{Namespace: "argocd", Name: "web"}
+	cluster := &answers{err: syncline.Errorf(syncline.NotFound, "gone")}
+	store := application.NewStore(cluster, "argocd")
+	store.Put(sighting("10", nil))
+	if err := store.Keep(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := store.App(id); ok {
+		t.Error("it is still there")
+	}
+	store.Put(sighting("12", nil))
+	cluster.err = syncline.Errorf(syncline.Conflict, "changed")
+	if err := store.Keep(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); syncline.KindOf(err) != syncline.Conflict {
+		t.Errorf("a conflict is %v", err)
+	}
+}
+
+// progressing is what an App of one Deployment reports, that many seconds after
+// a moment.
+func progressing(second int, app, object, message string) syncline.Report {
+	return syncline.Report{
+		App:  syncline.AppID{Namespace: "argocd", Name: "web"},
+		At:   time.Date(2026, 1, 2, 3, 4, second, 0, time.UTC),
+		Sync: syncline.Synced, Health: syncline.Health{Status: syncline.HealthStatus(app), Message: message},
+		Objects: []syncline.ObjectReport{{
+			Ref: syncline.Ref{Group: "apps", Kind: "Deployment", Namespace: "web", Name: "web"}, Version: "v1",
+			Sync: syncline.Synced, Health: syncline.Health{Status: syncline.HealthStatus(object), Message: message},
+		}},
+	}
+}
+
+func TestKeepLetsWordsWait(t *testing.T) {
+	const second = time.Second
+	for name, test := range map[string]struct {
+		report syncline.Report
+		// wait is how long after the last report this one is due; 0 when it is
+		// written at once.
+		wait time.Duration
+	}{
+		"a new health of the App":     {progressing(0, "Healthy", "Healthy", ""), 0},
+		"a message soon":              {progressing(29, "Progressing", "Progressing", "1 of 2"), 30 * second},
+		"a message after a while":     {progressing(30, "Progressing", "Progressing", "1 of 2"), 0},
+		"an object's health soon":     {progressing(0, "Progressing", "Degraded", "0 of 2"), second},
+		"an object's health later":    {progressing(1, "Progressing", "Degraded", "0 of 2"), 0},
+		"a revision and a message":    {atRevision(progressing(0, "Progressing", "Progressing", "1 of 2")), 0},
+		"nothing at all":              {progressing(5, "Progressing", "Progressing", "0 of 2"), -1},
+		"an operation and a message":  {operating(progressing(0, "Progressing", "Progressing", "1 of 2")), 0},
+		"one object fewer, same word": {without(progressing(0, "Progressing", "Progressing", "0 of 2")), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := &merging{object: sighting("10", nil)}
+			store := application.NewStore(cluster, "argocd")
+			var due time.Time
+			store.Later = func(_ syncline.AppID, at time.Time) { due = at }
+			store.Put(sighting("10", nil))
+			before := progressing(0, "Progressing", "Progressing", "0 of 2")
+			for _, report := range []syncline.Report{before, test.report} {
+				if err := store.Keep(t.Context(), report); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wantDue, wantPatches := time.Time{}, 2
+			if test.wait != 0 {
+				wantPatches = 1
+			}
+			if test.wait > 0 {
+				wantDue = before.At.Add(test.wait)
+			}
+			if cluster.patches != wantPatches || !due.Equal(wantDue) {
+				t.Errorf("%d patches, due at %s; want %d, %s", cluster.patches, due, wantPatches, wantDue)
+			}
+		})
+	}
+}
+
+func TestKeepWritesEveryReportWhenNobodyCanBeAskedLater(t *testing.T) {
+	cluster := &merging{object: sighting("10", nil)}
+	store := application.NewStore(cluster, "argocd")
+	store.Put(sighting("10", nil))
+	for _, message := range []string{"0 of 2", "1 of 2"} {
+		if err := store.Keep(t.Context(), progressing(0, "Progressing", "Progressing", message)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if cluster.patches != 2 {
+		t.Errorf("%d patches", cluster.patches)
+	}
+}
+
+func atRevision(report syncline.Report) syncline.Report {
+	report.Revisions = []string{"0123456789012345678901234567890123456789"}
+	return report
+}
+
+func operating(report syncline.Report) syncline.Report {
+	report.Operation = &syncline.OperationState{Phase: syncline.OperationRunning, StartedAt: report.At}
+	return report
+}
+
+func without(report syncline.Report) syncline.Report {
+	report.Objects = nil
+	return report
+}
+
+// merging is a cluster that applies patches to one Application.
+type merging struct {
+	object  *unstructured.Unstructured
+	patches int
+}
+
+func (m *merging) PatchApplication(_ context.Context, _ syncline.AppID, patch []byte) (*unstructured.Unstructured, error) {
+	m.patches++
+	var content map[string]any
+	if err := json.Unmarshal(patch, &content); err != nil {
+		return nil, err
+	}
+	m.object = m.object.DeepCopy()
+	merge(m.object.Object, content)
+	m.object.SetResourceVersion(fmt.Sprint(10 + m.patches))
+	return m.object, nil
+}
+
+// merge applies a JSON merge patch.
+func merge(into, patch map[string]any) {
+	for key, value := range patch {
+		inner, isMap := value.(map[string]any)
+		old, wasMap := into[key].(map[string]any)
+		switch {
+		case value == nil:
+			delete(into, key)
+		case isMap && wasMap:
+			merge(old, inner)
+		default:
+			into[key] = value
+		}
+	}
+}

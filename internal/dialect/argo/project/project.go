@@ -1,0 +1,121 @@
+// Package project translates Argo CD's AppProject into a Project. It translates
+// only: what a Project allows is decided in internal/engine/policy.
+package project
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+)
+
+// DefaultName is the name of the project that is made when it is missing.
+const DefaultName = "default"
+
+// Read decodes an AppProject and translates it. A field that cannot be decoded
+// makes the whole project Invalid, because what it restricts is not known. See
+// [ToProject].
+func Read(u *unstructured.Unstructured) (syncline.Project, error) {
+	cr, fields := v1alpha1.DecodeAppProject(u)
+	var errs []error
+	for _, field := range fields {
+		if !field.Within("status") {
+			errs = append(errs, field)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return syncline.Project{}, syncline.Errorf(syncline.Invalid, "AppProject %s: %w", u.GetName(), err)
+	}
+	return ToProject(cr)
+}
+
+// ToProject translates an AppProject. It is an Invalid error when the project
+// asks for a restriction that Syncline does not hold yet: delivering without it
+// would allow what somebody has forbidden. Passed over is what restricts no
+// delivery (roles, orphaned resources), and sourceNamespaces, which only permits:
+// no Application outside the control plane's namespace is delivered.
+func ToProject(cr *v1alpha1.AppProject) (syncline.Project, error) {
+	if fields := unsupported(cr.Spec); len(fields) > 0 {
+		return syncline.Project{}, syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "AppProject %s restricts its Applications by %s, which is not supported yet: "+
+				"nothing of the project is delivered, because it would be delivered without the restriction",
+				cr.Name, strings.Join(fields, ", ")),
+			"remove the fields from the AppProject if the restriction is not needed, or use another project")
+	}
+	return syncline.Project{
+		Name:           cr.Name,
+		SourceRepos:    cr.Spec.SourceRepos,
+		Destinations:   each(cr.Spec.Destinations, toDestination),
+		ClusterAllow:   each(cr.Spec.ClusterResourceWhitelist, toClusterRule),
+		ClusterDeny:    each(cr.Spec.ClusterResourceBlacklist, toClusterRule),
+		NamespaceAllow: each(cr.Spec.NamespaceResourceWhitelist, toRule),
+		NamespaceDeny:  each(cr.Spec.NamespaceResourceBlacklist, toRule),
+	}, nil
+}
+
+// unsupported lists the restrictions that the spec asks for and that are not
+// held yet.
+func unsupported(spec v1alpha1.AppProjectSpec) []string {
+	var fields []string
+	for _, field := range []struct {
+		name string
+		set  bool
+	}{
+		{"spec.syncWindows", len(spec.SyncWindows) > 0},
+		{"spec.signatureKeys", len(spec.SignatureKeys) > 0},
+		{"spec.sourceIntegrity", spec.SourceIntegrity != nil},
+		{"spec.permitOnlyProjectScopedClusters", spec.PermitOnlyProjectScopedClusters},
+		{"spec.destinationServiceAccounts", len(spec.DestinationServiceAccounts) > 0},
+	} {
+		if field.set {
+			fields = append(fields, field.name)
+		}
+	}
+	return fields
+}
+
+func toDestination(d v1alpha1.ApplicationDestination) syncline.Destination {
+	return syncline.Destination{Server: d.Server, Name: d.Name, Namespace: d.Namespace}
+}
+
+func toClusterRule(r v1alpha1.ClusterResourceRestriction) syncline.KindRule {
+	return syncline.KindRule{Group: r.Group, Kind: r.Kind, Name: r.Name}
+}
+
+func toRule(r v1alpha1.GroupKind) syncline.KindRule {
+	return syncline.KindRule{Group: r.Group, Kind: r.Kind}
+}
+
+// each translates a list. Nil stays nil and empty stays empty, which differ in
+// what they allow.
+func each[A, B any](list []A, translate func(A) B) []B {
+	if list == nil {
+		return nil
+	}
+	translated := make([]B, len(list))
+	for i, entry := range list {
+		translated[i] = translate(entry)
+	}
+	return translated
+}
+
+// Default returns the AppProject "default" of the control plane's namespace, as
+// Argo CD makes it: everything is allowed.
+func Default(namespace string) *unstructured.Unstructured {
+	anything := map[string]any{"group": "*", "kind": "*"}
+	anywhere := map[string]any{"server": "*", "namespace": "*"}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": fmt.Sprintf("%s/%s", v1alpha1.Group, v1alpha1.Version),
+		"kind":       v1alpha1.AppProjectKind,
+		"metadata":   map[string]any{"name": DefaultName, "namespace": namespace},
+		"spec": map[string]any{
+			"sourceRepos":              []any{"*"},
+			"destinations":             []any{anywhere},
+			"clusterResourceWhitelist": []any{anything},
+		},
+	}}
+}

@@ -1,0 +1,112 @@
+package project_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/project"
+)
+
+func parse(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestRead(t *testing.T) {
+	got, err := project.Read(parse(t, `
+metadata: {name: shop, namespace: argocd}
+spec:
+  description: the shop
+  sourceRepos: ['https://git.example.com/*', '!https://git.example.com/secret']
+  sourceNamespaces: [shop-*]
+  destinations: [{server: '*', namespace: shop}, {name: in-cluster, namespace: '!kube-system'}]
+  clusterResourceWhitelist: [{group: '', kind: Namespace, name: shop-*}]
+  clusterResourceBlacklist: [{group: rbac.authorization.k8s.io, kind: '*'}]
+  namespaceResourceWhitelist: [{group: apps, kind: '*'}]
+  namespaceResourceBlacklist: [{group: '', kind: Secret}]
+  roles: [{name: dev, policies: ['p, proj:shop:dev, applications, get, shop/*, allow'], jwtTokens: [{iat: 1}]}]
+  orphanedResources: {warn: false, ignore: [{kind: ConfigMap}]}
+status: {jwtTokensByRole: {dev: {items: [{iat: 1}]}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := syncline.Project{
+		Name:           "shop",
+		SourceRepos:    []string{"https://git.example.com/*", "!https://git.example.com/secret"},
+		Destinations:   []syncline.Destination{{Server: "*", Namespace: "shop"}, {Name: "in-cluster", Namespace: "!kube-system"}},
+		ClusterAllow:   []syncline.KindRule{{Kind: "Namespace", Name: "shop-*"}},
+		ClusterDeny:    []syncline.KindRule{{Group: "rbac.authorization.k8s.io", Kind: "*"}},
+		NamespaceAllow: []syncline.KindRule{{Group: "apps", Kind: "*"}},
+		NamespaceDeny:  []syncline.KindRule{{Kind: "Secret"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("project (-want +got):\n%s", diff)
+	}
+}
+
+// An absent namespaceResourceWhitelist allows all kinds, an empty one none.
+func TestReadKeepsEmptyApartFromAbsent(t *testing.T) {
+	absent, _ := project.Read(parse(t, `{metadata: {name: a}, spec: {}}`))
+	empty, _ := project.Read(parse(t, `{metadata: {name: a}, spec: {namespaceResourceWhitelist: []}}`))
+	if absent.NamespaceAllow != nil || empty.NamespaceAllow == nil {
+		t.Errorf("absent is %#v, want nil; empty is %#v, want empty", absent.NamespaceAllow, empty.NamespaceAllow)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	tests := []struct{ name, spec, want string }{
+		{"a list that is none", `sourceRepos: '*'`, "AppProject shop: spec.sourceRepos is a text: it has to be a list"},
+		{"a rule that is none", `clusterResourceBlacklist: [Namespace]`, "spec.clusterResourceBlacklist is a text: it has to be an object"},
+		{"sync windows", `syncWindows: [{kind: deny, schedule: '* * * * *', duration: 1h}]`, "spec.syncWindows, which is not supported yet"},
+		{"signatures", `signatureKeys: [{keyID: '4AEE18F83AFDEB23'}]`, "spec.signatureKeys, which is not supported yet"},
+		{"integrity", `sourceIntegrity: {git: {policies: []}}`, "spec.sourceIntegrity, which is not supported yet"},
+		{"several", `{permitOnlyProjectScopedClusters: true, destinationServiceAccounts: [{server: '*', defaultServiceAccount: dev}]}`,
+			"spec.permitOnlyProjectScopedClusters, spec.destinationServiceAccounts, which"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			u := parse(t, `metadata: {name: shop}`)
+			u.Object["spec"] = parse(t, test.spec).Object
+			got, err := project.Read(u)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %v, want %q", err, test.want)
+			}
+			if kind := syncline.KindOf(err); kind != syncline.Invalid {
+				t.Errorf("kind is %q, want %q", kind, syncline.Invalid)
+			}
+			if diff := cmp.Diff(syncline.Project{}, got); diff != "" {
+				t.Errorf("a refused project allows something: %s", diff)
+			}
+		})
+	}
+}
+
+func TestDefaultAllowsEverything(t *testing.T) {
+	u := project.Default("argocd")
+	if u.GetNamespace() != "argocd" || u.GetAPIVersion() != "argoproj.io/v1alpha1" || u.GetKind() != "AppProject" {
+		t.Errorf("made %s %s in %s", u.GetAPIVersion(), u.GetKind(), u.GetNamespace())
+	}
+	got, err := project.Read(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := syncline.Project{
+		Name:         "default",
+		SourceRepos:  []string{"*"},
+		Destinations: []syncline.Destination{{Server: "*", Namespace: "*"}},
+		ClusterAllow: []syncline.KindRule{{Group: "*", Kind: "*"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("default project (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,73 @@
+package repository_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
+)
+
+func secret(name, kind string, fields map[string]string) *unstructured.Unstructured {
+	data := map[string]any{}
+	for key, value := range fields {
+		data[key] = base64.StdEncoding.EncodeToString([]byte(value))
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{
+			"namespace": "argocd", "name": name, "labels": map[string]any{repository.Label: kind},
+		},
+		"data": data,
+	}}
+}
+
+func TestFor(t *testing.T) {
+	store := repository.NewStore()
+	for _, s := range []*unstructured.Unstructured{
+		secret("own", "repository", map[string]string{"url": "https://git.example/team/app.git", "username": "own", "password": "p"}),
+		secret("bare", "repository", map[string]string{"url": "https://git.example/team/bare", "proxy": "http://proxy.example"}),
+		secret("host", "repo-creds", map[string]string{"url": "https://git.example/", "username": "host", "password": "p"}),
+		secret("team", "repo-creds", map[string]string{"url": "https://git.example/team", "username": "team", "password": "p"}),
+		secret("scoped", "repository", map[string]string{"url": "https://git.example/team/app", "project": "red", "username": "red", "password": "p"}),
+		secret("broken", "repository", map[string]string{}),
+	} {
+		store.Put(s)
+	}
+	for _, test := range []struct{ name, url, project, user string }{
+		{"its own", "https://git.example/team/app", "blue", "own"},
+		{"the project's own comes first", "https://git.example/team/app", "red", "red"},
+		{"whatever the host's case and the suffix", "https://GIT.example/team/app.git/", "blue", "own"},
+		{"the longest template", "https://git.example/team/other", "blue", "team"},
+		{"a shorter template", "https://git.example/else", "blue", "host"},
+		{"a template for a repository without credentials", "https://git.example/team/bare", "blue", "team"},
+		{"another host that begins alike", "https://git.example.evil/team/app", "blue", ""},
+		{"nothing", "https://elsewhere.example/x", "blue", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := store.For(test.url, test.project)
+			if got.Username != test.user || got.URL != test.url {
+				t.Errorf("got %s at %s, want %s", got.Username, got.URL, test.user)
+			}
+		})
+	}
+	if got := store.For("https://git.example/team/bare", "blue").Proxy; got != "http://proxy.example" {
+		t.Errorf("the repository's own proxy is lost: %q", got)
+	}
+	store.Delete("argocd/own")
+	if got := store.For("https://git.example/team/app", "blue").Username; got != "team" {
+		t.Errorf("after its Secret is gone: %q", got)
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	store := repository.NewStore()
+	store.Put(secret("s", "repository", map[string]string{"url": "https://x", "username": "u", "password": "hunter2", "bearerToken": "hunter2"}))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		if text := fmt.Sprintf(verb, store.For("https://x", "")); strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") {
+			t.Errorf("%s shows the secret: %s", verb, text)
+		}
+	}
+}
