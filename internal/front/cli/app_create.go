@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/declare"
+)
+
+type createFlags struct {
+	application declare.Application
+	file        string
+	upsert      bool
+	output      *formatFlag
+}
+
+func (p *program) newAppCreate() *cobra.Command {
+	f := &createFlags{}
+	cmd := &cobra.Command{
+		Use:   "create NAME",
+		Short: "Create an app, from flags or from a file",
+		Example: `  syncline app create shop --repo https://git.example.com/shop.git --path deploy \
+      --dest-server https://kubernetes.default.svc --dest-namespace shop
+  syncline app create shop --repo https://git.example.com/shop.git --path chart \
+      --helm-set replicas=2 --dest-name in-cluster --dest-namespace shop --sync-policy automated
+  syncline app create -f shop.yaml --upsert`,
+		Args: names("the NAME of an app", 0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error { return p.create(cmd, args, f) },
+	}
+	f.application.Bind(cmd.Flags())
+	cmd.Flags().StringVarP(&f.file, "file", "f", "", "file with Application resources; - is stdin")
+	cmd.Flags().BoolVar(&f.upsert, "upsert", false, "change the app if it exists already")
+	f.output = outputFlag(cmd, formatTable, formatJSON, formatYAML, formatName)
+	_ = cmd.MarkFlagFilename("file", "yaml", "yml", "json")
+	return cmd
+}
+
+func (p *program) create(cmd *cobra.Command, args []string, f *createFlags) error {
+	manifests, err := p.declared(cmd, args, f)
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	backend, err := p.backend(ctx)
+	if err != nil {
+		return err
+	}
+	var created []App
+	for _, manifest := range manifests {
+		app, done, err := createOne(ctx, backend, manifest, f.upsert)
+		if err != nil {
+			return err
+		}
+		p.notef("app %s %s", app.ID, done)
+		created = append(created, app)
+	}
+	return p.printApps(created, f.output.value)
+}
+
+// declared returns the resources that the command line asks for.
+func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags) ([]map[string]any, error) {
+	if f.file != "" {
+		if err := onlyFile(cmd, args); err != nil {
+			return nil, err
+		}
+		content, err := declare.ReadFile(f.file, p.io.In)
+		if err != nil {
+			return nil, err
+		}
+		return declare.Parse(f.file, content, p.namespace)
+	}
+	if len(args) == 0 {
+		return nil, usagef("name the app, or give a file by -f")
+	}
+	id, err := p.appID(args[0])
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := f.application.Manifest(cmd.Flags(), id, p.io.In)
+	return []map[string]any{manifest}, asUsage(err)
+}
+
+// onlyFile refuses what would say something about the app besides the file.
+func onlyFile(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("with -f, the name is in the file: leave out %q", args[0])
+	}
+	var err error
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		ofAll := cmd.InheritedFlags().Lookup(flag.Name) != nil
+		if !ofAll && !slices.Contains([]string{"file", "upsert", "output"}, flag.Name) {
+			err = usagef("with -f, everything about the app is in the file: leave out --%s", flag.Name)
+		}
+	})
+	return err
+}
+
+// createOne makes one App, or changes it with upsert, and says what was done.
+func createOne(ctx context.Context, backend Backend, manifest map[string]any, upsert bool) (App, string, error) {
+	app, err := backend.Create(ctx, manifest)
+	if syncline.KindOf(err) != syncline.Conflict {
+		return app, "created", err
+	}
+	name, _, _ := unstructured.NestedString(manifest, "metadata", "name")
+	namespace, _, _ := unstructured.NestedString(manifest, "metadata", "namespace")
+	id := syncline.AppID{Namespace: namespace, Name: name}
+	existing, err := backend.Get(ctx, id)
+	if err != nil {
+		return App{}, "", err
+	}
+	patch := declare.UpsertPatch(existing.Manifest, manifest)
+	switch {
+	case len(patch) == 0:
+		return existing, "unchanged", nil
+	case !upsert:
+		return App{}, "", syncline.WithHint(
+			syncline.Errorf(syncline.Conflict, "app %s exists already and is different", id),
+			"change it with --upsert")
+	}
+	app, err = backend.Patch(ctx, id, patch)
+	return app, "changed", err
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/await"
+	"github.com/syncline-io/syncline/internal/front/cli/declare"
+)
+
+type deleteFlags struct {
+	choice      choice
+	cascade     bool
+	propagation string
+	yes         bool
+	wait        bool
+}
+
+func (p *program) newAppDelete() *cobra.Command {
+	f := &deleteFlags{}
+	cmd := &cobra.Command{
+		Use:   "delete [NAME...]",
+		Short: "Delete apps, with their objects unless told otherwise",
+		Example: `  syncline app delete shop
+  syncline app delete shop --cascade=false
+  syncline app delete -l team=web --yes --wait`,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: p.completeApps,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.choice.names = args
+			return p.delete(cmd.Context(), f)
+		},
+	}
+	f.choice.flags(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&f.cascade, "cascade", true, "delete the app's objects too")
+	flags.StringVarP(&f.propagation, "propagation-policy", "p", "foreground", "foreground or background: whether an object waits for those it owns")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	flags.BoolVar(&f.wait, "wait", false, "wait until everything is gone")
+	return cmd
+}
+
+func (p *program) delete(ctx context.Context, f *deleteFlags) error {
+	if f.propagation != "foreground" && f.propagation != "background" {
+		return usagef("--propagation-policy is %q, neither foreground nor background", f.propagation)
+	}
+	backend, err := p.backend(ctx)
+	if err != nil {
+		return err
+	}
+	apps, err := p.chosen(ctx, backend, f.choice)
+	if err != nil {
+		return err
+	}
+	if !f.yes && f.cascade {
+		if err := p.confirm(deleteQuestion(apps)); err != nil {
+			return err
+		}
+	}
+	for _, app := range apps {
+		if err := p.deleteOne(ctx, backend, app, f); err != nil {
+			return err
+		}
+	}
+	if !f.wait {
+		return nil
+	}
+	return p.wait(ctx, backend, apps, await.Goal{Deleted: true})
+}
+
+func deleteQuestion(apps []App) string {
+	var text strings.Builder
+	for _, app := range apps {
+		fmt.Fprintf(&text, "%s (objects: %d)\n", app.ID, len(app.Report.Objects))
+	}
+	text.WriteString("Delete this?")
+	return text.String()
+}
+
+// deleteOne deletes an App after making its finalizer say what happens to the
+// objects.
+func (p *program) deleteOne(ctx context.Context, backend Backend, app App, f *deleteFlags) error {
+	current, _, _ := unstructured.NestedStringSlice(app.Manifest, "metadata", "finalizers")
+	wanted := slices.DeleteFunc(slices.Clone(current), func(name string) bool {
+		return name == declare.FinalizerCascade || strings.HasPrefix(name, declare.FinalizerCascade+"/")
+	})
+	switch {
+	case f.cascade && f.propagation == "background":
+		wanted = append(wanted, declare.FinalizerCascade+"/background")
+	case f.cascade:
+		wanted = append(wanted, declare.FinalizerCascade)
+	}
+	if !slices.Equal(current, wanted) {
+		_, err := backend.Patch(ctx, app.ID, map[string]any{"metadata": map[string]any{
+			"finalizers": declare.Texts(wanted), "resourceVersion": resourceVersion(app.Manifest),
+		}})
+		if syncline.KindOf(err) == syncline.Conflict {
+			if app, err = backend.Get(ctx, app.ID); err == nil {
+				return p.deleteOne(ctx, backend, app, f)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := backend.Delete(ctx, app.ID, app.UID); err != nil {
+		return err
+	}
+	p.notef("app %s is being deleted", app.ID)
+	return nil
+}
+
+// confirm asks a question on stderr and reads the answer from stdin.
+func (p *program) confirm(question string) error {
+	fmt.Fprintf(p.io.Err, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(p.io.In).ReadString('\n')
+	if _, typed := terminal(p.io.In); !typed || err != nil { // nobody saw the line end
+		fmt.Fprintln(p.io.Err)
+	}
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
+		return nil
+	}
+	return syncline.WithHint(syncline.Errorf(syncline.Invalid, "nothing was done: the answer was not yes"),
+		"--yes answers for you")
+}

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/front/cli/view"
+)
+
+type diffFlags struct {
+	revision     string
+	refresh      bool
+	hardRefresh  bool
+	exitCode     bool
+	diffExitCode int
+	output       *formatFlag
+}
+
+func (p *program) newAppDiff() *cobra.Command {
+	var f diffFlags
+	cmd := &cobra.Command{
+		Use:   "diff NAME",
+		Short: "Show what a sync would change, field by field",
+		Long: `Show what a sync with pruning would change, field by field: the agent's own
+plan, made here and not performed.
+
+It ends with 0 when nothing differs and with 1 when something does.`,
+		Example: `  syncline app diff shop
+  syncline app diff shop --revision my-branch
+  syncline app diff shop -o json --exit-code=false`,
+		Args:              names("the NAME of an app", 1, 1),
+		ValidArgsFunction: p.completeApps,
+		RunE:              func(cmd *cobra.Command, args []string) error { return p.diff(cmd, args[0], f) },
+	}
+	f.output = outputFlag(cmd, formatTable, formatJSON, formatYAML, formatName)
+	flags := cmd.Flags()
+	flags.StringVar(&f.revision, "revision", "", "compare with this revision instead of the one that the app declares")
+	flags.BoolVar(&f.refresh, "refresh", false, "let the agent look again first")
+	flags.BoolVar(&f.hardRefresh, "hard-refresh", false, "the same, and forget what was rendered")
+	flags.BoolVar(&f.exitCode, "exit-code", true, "end with another code than 0 when something differs")
+	flags.IntVar(&f.diffExitCode, "diff-exit-code", exitDiffers, "the code to end with when something differs")
+	return cmd
+}
+
+func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
+	ctx := cmd.Context()
+	backend, err := p.backend(ctx)
+	if err != nil {
+		return err
+	}
+	app, err := p.getApp(ctx, backend, name)
+	if err != nil {
+		return err
+	}
+	if f.refresh || f.hardRefresh {
+		if app, err = p.refreshApp(ctx, backend, app.ID, f.hardRefresh); err != nil {
+			return err
+		}
+	}
+	plan, err := p.plan(ctx, app, f.revision)
+	if err != nil {
+		return err
+	}
+	for _, warning := range plan.Warnings {
+		p.notef("%s: %s", warning.Type, view.Clean(warning.Message))
+	}
+	if err := p.printPlan(plan, f.output.value); err != nil {
+		return err
+	}
+	if view.Differs(plan) && f.exitCode {
+		return differsError{code: f.diffExitCode}
+	}
+	return nil
+}
+
+// plan makes the plan of an App with an engine of its own.
+func (p *program) plan(ctx context.Context, app App, revision string) (syncline.Plan, error) {
+	engine, err := p.engine(ctx)
+	if err != nil {
+		return syncline.Plan{}, err
+	}
+	defer func() { _ = engine.Close() }() // the plan is made
+	return engine.Plan(ctx, app.App, revision)
+}
+
+func (p *program) printPlan(plan syncline.Plan, f format) error {
+	switch f {
+	case formatJSON, formatYAML:
+		return encode(p.io.Out, f, planDocument(plan))
+	case formatName:
+		for _, change := range plan.Changes {
+			if change.Differs() {
+				p.printLines([]string{change.Ref.String()})
+			}
+		}
+	default:
+		fmt.Fprint(p.io.Out, view.Diff(plan, p.palette(p.io.Out)))
+	}
+	return nil
+}
+
+// planDocument is a plan for programs to read. Keeps are left out.
+func planDocument(plan syncline.Plan) map[string]any {
+	changes := []any{}
+	for _, change := range plan.Changes {
+		if change.Action != syncline.Keep || change.Err != nil {
+			changes = append(changes, changeDocument(change))
+		}
+	}
+	return map[string]any{
+		"app": plan.App.String(), "revisions": declare.Texts(plan.Revisions), "pruneDigest": string(plan.PruneDigest()),
+		"differs": view.Differs(plan), "changes": changes,
+	}
+}
+
+func changeDocument(change syncline.Change) map[string]any {
+	f := declare.Fields{
+		"kind": change.Ref.Kind, "name": change.Ref.Name, "role": string(change.Role),
+		"action": string(change.Action), "phase": string(change.Phase), "wave": change.Wave,
+	}
+	f.Set("group", change.Ref.Group)
+	f.Set("namespace", change.Ref.Namespace)
+	f.Set("version", change.Version)
+	f.Set("why", change.Why)
+	if change.Err != nil {
+		f["error"] = change.Err.Error()
+	}
+	var differences []any
+	for _, field := range change.Fields {
+		difference := declare.Fields{"path": field.Path}
+		difference.Set("live", field.Live)
+		difference.Set("desired", field.Desired)
+		differences = append(differences, difference.JSON())
+	}
+	f.Set("fields", differences)
+	return f.JSON()
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/syncline-io/syncline/internal/front/cli/view"
+)
+
+type getFlags struct {
+	output        *formatFlag
+	refresh       bool
+	hardRefresh   bool
+	showOperation bool
+	showParams    bool
+	watch         bool
+}
+
+func (p *program) newAppGet() *cobra.Command {
+	var f getFlags
+	cmd := &cobra.Command{
+		Use:   "get NAME",
+		Short: "Show one app",
+		Example: `  syncline app get shop
+  syncline app get shop --refresh
+  syncline app get team-a/shop -o yaml`,
+		Args:              names("the NAME of an app", 1, 1),
+		ValidArgsFunction: p.completeApps,
+		RunE:              func(cmd *cobra.Command, args []string) error { return p.get(cmd, args[0], f) },
+	}
+	f.output = outputFlag(cmd, formatTable, formatWide, formatJSON, formatYAML, formatName)
+	flags := cmd.Flags()
+	flags.BoolVar(&f.refresh, "refresh", false, "look at the source and the cluster again first")
+	flags.BoolVar(&f.hardRefresh, "hard-refresh", false, "the same, and forget what was rendered")
+	flags.BoolVar(&f.showOperation, "show-operation", false, "show the last operation")
+	flags.BoolVar(&f.showParams, "show-params", false, "show the source's parameters")
+	flags.BoolVarP(&f.watch, "watch", "w", false, "go on showing what changes")
+	return cmd
+}
+
+func (p *program) get(cmd *cobra.Command, name string, f getFlags) error {
+	ctx := cmd.Context()
+	backend, err := p.backend(ctx)
+	if err != nil {
+		return err
+	}
+	app, err := p.getApp(ctx, backend, name)
+	if err != nil {
+		return err
+	}
+	if f.refresh || f.hardRefresh {
+		if app, err = p.refreshApp(ctx, backend, app.ID, f.hardRefresh); err != nil {
+			return err
+		}
+	}
+	show := view.Showing{Wide: f.output.value == formatWide, Operation: f.showOperation, Parameters: f.showParams}
+	draw := func(apps []App) []string {
+		return view.App(apps[0].App, apps[0].Report, show, p.palette(p.io.Out))
+	}
+	if f.watch {
+		query := Query{Namespace: app.ID.Namespace, Name: app.ID.Name}
+		return p.watch(ctx, backend, watching{query: query, format: f.output.value, draw: ifAny(draw), once: true})
+	}
+	switch f.output.value {
+	case formatJSON, formatYAML:
+		return encode(p.io.Out, f.output.value, app.Manifest)
+	case formatName:
+		p.printLines([]string{app.ID.String()})
+	default:
+		p.printLines(draw([]App{app}))
+	}
+	return nil
+}
+
+// ifAny draws nothing when there are no Apps.
+func ifAny(draw func([]App) []string) func([]App) []string {
+	return func(apps []App) []string {
+		if len(apps) == 0 {
+			return nil
+		}
+		return draw(apps)
+	}
+}

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/front/cli/view"
+)
+
+func (p *program) newAppRefresh() *cobra.Command {
+	var hard, async bool
+	var c choice
+	cmd := &cobra.Command{
+		Use:   "refresh [NAME...]",
+		Short: "Look at the source and the cluster again",
+		Long: `Look at the source and the cluster again, now, and wait until that is done.
+
+It sets the annotation argocd.argoproj.io/refresh, which the agent removes.`,
+		Example: `  syncline app refresh shop
+  syncline app refresh shop --hard
+  syncline app refresh -l team=web`,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: p.completeApps,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.names = args
+			return p.refresh(cmd.Context(), c, hard, async)
+		},
+	}
+	c.flags(cmd)
+	cmd.Flags().BoolVar(&hard, "hard", false, "also forget what was rendered")
+	cmd.Flags().BoolVar(&async, "async", false, "do not wait until it is done")
+	return cmd
+}
+
+func (p *program) refresh(ctx context.Context, c choice, hard, async bool) error {
+	backend, err := p.backend(ctx)
+	if err != nil {
+		return err
+	}
+	apps, err := p.chosen(ctx, backend, c)
+	if err != nil {
+		return err
+	}
+	for _, app := range apps {
+		if async {
+			if _, err = backend.Patch(ctx, app.ID, refreshPatch(hard)); err != nil {
+				return err
+			}
+			continue
+		}
+		if app, err = p.refreshApp(ctx, backend, app.ID, hard); err != nil {
+			return err
+		}
+		p.notef("%s is %s and %s%s", app.ID, app.Report.Sync, app.Report.Health.Status, view.At(app.Report.Revisions))
+	}
+	return nil
+}
+
+func refreshPatch(hard bool) map[string]any {
+	kind := syncline.RefreshNormal
+	if hard {
+		kind = syncline.RefreshHard
+	}
+	return map[string]any{"metadata": map[string]any{"annotations": map[string]any{
+		declare.AnnotationRefresh: string(kind), declare.AnnotationAsked: time.Now().UTC().Format(time.RFC3339Nano),
+	}}}
+}
+
+// refreshApp asks for a refresh and waits until the agent has done it.
+func (p *program) refreshApp(ctx context.Context, backend Backend, id syncline.AppID, hard bool) (App, error) {
+	if _, err := backend.Patch(ctx, id, refreshPatch(hard)); err != nil {
+		return App{}, err
+	}
+	var refreshed App
+	err := backend.Watch(ctx, Query{Namespace: id.Namespace, Name: id.Name}, func(apps []App) bool {
+		if len(apps) == 0 {
+			return true
+		}
+		refreshed = apps[0]
+		return refreshed.Refresh == syncline.NoRefresh
+	})
+	switch {
+	case endedBy(ctx, err, errTimedOut):
+		return App{}, syncline.WithHint(
+			syncline.Errorf(syncline.Waiting, "the refresh of %s is not done yet", id),
+			"the agent removes the annotation "+declare.AnnotationRefresh+" when it is: is syncline server running?")
+	case err == nil && refreshed.ID != id:
+		return App{}, syncline.Errorf(syncline.NotFound, "app %s was deleted", id)
+	}
+	return refreshed, err
+}

@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/await"
+)
+
+type waitFlags struct {
+	choice    choice
+	goal      await.Goal
+	resources []string
+	output    *formatFlag
+}
+
+func (p *program) newAppWait() *cobra.Command {
+	f := &waitFlags{}
+	cmd := &cobra.Command{
+		Use:   "wait [NAME...]",
+		Short: "Wait until apps are in a state",
+		Long: `Wait until apps are in a state: by default Synced, Healthy and without an
+operation in progress. It returns at once when they are already.
+
+When --timeout is over, it lists what blocks and ends with 5. When an operation
+failed and nothing will try again, it says why and ends with 6, at once.`,
+		Example: `  syncline app wait shop --timeout 300
+  syncline app wait shop --health
+  syncline app wait -l team=web --sync
+  syncline app wait shop --resource apps:Deployment:web --health`,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: p.completeApps,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.choice.names = args
+			return p.waitCommand(cmd.Context(), f)
+		},
+	}
+	f.choice.flags(cmd)
+	f.output = outputFlag(cmd, formatTable, formatWide, formatJSON, formatYAML, formatName)
+	flags := cmd.Flags()
+	flags.BoolVar(&f.goal.Sync, "sync", false, "wait until Synced")
+	flags.BoolVar(&f.goal.Health, "health", false, "wait until Healthy")
+	flags.BoolVar(&f.goal.Operation, "operation", false, "wait until no operation is in progress")
+	flags.BoolVar(&f.goal.Suspended, "suspended", false, "be content with Suspended")
+	flags.BoolVar(&f.goal.Degraded, "degraded", false, "be content with Degraded")
+	flags.BoolVar(&f.goal.Deleted, "delete", false, "wait until the app is gone")
+	flags.BoolVar(&f.goal.FailDegraded, "fail-on-degraded", false, "end with 6 as soon as an app is Degraded")
+	flags.StringArrayVar(&f.resources, "resource", nil, patternHelp)
+	return cmd
+}
+
+func (p *program) waitCommand(ctx context.Context, f *waitFlags) error {
+	wanted, err := f.wanted()
+	if err != nil {
+		return err
+	}
+	backend, err := p.backend(ctx)
+	if err != nil {
+		return err
+	}
+	apps, err := p.chosen(ctx, backend, f.choice)
+	if wanted.Deleted && syncline.KindOf(err) == syncline.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.wait(ctx, backend, apps, wanted); err != nil || wanted.Deleted {
+		return err
+	}
+	return p.printReached(ctx, backend, apps, f.output.value)
+}
+
+// wanted is the goal that the flags say; what they leave out has a default.
+func (f *waitFlags) wanted() (await.Goal, error) {
+	wanted := f.goal
+	var err error
+	if wanted.Resources, err = patterns(f.resources); err != nil {
+		return wanted, err
+	}
+	some := len(wanted.Resources) > 0
+	switch {
+	case wanted.Deleted && (wanted.Judges() || some):
+		return wanted, usagef("--delete cannot be used together with another state")
+	case wanted.Deleted || wanted.Judges():
+		return wanted, nil
+	}
+	wanted.Sync, wanted.Health, wanted.Operation = true, true, !some
+	return wanted, nil
+}
+
+// wait watches Apps until the goal holds for all of them, or fails for one.
+func (p *program) wait(ctx context.Context, backend Reader, apps []App, wanted await.Goal) error {
+	waiting := newWaitingRoom(apps, wanted)
+	err := backend.Watch(ctx, queryFor(apps), func(now []App) bool {
+		news := waiting.look(now)
+		for _, text := range news {
+			p.notef("%s", text)
+		}
+		return waiting.failed != nil || len(waiting.blockers) == 0
+	})
+	switch {
+	case waiting.failed != nil:
+		return waiting.failed
+	case endedBy(ctx, err, errTimedOut):
+		return waiting.timeout(p.timeout.String())
+	}
+	return err
+}
+
+// queryFor returns the narrowest query that covers the Apps.
+func queryFor(apps []App) Query {
+	query := Query{Namespace: apps[0].ID.Namespace}
+	if len(apps) == 1 {
+		query.Name = apps[0].ID.Name
+	}
+	for _, app := range apps {
+		if app.ID.Namespace != query.Namespace {
+			query.Namespace = ""
+		}
+	}
+	return query
+}
+
+// waitingRoom follows several Apps towards one goal.
+type waitingRoom struct {
+	goal     await.Goal
+	ids      []syncline.AppID
+	said     map[syncline.AppID]string
+	blockers map[syncline.AppID][]string
+	failed   error
+}
+
+func newWaitingRoom(apps []App, wanted await.Goal) *waitingRoom {
+	room := &waitingRoom{goal: wanted, said: map[syncline.AppID]string{}}
+	for _, app := range apps {
+		room.ids = append(room.ids, app.ID)
+	}
+	return room
+}
+
+// look judges all Apps again and returns a line for each that stands otherwise
+// than before.
+func (r *waitingRoom) look(now []App) []string {
+	r.blockers = map[syncline.AppID][]string{}
+	var news []string
+	for _, id := range r.ids {
+		var app *await.State
+		if i := slices.IndexFunc(now, func(a App) bool { return a.ID == id }); i >= 0 {
+			state := now[i].state()
+			app = &state
+		}
+		v := r.goal.Judge(id, app)
+		text := fmt.Sprintf("%s is %s", id, r.goal)
+		switch {
+		case v.Failed != nil:
+			r.failed = v.Failed
+			continue
+		case !v.Holds():
+			r.blockers[id] = v.Blockers
+			text = fmt.Sprintf("%s: waiting: %s", id, v.Blockers[0])
+		}
+		if r.said[id] != text {
+			r.said[id] = text
+			news = append(news, text)
+		}
+	}
+	return news
+}
+
+// timeout lists what blocks.
+func (r *waitingRoom) timeout(after string) error {
+	which := fmt.Sprintf("%d of %d apps are", len(r.blockers), len(r.ids))
+	if len(r.ids) == 1 {
+		which = r.ids[0].String() + " is"
+	}
+	out := &await.Error{Err: syncline.Errorf(syncline.Waiting, "%s not %s after %s", which, r.goal, after)}
+	for _, id := range r.ids {
+		for _, blocker := range r.blockers[id] {
+			out.Details = append(out.Details, fmt.Sprintf("%s: %s", id, blocker))
+		}
+	}
+	return out
+}
+
+// printReached prints the Apps as they are now.
+func (p *program) printReached(ctx context.Context, backend Reader, apps []App, f format) error {
+	if f == formatTable || f == formatWide {
+		return nil
+	}
+	var reached []App
+	for _, app := range apps {
+		app, err := backend.Get(ctx, app.ID)
+		if err != nil {
+			return err
+		}
+		reached = append(reached, app)
+	}
+	return p.printApps(reached, f)
+}
+
+// patternHelp says what --resource takes.
+const patternHelp = "`GROUP:KIND:NAME` or GROUP:KIND:NAMESPACE/NAME; parts may have *, and ! in front excludes; may be repeated"
+
+// patterns reads the values of --resource.
+func patterns(values []string) ([]await.Pattern, error) {
+	var read []await.Pattern
+	for _, value := range values {
+		p, err := await.ParsePattern(value)
+		if err != nil {
+			return nil, usagef("--resource %w", err)
+		}
+		read = append(read, p)
+	}
+	return read, nil
+}

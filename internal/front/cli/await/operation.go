@@ -1,0 +1,128 @@
+package await
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Error is why waiting ended without the Goal.
+type Error struct {
+	// Failed reports that an operation failed or an App is Degraded.
+	Failed bool
+	Err    error
+	// Details are lines to show below the error: objects and conditions.
+	Details []string
+}
+
+// Error returns the message without the details.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the wrapped error, which has a kind.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Over reports whether the operation that was asked for has ended, or goes on
+// only when a person decides.
+func Over(app State) bool {
+	operation := app.Report.Operation
+	if app.Request != nil || operation == nil {
+		return false
+	}
+	return operation.Phase.Done() || Blocked(app) != nil
+}
+
+// InProgress returns a Conflict when an operation has been asked for or goes
+// on, so that no other can be asked for.
+func InProgress(app State) error {
+	if !busy(app) {
+		return nil
+	}
+	err := syncline.Errorf(syncline.Conflict, "app %s: another operation is in progress", app.ID)
+	if app.Request == nil && !app.Report.Operation.StartedAt.IsZero() {
+		operation := app.Report.Operation
+		err = syncline.Errorf(syncline.Conflict, "app %s: another operation is in progress, by %s since %s",
+			app.ID, by(operation.Operation.By), operation.StartedAt.UTC().Format(time.RFC3339))
+	}
+	return syncline.WithHint(err, fmt.Sprintf("wait for it with: syncline app wait %s --operation", app.ID))
+}
+
+func by(initiator syncline.Initiator) string {
+	if initiator.Automated {
+		return "the app's sync policy"
+	}
+	return cmp.Or(initiator.Username, "somebody")
+}
+
+// Failure returns what the last operation came to: nil when it succeeded, else
+// an error with the objects that failed.
+func Failure(app State) error {
+	operation := app.Report.Operation
+	if operation == nil || operation.Phase == syncline.OperationSucceeded {
+		return nil
+	}
+	failed := &Error{Failed: true, Err: syncline.Errorf(syncline.Stalled,
+		"the sync of %s failed: %s", app.ID, cmp.Or(operation.Message, "no reason was given"))}
+	for _, result := range operation.Results {
+		if result.Code == syncline.ResultFailed || result.State == syncline.OperationFailed || result.State == syncline.OperationError {
+			failed.Details = append(failed.Details, fmt.Sprintf("%s: %s", result.Ref, cmp.Or(result.Message, "failed")))
+		}
+	}
+	failed.Details = append(failed.Details, conditionLines(app)...)
+	return failed
+}
+
+// Blocked returns a Stalled error when the App goes on only when a person
+// approves what it would prune, else nil.
+func Blocked(app State) error {
+	for _, condition := range app.Report.Conditions {
+		if condition.Type != syncline.PruneApprovalRequired {
+			continue
+		}
+		err := syncline.Errorf(syncline.Stalled, "app %s waits for a person: %s", app.ID, condition.Message)
+		if strings.Contains(condition.Message, "--approve-prune") {
+			return err // it says how already
+		}
+		return syncline.WithHint(err,
+			fmt.Sprintf("look with: syncline app diff %[1]s; approve with: syncline app sync %[1]s --approve-prune", app.ID))
+	}
+	return nil
+}
+
+// Waiting says what the operation in report waits for: what the agent wrote
+// down, or else the objects that are still on their way.
+func Waiting(report syncline.Report) []syncline.Blocker {
+	if len(report.Waiting) > 0 || report.Operation == nil {
+		return report.Waiting
+	}
+	health := map[syncline.Ref]syncline.Health{}
+	for _, object := range report.Objects {
+		health[object.Ref] = object.Health
+	}
+	var blockers []syncline.Blocker
+	for _, result := range report.Operation.Results {
+		if result.State != syncline.OperationRunning {
+			continue
+		}
+		why := "the " + string(result.HookType) + " hook has not finished"
+		if result.HookType == "" {
+			why = withMessage(cmp.Or(string(health[result.Ref].Status), "not yet known to be healthy"), health[result.Ref].Message)
+		}
+		blockers = append(blockers, syncline.Blocker{Ref: result.Ref, Why: why})
+	}
+	return blockers
+}
+
+// BlockerText says a blocker on one line.
+func BlockerText(blocker syncline.Blocker) string {
+	text := strings.Join(strings.Fields(blocker.Why), " ")
+	if blocker.Ref != (syncline.Ref{}) {
+		text = blocker.Ref.String() + ": " + text
+	}
+	if !blocker.Until.IsZero() {
+		text += " (until " + blocker.Until.UTC().Format(time.RFC3339) + ")"
+	}
+	return text
+}

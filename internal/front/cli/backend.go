@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/await"
+)
+
+// App is an App as people look at it: what it declares, what became of it, and
+// the resource that says both.
+type App struct {
+	syncline.App
+	// Report is the last one that was written down; its Waiting may be empty.
+	Report syncline.Report
+	// Manifest is the resource as the API server gives it, status included.
+	// Callers do not change it.
+	Manifest map[string]any
+}
+
+// state is what somebody can wait for.
+func (a App) state() await.State { return await.State{App: a.App, Report: a.Report} }
+
+// resourceVersion returns the metadata.resourceVersion of a resource.
+func resourceVersion(manifest map[string]any) string {
+	version, _, _ := unstructured.NestedString(manifest, "metadata", "resourceVersion")
+	return version
+}
+
+// Query chooses Apps.
+type Query struct {
+	// Namespace is that of the resources; empty means all.
+	Namespace string
+	// Name chooses one; empty means all.
+	Name string
+	// Selector is a label selector as Kubernetes writes it; empty means all.
+	Selector string
+}
+
+// Reader looks at Apps. Errors are of the kinds of package syncline.
+type Reader interface {
+	// Get returns one App, or a NotFound error.
+	Get(ctx context.Context, id syncline.AppID) (App, error)
+	// List returns the chosen Apps, sorted by namespace and name.
+	List(ctx context.Context, query Query) ([]App, error)
+	// Watch calls see with all of the chosen Apps, sorted: at once, and again
+	// after each change, until see returns true, which ends it without an error,
+	// or until ctx is done. The first picture is at least as new as everything
+	// that the Writer wrote before.
+	Watch(ctx context.Context, query Query, see func([]App) (done bool)) error
+}
+
+// Writer changes the resources that declare Apps.
+type Writer interface {
+	// Create makes a resource. An existing one of the same name is a Conflict.
+	Create(ctx context.Context, manifest map[string]any) (App, error)
+	// Patch changes a resource by a JSON merge patch. When the patch has a
+	// metadata.resourceVersion that is no longer current, it is a Conflict.
+	Patch(ctx context.Context, id syncline.AppID, patch map[string]any) (App, error)
+	// Delete deletes exactly the resource that has the UID.
+	Delete(ctx context.Context, id syncline.AppID, uid types.UID) error
+}
+
+// Backend is a way in: the Kubernetes API, or a Syncline server's.
+type Backend interface {
+	Reader
+	Writer
+}
+
+// Planner says what a sync would do, without doing it.
+type Planner interface {
+	// Plan resolves, renders and compares. An empty revision means the one that
+	// the App declares.
+	Plan(ctx context.Context, app syncline.App, revision string) (syncline.Plan, error)
+}
+
+// LiveReader reads the objects that an App has in its cluster.
+type LiveReader interface {
+	// Live returns the App's objects as they are, sorted by ref.
+	Live(ctx context.Context, app syncline.App) ([]syncline.Object, error)
+}
+
+// Engine is the engine of the agent, run here and without its writes. Close
+// ends it and removes what it left on this machine.
+type Engine interface {
+	Planner
+	LiveReader
+	io.Closer
+}
+
+// Renderer renders a source without a cluster.
+type Renderer interface {
+	// Render returns the objects in the order of the source. Its errors name the
+	// file and the reason.
+	Render(ctx context.Context, request RenderRequest) ([]syncline.Object, error)
+}
+
+// RenderRequest says what to render, and as which App.
+type RenderRequest struct {
+	// Root is a folder of this machine that is the tree, as it is on disk. When
+	// it is empty, the tree is the revision Source.TargetRevision of
+	// Source.RepoURL, which is a URL or a folder with a Git repository.
+	Root string
+	// Source says which part of the tree is rendered, and how. Its Path is
+	// relative to the tree's root.
+	Source syncline.Source
+	// AppName, Project and Namespace are those of the App and its destination.
+	AppName   string
+	Project   string
+	Namespace string
+}
+
+// Connection says how to reach a cluster with a kubeconfig. The zero value is
+// what kubectl would use.
+type Connection struct {
+	// Kubeconfig is the path of a file; empty means $KUBECONFIG,
+	// ~/.kube/config, or the service account of the pod.
+	Kubeconfig string
+	// Context is the name of a context; empty means the current one.
+	Context string
+	// ControlPlane is the namespace that the agent runs in. Apps in it are tracked
+	// by their bare name.
+	ControlPlane string
+}
+
+// ServerOptions configure the agent.
+type ServerOptions struct {
+	Connection
+	// DataDir keeps mirrors of repositories and rendered objects. Empty means a
+	// folder that goes away with the process.
+	DataDir string
+	// Listen is the address of metrics and health; empty means none.
+	Listen string
+	// PollSeconds is how often repositories are asked for news, before jitter.
+	PollSeconds int
+	// RecordSeconds is how long after a commit an App that it does not touch
+	// records the revision in its status; negative means with the next change.
+	RecordSeconds int
+	// PruneShare and PruneCount are the prune guard: a plan that deletes more
+	// than both this share of an App's objects and this number of them waits
+	// for a person.
+	PruneShare float64
+	PruneCount int
+	// LogLevel is "info" or "debug"; LogFormat is "json" or "text".
+	LogLevel  string
+	LogFormat string
+	// ProfileDir is a folder that gets profiles of the process; empty means none.
+	ProfileDir string
+}
+
+// Deps is what the command line is given by the program. A field that is nil
+// makes the commands that need it say so.
+type Deps struct {
+	// Connect opens the way in.
+	Connect func(ctx context.Context, connection Connection) (Backend, error)
+	// Engine starts an engine of its own for one command.
+	Engine   func(ctx context.Context, connection Connection) (Engine, error)
+	Renderer Renderer
+	// Server runs the agent until ctx is done.
+	Server func(ctx context.Context, options ServerOptions) error
+	// RenderWorker answers render requests from in on out, until in ends.
+	RenderWorker func(ctx context.Context, in io.Reader, out io.Writer) error
+	Version      Version
+	// Getenv looks up an environment variable; nil means that there are none.
+	Getenv func(name string) string
+}
+
+// Version says what was built.
+type Version struct {
+	// Version is a release such as "v0.3.0", or "devel".
+	Version string `json:"version"`
+	// Commit is that of the source; empty when unknown.
+	Commit string `json:"commit,omitempty"`
+	// Go is the version of the compiler; Platform is OS/ARCH.
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}

@@ -1,0 +1,164 @@
+// Package cli is Syncline's command line: one file for each command, which
+// reads flags, asks a [Backend], an [Engine] or a [Renderer], and prints. It
+// does not know how these do it, and it decides nothing about Apps.
+//
+// What a command finds goes to stdout; progress, warnings and errors go to
+// stderr.
+package cli
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/view"
+)
+
+// Streams are where a command reads and writes. A stream that is an *os.File
+// on a terminal is drawn on; any other gets plain lines.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// program is one run of the command line.
+type program struct {
+	deps       Deps
+	io         Streams
+	connection Connection
+	// namespace is where Apps without a namespace are looked for.
+	namespace string
+	color     string
+	quiet     bool
+	timeout   seconds
+}
+
+// Main runs the command line and returns the exit code. It ends early when ctx
+// does, which it takes for an interrupt.
+func Main(ctx context.Context, args []string, deps Deps, streams Streams) int {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p := &program{deps: deps, io: streams}
+	root := p.root(cancel)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		printError(ctx, streams.Err, p.palette(streams.Err), err)
+	}
+	return exitCode(ctx, err)
+}
+
+// New returns the commands, for completion and documentation; Main runs them.
+func New(deps Deps) *cobra.Command {
+	p := &program{deps: deps, io: Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}}
+	return p.root(func(error) {})
+}
+
+const rootLong = `Syncline makes and keeps Kubernetes clusters as Git says.
+
+"syncline server" is the agent that does it. Every other command looks at what
+it does, or asks it to do something, and needs nothing but a kubeconfig.`
+
+// root makes the command tree. Cancel ends the run's context for a cause.
+func (p *program) root(cancel context.CancelCauseFunc) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "syncline",
+		Short:         "Make and keep Kubernetes clusters as Git says",
+		Long:          rootLong,
+		Version:       p.deps.Version.Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if p.timeout > 0 {
+				time.AfterFunc(time.Duration(p.timeout), func() { cancel(errTimedOut) })
+			}
+			p.namespace = cmp.Or(p.namespace, p.connection.ControlPlane)
+			return p.checkColor()
+		},
+	}
+	root.SetIn(p.io.In)
+	root.SetOut(p.io.Out)
+	root.SetErr(p.io.Err)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(newHelp())
+	p.globalFlags(root)
+	return group(root, p.newApp(), p.newRender(), p.newServer(), p.newRenderWorker(),
+		p.newVersion(), newCompletion(), newExitCodes())
+}
+
+func (p *program) globalFlags(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringVar(&p.connection.Kubeconfig, "kubeconfig", "", "path of the kubeconfig (default $KUBECONFIG or ~/.kube/config)")
+	flags.StringVar(&p.connection.Context, "context", "", "name of the kubeconfig's context")
+	flags.StringVar(&p.connection.ControlPlane, "control-plane", "argocd", "namespace that the agent runs in")
+	flags.StringVarP(&p.namespace, "namespace", "n", "", "namespace of the Application resources (default the control plane's)")
+	flags.StringVarP(&p.namespace, "app-namespace", "N", "", "the same as --namespace")
+	flags.StringVar(&p.color, "color", "auto", "auto, always or never; auto minds NO_COLOR")
+	flags.BoolVarP(&p.quiet, "quiet", "q", false, "no progress and no notes on stderr")
+	flags.Var(&p.timeout, "timeout", "give up after this many seconds, or a duration such as 5m; 0 means never")
+	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (p *program) checkColor() error {
+	switch p.color {
+	case "auto", "always", "never":
+		return nil
+	}
+	return usagef("--color is %q, not auto, always or never", p.color)
+}
+
+// palette says how text on w is coloured.
+func (p *program) palette(w io.Writer) view.Palette {
+	switch p.color {
+	case "always":
+		return view.Palette{On: true}
+	case "never":
+		return view.Palette{}
+	}
+	plain := p.getenv("NO_COLOR") != "" || p.getenv("TERM") == "dumb"
+	return view.Palette{On: !plain && isTerminal(w)}
+}
+
+func (p *program) getenv(name string) string {
+	if p.deps.Getenv == nil {
+		return ""
+	}
+	return p.deps.Getenv(name)
+}
+
+// terminal returns the file that w is, if it is a terminal.
+func terminal(w any) (*os.File, bool) {
+	file, ok := w.(*os.File)
+	return file, ok && term.IsTerminal(int(file.Fd()))
+}
+
+func isTerminal(w io.Writer) bool {
+	_, ok := terminal(w)
+	return ok
+}
+
+// backend opens the way in.
+func (p *program) backend(ctx context.Context) (Backend, error) {
+	if p.deps.Connect == nil {
+		return nil, syncline.Errorf(syncline.Internal, "this program was built without access to clusters")
+	}
+	return p.deps.Connect(ctx, p.connection)
+}
+
+// engine starts an engine for one command.
+func (p *program) engine(ctx context.Context) (Engine, error) {
+	if p.deps.Engine == nil {
+		return nil, syncline.Errorf(syncline.Internal, "this program was built without an engine")
+	}
+	return p.deps.Engine(ctx, p.connection)
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/await"
+	"github.com/syncline-io/syncline/internal/front/cli/view"
+)
+
+// follow shows the operation that app has been asked for until it is over, or
+// waits for a person, and returns the App as it is then or when ctx ended.
+func (p *program) follow(ctx context.Context, backend Reader, app App) (App, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	pictures := make(chan App)
+	ended := make(chan error, 1)
+	found := true
+	go func() {
+		query := Query{Namespace: app.ID.Namespace, Name: app.ID.Name}
+		ended <- backend.Watch(ctx, query, func(apps []App) bool {
+			if found = len(apps) > 0; !found {
+				return true
+			}
+			select {
+			case pictures <- apps[0]:
+				return await.Over(apps[0].state())
+			case <-ctx.Done():
+				return true
+			}
+		})
+		close(pictures)
+	}()
+	last := p.drawAll(app, pictures)
+	err := <-ended
+	switch {
+	case err == nil && ctx.Err() != nil:
+		err = ctx.Err()
+	case err == nil && !found:
+		err = syncline.Errorf(syncline.NotFound, "app %s was deleted", app.ID)
+	}
+	return last, err
+}
+
+// blockerTexts says what the operation of an App waits for.
+func blockerTexts(app App) []string {
+	var texts []string
+	for _, blocker := range await.Waiting(app.Report) {
+		texts = append(texts, await.BlockerText(blocker))
+	}
+	return texts
+}
+
+// drawAll shows pictures as they come, and moves the clock between them.
+func (p *program) drawAll(app App, pictures <-chan App) App {
+	show := p.progress()
+	const tick = time.Second
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	last := app
+	for {
+		show(view.PictureOf(last.Report, view.Moment{
+			Pending: last.Request != nil, Waiting: blockerTexts(last), Now: time.Now(),
+		}))
+		select {
+		case next, more := <-pictures:
+			if !more {
+				return last
+			}
+			last = next
+		case <-ticker.C:
+		}
+	}
+}
+
+// progress returns what shows the picture of a sync on stderr: drawn in place
+// on a terminal, else lines for what is new.
+func (p *program) progress() func(view.Picture) {
+	palette := p.palette(p.io.Err)
+	if p.quiet {
+		return func(view.Picture) {}
+	}
+	if file, ok := terminal(p.io.Err); ok {
+		screen := p.screen(file)
+		return func(picture view.Picture) {
+			_ = screen.Draw(picture.Lines(palette, screen.Room())) // what cannot be shown is no reason to stop
+		}
+	}
+	var before view.Picture
+	return func(picture view.Picture) {
+		for _, text := range picture.News(before, palette) {
+			fmt.Fprintln(p.io.Err, text)
+		}
+		before = picture
+	}
+}

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/view"
+)
+
+// format is how a command prints what it found.
+type format string
+
+// The formats.
+const (
+	formatTable format = "table"
+	formatWide  format = "wide"
+	formatJSON  format = "json"
+	formatYAML  format = "yaml"
+	formatName  format = "name"
+)
+
+// formatFlag is the flag --output, restricted to what a command can print.
+type formatFlag struct {
+	value   format
+	allowed []string
+}
+
+// String returns the flag's value.
+func (f *formatFlag) String() string { return string(f.value) }
+
+// Type names the flag's value in help texts.
+func (f *formatFlag) Type() string { return "format" }
+
+// Set reads the flag's value.
+func (f *formatFlag) Set(text string) error {
+	if slices.Contains(f.allowed, text) {
+		f.value = format(text)
+		return nil
+	}
+	err := syncline.Errorf(syncline.Invalid, "%q is not one of %s", text, strings.Join(f.allowed, ", "))
+	return didYouMean(err, text, f.allowed)
+}
+
+// outputFlag adds --output; the first of the formats is the default.
+func outputFlag(cmd *cobra.Command, formats ...format) *formatFlag {
+	flag := &formatFlag{value: formats[0]}
+	for _, f := range formats {
+		flag.allowed = append(flag.allowed, string(f))
+	}
+	cmd.Flags().VarP(flag, "output", "o", strings.Join(flag.allowed, ", "))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(flag.allowed, cobra.ShellCompDirectiveNoFileComp))
+	return flag
+}
+
+// encode writes a value as JSON or YAML.
+func encode(w io.Writer, f format, value any) error {
+	if f == formatYAML {
+		text, err := yaml.Marshal(value)
+		if err != nil {
+			return syncline.Errorf(syncline.Internal, "printing: %w", err)
+		}
+		_, err = w.Write(text)
+		return err
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+func manifestsOf(apps []App) []map[string]any {
+	manifests := make([]map[string]any, 0, len(apps))
+	for _, app := range apps {
+		manifests = append(manifests, app.Manifest)
+	}
+	return manifests
+}
+
+// printApps prints Apps as data; as a table, which a person reads, it prints
+// nothing.
+func (p *program) printApps(apps []App, f format) error {
+	switch f {
+	case formatJSON, formatYAML:
+		if len(apps) == 1 {
+			return encode(p.io.Out, f, apps[0].Manifest)
+		}
+		return encode(p.io.Out, f, manifestsOf(apps))
+	case formatName:
+		for _, app := range apps {
+			p.printLines([]string{app.ID.String()})
+		}
+	}
+	return nil
+}
+
+// printLines writes lines to stdout.
+func (p *program) printLines(lines []string) {
+	for _, text := range lines {
+		fmt.Fprintln(p.io.Out, text)
+	}
+}
+
+// notef writes a line to stderr, unless --quiet.
+func (p *program) notef(format string, args ...any) {
+	if !p.quiet {
+		fmt.Fprintln(p.io.Err, view.Clean(fmt.Sprintf(format, args...)))
+	}
+}

@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/declare"
+)
+
+type renderFlags struct {
+	source      declare.Source
+	revision    string
+	appName     string
+	project     string
+	namespace   string
+	showSecrets bool
+	output      *formatFlag
+}
+
+func (p *program) newRender() *cobra.Command {
+	f := &renderFlags{}
+	cmd := &cobra.Command{
+		Use:   "render [PATH]",
+		Short: "Print what a source renders to, without a cluster",
+		Long: `Print what an Application with this source would render, by the same code and
+without a cluster, as YAML documents in a stable order.
+
+PATH is a folder of this machine, as it is on disk. Files that it refers to are
+found in the Git working tree around it, or else in the folder alone. With
+--repo, the source is a revision of a repository instead: a URL, or a folder
+with a Git repository.
+
+It ends with 1, and says which file and why, when something cannot be rendered.`,
+		Example: `  syncline render deploy/overlays/production
+  syncline render charts/web --values production.yaml --helm-set replicas=3
+  syncline render --repo https://git.example.com/shop.git --rev v1.2.3 --path deploy
+  syncline render --repo . --rev main --path deploy`,
+		Args: names("one PATH", 0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error { return p.render(cmd, args, f) },
+	}
+	flags := cmd.Flags()
+	f.source.Bind(flags)
+	flags.StringVar(&f.revision, "rev", "", "branch, tag, commit or version, with --repo (default HEAD)")
+	flags.StringVar(&f.revision, "revision", "", "the same as --rev")
+	flags.StringVar(&f.appName, "app-name", "", "name of the app (default the folder's name)")
+	flags.StringVar(&f.project, "project", "default", "project of the app")
+	flags.StringVarP(&f.namespace, "namespace", "n", "default", "destination namespace")
+	flags.StringVar(&f.namespace, "dest-namespace", "default", "the same as --namespace")
+	flags.BoolVar(&f.showSecrets, "show-secrets", false, "print the values of Secrets instead of masks")
+	f.output = outputFlag(cmd, formatYAML, formatJSON, formatName)
+	return cmd
+}
+
+func (p *program) render(cmd *cobra.Command, args []string, f *renderFlags) error {
+	request, err := p.renderRequest(cmd, args, f)
+	if err != nil {
+		return err
+	}
+	objects, err := p.rendered(cmd.Context(), request)
+	if err != nil {
+		return err
+	}
+	objects = slices.Clone(objects)
+	slices.SortStableFunc(objects, func(a, b syncline.Object) int { return a.Ref().Compare(b.Ref()) })
+	return printObjects(p.io.Out, f.output.value, objects, f.showSecrets)
+}
+
+func (p *program) rendered(ctx context.Context, request RenderRequest) ([]syncline.Object, error) {
+	if p.deps.Renderer == nil {
+		return nil, syncline.Errorf(syncline.Internal, "this program was built without a renderer")
+	}
+	objects, err := p.deps.Renderer.Render(ctx, request)
+	if syncline.KindOf(err) == syncline.NotFound {
+		// A file that is missing is a source that cannot be rendered, which ends
+		// with 1 like every other.
+		err = &syncline.Error{Kind: syncline.Invalid, Hint: syncline.HintOf(err), Err: err}
+	}
+	return objects, err
+}
+
+func (p *program) renderRequest(cmd *cobra.Command, args []string, f *renderFlags) (RenderRequest, error) {
+	source, err := f.source.Read(cmd.Flags(), p.io.In)
+	if err != nil {
+		return RenderRequest{}, asUsage(err)
+	}
+	source.TargetRevision = f.revision
+	if err := checkRender(source, args); err != nil {
+		return RenderRequest{}, err
+	}
+	request := RenderRequest{Source: source, AppName: f.appName, Project: f.project, Namespace: f.namespace}
+	if len(args) > 0 {
+		request.Root, request.Source.Path, err = locate(args[0])
+	} else {
+		request.Source.RepoURL, err = localRepository(source.RepoURL)
+	}
+	if request.AppName == "" {
+		request.AppName = nameOf(request)
+	}
+	return request, err
+}
+
+// checkRender says what of the command line does not fit together.
+func checkRender(source syncline.Source, args []string) error {
+	folder, repository := len(args) > 0, source.RepoURL != ""
+	switch {
+	case !folder && !repository:
+		return usagef("give a folder, or a repository by --repo")
+	case folder && repository:
+		return usagef("give a folder or --repo, not both; the folder in the repository is --path")
+	case folder && (source.TargetRevision != "" || source.Path != "" || source.Chart != ""):
+		return usagef("--rev, --path and --helm-chart are about --repo")
+	}
+	return nil
+}
+
+// localRepository makes the path of a folder absolute and leaves a URL.
+func localRepository(url string) (string, error) {
+	info, err := os.Stat(url)
+	if err != nil || !info.IsDir() {
+		return url, nil //nolint:nilerr // then it is a URL, or the one who reads it says what is wrong
+	}
+	absolute, err := filepath.Abs(url)
+	if err != nil {
+		return "", syncline.Errorf(syncline.Invalid, "%s: %w", url, err)
+	}
+	return absolute, nil
+}
+
+// locate returns the tree that a folder is in, and the folder's path in it.
+func locate(folder string) (root, path string, err error) {
+	absolute, err := filepath.Abs(folder)
+	if err != nil {
+		return "", "", syncline.Errorf(syncline.Invalid, "%s: %w", folder, err)
+	}
+	info, err := os.Stat(absolute)
+	switch {
+	case os.IsNotExist(err):
+		return "", "", syncline.Errorf(syncline.Invalid, "%s does not exist", folder)
+	case err != nil:
+		return "", "", syncline.Errorf(syncline.Invalid, "%w", err)
+	case !info.IsDir():
+		return "", "", syncline.Errorf(syncline.Invalid, "%s is not a folder", folder)
+	}
+	for root = absolute; ; root = filepath.Dir(root) {
+		if _, err := os.Lstat(filepath.Join(root, ".git")); err == nil {
+			break
+		}
+		if root == filepath.Dir(root) {
+			return absolute, "", nil
+		}
+	}
+	relative, err := filepath.Rel(root, absolute)
+	if err != nil {
+		return "", "", syncline.Errorf(syncline.Internal, "%s: %w", folder, err)
+	}
+	if relative == "." {
+		relative = ""
+	}
+	return root, filepath.ToSlash(relative), nil
+}
+
+// nameOf names the App after what it renders.
+func nameOf(request RenderRequest) string {
+	base := filepath.Base(cmp.Or(request.Source.Path, request.Source.Chart, request.Root, request.Source.RepoURL))
+	if base == "." || base == string(filepath.Separator) {
+		return "app"
+	}
+	return base
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/syncline-io/syncline"
+)
+
+func (p *program) newServer() *cobra.Command {
+	var options ServerOptions
+	cmd := &cobra.Command{
+		Use:   "server",
+		Short: "Run the agent",
+		Long: `Run the agent: watch the Application resources, and make and keep the clusters
+so, until it is told to stop.
+
+It reads the kubeconfig, or inside a cluster the service account of its pod.
+Kubernetes holds its state: it can be stopped at any time.`,
+		Example: `  syncline server
+  syncline server --kubeconfig dev.yaml --namespace argocd --log-format text`,
+		Args: names("no arguments", 0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkServer(options); err != nil {
+				return err
+			}
+			if p.deps.Server == nil {
+				return syncline.Errorf(syncline.Internal, "this program was built without the agent")
+			}
+			options.Connection = p.connection
+			options.ControlPlane = p.namespace
+			return p.deps.Server(cmd.Context(), options)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&options.DataDir, "data-dir", "", "folder for mirrors and rendered objects (default a temporary one)")
+	flags.StringVar(&options.Listen, "listen", "", "address for metrics and health, such as 127.0.0.1:8080 (default none)")
+	flags.IntVar(&options.PollSeconds, "poll-seconds", 180, "how often repositories are asked for news")
+	flags.IntVar(&options.RecordSeconds, "record-seconds", 30,
+		"how long after a commit that does not touch an app its status names the revision; -1: with the app's next change")
+	flags.Float64Var(&options.PruneShare, "prune-guard-share", 0.5, "share of an app's objects that may be deleted at once without approval")
+	flags.IntVar(&options.PruneCount, "prune-guard-count", 10, "number of an app's objects that may be deleted at once without approval")
+	flags.StringVar(&options.LogLevel, "log-level", "info", "info or debug")
+	flags.StringVar(&options.LogFormat, "log-format", "json", "json or text")
+	flags.StringVar(&options.ProfileDir, "profile-dir", "", "folder that gets profiles of the process (default none)")
+	_ = flags.MarkHidden("profile-dir") // it exists
+	return cmd
+}
+
+func checkServer(options ServerOptions) error {
+	switch {
+	case !slices.Contains([]string{"info", "debug"}, options.LogLevel):
+		return usagef("--log-level is %q, neither info nor debug", options.LogLevel)
+	case !slices.Contains([]string{"json", "text"}, options.LogFormat):
+		return usagef("--log-format is %q, neither json nor text", options.LogFormat)
+	case options.PollSeconds <= 0:
+		return usagef("--poll-seconds is %d: it has to be more than 0", options.PollSeconds)
+	case options.PruneShare < 0 || options.PruneShare > 1:
+		return usagef("--prune-guard-share is %v: it has to be between 0 and 1", options.PruneShare)
+	case options.PruneCount < 0:
+		return usagef("--prune-guard-count is %d: it cannot be negative", options.PruneCount)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/syncline-io/syncline"
+)
+
+// nearest returns the known word that was probably meant, or "".
+func nearest(word string, known []string) string {
+	best, bestDistance := "", max(1, len(word)/3)+1
+	for _, candidate := range known {
+		if d := distance(strings.ToLower(word), strings.ToLower(candidate)); d < bestDistance {
+			best, bestDistance = candidate, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to add, drop, change or swap between a and b.
+func distance(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}
+
+// didYouMean adds a hint to err when word is close to a known one.
+func didYouMean(err error, word string, known []string) error {
+	if meant := nearest(word, known); meant != "" {
+		return syncline.WithHint(err, fmt.Sprintf("did you mean %q?", meant))
+	}
+	return err
+}
+
+// flagError turns pflag's error into a usage error with a suggestion.
+func flagError(cmd *cobra.Command, err error) error {
+	usage := usagef("%w", err)
+	wrong, isUnknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if isUnknown {
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		if meant := nearest(wrong, known); meant != "" {
+			return syncline.WithHint(usage, fmt.Sprintf("did you mean --%s?", meant))
+		}
+	}
+	if syncline.HintOf(usage) != "" {
+		return usage
+	}
+	return syncline.WithHint(usage, seeHelp(cmd))
+}
+
+func seeHelp(cmd *cobra.Command) string {
+	return fmt.Sprintf("see: %s --help", cmd.CommandPath())
+}
+
+// group makes a command that only holds others, and says which exist when it
+// is called by a name that does not.
+func group(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(children...)
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		err := usagef("unknown command %q for %q", args[0], cmd.CommandPath())
+		known := childNames(cmd)
+		if nearest(args[0], known) == "" {
+			return syncline.WithHint(err, seeHelp(cmd))
+		}
+		return didYouMean(err, args[0], known)
+	}
+	return cmd
+}
+
+// names accepts between least and most arguments; most < 0 means any number.
+func names(what string, least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return syncline.WithHint(usagef("%s needs %s", cmd.CommandPath(), what), "usage: "+cmd.UseLine())
+		case most >= 0 && len(args) > most:
+			return syncline.WithHint(usagef("%s does not take %q", cmd.CommandPath(), args[most]), "usage: "+cmd.UseLine())
+		}
+		return nil
+	}
+}

@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) newVersion() *cobra.Command {
+	var output *formatFlag
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  syncline version -o json",
+		Args:    names("no arguments", 0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			v := p.deps.Version
+			if output.value == formatJSON || output.value == formatYAML {
+				return encode(p.io.Out, output.value, v)
+			}
+			text := fmt.Sprintf("syncline %s %s %s %s", v.Version, v.Commit, v.Go, v.Platform)
+			p.printLines([]string{strings.Join(strings.Fields(text), " ")})
+			return nil
+		},
+	}
+	output = outputFlag(cmd, formatTable, formatJSON, formatYAML)
+	return cmd
+}

@@ -1,0 +1,150 @@
+package view
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Diff shows what a plan would change, field by field, and "" when the cluster
+// is as declared. Hooks are shown only when something else changes.
+func Diff(plan syncline.Plan, palette Palette) string {
+	if !Differs(plan) {
+		return ""
+	}
+	var text strings.Builder
+	counts := map[syncline.Action]int{}
+	for _, change := range plan.Changes {
+		if change.Action == syncline.Keep && change.Err == nil {
+			continue
+		}
+		counts[change.Action]++
+		writeChange(&text, change, palette)
+	}
+	text.WriteString(palette.Strong(summary(counts)) + "\n")
+	return text.String()
+}
+
+// Differs reports whether the plan changes anything that the App declares, or
+// cannot be performed.
+func Differs(plan syncline.Plan) bool {
+	for _, change := range plan.Changes {
+		if change.Differs() || change.Err != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// summary counts the actions, such as "1 to create, 2 to update".
+func summary(counts map[syncline.Action]int) string {
+	var parts []string
+	for _, action := range []syncline.Action{
+		syncline.Create, syncline.Update, syncline.Replace, syncline.Recreate,
+		syncline.Prune, syncline.Retain, syncline.Run,
+	} {
+		if counts[action] > 0 {
+			parts = append(parts, fmt.Sprintf("%d to %s", counts[action], action))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func writeChange(text *strings.Builder, change syncline.Change, palette Palette) {
+	mark, paint := markOf(change.Action, palette)
+	step := Row{Phase: change.Phase, Wave: change.Wave}.Step()
+	fmt.Fprintf(text, "%s  %s\n", paint(fmt.Sprintf("%s %s %s", mark, change.Action, change.Ref)), palette.Faint("("+step+")"))
+	if change.Why != "" {
+		fmt.Fprintf(text, "    %s\n", palette.Faint(line(change.Why)))
+	}
+	if change.Err != nil {
+		fmt.Fprintf(text, "    %s %s\n", palette.Bad("cannot:"), line(change.Err.Error()))
+	}
+	for _, field := range change.Fields {
+		writeField(text, field, palette)
+	}
+	if change.Action == syncline.Create && !change.Desired.IsZero() {
+		writeBlock(text, "+ ", yamlText(change.Desired.Redacted()), palette.Good)
+	}
+	text.WriteString("\n")
+}
+
+// markOf returns the sign and the colour of an action.
+func markOf(action syncline.Action, palette Palette) (string, func(string) string) {
+	switch action {
+	case syncline.Create:
+		return "+", palette.Good
+	case syncline.Update:
+		return "~", palette.Note
+	case syncline.Replace, syncline.Recreate:
+		return "±", palette.Note
+	case syncline.Prune:
+		return "-", palette.Bad
+	case syncline.Run:
+		return ">", palette.Busy
+	}
+	return "!", palette.Note
+}
+
+// writeField shows one difference: on one line where both sides are short, else
+// as blocks of YAML.
+func writeField(text *strings.Builder, field syncline.Field, palette Palette) {
+	live, liveShort := scalar(field.Live)
+	desired, desiredShort := scalar(field.Desired)
+	path := Clean(field.Path)
+	switch {
+	case !liveShort || !desiredShort:
+	case field.Live == nil:
+		fmt.Fprintf(text, "    %s\n", palette.Good("+ "+path+": "+desired))
+		return
+	case field.Desired == nil:
+		fmt.Fprintf(text, "    %s\n", palette.Bad("- "+path+": "+live))
+		return
+	default:
+		fmt.Fprintf(text, "    %s: %s → %s\n", path, palette.Bad(live), palette.Good(desired))
+		return
+	}
+	fmt.Fprintf(text, "    %s:\n", path)
+	if field.Live != nil {
+		writeBlock(text, "- ", yamlText(field.Live), palette.Bad)
+	}
+	if field.Desired != nil {
+		writeBlock(text, "+ ", yamlText(field.Desired), palette.Good)
+	}
+}
+
+func writeBlock(text *strings.Builder, mark, block string, paint func(string) string) {
+	for l := range strings.SplitSeq(strings.TrimRight(block, "\n"), "\n") {
+		fmt.Fprintf(text, "      %s\n", paint(mark+l))
+	}
+}
+
+// scalar writes a short value as JSON; ok is false for any other.
+func scalar(value any) (text string, ok bool) {
+	const longest = 60
+	switch value.(type) {
+	case map[string]any, []any:
+		return "", false
+	}
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil || encoded.Len() > longest {
+		return "", false
+	}
+	return line(encoded.String()), true
+}
+
+// yamlText writes a value as YAML, which escapes control characters.
+func yamlText(value any) string {
+	text, err := yaml.Marshal(value)
+	if err != nil { // values came from a JSON or YAML parser
+		return fmt.Sprint(value)
+	}
+	return Clean(string(text))
+}

@@ -1,0 +1,410 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/front/cli"
+)
+
+// world is a cluster made of files, so that a script can show what is in it
+// before and after a command:
+//
+//	apps/*.yaml      the Applications
+//	events/*.yaml    what happens while somebody watches, in order: {app, patch},
+//	                 {app, gone} or {then: "interrupt"|"fail"}
+//	fail             an error for every request, as "KIND: text"
+//	conflicts        how many patches with a resourceVersion find that somebody
+//	                 else was faster
+type world struct{ dir string }
+
+func (w *world) connected(c cli.Connection) error {
+	if c.Context == "nowhere" {
+		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "context %q does not exist", c.Context), "see the kubeconfig")
+	}
+	return nil
+}
+
+// failing returns the error of the file "fail".
+func (w *world) failing() error {
+	text, err := os.ReadFile(filepath.Join(w.dir, "fail"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	kind, message, _ := strings.Cut(strings.TrimSpace(string(text)), ": ")
+	return syncline.Errorf(syncline.Kind(kind), "%s", message)
+}
+
+func (w *world) file(id syncline.AppID) string {
+	return filepath.Join(w.dir, "apps", id.Namespace+"."+id.Name+".yaml")
+}
+
+func (w *world) read(path string) (*unstructured.Unstructured, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	content := map[string]any{}
+	if err := yaml.Unmarshal(text, &content); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &unstructured.Unstructured{Object: content}, nil
+}
+
+func (w *world) write(u *unstructured.Unstructured) error {
+	version, _ := strconv.Atoi(u.GetResourceVersion())
+	u.SetResourceVersion(strconv.Itoa(version + 1))
+	text, err := yaml.Marshal(u.Object)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(w.file(syncline.AppID{Namespace: u.GetNamespace(), Name: u.GetName()}), text, 0o600)
+}
+
+func toApp(u *unstructured.Unstructured) cli.App {
+	app, cr := application.Read(u, "argocd")
+	report := syncline.Report{
+		App: app.ID, Sync: syncline.SyncStatus(cr.Status.Sync.Status), Health: app.Past.Health,
+		Revisions: app.Past.Revisions, Objects: app.Past.Objects, Operation: app.Past.Operation, History: app.Past.History,
+	}
+	for _, c := range cr.Status.Conditions {
+		report.Conditions = append(report.Conditions, syncline.Condition{Type: syncline.ConditionType(c.Type), Message: c.Message})
+	}
+	return cli.App{App: app, Report: report, Manifest: u.Object}
+}
+
+func (w *world) Get(_ context.Context, id syncline.AppID) (cli.App, error) {
+	if err := w.failing(); err != nil {
+		return cli.App{}, err
+	}
+	u, err := w.read(w.file(id))
+	if errors.Is(err, os.ErrNotExist) {
+		return cli.App{}, syncline.Errorf(syncline.NotFound, "app %s does not exist", id)
+	}
+	if err != nil {
+		return cli.App{}, err
+	}
+	return toApp(u), nil
+}
+
+func (w *world) List(_ context.Context, query cli.Query) ([]cli.App, error) {
+	if err := w.failing(); err != nil {
+		return nil, err
+	}
+	selector, err := labels.Parse(query.Selector)
+	if err != nil {
+		return nil, syncline.Errorf(syncline.Invalid, "%w", err)
+	}
+	files, err := filepath.Glob(filepath.Join(w.dir, "apps", "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var apps []cli.App
+	for _, file := range files {
+		u, err := w.read(file)
+		if err != nil {
+			return nil, err
+		}
+		if (query.Namespace == "" || query.Namespace == u.GetNamespace()) &&
+			(query.Name == "" || query.Name == u.GetName()) && selector.Matches(labels.Set(u.GetLabels())) {
+			apps = append(apps, toApp(u))
+		}
+	}
+	return apps, nil
+}
+
+type happening struct {
+	App   string         `json:"app"`
+	Patch map[string]any `json:"patch"`
+	Gone  bool           `json:"gone"`
+	Then  string         `json:"then"`
+}
+
+// Watch lets the events happen one after the other, and then nothing more.
+func (w *world) Watch(ctx context.Context, query cli.Query, see func([]cli.App) bool) error {
+	events, err := filepath.Glob(filepath.Join(w.dir, "events", "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		apps, err := w.List(ctx, query)
+		if err != nil {
+			return err
+		}
+		if see(apps) {
+			return nil
+		}
+		if i == len(events) {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		if err := w.happen(ctx, events[i]); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *world) happen(ctx context.Context, file string) error {
+	u, err := w.read(file)
+	if err != nil {
+		return err
+	}
+	var h happening
+	text, _ := json.Marshal(u.Object)
+	if err := json.Unmarshal(text, &h); err != nil {
+		return err
+	}
+	namespace, name, _ := strings.Cut(h.App, "/")
+	id := syncline.AppID{Namespace: namespace, Name: name}
+	switch {
+	case h.Gone:
+		return os.Remove(w.file(id))
+	case h.Then == "interrupt":
+		process, err := os.FindProcess(os.Getpid())
+		if err != nil {
+			return err
+		}
+		return errors.Join(process.Signal(os.Interrupt), waitFor(ctx))
+	case h.Then == "fail":
+		return syncline.Errorf(syncline.Denied, "the watch is refused")
+	}
+	_, err = w.patch(id, h.Patch)
+	return err
+}
+
+func waitFor(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (w *world) Create(_ context.Context, manifest map[string]any) (cli.App, error) {
+	if err := w.failing(); err != nil {
+		return cli.App{}, err
+	}
+	u := &unstructured.Unstructured{Object: maps.Clone(manifest)}
+	id := syncline.AppID{Namespace: u.GetNamespace(), Name: u.GetName()}
+	if _, err := os.Stat(w.file(id)); err == nil {
+		return cli.App{}, syncline.Errorf(syncline.Conflict, "app %s exists", id)
+	}
+	if err := os.MkdirAll(filepath.Join(w.dir, "apps"), 0o755); err != nil {
+		return cli.App{}, err
+	}
+	return toApp(u), w.write(u)
+}
+
+func (w *world) Patch(ctx context.Context, id syncline.AppID, patch map[string]any) (cli.App, error) {
+	app, err := w.Get(ctx, id)
+	if err != nil {
+		return cli.App{}, err
+	}
+	wanted, conditional, _ := unstructured.NestedString(patch, "metadata", "resourceVersion")
+	current, _, _ := unstructured.NestedString(app.Manifest, "metadata", "resourceVersion")
+	if conditional && (w.overtaken() || wanted != current) {
+		return cli.App{}, syncline.Errorf(syncline.Conflict, "app %s changed", id)
+	}
+	u, err := w.patch(id, patch)
+	if err != nil {
+		return cli.App{}, err
+	}
+	return toApp(u), nil
+}
+
+// overtaken counts down the file "conflicts".
+func (w *world) overtaken() bool {
+	file := filepath.Join(w.dir, "conflicts")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	left, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	_ = os.WriteFile(file, []byte(strconv.Itoa(left-1)), 0o600)
+	return left > 0
+}
+
+func (w *world) patch(id syncline.AppID, patch map[string]any) (*unstructured.Unstructured, error) {
+	u, err := w.read(w.file(id))
+	if err != nil {
+		return nil, err
+	}
+	old, _ := json.Marshal(u.Object)
+	change, _ := json.Marshal(patch)
+	merged, err := jsonpatch.MergePatch(old, change)
+	if err != nil {
+		return nil, err
+	}
+	u = &unstructured.Unstructured{}
+	if err := json.Unmarshal(merged, &u.Object); err != nil {
+		return nil, err
+	}
+	return u, w.write(u)
+}
+
+func (w *world) Delete(_ context.Context, id syncline.AppID, uid types.UID) error {
+	u, err := w.read(w.file(id))
+	if err != nil {
+		return syncline.Errorf(syncline.NotFound, "app %s does not exist", id)
+	}
+	if u.GetUID() != uid {
+		return syncline.Errorf(syncline.Conflict, "app %s is another one", id)
+	}
+	if len(u.GetFinalizers()) > 0 {
+		u.Object["metadata"].(map[string]any)["deletionTimestamp"] = "2026-01-02T03:04:05Z"
+		return w.write(u)
+	}
+	return os.Remove(w.file(id))
+}
+
+// engine plans what the file plan.yaml says and reads live.yaml.
+type engine struct{ dir string }
+
+type planned struct {
+	Action  syncline.Action  `json:"action"`
+	Role    syncline.Role    `json:"role"`
+	Phase   syncline.Phase   `json:"phase"`
+	Wave    int              `json:"wave"`
+	Ref     syncline.Ref     `json:"ref"`
+	Why     string           `json:"why"`
+	Error   string           `json:"error"`
+	UID     types.UID        `json:"uid"`
+	Fields  []syncline.Field `json:"fields"`
+	Desired map[string]any   `json:"desired"`
+}
+
+func (e engine) Plan(_ context.Context, app syncline.App, revision string) (syncline.Plan, error) {
+	text, err := os.ReadFile(filepath.Join(e.dir, "plan.yaml"))
+	if err != nil {
+		return syncline.Plan{}, syncline.Errorf(syncline.Invalid, "app path %q does not exist", app.Sources[0].Path)
+	}
+	var changes []planned
+	if err := yaml.Unmarshal(text, &changes); err != nil {
+		return syncline.Plan{}, err
+	}
+	plan := syncline.Plan{App: app.ID, Revisions: []string{revision}}
+	for _, c := range changes {
+		change := syncline.Change{
+			Ref: c.Ref, Role: syncline.RoleResource, Action: c.Action, Phase: syncline.Sync, Wave: c.Wave,
+			Why: c.Why, Fields: c.Fields, UID: c.UID,
+		}
+		if c.Role != "" {
+			change.Role = c.Role
+		}
+		if c.Phase != "" {
+			change.Phase = c.Phase
+		}
+		if c.Error != "" {
+			change.Err = errors.New(c.Error)
+		}
+		if c.Desired != nil {
+			if change.Desired, err = syncline.NewObject(c.Desired, "plan.yaml"); err != nil {
+				return syncline.Plan{}, err
+			}
+			change.Ref = change.Desired.Ref()
+		}
+		plan.Changes = append(plan.Changes, change)
+	}
+	return plan, nil
+}
+
+func (e engine) Live(context.Context, syncline.App) ([]syncline.Object, error) {
+	return objectsIn(filepath.Join(e.dir, "live.yaml"))
+}
+
+func (e engine) Close() error { return nil }
+
+// renderer reads plain manifests, and writes the request down.
+type renderer struct{ dir string }
+
+func (r renderer) Render(_ context.Context, request cli.RenderRequest) ([]syncline.Object, error) {
+	root, err := filepath.EvalSymlinks(request.Root)
+	if err != nil {
+		root = request.Root
+	}
+	noted := request
+	noted.Root = strings.TrimPrefix(root, mustAbs(r.dir))
+	text, err := json.MarshalIndent(noted, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(r.dir, "request.json"), append(text, '\n'), 0o600); err != nil {
+		return nil, err
+	}
+	if request.Root == "" {
+		return nil, nil
+	}
+	if text, err := os.ReadFile(filepath.Join(root, "missing")); err == nil {
+		return nil, syncline.WithHint(syncline.Errorf(syncline.NotFound, "%s", strings.TrimSpace(string(text))), "add it")
+	}
+	files, err := filepath.Glob(filepath.Join(root, request.Source.Path, "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var all []syncline.Object
+	for _, file := range files {
+		objects, err := objectsIn(file)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+func mustAbs(dir string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		panic(err)
+	}
+	if abs, err = filepath.EvalSymlinks(abs); err != nil {
+		panic(err)
+	}
+	return abs
+}
+
+func objectsIn(file string) ([]syncline.Object, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var objects []syncline.Object
+	for document := range strings.SplitSeq(string(text), "---\n") {
+		content := map[string]any{}
+		if err := yaml.Unmarshal([]byte(document), &content); err != nil {
+			return nil, syncline.Errorf(syncline.Invalid, "%s: %w", filepath.Base(file), err)
+		}
+		object, err := syncline.NewObject(content, filepath.Base(file))
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
+	}
+	return objects, nil
+}
+
+func serve(_ context.Context, options cli.ServerOptions) error {
+	_, err := fmt.Fprintf(os.Stdout, "serving %+v\n", options)
+	return err
+}
+
+func echo(_ context.Context, in io.Reader, out io.Writer) error {
+	_, err := io.Copy(out, in)
+	return err
+}
