@@ -1,0 +1,276 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/catalog"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/project"
+	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
+	"github.com/syncline-io/syncline/internal/edge/kube"
+	"github.com/syncline-io/syncline/internal/edge/kube/live"
+	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/queue"
+	"github.com/syncline-io/syncline/internal/engine/source"
+)
+
+func secrets() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+}
+
+// agent joins what the engine needs, and brings it the events that make turns
+// due.
+type agent struct {
+	namespace    string
+	cluster      *kube.Cluster
+	target       *kube.Target
+	resolver     *source.Resolver
+	projects     *projects
+	repositories *repository.Store
+	apps         *application.Store
+	catalog      *catalog.Catalog
+	queue        *queue.Queue
+	loop         *engine.Loop
+	// commits are the keys of repositories whose refs changed.
+	commits chan string
+	// recordAfter is how long after a commit an App that it does not touch records
+	// the revision; negative means with the next change.
+	recordAfter time.Duration
+}
+
+// resources writes Applications through the API server.
+type resources struct{ cluster *kube.Cluster }
+
+// PatchApplication applies a merge patch under a field manager of its own, so
+// that a status never looks like something that was declared.
+func (r resources) PatchApplication(ctx context.Context, id syncline.AppID, patch []byte) (*unstructured.Unstructured, error) {
+	return r.cluster.Patch(ctx, v1alpha1.ApplicationResource(), types.NamespacedName{Namespace: id.Namespace, Name: id.Name},
+		kube.Patch{Type: types.MergePatchType, Data: patch, Manager: "syncline-status"})
+}
+
+// run watches and runs turns until ctx is done.
+func (a *agent) run(ctx context.Context) error {
+	if err := a.cluster.CreateMissing(ctx, v1alpha1.AppProjectResource(), project.Default(a.namespace)); err != nil {
+		return syncline.WithHint(
+			fmt.Errorf("create the AppProject %q in namespace %s: %w", project.DefaultName, a.namespace, err),
+			"install the CRDs in deploy/crds, create the namespace, and check the permissions of the service account")
+	}
+	var group sync.WaitGroup
+	defer group.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	known := a.watchSettings(ctx, &group)
+	for _, settings := range known {
+		select {
+		case <-settings:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	a.sweep(ctx)
+	group.Go(func() {
+		a.cluster.WatchObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: a.namespace}, a.applicationHandler())
+	})
+	group.Go(func() { _ = a.resolver.Poll(ctx) }) // it ends with ctx only
+	group.Go(func() { a.followCommits(ctx, &group) })
+	slog.Info("syncline is running", "namespace", a.namespace)
+	a.loop.Run(ctx)
+	return nil
+}
+
+// sweep finds kinds of which there are objects that Apps left behind, so that
+// they are watched and pruned. What cannot be listed is looked at when an App
+// has it.
+func (a *agent) sweep(ctx context.Context) {
+	kinds, err := a.target.Live.Sweep(ctx)
+	if err != nil {
+		slog.Warn("not every kind could be searched for tracked objects", "err", err)
+	}
+	a.target.Live.Need(kinds...)
+}
+
+// watchSettings watches projects and repository Secrets, and returns what is
+// closed when all of them are known.
+func (a *agent) watchSettings(ctx context.Context, group *sync.WaitGroup) []chan struct{} {
+	watch := func(resource schema.GroupVersionResource, selector string, handler kube.Handler) chan struct{} {
+		synced := make(chan struct{})
+		handler.Synced = func() { close(synced) }
+		handler.Failed = a.reportWatch(resource)
+		group.Go(func() {
+			a.cluster.WatchObjects(ctx, resource, kube.WatchOptions{Namespace: a.namespace, LabelSelector: selector}, handler)
+		})
+		return synced
+	}
+	return []chan struct{}{
+		watch(v1alpha1.AppProjectResource(), "", kube.Handler{
+			Set:  func(u *unstructured.Unstructured) { a.projects.put(u); a.onProject(u.GetName()) },
+			Gone: func(name types.NamespacedName) { a.projects.delete(name.Name); a.onProject(name.Name) },
+		}),
+		watch(secrets(), fmt.Sprintf("%s in (%s,%s)", repository.Label, repository.TypeRepository, repository.TypeTemplate), kube.Handler{
+			Set:  func(u *unstructured.Unstructured) { a.onRepository(a.repositories.Put(u)) },
+			Gone: func(name types.NamespacedName) { a.onRepository(a.repositories.Delete(name.String())) },
+		}),
+	}
+}
+
+// reportWatch logs that a watch fails; it goes on trying by itself.
+func (a *agent) reportWatch(resource schema.GroupVersionResource) func(error) {
+	return func(err error) {
+		slog.Warn("watch failed, trying again", "resource", resource.Resource, "err", err)
+	}
+}
+
+func (a *agent) applicationHandler() kube.Handler {
+	return kube.Handler{
+		Set: func(u *unstructured.Unstructured) {
+			switch app, change := a.apps.Put(u); change {
+			case application.Declared:
+				a.queue.Add(app.ID, app.Project, queue.Commit)
+			case application.Asked:
+				a.queue.Add(app.ID, app.Project, queue.Person)
+			}
+		},
+		Gone: func(name types.NamespacedName) {
+			id := syncline.AppID{Namespace: name.Namespace, Name: name.Name}
+			a.apps.Delete(id)
+			a.catalog.Delete(id)
+			a.queue.Add(id, "", queue.Resync)
+		},
+		Failed: a.reportWatch(v1alpha1.ApplicationResource()),
+	}
+}
+
+// onProject makes the Apps of a project due.
+func (a *agent) onProject(name string) {
+	a.mark(queue.Commit, func(app syncline.App) bool { return app.Project == name })
+}
+
+// onRepository makes the Apps due that may reach their repository otherwise now.
+func (a *agent) onRepository(url string) {
+	key := syncline.RepoKey(url)
+	a.mark(queue.Commit, func(app syncline.App) bool { return usesPrefix(app, key) })
+}
+
+// onCommit makes the Apps of a repository due whose refs changed.
+func (a *agent) onCommit(repoKey string) {
+	select {
+	case a.commits <- repoKey:
+	default: // so many at once that nobody looks which Apps they touch
+		a.mark(queue.Commit, func(app syncline.App) bool { return uses(app, repoKey) })
+	}
+}
+
+// maxCommits is how many repositories may wait to be looked at.
+const maxCommits = 1000
+
+// followCommits looks which Apps are touched by commits, until ctx is done.
+func (a *agent) followCommits(ctx context.Context, group *sync.WaitGroup) {
+	for {
+		select {
+		case repoKey := <-a.commits:
+			group.Go(func() { a.followCommit(ctx, repoKey) })
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// followCommit makes those Apps of a repository due now that its new revisions
+// touch. Of the others only the revision in their status is to be changed, which
+// is not urgent: several commits are recorded at once.
+func (a *agent) followCommit(ctx context.Context, repoKey string) {
+	var group errgroup.Group
+	group.SetLimit(8) // those on different branches fetch different commits
+	for _, app := range a.apps.Select(func(app syncline.App) bool { return uses(app, repoKey) }) {
+		group.Go(func() error {
+			switch {
+			case !a.loop.Engine.Untouched(ctx, app):
+				a.queue.Add(app.ID, app.Project, queue.Commit)
+			case a.recordAfter >= 0:
+				a.queue.AddAt(app.ID, time.Now().Add(a.recordAfter))
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // nothing fails
+}
+
+func (a *agent) mark(priority queue.Priority, concerned func(syncline.App) bool) {
+	for _, app := range a.apps.Select(concerned) {
+		a.queue.Add(app.ID, app.Project, priority)
+	}
+}
+
+// onLive makes the Apps due that an object belongs to or that want it. Whoever
+// wrote the change itself knows it already.
+func (a *agent) onLive(change live.Change) {
+	writer := cmp.Or(change.After, change.Before)
+	for _, instance := range []string{change.Before, change.After} {
+		if app, ok := a.apps.ByInstance(instance); ok && !(change.Ours && instance == writer) {
+			a.queue.Add(app.ID, app.Project, queue.Drift)
+		}
+	}
+	for _, id := range a.catalog.Wanting(change.Ref) {
+		if app, ok := a.apps.App(id); ok && !(change.Ours && app.Instance == writer) {
+			a.queue.Add(id, app.Project, queue.Drift)
+		}
+	}
+}
+
+// onKind makes the Apps due that wait for a kind to be known, and those that
+// have objects of it: what happened to them while it was not known was not told.
+func (a *agent) onKind(kind schema.GroupKind) {
+	a.loop.Known()
+	for _, id := range a.catalog.WantingKind(kind) {
+		if app, ok := a.apps.App(id); ok {
+			a.queue.Add(id, app.Project, queue.Drift)
+		}
+	}
+}
+
+// Publish takes note of what a turn came to, and logs what people want to know.
+func (a *agent) Publish(app syncline.App, result engine.Result) {
+	before := a.catalog.Put(catalog.Entry{App: app, Plan: result.Plan, Report: result.Report})
+	if result.Report == nil {
+		return
+	}
+	if before.Report == nil {
+		before.Report = &syncline.Report{}
+	}
+	journal(slog.With("app", app.ID.String()), *before.Report, *result.Report)
+}
+
+// journal logs how a report differs from the one before.
+func journal(log *slog.Logger, before, after syncline.Report) {
+	if before.Sync != after.Sync || before.Health.Status != after.Health.Status {
+		log.Info("status changed", "sync", after.Sync, "health", after.Health.Status, "revisions", after.Revisions)
+	}
+	if op := after.Operation; op != nil && (before.Operation == nil || before.Operation.Phase != op.Phase || !before.Operation.StartedAt.Equal(op.StartedAt)) {
+		log.Info("operation", "phase", op.Phase, "message", op.Message, "took", elapsed(op))
+	}
+	for _, condition := range after.Conditions {
+		if !slices.Contains(before.Conditions, condition) {
+			log.Warn("condition", "type", condition.Type, "message", condition.Message)
+		}
+	}
+}
+
+func elapsed(op *syncline.OperationState) time.Duration {
+	if op.FinishedAt.IsZero() {
+		return 0
+	}
+	return op.FinishedAt.Sub(op.StartedAt)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/kube"
+	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/render"
+)
+
+// destination is a cluster as the engine sees it.
+type destination struct{ target *kube.Target }
+
+func (d destination) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {
+	return d.target.Scope(ctx, kind)
+}
+
+func (d destination) DryRun(ctx context.Context, object syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+	return d.target.DryRun(ctx, object, options)
+}
+
+func (d destination) Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error) {
+	return d.target.Cluster.Get(ctx, ref, version)
+}
+
+func (d destination) Write(ctx context.Context, write syncline.Write) (syncline.Object, error) {
+	return d.target.Write(ctx, write)
+}
+
+func (d destination) Get(ref syncline.Ref) (syncline.Live, bool) { return d.target.Live.Get(ref) }
+
+func (d destination) Owned(instance string) []syncline.Live { return d.target.Live.Owned(instance) }
+
+// Watch remembers the kinds. One that the cluster does not have holds nothing
+// up; one that cannot be watched is an error, because what is not known must
+// not be taken for missing.
+func (d destination) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersionKind, error) {
+	d.target.Live.Need(kinds...)
+	var pending []schema.GroupVersionKind
+	for _, kind := range kinds {
+		if err := d.target.Live.Err(kind.GroupKind()); err != nil && syncline.KindOf(err) != syncline.NotFound {
+			return nil, err
+		}
+		if len(d.target.Live.Ready(kind.GroupKind())) > 0 {
+			pending = append(pending, kind)
+		}
+	}
+	return pending, nil
+}
+
+func (d destination) Capabilities(ctx context.Context) (render.Cluster, error) {
+	version, err := d.target.Version(ctx)
+	if err != nil {
+		return render.Cluster{}, err
+	}
+	apis, err := d.target.APIVersions(ctx)
+	return render.Cluster{KubeVersion: version, APIVersions: apis}, err
+}
+
+// The names of the cluster that Syncline runs in.
+const (
+	localServer = "https://kubernetes.default.svc"
+	localName   = "in-cluster"
+)
+
+// clusters knows the local cluster only.
+type clusters struct{ local destination }
+
+func (c clusters) Cluster(to syncline.Destination) (engine.Cluster, error) {
+	if to.Name == localName || to.Server == localServer {
+		return c.local, nil
+	}
+	name := to.Name
+	if name == "" {
+		name = to.Server
+	}
+	return nil, syncline.WithHint(
+		syncline.Errorf(syncline.NotFound, "there is no cluster %q", name),
+		fmt.Sprintf("use server %s or name %s: other clusters are not supported yet", localServer, localName))
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/catalog"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
+	"github.com/syncline-io/syncline/internal/edge/git"
+	"github.com/syncline-io/syncline/internal/edge/helm"
+	"github.com/syncline-io/syncline/internal/edge/jsonnet"
+	"github.com/syncline-io/syncline/internal/edge/kube"
+	"github.com/syncline-io/syncline/internal/edge/kube/live"
+	"github.com/syncline-io/syncline/internal/edge/kustomize"
+	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/health"
+	"github.com/syncline-io/syncline/internal/engine/plan"
+	"github.com/syncline-io/syncline/internal/engine/queue"
+	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/render/worker"
+	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/front/cli"
+)
+
+// serve runs the agent until ctx is done.
+func serve(ctx context.Context, options cli.ServerOptions) (err error) {
+	if err := startLog(options); err != nil {
+		return err
+	}
+	stopProfiles, err := startProfiles(options.ProfileDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfiles()) }()
+	dir, remove, err := dataDir(options.DataDir)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	store, err := git.Open(git.Options{Dir: dir})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }()
+	cluster, err := connect(options.Connection, "syncline")
+	if err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	pool := worker.NewPool(worker.Options{Command: []string{program, "render-worker"}})
+	defer pool.Close()
+	a := newAgent(options, cluster, store, render.Confined{Pool: pool})
+	defer a.target.Close()
+	return a.run(ctx)
+}
+
+// newAgent joins the parts of the agent.
+func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, builder render.Builder) *agent {
+	repositories := repository.NewStore()
+	a := &agent{
+		namespace: options.ControlPlane, cluster: cluster,
+		projects: newProjects(), repositories: repositories,
+		apps:    application.NewStore(resources{cluster}, options.ControlPlane),
+		catalog: catalog.New(),
+		queue:   queue.New(queue.Backoff{}),
+
+		commits: make(chan string, maxCommits), recordAfter: time.Duration(options.RecordSeconds) * time.Second,
+	}
+	poll := time.Duration(options.PollSeconds) * time.Second
+	sources, resolver := newSources(store, repositories, source.Options{
+		Interval: poll, Changed: a.onCommit,
+		Uses: func(key string) bool {
+			return len(a.apps.Select(func(app syncline.App) bool { return uses(app, key) })) > 0
+		},
+	})
+	a.resolver = resolver
+	a.apps.Later = a.queue.AddAt
+	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: a.queue} // before the watches, which call it
+	a.target = kube.NewTarget(cluster, live.Options{Assess: health.Of, OnChange: a.onLive, OnReady: a.onKind})
+	renderer := render.New(builder, render.Options{Version: version().Version})
+	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{
+		Poll:  2 * poll, // the resolver asks every poll by itself
+		Guard: plan.Guard{Share: options.PruneShare, Number: options.PruneCount},
+	})
+	return a
+}
+
+// tools are what renders, in the process that calls them.
+func tools() render.Tools {
+	return render.Tools{Helm: helm.Renderer{}, Kustomize: &kustomize.Renderer{}, Jsonnet: jsonnet.Renderer{}}
+}
+
+// dataDir makes the folder for mirrors. A temporary one is removed in the end.
+func dataDir(path string) (dir string, remove func(), err error) {
+	if path != "" {
+		return path, func() {}, os.MkdirAll(path, 0o700)
+	}
+	dir, err = os.MkdirTemp("", "syncline-")
+	return dir, func() { _ = os.RemoveAll(dir) }, err
+}
+
+// startLog makes the log that the options ask for the default one.
+func startLog(options cli.ServerOptions) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(options.LogLevel)); err != nil {
+		return syncline.Errorf(syncline.Invalid, "log level %q is neither info nor debug", options.LogLevel)
+	}
+	handling := &slog.HandlerOptions{Level: level}
+	switch options.LogFormat {
+	case "json":
+		slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, handling)))
+	case "text":
+		slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, handling)))
+	default:
+		return fmt.Errorf("log format %q is neither json nor text", options.LogFormat)
+	}
+	return nil
+}
