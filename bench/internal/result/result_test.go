@@ -1,0 +1,113 @@
+package result_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/syncline-io/syncline/bench/internal/result"
+)
+
+// run returns a run of W1 with 100 apps.
+func run(contender string, change func(*result.Run)) result.Run {
+	r := result.Run{
+		Workload: "W1", Shape: "monorepo", Apps: 100, Contender: contender, Seconds: 2, CPUSeconds: 1, PeakMiB: 80,
+		Figures: map[result.Figure]float64{result.Objects: 300, result.TargetWrites: 300, result.StatusWrites: 300, result.TargetReads: 0},
+	}
+	if change != nil {
+		change(&r)
+	}
+	return r
+}
+
+func TestJudge(t *testing.T) {
+	floor := run("floor", nil)
+	for name, test := range map[string]struct {
+		change func(*result.Run)
+		missed []string
+		counts bool // something is missed that does not depend on the machine
+	}{
+		"all holds":           {nil, nil, false},
+		"too slow":            {func(r *result.Run) { r.Seconds = 4.1 }, []string{"time"}, false},
+		"too large":           {func(r *result.Run) { r.PeakMiB = 101 }, []string{"memory"}, true},
+		"a write too many":    {func(r *result.Run) { r.Figures[result.TargetWrites] = 301 }, []string{"writes of each object"}, true},
+		"a status too many":   {func(r *result.Run) { r.Figures[result.StatusWrites] = 301 }, []string{"status writes of each app"}, true},
+		"a read":              {func(r *result.Run) { r.Figures[result.TargetReads] = 1 }, []string{"reads of single objects"}, true},
+		"nothing is measured": {func(r *result.Run) { r.Figures = nil }, []string{"writes of each object"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			verdicts := result.Judge(result.Set{floor, run("syncline", test.change)}, "syncline")
+			var missed []string
+			for _, v := range verdicts {
+				if !v.Holds() {
+					missed = append(missed, v.What)
+				}
+			}
+			if !reflect.DeepEqual(missed, test.missed) {
+				t.Errorf("missed are %q, want %q", missed, test.missed)
+			}
+			if err := result.Missed(verdicts); (err != nil) != test.counts {
+				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+}
+
+func TestRatioNeedsTheFloor(t *testing.T) {
+	for _, v := range result.Judge(result.Set{run("syncline", nil)}, "syncline") {
+		if v.What == "time" {
+			t.Errorf("there is a verdict %v without a floor", v)
+		}
+	}
+}
+
+func TestKeepAndLoad(t *testing.T) {
+	folder := t.TempDir()
+	var set result.Set
+	for _, contender := range []string{"floor", "syncline"} {
+		r := run(contender, nil)
+		if err := r.Keep(folder); err != nil {
+			t.Fatal(err)
+		}
+		set = append(set, r)
+	}
+	loaded, err := result.Load(folder)
+	if err != nil || !reflect.DeepEqual(loaded, set) {
+		t.Errorf("loaded %v (%v), want %v", loaded, err, set)
+	}
+}
+
+func TestTable(t *testing.T) {
+	set := result.Set{run("floor", nil), run("syncline", func(r *result.Run) { r.PeakMiB = 123.4 })}
+	var out bytes.Buffer
+	if err := result.Print(&out, set, result.Judge(set, "syncline")); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"memory 123 MiB ≤ 100 NO", "time 1 × floor ≤ 2 yes"} {
+		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), line) {
+			t.Errorf("%q is not in the table:\n%s", line, out.String())
+		}
+	}
+}
+
+func TestDrawIsXML(t *testing.T) {
+	set := result.Set{
+		run("floor", nil), run("<syncline>", nil), run("floor", func(r *result.Run) { r.Apps, r.Seconds = 1000, 22 }),
+		run("syncline", func(r *result.Run) { r.Workload = "W3" }),
+	}
+	picture := result.Draw(set)
+	for decoder := xml.NewDecoder(bytes.NewReader(picture)); ; {
+		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("%v:\n%s", err, picture)
+		}
+	}
+	if lines := strings.Count(string(picture), "<polyline"); lines != 2 {
+		t.Errorf("%d curves:\n%s", lines, picture)
+	}
+}

@@ -1,0 +1,131 @@
+package workload
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/bench/internal/contender"
+	"github.com/syncline-io/syncline/bench/internal/input"
+	"github.com/syncline-io/syncline/bench/internal/result"
+	"github.com/syncline-io/syncline/internal/edge/folder"
+	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/render/worker"
+)
+
+// runRender runs W7: many releases of podinfo's chart, and as many overlays of
+// its manifests, rendered by the pool of worker processes, and by the libraries
+// alone in as many processes.
+func runRender(ctx context.Context, o Options) error {
+	files, err := os.MkdirTemp("", "syncline-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(files) }()
+	if err := input.WriteRenders(ctx, files, o.Renders); err != nil {
+		return err
+	}
+	for _, with := range o.Contenders {
+		if with.Name() != contender.NameSyncline {
+			continue
+		}
+		for _, tool := range []string{AloneHelm, AloneKustomize} {
+			if err := o.render(ctx, with, files, tool); err != nil {
+				return fmt.Errorf("W7: %s: %w", tool, err)
+			}
+		}
+	}
+	return nil
+}
+
+// render renders by the pool, then by the libraries alone.
+func (o Options) render(ctx context.Context, with contender.Contender, files, tool string) error {
+	s := &scene{Options: o, contender: with, input: input.Input{Shape: input.Shape(tool)}, machine: result.ThisMachine()}
+	r := s.newRun("W7")
+	if err := o.renderPool(ctx, files, tool); err != nil {
+		return err
+	}
+	r.Seconds = time.Since(r.Began).Seconds()
+	began := time.Now()
+	if err := o.renderAlone(ctx, files, tool); err != nil {
+		return err
+	}
+	r.Figures[result.Libraries] = time.Since(began).Seconds()
+	r.Figures[result.Objects] = float64(o.Renders)
+	return s.keep(r)
+}
+
+// renderPool renders as the server does, 16 requests at once.
+func (o Options) renderPool(ctx context.Context, files, tool string) error {
+	tree, err := folder.Open(files)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tree.Close() }()
+	pool := worker.NewPool(worker.Options{Command: []string{o.Program, "render-worker"}})
+	defer pool.Close()
+	renderer := render.New(render.Confined{Pool: pool}, render.Options{})
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for i := range o.Renders {
+		group.Go(func() error {
+			source, err := sourceOf(tool, i)
+			if err != nil {
+				return err
+			}
+			made, err := renderer.Render(ctx, render.Request{
+				App: fmt.Sprintf("release-%d", i), Namespace: "default", Project: "default",
+				Source: source, Files: syncline.Files{Tree: tree},
+			})
+			if err == nil && len(made.Objects) == 0 {
+				err = fmt.Errorf("%s %d renders to nothing", tool, i)
+			}
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+func sourceOf(tool string, i int) (syncline.Source, error) {
+	if tool == AloneKustomize {
+		return syncline.Source{RepoURL: "https://git.example/bench", Path: input.Overlay(i)}, nil
+	}
+	values, err := json.Marshal(input.Values(i)) // which is YAML too
+	return syncline.Source{
+		RepoURL: "https://git.example/bench", Path: input.PodinfoChart,
+		Helm: &syncline.Helm{Values: string(values)},
+	}, err
+}
+
+// renderAlone renders in as many processes of this program as there are
+// processors, each of them its share: kustomize keeps state of the whole
+// process, so threads would not do.
+func (o Options) renderAlone(ctx context.Context, files, tool string) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	processes := runtime.NumCPU()
+	for first := range processes {
+		group.Go(func() error {
+			command := exec.CommandContext(ctx, program, "alone", tool, files,
+				strconv.Itoa(first), strconv.Itoa(o.Renders), strconv.Itoa(processes))
+			command.Env = append(os.Environ(), "GOMAXPROCS=1")
+			output, err := command.CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("%w: %s", err, output)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/syncline-io/syncline/bench/internal/contender"
+	"github.com/syncline-io/syncline/bench/internal/input"
+	"github.com/syncline-io/syncline/bench/internal/result"
+	"github.com/syncline-io/syncline/bench/internal/stage"
+	"github.com/syncline-io/syncline/bench/internal/workload"
+)
+
+// options are the flags of run.
+type options struct {
+	workloads, apps, contenders, shapes string
+	out, tree, program, logs, profiles  string
+	idle                                time.Duration
+	drifts, rounds                      int
+	check                               bool
+}
+
+func parse(args []string, out io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench run", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&o.workloads, "workloads", strings.Join(workload.Names(), ","), "which to run")
+	flags.StringVar(&o.apps, "apps", "100,1000", "numbers of apps of W1; W2 to W5 and W9 run with the last")
+	flags.StringVar(&o.contenders, "contenders", "floor,syncline", "who takes part")
+	flags.StringVar(&o.shapes, "shapes", "monorepo,small repo", "inputs of W1")
+	flags.StringVar(&o.out, "out", "results", "folder for the results")
+	flags.StringVar(&o.tree, "tree", "..", "folder of Syncline's source tree")
+	flags.StringVar(&o.program, "syncline", "", "path of a syncline to measure (default: build it from the source tree)")
+	flags.StringVar(&o.logs, "logs", "", "folder that keeps the logs of syncline server (default: they are not kept)")
+	flags.StringVar(&o.profiles, "profiles", "", "folder that gets profiles of syncline server, which slow it down (default: none)")
+	flags.DurationVar(&o.idle, "idle", 10*time.Minute, "how long W3 lasts")
+	flags.IntVar(&o.drifts, "drifts", 200, "number of objects that W4 changes")
+	flags.IntVar(&o.rounds, "rounds", 10, "number of commits of W2")
+	flags.BoolVar(&o.check, "check", false, "fail when something is missed that does not depend on the machine")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	return o, nil
+}
+
+// run runs the workloads, keeps and shows the results.
+func run(ctx context.Context, args []string, out io.Writer) error {
+	o, err := parse(args, out)
+	if err != nil {
+		return err
+	}
+	for _, folder := range []string{o.out, o.logs, o.profiles} {
+		if folder == "" {
+			continue
+		}
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return err
+		}
+	}
+	work, cleanup, err := o.complete(ctx, out)
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	var set result.Set
+	work.Keep = func(r result.Run) error {
+		set = append(set, r)
+		return r.Keep(o.out)
+	}
+	failure := workload.Run(ctx, work)
+	if err := show(out, set); err != nil {
+		return err
+	}
+	if failure == nil && o.check {
+		failure = result.Missed(judge(set))
+	}
+	return failure
+}
+
+// complete turns the flags into what package workload needs. What it builds is
+// removed by cleanup.
+func (o options) complete(ctx context.Context, out io.Writer) (work workload.Options, cleanup func(), err error) {
+	work = workload.Options{
+		Workloads: split(o.workloads), Idle: o.idle, Drifts: o.drifts, Rounds: o.rounds,
+		Stage: stage.Options{Tree: o.tree, Progress: os.Stderr}, Say: out,
+	}
+	for _, shape := range split(o.shapes) {
+		work.Shapes = append(work.Shapes, input.Shape(shape))
+	}
+	for _, text := range split(o.apps) {
+		n, err := strconv.Atoi(text)
+		if err != nil || n <= 0 {
+			return work, nil, fmt.Errorf("--apps has %q, which is not a number of apps", text)
+		}
+		work.Apps = append(work.Apps, n)
+	}
+	program, cleanup, err := o.build(ctx, out)
+	if err != nil {
+		return work, nil, err
+	}
+	work.Program = program
+	for _, name := range split(o.contenders) {
+		with, err := o.contender(ctx, name, program)
+		if err != nil {
+			cleanup()
+			return work, nil, err
+		}
+		work.Contenders = append(work.Contenders, with)
+	}
+	return work, cleanup, nil
+}
+
+// build returns the path of the syncline to measure.
+func (o options) build(ctx context.Context, out io.Writer) (program string, cleanup func(), err error) {
+	if o.program != "" {
+		program, err = filepath.Abs(o.program)
+		return program, func() {}, err
+	}
+	folder, err := os.MkdirTemp("", "syncline-bench-")
+	if err != nil {
+		return "", nil, err
+	}
+	cleanup = func() { _ = os.RemoveAll(folder) }
+	fmt.Fprintln(out, "building syncline")
+	program = filepath.Join(folder, "syncline")
+	command := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/syncline")
+	command.Dir = o.tree
+	command.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0") // as deploy/Dockerfile does
+	if output, err := command.CombinedOutput(); err != nil {
+		cleanup()
+		return "", nil, fmt.Errorf("building syncline: %w: %s", err, output)
+	}
+	return program, cleanup, nil
+}
+
+func (o options) contender(ctx context.Context, name, program string) (contender.Contender, error) {
+	switch name {
+	case contender.NameFloor:
+		return contender.Floor{}, nil
+	case contender.NameSyncline:
+		return contender.Syncline{Program: program, Commit: commitOf(ctx, o.tree), Logs: o.logs, Profiles: o.profiles}, nil
+	}
+	return nil, fmt.Errorf("there is no contender %q: take floor or syncline", name)
+}
+
+// commitOf names the commit of the source tree, with "-dirty" when files differ
+// from it.
+func commitOf(ctx context.Context, tree string) string {
+	command := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--abbrev=12")
+	command.Dir = tree
+	text, err := command.Output()
+	if err != nil {
+		return "unknown"
+	}
+	return string(bytes.TrimSpace(text))
+}
+
+func split(list string) []string {
+	var parts []string
+	for part := range strings.SplitSeq(list, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+func judge(set result.Set) []result.Verdict { return result.Judge(set, contender.NameSyncline) }
+
+func show(out io.Writer, set result.Set) error {
+	fmt.Fprintln(out)
+	return result.Print(out, set, judge(set))
+}
+
+func table(folder string, out io.Writer) error {
+	set, err := result.Load(folder)
+	if err != nil {
+		return err
+	}
+	return show(out, set)
+}
+
+func draw(folder, file string) error {
+	set, err := result.Load(folder)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, result.Draw(set), 0o644)
+}
