@@ -80,6 +80,19 @@ bench: ## Measure Syncline against bare server-side apply; results are in bench/
 	@(cd bench && go build -o ../bin/syncline-bench .)
 	@cd bench && exec ../bin/syncline-bench run $(ARGS)
 
+.PHONY: bench-short
+bench-short: ## The part of the benchmark that every change has to pass: it counts requests and memory, and takes five minutes
+	@(cd bench && go build -o ../bin/syncline-bench .)
+	@cd bench && exec ../bin/syncline-bench run --check --out ../bin/bench-short \
+		--workloads W1,W2,W3,W4 --apps 100 --idle 60s --drifts 20 $(ARGS)
+
+.PHONY: nightly
+nightly: ## What takes too long for every change: 10,000 random commits rendered both ways, and the benchmark with 5,000 apps
+	@echo "comparing incremental rendering with rendering from scratch in 10,000 cases"
+	@go test -count=1 -timeout 3h ./internal/engine/render -run '^TestIncrementalEqualsFromScratch$$' -rapid.checks=2000
+	@(cd bench && go build -o ../bin/syncline-bench .)
+	@cd bench && exec ../bin/syncline-bench run --check --out ../bin/nightly --workloads W1 --apps 500,5000 $(ARGS)
+
 .PHONY: microbench
 microbench: ## Run the Go benchmarks of every module, and no tests
 	@$(call each,benchmarking,go test -p 1 -run '^$$' -bench . -benchmem $(GOTESTFLAGS) ./...)
@@ -90,7 +103,7 @@ clean: ## Remove bin/. The devcluster stays in the user's cache folder, because 
 
 .PHONY: help
 help: ## Show this
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 $(LINTER):
 	@echo "building golangci-lint $(GOLANGCI_LINT_VERSION) (once, some minutes)"
