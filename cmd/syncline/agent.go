@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -192,20 +191,22 @@ func (a *agent) followCommits(ctx context.Context, group *sync.WaitGroup) {
 // touch. Of the others only the revision in their status is to be changed, which
 // is not urgent: several commits are recorded at once.
 func (a *agent) followCommit(ctx context.Context, repoKey string) {
-	var group errgroup.Group
-	group.SetLimit(8) // those on different branches fetch different commits
-	for _, app := range a.apps.Select(func(app syncline.App) bool { return uses(app, repoKey) }) {
-		group.Go(func() error {
-			switch {
-			case !a.loop.Engine.Untouched(ctx, app):
-				a.queue.Add(app.ID, app.Project, queue.Commit)
-			case a.recordAfter >= 0:
-				a.queue.AddAt(app.ID, time.Now().Add(a.recordAfter))
-			}
-			return nil
-		})
+	touched := map[syncline.AppID]bool{}
+	for _, id := range a.loop.Engine.Touched(ctx, repoKey) {
+		touched[id] = true
+		if app, ok := a.apps.App(id); ok {
+			a.queue.Add(id, app.Project, queue.Commit)
+		}
 	}
-	_ = group.Wait() // nothing fails
+	if a.recordAfter < 0 {
+		return
+	}
+	due := time.Now().Add(a.recordAfter)
+	for _, id := range a.loop.Engine.Followers(repoKey) {
+		if !touched[id] {
+			a.queue.AddAt(id, due)
+		}
+	}
 }
 
 func (a *agent) mark(priority queue.Priority, concerned func(syncline.App) bool) {

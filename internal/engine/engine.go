@@ -86,11 +86,11 @@ type Engine struct {
 	planner  *plan.Planner
 	options  Options
 
+	followers *followers
+
 	mu sync.Mutex
 	// failing says since when the turns of an App fail for reasons that may pass.
 	failing map[syncline.AppID]time.Time
-	// last is what the last turn of each App rendered, when nothing went wrong.
-	last map[syncline.AppID][]rendered
 }
 
 // New returns an Engine over its stages' outside.
@@ -112,8 +112,7 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 	}
 	return &Engine{
 		Sources: sources, Renderer: renderer, Projects: projects, Clusters: clusters,
-		planner: plan.New(), options: options,
-		failing: map[syncline.AppID]time.Time{}, last: map[syncline.AppID][]rendered{},
+		planner: plan.New(), options: options, followers: newFollowers(), failing: map[syncline.AppID]time.Time{},
 	}
 }
 
@@ -137,7 +136,7 @@ type Result struct {
 // Forget drops what is remembered of an App.
 func (e *Engine) Forget(id syncline.AppID) {
 	e.planner.Forget(id)
-	e.remember(id, nil)
+	e.followers.forget(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.failing, id)
@@ -160,6 +159,7 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 	if app.Refresh == syncline.RefreshHard {
 		e.planner.Forget(app.ID)
 	}
+	e.followers.expect(app)
 	t := &turn{Engine: e, app: app, now: e.options.Now(), failures: failures, history: app.Past.History}
 	t.outage = e.outage(app.ID, t.now)
 	if past := app.Past.Operation; past != nil {
@@ -179,7 +179,7 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 	if result.Err != nil || t.plan == nil {
 		t.rendered = nil
 	}
-	e.remember(app.ID, t.rendered)
+	e.followers.learn(app, t.rendered)
 	return result
 }
 

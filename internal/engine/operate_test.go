@@ -399,6 +399,37 @@ func TestARepairOfTheAppsPolicyIsNoRequestByName(t *testing.T) {
 	w.expectCondition(t, syncline.PruneApprovalRequired, "prunes 30 of the 50")
 }
 
+func TestWhatIsBeingDeletedIsNotPrunedAgain(t *testing.T) {
+	w := newWorld(many(20)...)
+	w.automate()
+	w.settle(t)
+	for i := range 15 {
+		w.Hold(t, ref("ConfigMap", fmt.Sprintf("m%02d", i)))
+	}
+	w.commit(many(20)[15:]...)
+	w.settle(t)
+	w.app.ApprovedPrune = "true"
+	w.wrote()
+	w.settle(t)
+	if got := len(w.wrote()); got != 15 {
+		t.Errorf("%d writes", got)
+	}
+	w.app.ApprovedPrune = "" // it is used up
+	w.settle(t)
+	w.expectWrites(t)
+	w.expectSync(t, syncline.Synced, "c2")
+	w.expectOperation(t, syncline.OperationSucceeded, "")
+	if len(w.last.Conditions) > 0 || len(w.last.Objects) != 20 || !w.last.Objects[0].RequiresPruning {
+		t.Errorf("got %+v", w.last)
+	}
+	w.sync(t, syncline.Operation{Prune: true})
+	w.expectWrites(t)
+	w.expectOperation(t, syncline.OperationSucceeded, "")
+	if result := w.last.Operation.Results; len(result) != 20 {
+		t.Errorf("got %+v", result)
+	}
+}
+
 func TestAKillBetweenTurnsRunsNoHookTwice(t *testing.T) {
 	w := newWorld(job("h", "PreSync"), config("a", "1"))
 	w.automate()

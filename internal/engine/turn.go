@@ -347,6 +347,9 @@ func (t *turn) conclude() Result {
 		report.Revisions = t.app.Past.Revisions
 	}
 	t.reportObjects(&report)
+	if t.app.Deleting != nil {
+		t.reportLeaving(&report)
+	}
 	if t.stale != nil {
 		report.Sync = syncline.SyncUnknown
 		report.Conditions = append(report.Conditions, status.Condition(syncline.ComparisonError,
@@ -375,6 +378,23 @@ func (t *turn) reportObjects(report *syncline.Report) {
 	}
 	if memory != nil {
 		report.Images, report.URLs = status.Summary(report.Objects, memory)
+	}
+}
+
+// reportLeaving lets an App that is being deleted keep the sync status that was
+// last concluded, and the health when that of the objects is not known: nothing
+// is compared any more, which is no news about it.
+func (t *turn) reportLeaving(report *syncline.Report) {
+	past := t.app.Past
+	if past.Sync == "" {
+		return
+	}
+	report.Sync = past.Sync
+	if report.Health.Status == syncline.Unknown {
+		report.Health = past.Health
+	}
+	for i := range report.Objects { // which are those of the past, in their order
+		report.Objects[i].Sync = past.Objects[i].Sync
 	}
 }
 

@@ -370,6 +370,10 @@ func TestDeletion(t *testing.T) {
 		if w.last.Deleted || len(w.last.Waiting) != 1 || len(w.last.History) != 1 || w.last.Operation == nil {
 			t.Errorf("got %+v", w.last)
 		}
+		w.expectSync(t, syncline.Synced, "c1") // nothing was compared since, which is no news
+		if objects := w.last.Objects; len(objects) != 2 || objects[0].Sync != syncline.Synced {
+			t.Errorf("the objects are %+v", objects)
+		}
 		w.Release(t, ref("ConfigMap", "b"))
 		w.turn(t)
 		w.expectWrites(t, "prune ConfigMap/shop/a")
@@ -383,6 +387,10 @@ func TestDeletion(t *testing.T) {
 		w.clusterErr = syncline.Errorf(syncline.NotFound, "no such cluster")
 		w.turn(t)
 		w.expectCondition(t, syncline.DeletionError, "no such cluster")
+		w.expectSync(t, syncline.Synced, "c1")
+		if w.last.Health.Status != syncline.Healthy {
+			t.Errorf("it is %+v", w.last.Health)
+		}
 		if w.last.Deleted || len(w.last.History) != 1 || w.last.Operation == nil {
 			t.Errorf("got %+v", w.last)
 		}

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -56,7 +57,7 @@ func (s *step) invalid() string {
 	for _, c := range s.tasks {
 		if err := s.objection(c); err != nil {
 			s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(err))
-			reasons = append(reasons, fmt.Sprintf("%s: %v", c.Ref, err))
+			reasons = append(reasons, syncline.About(c.Ref, err).Error())
 		}
 	}
 	return strings.Join(distinct(reasons), "; ")
@@ -140,7 +141,7 @@ func (s *step) failures() string {
 			continue
 		}
 		if r.Code == syncline.ResultFailed || r.State == syncline.OperationFailed || r.State == syncline.OperationError {
-			reasons = append(reasons, fmt.Sprintf("%s: %s", r.Ref, r.Message))
+			reasons = append(reasons, syncline.About(r.Ref, errors.New(r.Message)).Error())
 		}
 	}
 	return strings.Join(distinct(reasons), "; ")

@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/syncline-io/syncline"
 )
@@ -48,7 +47,7 @@ func (s *step) deleteOne(ctx context.Context, c syncline.Change) error {
 	}
 	if err != nil {
 		s.waiting = append(s.waiting, syncline.Blocker{Ref: c.Ref, Why: err.Error()})
-		return fmt.Errorf("delete %s: %w", c.Ref, err)
+		return syncline.About(c.Ref, err)
 	}
 	if !gone {
 		s.waiting = append(s.waiting, syncline.Blocker{Ref: c.Ref, Why: s.whyWaiting(syncline.ObjectResult{Ref: c.Ref})})

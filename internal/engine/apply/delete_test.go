@@ -95,7 +95,7 @@ func TestDeletionThatCannotGoOn(t *testing.T) {
 			return nil
 		}
 		waiting, err := tearDown(t, s)
-		if syncline.KindOf(err) != syncline.Transient || !strings.Contains(err.Error(), "delete ConfigMap/shop/last: try later") {
+		if syncline.KindOf(err) != syncline.Transient || !strings.Contains(err.Error(), "ConfigMap/shop/last: try later") {
 			t.Errorf("got %v", err)
 		}
 		if !slices.Equal(waiting, []string{"ConfigMap/shop/last"}) {

@@ -136,6 +136,18 @@ func TestAConflictIsPlannedAgain(t *testing.T) {
 	}
 }
 
+func TestAFailureNamesItsObjectOnce(t *testing.T) {
+	s := tell(object("Deployment", "web", ""))
+	s.Answer = func(r enginetest.Request) error {
+		if r.Write.Action == syncline.Create {
+			return syncline.Errorf(syncline.Invalid, "apps/Deployment/shop/web apply failed: no")
+		}
+		return nil
+	}
+	s.on(t)
+	s.expectPhase(t, syncline.OperationFailed, "reason: apps/Deployment/shop/web apply failed: no")
+}
+
 func TestAPassingFailureIsTriedAgain(t *testing.T) {
 	for _, kind := range []syncline.Kind{syncline.Transient, syncline.Conflict} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -151,7 +163,7 @@ func TestAPassingFailureIsTriedAgain(t *testing.T) {
 			if _, err := s.once(t); syncline.KindOf(err) != kind {
 				t.Fatalf("got %v", err)
 			}
-			s.expectPhase(t, syncline.OperationRunning, "will be tried again: create apps/Deployment/shop/web: 429")
+			s.expectPhase(t, syncline.OperationRunning, "will be tried again: apps/Deployment/shop/web: 429")
 			failing = false
 			s.wrote()
 			s.on(t)

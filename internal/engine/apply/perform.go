@@ -113,6 +113,8 @@ func (s *step) settle(c syncline.Change) bool {
 	switch {
 	case c.Action == syncline.Keep:
 		s.record(c, syncline.ResultSynced, syncline.OperationRunning, describe(c.Ref)+" unchanged")
+	case c.Leaving && s.State.Operation.Prune:
+		s.record(c, syncline.ResultPruned, syncline.OperationRunning, describe(c.Ref)+" is being deleted")
 	case c.Action == syncline.Retain:
 		s.record(c, syncline.ResultPruneSkipped, syncline.OperationSucceeded, "ignored (no prune): "+c.Why)
 	case c.Action == syncline.Prune && !s.State.Operation.Prune:
@@ -163,9 +165,9 @@ func (s *step) note(c syncline.Change, err error) error {
 	case s.Impatient:
 		s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(err))
 	case kind == syncline.Conflict || kind == syncline.Transient:
-		return fmt.Errorf("%s %s: %w", c.Action, c.Ref, err)
+		return syncline.About(c.Ref, err)
 	case kind == syncline.NotFound && len(c.Needs) > 0: // it was made, and is not served yet
-		return syncline.Errorf(syncline.Transient, "%s %s: %w", c.Action, c.Ref, err)
+		return syncline.Errorf(syncline.Transient, "%w", syncline.About(c.Ref, err))
 	default:
 		s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(err))
 	}

@@ -106,7 +106,7 @@ func (b *build) ask(ctx context.Context, in inquiry) (answer, error) {
 	for look := 1; ; look++ {
 		current, err := b.Cluster.Read(ctx, c.Ref, c.Version)
 		if err != nil {
-			return answer{}, fmt.Errorf("%s: read the live object: %w", c.Ref, becauseGone(err))
+			return answer{}, syncline.About(c.Ref, becauseGone(err))
 		}
 		merged, err := b.Cluster.DryRun(ctx, c.Desired, c.Options)
 		switch syncline.KindOf(err) {
@@ -115,7 +115,7 @@ func (b *build) ask(ctx context.Context, in inquiry) (answer, error) {
 			found.err = err
 			return found, nil
 		default:
-			return answer{}, fmt.Errorf("%s: compare by dry-run: %w", c.Ref, err)
+			return answer{}, syncline.About(c.Ref, err)
 		}
 		seen := versionOf(current)
 		if seen != versionOf(merged) && look < looks {

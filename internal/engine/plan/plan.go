@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -143,11 +142,7 @@ func (b *build) explain(context.Context) error {
 		if b.unplaced[c.Ref] {
 			kind = syncline.InvalidSpecError
 		}
-		message := syncline.Explain(c.Err)
-		if !strings.Contains(message, c.Ref.String()) {
-			message = c.Ref.String() + ": " + message
-		}
-		b.warn(kind, message)
+		b.warn(kind, syncline.Explain(syncline.About(c.Ref, c.Err)))
 	}
 	if wrong > explained {
 		b.warn(syncline.ComparisonError, fmt.Sprintf("%d more objects cannot be applied", wrong-explained))

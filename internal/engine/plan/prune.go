@@ -41,6 +41,10 @@ func (b *build) extraneous(live syncline.Live) syncline.Change {
 	if reason := b.keeps(c, live); reason != "" {
 		c.Action, c.Why = syncline.Retain, reason
 	}
+	if live.Terminating {
+		c.Action, c.Extraneous, c.Leaving = syncline.Retain, true, true
+		c.Why = "it is no longer in the source, and is being deleted" + heldBy(live)
+	}
 	return c
 }
 
@@ -119,7 +123,7 @@ func (g Guard) Check(p syncline.Plan, approved syncline.Digest) error {
 	}
 	pruned, live := 0, 0
 	for _, c := range p.Changes {
-		if c.Role != syncline.RoleResource || c.UID == "" {
+		if c.Role != syncline.RoleResource || c.UID == "" || c.Leaving {
 			continue
 		}
 		live++

@@ -60,6 +60,19 @@ func TestExtraneousObjects(t *testing.T) {
 	}
 }
 
+func TestWhatIsBeingDeletedAlready(t *testing.T) {
+	f := newFixture()
+	f.Put(t, left(`, argocd.argoproj.io/sync-options: "Prune=confirm"`))
+	ref := syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "left"}
+	f.Hold(t, ref)
+	f.Delete(ref)
+	p := f.plan(t, "")
+	c := change(t, p, "left")
+	if c.Action != syncline.Retain || c.Differs() || !c.Leaving || !strings.Contains(c.Why, "is being deleted") || p.PruneDigest() != "" {
+		t.Errorf("got %+v", c)
+	}
+}
+
 func TestPruneByConfirmation(t *testing.T) {
 	f := newFixture()
 	f.Put(t, left(`, argocd.argoproj.io/sync-options: "Prune=confirm"`))
@@ -98,6 +111,12 @@ func TestGuard(t *testing.T) {
 		add(syncline.Keep, kept)
 		return p
 	}
+	leaving := func(n int, p syncline.Plan) syncline.Plan {
+		for i := range n {
+			p.Changes = append(p.Changes, syncline.Change{UID: types.UID(fmt.Sprint(i)), Role: syncline.RoleResource, Action: syncline.Retain, Leaving: true})
+		}
+		return p
+	}
 	strict := plan.Guard{Share: 0.1, Number: 1}
 	for name, test := range map[string]struct {
 		guard    plan.Guard
@@ -113,6 +132,7 @@ func TestGuard(t *testing.T) {
 		"approved by digest":       {plan.Guard{}, many(11, 0), many(11, 0).PruneDigest(), false},
 		"another approved":         {plan.Guard{}, many(11, 0), many(12, 0).PruneDigest(), true},
 		"whatever it is, approved": {plan.Guard{}, many(11, 0), "true", false},
+		"many of few, others go":   {plan.Guard{}, leaving(50, many(11, 10)), "", true},
 		"strict, one":              {strict, many(1, 0), "", false},
 		"strict, two of twenty":    {strict, many(2, 18), "", false},
 		"strict, two of nineteen":  {strict, many(2, 17), "", true},

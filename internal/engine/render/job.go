@@ -30,6 +30,9 @@ type Inputs struct {
 	Fact func(name string) (string, bool)
 }
 
+// factRevision begins the names of the variables that are the commit.
+const factRevision = "ARGOCD_APP_REVISION"
+
 // The facts that are not variables. Their names cannot be those of variables.
 const (
 	factKubeVersion = "cluster/version"

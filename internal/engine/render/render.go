@@ -49,15 +49,14 @@ type Result struct {
 	Objects []syncline.Object
 	// Digest identifies Objects and their order.
 	Digest syncline.Digest
-	// Reads is what was looked at for it; see [Touched].
+	// Reads is what was looked at for it; see [Traceable].
 	Reads record.Reads
 }
 
-// Touched reports whether a request that differs from an earlier one in its
-// revision, and in the files by the given difference, may render to something
-// else. Reads are those of the earlier one's result.
-func Touched(request Request, reads record.Reads, difference record.Difference) bool {
-	return reads.Touched(map[string]record.Difference{"": difference}, facts(request))
+// Traceable reports whether the difference between two revisions of the files
+// tells whether a result with these reads is still right.
+func Traceable(reads record.Reads) bool {
+	return reads.Traceable(func(fact string) bool { return strings.HasPrefix(fact, factRevision) })
 }
 
 // clone returns a Result whose list of objects, themselves immutable, is not
@@ -174,9 +173,9 @@ func facts(request Request) map[string]string {
 		"ARGOCD_APP_NAME":                   instance,
 		"ARGOCD_APP_NAMESPACE":              request.Namespace,
 		"ARGOCD_APP_PROJECT_NAME":           request.Project,
-		"ARGOCD_APP_REVISION":               request.Revision,
-		"ARGOCD_APP_REVISION_SHORT":         shorten(request.Revision, 7),
-		"ARGOCD_APP_REVISION_SHORT_8":       shorten(request.Revision, 8),
+		factRevision:                        request.Revision,
+		factRevision + "_SHORT":             shorten(request.Revision, 7),
+		factRevision + "_SHORT_8":           shorten(request.Revision, 8),
 		"ARGOCD_APP_SOURCE_REPO_URL":        request.Source.RepoURL,
 		"ARGOCD_APP_SOURCE_PATH":            request.Source.Path,
 		"ARGOCD_APP_SOURCE_TARGET_REVISION": request.Source.TargetRevision,

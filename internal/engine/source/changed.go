@@ -68,16 +68,15 @@ func Compare(before, after syncline.Tree) (*Difference, error) {
 	return &Difference{c.paths}, nil
 }
 
-// Entry reports whether the path came, went, or has another type or permission.
-func (d *Difference) Entry(path string) bool { return d.paths[path]&kind != 0 }
-
-// Content reports whether the file has other bytes, or the link points
-// elsewhere, or either came or went.
-func (d *Difference) Content(path string) bool { return d.paths[path]&(kind|content) != 0 }
-
-// Listing reports whether anything in the directory came, went, or has another
-// type or permission.
-func (d *Difference) Listing(path string) bool { return d.paths[path]&(kind|names) != 0 }
+// Each visits the paths that differ: where something came, went, or has another
+// type or permission (entry); where a file has other bytes, or a link points
+// elsewhere, or either came or went (content); and directories in which
+// something came, went, or has another type or permission (listing).
+func (d *Difference) Each(visit func(path string, entry, content, listing bool)) {
+	for path, differs := range d.paths {
+		visit(path, differs&kind != 0, differs&(kind|content) != 0, differs&(kind|names) != 0)
+	}
+}
 
 // compare goes on below path, where either entry may be nil.
 func (c *comparison) compare(at string, old, now *syncline.Entry) error {

@@ -155,47 +155,19 @@ func (r Reads) Holds(inputs Inputs) bool {
 	return true
 }
 
-// Difference is what differs between the files of two revisions.
-type Difference interface {
-	// Entry reports whether the path came, went, or has another type or permission.
-	Entry(path string) bool
-	// Content reports whether the file at the path is another.
-	Content(path string) bool
-	// Listing reports whether other names are in the directory.
-	Listing(path string) bool
-}
-
-// Touched reports whether anything that was looked at differs: in the files, of
-// which differences holds those of each source that changed, or in the facts as
-// they are now. It is true where that cannot be told.
-func (r Reads) Touched(differences map[string]Difference, facts map[string]string) bool {
+// Traceable reports whether the difference between two revisions of the files
+// alone tells whether looking again would show the same. It does not when other
+// sources were looked at, or facts that vary with the revision.
+func (r Reads) Traceable(varies func(fact string) bool) bool {
 	if r.unsure || r.linked {
-		return true
+		return false
 	}
-	for what, seen := range r.seen {
-		if what.what == fact {
-			value, ok := facts[what.path]
-			if seeFact(value, ok) != seen {
-				return true
-			}
-			continue
-		}
-		if d, changed := differences[what.ref]; changed && what.differs(d) {
-			return true
+	for what := range r.seen {
+		if what.ref != "" || what.what == fact && varies(what.path) {
+			return false
 		}
 	}
-	return r.seen == nil
-}
-
-func (what read) differs(d Difference) bool {
-	switch what.what {
-	case listing:
-		return d.Listing(what.path)
-	case content:
-		return d.Content(what.path)
-	default:
-		return d.Entry(what.path)
-	}
+	return r.seen != nil
 }
 
 // look returns what is seen at one thing, as it would have been noted.

@@ -1,0 +1,319 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/render/record"
+	"github.com/syncline-io/syncline/internal/engine/source"
+)
+
+// Comparer is what Sources may be able to do besides: compare revisions without
+// rendering them. Where they cannot, every commit is taken to touch every App.
+type Comparer interface {
+	// Difference returns how two commits of a source differ.
+	Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*source.Difference, error)
+}
+
+// Touched returns the Apps of a repository, named by its [syncline.RepoKey],
+// that its revisions, as they are known now, may render to something else than
+// their last turn did. It finds them by what differs, without asking each App. A
+// turn of any other would come to the same, but for the revision. An App that is
+// among them stays so until its next turn has ended.
+func (e *Engine) Touched(ctx context.Context, repoKey string) []syncline.AppID {
+	repo := e.followers.repository(repoKey)
+	repo.following.Lock() // one commit after the other
+	defer repo.following.Unlock()
+	var group errgroup.Group
+	group.SetLimit(8) // those on different branches fetch different commits
+	for _, c := range e.followers.cohorts(repo) {
+		group.Go(func() error {
+			e.follow(ctx, repo, c)
+			return nil
+		})
+	}
+	_ = group.Wait() // nothing fails
+	return e.followers.doubted(repo)
+}
+
+// follow takes a cohort to the commit that its sources mean now.
+func (e *Engine) follow(ctx context.Context, repo *followed, c *cohort) {
+	commit, err := e.Sources.Resolve(ctx, c.app, c.source, e.options.Poll)
+	if err == nil && commit == c.commit {
+		return
+	}
+	comparer, able := e.Sources.(Comparer)
+	if err != nil || !able {
+		e.followers.doubt(c)
+		return
+	}
+	difference, err := comparer.Difference(ctx, c.app, c.source, c.commit, commit)
+	if err != nil {
+		e.followers.doubt(c)
+		return
+	}
+	e.followers.advance(repo, c, commit, difference)
+}
+
+// Followers returns the Apps of a repository, named by its [syncline.RepoKey].
+func (e *Engine) Followers(repoKey string) []syncline.AppID {
+	return e.followers.all(e.followers.repository(repoKey))
+}
+
+// followers knows which Apps follow which repositories, and what of them they
+// read. It is safe for concurrent use.
+type followers struct {
+	mu    sync.Mutex
+	apps  map[syncline.AppID]*follower
+	repos map[string]*followed // by syncline.RepoKey
+}
+
+// rendered is what a source rendered to: the request, without its files, and
+// what was looked at for it.
+type rendered struct {
+	request render.Request
+	reads   record.Reads
+}
+
+// follower is an App that had a turn.
+type follower struct {
+	id syncline.AppID
+	// sources are those that it declared, in the repositories repos.
+	sources []syncline.Source
+	repos   []*followed
+	// readings are what its last turn read of its sources; none when in doubt.
+	readings []*reading
+}
+
+// reading is what an App read of one of its sources.
+type reading struct {
+	follower *follower
+	repo     *followed
+	cohort   *cohort
+}
+
+// followed is a repository.
+type followed struct {
+	key string
+	// following is locked while Apps are taken to a new commit.
+	following sync.Mutex
+	cohorts   map[cohortKey]*cohort
+	// inDoubt are the Apps that any commit may touch.
+	inDoubt map[*follower]struct{}
+}
+
+// cohort is what was read of a repository at one commit by Apps that all go on
+// to the same one.
+type cohort struct {
+	cohortKey
+	// app and source are of any of them, to reach the repository.
+	app      syncline.App
+	source   syncline.Source
+	readings *record.Index[*reading]
+}
+
+// cohortKey is what the Apps of a cohort have in common.
+type cohortKey struct{ project, url, revision, tagPrefix, commit string }
+
+func newFollowers() *followers {
+	return &followers{apps: map[syncline.AppID]*follower{}, repos: map[string]*followed{}}
+}
+
+// expect takes note that a turn of the App begins. Until that has ended, any
+// commit may touch what it was not known to read.
+func (f *followers) expect(app syncline.App) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if known := f.apps[app.ID]; known == nil || !reflect.DeepEqual(known.sources, app.Sources) {
+		f.join(app).doubt()
+	}
+}
+
+// learn takes note of what the App was rendered from; of nothing when any commit
+// may touch it.
+func (f *followers) learn(app syncline.App, sources []rendered) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known := f.join(app)
+	known.leave()
+	if !traceable(app, sources) {
+		known.doubt()
+		return
+	}
+	for i, made := range sources {
+		r := &reading{follower: known, repo: known.repos[i]}
+		r.enter(known.repos[i].cohort(app, app.Sources[i], made.request.Revision), made.reads)
+		known.readings = append(known.readings, r)
+	}
+}
+
+// traceable reports whether the differences between revisions tell whether the
+// sources that the App declares still render to the same.
+func traceable(app syncline.App, sources []rendered) bool {
+	if len(sources) == 0 || len(sources) != len(app.Sources) {
+		return false
+	}
+	for i, made := range sources {
+		if !reflect.DeepEqual(made.request.Source, app.Sources[i]) || !render.Traceable(made.reads) {
+			return false
+		}
+	}
+	return true
+}
+
+// forget drops an App.
+func (f *followers) forget(id syncline.AppID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known := f.apps[id]
+	if known == nil {
+		return
+	}
+	known.leave()
+	delete(f.apps, id)
+	for _, repo := range known.repos {
+		if len(repo.cohorts) == 0 && len(repo.inDoubt) == 0 {
+			delete(f.repos, repo.key)
+		}
+	}
+}
+
+// doubt takes it that the next commit may touch every App of a cohort.
+func (f *followers) doubt(c *cohort) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for r := range c.readings.All() {
+		r.follower.doubt()
+	}
+}
+
+// advance takes a cohort to another commit, but for those Apps that it touches.
+func (f *followers) advance(repo *followed, c *cohort, commit string, difference record.Difference) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for r := range c.readings.Touched(difference) {
+		r.follower.doubt()
+	}
+	delete(repo.cohorts, c.cohortKey)
+	c.commit = commit
+	if there := repo.cohorts[c.cohortKey]; there != nil {
+		if there.readings.Len() > c.readings.Len() {
+			there, c = c, there
+		}
+		for r, reads := range there.readings.All() {
+			r.enter(c, reads)
+		}
+	}
+	if c.readings.Len() > 0 {
+		repo.cohorts[c.cohortKey] = c
+	}
+}
+
+// doubted returns the Apps that are in doubt.
+func (f *followers) doubted(repo *followed) []syncline.AppID {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ids := make([]syncline.AppID, 0, len(repo.inDoubt))
+	for known := range repo.inDoubt {
+		ids = append(ids, known.id)
+	}
+	return ids
+}
+
+// all returns the Apps of a repository.
+func (f *followers) all(repo *followed) []syncline.AppID {
+	ids := f.doubted(repo)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range repo.cohorts {
+		for r := range c.readings.All() {
+			ids = append(ids, r.follower.id)
+		}
+	}
+	return ids
+}
+
+// cohorts returns the cohorts of a repository.
+func (f *followers) cohorts(repo *followed) []*cohort {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Values(repo.cohorts))
+}
+
+func (f *followers) repository(repoKey string) *followed {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.repo(repoKey)
+}
+
+func (f *followers) repo(repoKey string) *followed {
+	repo := f.repos[repoKey]
+	if repo == nil {
+		repo = &followed{key: repoKey, cohorts: map[cohortKey]*cohort{}, inDoubt: map[*follower]struct{}{}}
+		f.repos[repoKey] = repo
+	}
+	return repo
+}
+
+// join returns the follower that an App is, as it is declared now.
+func (f *followers) join(app syncline.App) *follower {
+	known := f.apps[app.ID]
+	if known != nil && reflect.DeepEqual(known.sources, app.Sources) {
+		return known
+	}
+	if known != nil {
+		known.leave()
+	}
+	known = &follower{id: app.ID, sources: app.Sources}
+	for _, s := range app.Sources {
+		known.repos = append(known.repos, f.repo(syncline.RepoKey(s.RepoURL)))
+	}
+	f.apps[app.ID] = known
+	return known
+}
+
+// leave takes an App out of wherever it is.
+func (k *follower) leave() {
+	for _, r := range k.readings {
+		r.cohort.readings.Remove(r)
+		if r.cohort.readings.Len() == 0 {
+			delete(r.repo.cohorts, r.cohort.cohortKey)
+		}
+	}
+	k.readings = nil
+	for _, repo := range k.repos {
+		delete(repo.inDoubt, k)
+	}
+}
+
+// doubt takes it that any commit may touch an App.
+func (k *follower) doubt() {
+	k.leave()
+	for _, repo := range k.repos {
+		repo.inDoubt[k] = struct{}{}
+	}
+}
+
+// cohort returns the cohort of those that read what the App does.
+func (f *followed) cohort(app syncline.App, source syncline.Source, commit string) *cohort {
+	key := cohortKey{app.Project, source.RepoURL, source.TargetRevision, source.TagPrefix, commit}
+	c := f.cohorts[key]
+	if c == nil {
+		c = &cohort{cohortKey: key, app: app, source: source, readings: record.NewIndex[*reading]()}
+		f.cohorts[key] = c
+	}
+	return c
+}
+
+// enter puts a reading into a cohort.
+func (r *reading) enter(c *cohort, reads record.Reads) {
+	r.cohort = c
+	c.readings.Add(r, reads)
+}
