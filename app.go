@@ -63,7 +63,9 @@ type Past struct {
 	// Sources and Revisions are those last compared with.
 	Sources   []Source
 	Revisions []string
-	Health    Health
+	// Sync and Health are those last concluded.
+	Sync   SyncStatus
+	Health Health
 	// ReconciledAt is when the revisions were last resolved.
 	ReconciledAt time.Time
 }

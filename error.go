@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // Kind classifies an error by what has to happen next. It decides requeue,
@@ -81,6 +82,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // Errorf returns an error of the given kind. The format may wrap with %w.
 func Errorf(kind Kind, format string, args ...any) error {
 	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
+}
+
+// About returns err with the object that it is about in front, unless its
+// message names the object already.
+func About(ref Ref, err error) error {
+	if strings.Contains(err.Error(), ref.String()) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", ref, err)
 }
 
 // WithHint adds the next step for a person to err, keeping its kind.

@@ -95,8 +95,12 @@ type Change struct {
 	// another App.
 	SharedWith string
 	// Extraneous reports whether an object that is not desired does not make the
-	// App OutOfSync (compare-options: IgnoreExtraneous).
+	// App OutOfSync: it is being deleted already, or its compare-options say
+	// IgnoreExtraneous.
 	Extraneous bool
+	// Leaving reports whether an object that is not desired is being deleted
+	// already, so that there is nothing to do and nothing to approve.
+	Leaving bool
 	// Err says why the change cannot be made; nil when it can.
 	Err error
 }

@@ -117,44 +117,13 @@ func (b *kubeBackend) Delete(ctx context.Context, id syncline.AppID, uid types.U
 // app translates a resource.
 func (b *kubeBackend) app(u *unstructured.Unstructured) cli.App {
 	app, cr := application.Read(u, b.controlPlane)
-	return cli.App{App: app, Report: reportOf(app, cr.Status), Manifest: withoutManagedFields(u)}
+	return cli.App{App: app, Report: application.ReportOf(app, cr), Manifest: withoutManagedFields(u)}
 }
 
 // withoutManagedFields leaves out what only the API server reads.
 func withoutManagedFields(u *unstructured.Unstructured) map[string]any {
 	unstructured.RemoveNestedField(u.Object, "metadata", "managedFields")
 	return u.Object
-}
-
-// reportOf reads the last report back out of a status.
-func reportOf(app syncline.App, status v1alpha1.ApplicationStatus) syncline.Report {
-	report := syncline.Report{
-		App: app.ID, Version: app.Past.Version, Revisions: app.Past.Revisions,
-		Destination: app.Destination, Sources: app.Sources,
-		Sync: syncline.SyncStatus(status.Sync.Status), Health: app.Past.Health,
-		Objects: app.Past.Objects, Operation: app.Past.Operation, History: app.Past.History,
-		Images: status.Summary.Images, URLs: status.Summary.ExternalURLs,
-	}
-	for _, condition := range status.Conditions {
-		report.Conditions = append(report.Conditions,
-			syncline.Condition{Type: syncline.ConditionType(condition.Type), Message: condition.Message})
-	}
-	if status.Syncline != nil {
-		for _, blocker := range status.Syncline.Waiting {
-			report.Waiting = append(report.Waiting, blockerOf(blocker))
-		}
-	}
-	return report
-}
-
-func blockerOf(b v1alpha1.Blocker) syncline.Blocker {
-	blocker := syncline.Blocker{
-		Ref: syncline.Ref{Group: b.Group, Kind: b.Kind, Namespace: b.Namespace, Name: b.Name}, Why: b.Why,
-	}
-	if b.Until != nil {
-		blocker.Until = b.Until.Time
-	}
-	return blocker
 }
 
 func watchOptions(query cli.Query) kube.WatchOptions {

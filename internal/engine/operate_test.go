@@ -256,7 +256,7 @@ func TestPassingFailuresOfAnOperation(t *testing.T) {
 			if !syncline.KindOf(result.Err).Consequence().Retry || result.Again {
 				t.Fatalf("it is not tried again with a pause: %+v", result)
 			}
-			w.expectOperation(t, syncline.OperationRunning, "will be tried again: create ConfigMap/shop/a: not now")
+			w.expectOperation(t, syncline.OperationRunning, "will be tried again: ConfigMap/shop/a: not now")
 			if first := len(w.last.Conditions) > 0; first != (kind == syncline.Transient) {
 				t.Errorf("got the conditions %q", w.last.Conditions)
 			}

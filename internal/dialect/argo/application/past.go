@@ -15,6 +15,7 @@ func toPast(cr *v1alpha1.Application) syncline.Past {
 		Objects:      each(s.Resources, toObjectReport),
 		Sources:      toSources(s.Sync.ComparedTo.Source, s.Sync.ComparedTo.Sources),
 		Revisions:    toRevisions(s.Sync.Revision, s.Sync.Revisions),
+		Sync:         syncline.SyncStatus(s.Sync.Status),
 		Health:       syncline.Health{Status: syncline.HealthStatus(s.Health.Status), Message: s.Health.Message},
 		ReconciledAt: toTime(s.ReconciledAt),
 	}
@@ -44,4 +45,32 @@ func toObjectReport(r v1alpha1.ResourceStatus) syncline.ObjectReport {
 		report.Health = syncline.Health{Status: syncline.HealthStatus(h.Status), Message: h.Message}
 	}
 	return report
+}
+
+// ReportOf reads the last report back out of an Application that [Read]
+// translated to app.
+func ReportOf(app syncline.App, cr *v1alpha1.Application) syncline.Report {
+	report := syncline.Report{
+		App: app.ID, Version: app.Past.Version, Revisions: app.Past.Revisions,
+		Destination: app.Destination, Sources: app.Sources,
+		Sync: app.Past.Sync, Health: app.Past.Health,
+		Objects: app.Past.Objects, Operation: app.Past.Operation, History: app.Past.History,
+		Images: cr.Status.Summary.Images, URLs: cr.Status.Summary.ExternalURLs,
+		Conditions: each(cr.Status.Conditions, toCondition),
+	}
+	if cr.Status.Syncline != nil {
+		report.Waiting = each(cr.Status.Syncline.Waiting, toBlocker)
+	}
+	return report
+}
+
+func toCondition(c v1alpha1.ApplicationCondition) syncline.Condition {
+	return syncline.Condition{Type: syncline.ConditionType(c.Type), Message: c.Message}
+}
+
+func toBlocker(b v1alpha1.Blocker) syncline.Blocker {
+	return syncline.Blocker{
+		Ref: syncline.Ref{Group: b.Group, Kind: b.Kind, Namespace: b.Namespace, Name: b.Name},
+		Why: b.Why, Until: toTime(b.Until),
+	}
 }

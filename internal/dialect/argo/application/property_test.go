@@ -147,8 +147,17 @@ func patchIn(r *rapid.T, report syncline.Report, u *unstructured.Unstructured) [
 }
 
 func checkPast(r *rapid.T, report syncline.Report, u *unstructured.Unstructured) {
-	app, _ := application.Read(u, controlPlane)
+	app, cr := application.Read(u, controlPlane)
 	past := app.Past
+	read := application.ReportOf(app, cr)
+	if read.Sync != report.Sync || len(read.Waiting) > len(report.Waiting) || (len(read.Conditions) == 0) != (len(report.Conditions) == 0) {
+		r.Fatalf("%+v was reported and %+v read", report, read)
+	}
+	for i, blocker := range read.Waiting {
+		if diff := cmp.Diff(report.Waiting[i], blocker, inSeconds); diff != "" {
+			r.Fatalf("waiting (-reported +read):\n%s", diff)
+		}
+	}
 	if diff := cmp.Diff(report.Operation, past.Operation, inSeconds); diff != "" {
 		r.Fatalf("operation (-reported +read):\n%s", diff)
 	}
