@@ -14,6 +14,8 @@ import (
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
+//go:generate go test . -run ^TestReference$ -update
+
 // TestReference keeps docs/guide/cli.md as the help texts say; -update writes it.
 func TestReference(t *testing.T) {
 	file := filepath.Join("..", "..", "..", "docs", "guide", "cli.md")
@@ -31,7 +33,7 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s is not current: run go test ./internal/front/cli -run TestReference -update\n%s", file, diff)
+		t.Errorf("%s is not current: run make generate\n%s", file, diff)
 	}
 }
 
