@@ -199,7 +199,7 @@ func TestStartFails(t *testing.T) {
 		{"a port that is no port", t.Context(), devcluster.Options{Port: 70000}, "port 70000"},
 		{"a port that is taken", t.Context(), devcluster.Options{Port: taken.Addr().(*net.TCPAddr).Port}, "address already in use"},
 		{"a binary that is missing", t.Context(), devcluster.Options{Binary: "missing"}, "starting etcd"},
-		{"a binary that is another program", t.Context(), devcluster.Options{Binary: "/bin/false"}, "etcd ended unexpectedly (exit status 1)"},
+		{"a binary that is another program", t.Context(), devcluster.Options{Binary: "/bin/false"}, "ended unexpectedly (exit status 1)"},
 		{"a cancelled context", cancelled, devcluster.Options{}, "context canceled"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
