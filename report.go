@@ -58,8 +58,8 @@ type ObjectReport struct {
 // ConditionType is the type of a Condition.
 type ConditionType string
 
-// The condition types, as in Argo CD, and PruneApprovalRequired, which is
-// Syncline's own.
+// The condition types, as in Argo CD, and RepeatedKeyWarning and
+// PruneApprovalRequired, which are Syncline's own.
 const (
 	DeletionError         ConditionType = "DeletionError"
 	InvalidSpecError      ConditionType = "InvalidSpecError"
@@ -68,6 +68,7 @@ const (
 	UnknownError          ConditionType = "UnknownError"
 	SharedResourceWarning ConditionType = "SharedResourceWarning"
 	RepeatedWarning       ConditionType = "RepeatedResourceWarning"
+	RepeatedKeyWarning    ConditionType = "RepeatedKeyWarning"
 	PruneApprovalRequired ConditionType = "PruneApprovalRequired"
 )
 

@@ -244,6 +244,7 @@ func (t *turn) render(ctx context.Context) error {
 			return err
 		}
 		t.objects = append(t.objects, made.Objects...)
+		t.conditions = append(t.conditions, made.Warnings...)
 		t.tools = append(t.tools, made.Tool)
 		request.Files = syncline.Files{} // of which nothing is needed any more
 		t.rendered = append(t.rendered, rendered{request, made.Reads})

@@ -54,8 +54,8 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 	if err != nil {
 		return Output{}, err
 	}
-	documents, err := t.run(ctx, tool, job, inputs)
-	return Output{Tool: tool, Documents: documents}, err
+	documents, repeated, err := t.run(ctx, tool, job, inputs)
+	return Output{Tool: tool, Documents: documents, Repeated: repeated}, err
 }
 
 // The longest message of an error, and what is kept of the beginning and the
@@ -80,20 +80,33 @@ func brief(err error) error {
 	return short
 }
 
-// run runs the tool with the job's options, defaults filled in.
-func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inputs) ([]decode.Document, error) {
+// run runs the tool with the job's options, defaults filled in. Only charts may
+// repeat keys, which Helm lets them.
+func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inputs) (documents []decode.Document, repeated []string, err error) {
 	env := environment(variables(inputs.Fact))
 	folder := job.Source.Path
 	switch tool {
 	case syncline.ToolHelm:
 		options := helmDefaults(job, env.helm(orZero(job.Source.Helm), inputs.Files.Refs), inputs.Fact)
-		return decodeAll(t.Helm.Template(ctx, inputs.Files, folder, options))
+		manifests, err := t.Helm.Template(ctx, inputs.Files, folder, options)
+		if err != nil {
+			return nil, nil, err
+		}
+		decoder := decode.Decoder{LastKeyCounts: true}
+		documents, err = decodeAll(&decoder, manifests)
+		return documents, decoder.Repeated, err
 	case syncline.ToolKustomize:
-		return decodeAll(t.Kustomize.Build(ctx, inputs.Files, folder, env.kustomize(orZero(job.Source.Kustomize))))
+		manifests, err := t.Kustomize.Build(ctx, inputs.Files, folder, env.kustomize(orZero(job.Source.Kustomize)))
+		if err != nil {
+			return nil, nil, err
+		}
+		documents, err = decodeAll(&decode.Decoder{}, manifests)
+		return documents, nil, err
 	default:
 		options := orZero(job.Source.Directory)
 		options.Jsonnet = env.jsonnet(options.Jsonnet)
-		return directory{files: inputs.Files, folder: folder, options: options, jsonnet: t.Jsonnet}.documents(ctx)
+		documents, err = directory{files: inputs.Files, folder: folder, options: options, jsonnet: t.Jsonnet}.documents(ctx)
+		return documents, nil, err
 	}
 }
 
@@ -117,12 +130,8 @@ func helmDefaults(job Job, options syncline.Helm, fact func(string) (string, boo
 }
 
 // decodeAll decodes what a tool made.
-func decodeAll(manifests []syncline.Manifest, err error) ([]decode.Document, error) {
-	if err != nil {
-		return nil, err
-	}
+func decodeAll(decoder *decode.Decoder, manifests []syncline.Manifest) ([]decode.Document, error) {
 	var documents []decode.Document
-	var decoder decode.Decoder
 	for _, manifest := range manifests {
 		found, err := decoder.Decode(manifest)
 		if err != nil {

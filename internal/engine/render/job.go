@@ -43,6 +43,8 @@ const (
 type Output struct {
 	Tool      syncline.Tool
 	Documents []decode.Document
+	// Repeated says which keys a chart repeats, and where.
+	Repeated []string
 }
 
 func newJob(request Request) Job {
@@ -73,8 +75,29 @@ func (o Output) result() (Result, int64, error) {
 		fmt.Fprintf(sum, "%d %s", len(text), text)
 		size += memoryPerByte * int64(len(text))
 	}
+	result.Warnings = repeatedKeys(o.Repeated)
 	result.Digest = syncline.Digest(hex.EncodeToString(sum.Sum(nil)))
 	return result, size, nil
+}
+
+// maxRepeated is how many places with repeated keys are told one by one.
+const maxRepeated = 5
+
+// repeatedKeys warns of keys of which only the last counts.
+func repeatedKeys(places []string) []syncline.Condition {
+	var warnings []syncline.Condition
+	for i, place := range places {
+		if i == maxRepeated {
+			place = fmt.Sprintf("%d more documents repeat keys", len(places)-maxRepeated)
+		}
+		warnings = append(warnings, syncline.Condition{
+			Type: syncline.RepeatedKeyWarning, Message: place + "; the last one counts, as in Helm: remove the other",
+		})
+		if i == maxRepeated {
+			break
+		}
+	}
+	return warnings
 }
 
 // memoryPerByte is about how many bytes of memory a byte of JSON takes when it

@@ -47,6 +47,8 @@ type Result struct {
 	Tool syncline.Tool
 	// Objects are in the tool's own order, of a directory in that of its files.
 	Objects []syncline.Object
+	// Warnings are about what was accepted and is hardly meant.
+	Warnings []syncline.Condition
 	// Digest identifies Objects and their order.
 	Digest syncline.Digest
 	// Reads is what was looked at for it; see [Traceable].

@@ -116,6 +116,9 @@ func tell(result render.Result, err error) string {
 		return out.String()
 	}
 	fmt.Fprintf(&out, "tool: %s\n", result.Tool)
+	for _, warning := range result.Warnings {
+		fmt.Fprintf(&out, "%s: %s\n", warning.Type, warning.Message)
+	}
 	for _, object := range result.Objects {
 		fmt.Fprintf(&out, "--- # %s\n", object.Origin())
 		if err := render.WriteYAML(&out, []syncline.Object{object}, false); err != nil {

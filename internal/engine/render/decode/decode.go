@@ -53,6 +53,12 @@ func syntaxError(format string, args ...any) error {
 // Decoder decodes the manifests of one render and keeps account of the bounds.
 // The zero Decoder is ready for use.
 type Decoder struct {
+	// LastKeyCounts accepts a mapping that has a key more than once, as Helm does:
+	// the last one counts. Default is that it is an error, as for kustomize.
+	LastKeyCounts bool
+	// Repeated says where that was the case.
+	Repeated []string
+
 	bytes     int
 	documents int
 }
@@ -73,9 +79,12 @@ func (d *Decoder) Decode(m syncline.Manifest) ([]Document, error) {
 		if len(parts) > 1 {
 			origin = fmt.Sprintf("%s, document %d", m.Origin, i+1)
 		}
-		value, err := part.decode()
+		value, repeated, err := part.decode(d.LastKeyCounts)
 		if err != nil {
 			return nil, syncline.Errorf(syncline.Invalid, "%s: %w", origin, err)
+		}
+		if repeated != "" {
+			d.Repeated = append(d.Repeated, origin+": "+repeated)
 		}
 		found, err := flatten(value, origin, 0)
 		if err != nil {
@@ -141,38 +150,50 @@ func typeName(value any) string {
 	}
 }
 
-// decode parses one document. It returns nil for an empty one.
-func (p part) decode() (any, error) {
+// decode parses one document. It returns nil for an empty one. With lastCounts
+// a key that a mapping has more than once is no error, but what repeated says.
+func (p part) decode(lastCounts bool) (value any, repeated string, err error) {
 	text := bytes.TrimSpace(p.text)
 	if isBlank(text) {
-		return nil, nil
+		return nil, "", nil
 	}
 	asJSON := text
 	if text[0] != '{' && text[0] != '[' || !json.Valid(text) {
-		if err := checkAliases(text); err != nil {
-			return nil, err
-		}
-		var err error
-		if asJSON, err = yaml.YAMLToJSONStrict(p.text); err != nil {
-			return nil, p.locate(err)
+		if asJSON, repeated, err = p.toJSON(lastCounts); err != nil {
+			return nil, "", err
 		}
 	}
 	if depth(asJSON) > MaxDepth {
-		return nil, fmt.Errorf("nested deeper than %d", MaxDepth)
+		return nil, "", fmt.Errorf("nested deeper than %d", MaxDepth)
 	}
-	return fromJSON(asJSON)
+	strict, err := kjson.UnmarshalStrict(asJSON, &value)
+	switch {
+	case err != nil:
+		return nil, "", syntaxError("not valid JSON: %w", err)
+	case len(strict) > 0 && !lastCounts:
+		return nil, "", syntaxError("not valid JSON: %w", errors.Join(strict...))
+	case len(strict) > 0:
+		repeated = errors.Join(strict...).Error()
+	}
+	return value, repeated, nil
 }
 
-func fromJSON(text []byte) (any, error) {
-	var value any
-	strict, err := kjson.UnmarshalStrict(text, &value)
-	if err != nil {
-		return nil, syntaxError("not valid JSON: %w", err)
+// toJSON turns YAML into JSON. What is wrong with it besides repeated keys is
+// found once more without strictness.
+func (p part) toJSON(lastCounts bool) (asJSON []byte, repeated string, err error) {
+	if err := checkAliases(p.text); err != nil {
+		return nil, "", err
 	}
-	if len(strict) > 0 {
-		return nil, syntaxError("not valid JSON: %w", errors.Join(strict...))
+	asJSON, strict := yaml.YAMLToJSONStrict(p.text)
+	if strict == nil {
+		return asJSON, "", nil
 	}
-	return value, nil
+	if lastCounts {
+		if asJSON, err := yaml.YAMLToJSON(p.text); err == nil {
+			return asJSON, p.located(strict), nil
+		}
+	}
+	return nil, "", syntaxError("not valid YAML: %s", p.located(strict))
 }
 
 // depth returns how deep JSON text nests. The text is valid.
@@ -197,16 +218,15 @@ func depth(text []byte) int {
 
 var lineNumber = regexp.MustCompile(`\bline (\d+)\b`)
 
-// locate rewrites the line numbers of an error to those of the whole file, and
-// puts it on one line.
-func (p part) locate(err error) error {
+// located returns the message of an error on one line, with the line numbers of
+// the whole file.
+func (p part) located(err error) string {
 	message := strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
 	message = strings.TrimPrefix(message, "yaml: ")
 	message = strings.TrimPrefix(message, "unmarshal errors:\n  ")
 	message = strings.ReplaceAll(message, "\n  ", "; ")
-	message = lineNumber.ReplaceAllStringFunc(message, func(match string) string {
+	return lineNumber.ReplaceAllStringFunc(message, func(match string) string {
 		line, _ := strconv.Atoi(strings.TrimPrefix(match, "line ")) // digits, by the pattern
 		return fmt.Sprintf("line %d", line+p.line)
 	})
-	return syntaxError("not valid YAML: %s", message)
 }

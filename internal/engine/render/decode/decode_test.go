@@ -14,6 +14,42 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
+func TestTheLastOfRepeatedKeysCounts(t *testing.T) {
+	for name, test := range map[string]struct {
+		text     string
+		want     map[string]any
+		repeated string
+		wantErr  string
+	}{
+		"YAML":          {"a: 0\n---\na: 1\nb: {c: 1}\na: 2\n", map[string]any{"a": int64(2), "b": map[string]any{"c": int64(1)}}, `f.yaml, document 2: line 5: key "a" already set`, ""},
+		"mappings":      {"a: {x: 1}\na: {z: 2}\n", map[string]any{"a": map[string]any{"z": int64(2)}}, "line 2", ""},
+		"JSON":          {`{"a": 1, "a": 2}`, map[string]any{"a": int64(2)}, `"a"`, ""},
+		"once":          {"a: 1", map[string]any{"a": int64(1)}, "", ""},
+		"no YAML":       {"a: 1\na: 2\nb: [", nil, "", "not valid YAML: line 3"},
+		"alias of none": {"a: 1\na: *x\n", nil, "", "unknown anchor"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			decoder := decode.Decoder{LastKeyCounts: true}
+			documents, err := decoder.Decode(syncline.Manifest{Origin: "f.yaml", Text: []byte(test.text)})
+			if test.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), test.wantErr) {
+					t.Errorf("the error is %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, documents[len(documents)-1].Content); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if got := strings.Join(decoder.Repeated, "; "); !strings.Contains(got, test.repeated) || (got == "") != (test.repeated == "") {
+				t.Errorf("repeated is %q", got)
+			}
+		})
+	}
+}
+
 func TestDecode(t *testing.T) {
 	utf16le := "\xff\xfe"
 	for _, unit := range utf16.Encode([]rune("a: ü\n")) {
