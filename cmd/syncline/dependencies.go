@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/render/worker"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
@@ -18,6 +19,9 @@ func dependencies() cli.Deps {
 		Server:   serve,
 		RenderWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
 			return render.Serve(ctx, in, out, tools())
+		},
+		JQWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
+			return worker.Serve(ctx, in, out, removeFields)
 		},
 		Version: version(),
 		Getenv:  os.Getenv,

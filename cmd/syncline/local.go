@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -23,6 +24,8 @@ import (
 type localEngine struct {
 	target *kube.Target
 	engine *engine.Engine
+
+	expressions jqPool
 	// remove removes the mirrors.
 	remove func()
 	// ready is signalled when more of the cluster is known.
@@ -33,6 +36,10 @@ type localEngine struct {
 // on them.
 func startLocalEngine(ctx context.Context, connection cli.Connection) (cli.Engine, error) {
 	cluster, err := connect(connection, "syncline-cli")
+	if err != nil {
+		return nil, err
+	}
+	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +60,10 @@ func startLocalEngine(ctx context.Context, connection cli.Connection) (cli.Engin
 		}
 	}})
 	renderer := render.New(tools(), render.Options{MemoBytes: -1})
-	l.engine = engine.New(sources, renderer, projects, clusters{destination{l.target}}, engine.Options{ReadOnly: true})
+	l.expressions = newJQPool(program)
+	l.engine = engine.New(sources, renderer, projects, clusters{destination{l.target}}, engine.Options{
+		ReadOnly: true, Expressions: l.expressions,
+	})
 	return l, nil
 }
 
@@ -81,6 +91,7 @@ func loadSettings(ctx context.Context, cluster *kube.Cluster, namespace string, 
 // Close ends the watches and removes the mirrors.
 func (l *localEngine) Close() error {
 	l.target.Close()
+	l.expressions.Close()
 	l.remove()
 	return nil
 }

@@ -23,6 +23,9 @@ import (
 var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && strings.HasSuffix(os.Args[1], "-worker") { // a child of a pool
+		os.Exit(cli.Main(context.Background(), os.Args[1:], dependencies(), cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	}
 	os.Exit(testenv.Main(m, testenv.ClusterOptions{}, func(c *testenv.Cluster) { cluster = c }))
 }
 

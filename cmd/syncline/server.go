@@ -58,13 +58,15 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 	}
 	pool := worker.NewPool(worker.Options{Command: []string{program, "render-worker"}})
 	defer pool.Close()
-	a := newAgent(options, cluster, store, render.Confined{Pool: pool})
+	expressions := newJQPool(program)
+	defer expressions.Close()
+	a := newAgent(options, cluster, store, render.Confined{Pool: pool}, expressions)
 	defer a.target.Close()
 	return a.run(ctx)
 }
 
 // newAgent joins the parts of the agent.
-func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, builder render.Builder) *agent {
+func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, builder render.Builder, expressions plan.Expressions) *agent {
 	repositories := repository.NewStore()
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,
@@ -90,6 +92,8 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{
 		Poll:  2 * poll, // the resolver asks every poll by itself
 		Guard: plan.Guard{Share: options.PruneShare, Number: options.PruneCount},
+
+		Expressions: expressions,
 	})
 	return a
 }

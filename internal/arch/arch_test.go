@@ -48,6 +48,7 @@ var light = map[string][]string{
 // owner says which package alone may import a third-party tree.
 var owner = map[string]string{
 	"github.com/google/go-jsonnet": "internal/edge/jsonnet",
+	"github.com/itchyny/gojq":      "internal/edge/jq",
 	"helm.sh/helm":                 "internal/edge/helm",
 	"k8s.io/client-go/dynamic":     "internal/edge/kube",
 	"sigs.k8s.io/kustomize":        "internal/edge/kustomize",

@@ -71,6 +71,9 @@ type Options struct {
 	// Grace is how long failures that may pass are not reported, default 10 s. The
 	// status of an App that had one stays as it is.
 	Grace time.Duration
+	// Expressions obeys what Apps ignore by jq expressions. It is required when
+	// there are such Apps.
+	Expressions plan.Expressions
 	// ReadOnly plans and reports but never begins or continues an operation.
 	ReadOnly bool
 	// Now is the clock, default time.Now.
@@ -112,7 +115,7 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 	}
 	return &Engine{
 		Sources: sources, Renderer: renderer, Projects: projects, Clusters: clusters,
-		planner: plan.New(), options: options, followers: newFollowers(), failing: map[syncline.AppID]time.Time{},
+		planner: plan.New(options.Expressions), options: options, followers: newFollowers(), failing: map[syncline.AppID]time.Time{},
 	}
 }
 

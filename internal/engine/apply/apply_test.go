@@ -35,7 +35,7 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 // tell begins a story: an operation that syncs everything and prunes.
 func tell(declared ...string) *story {
 	s := &story{
-		Cluster: enginetest.New(), planner: plan.New(),
+		Cluster: enginetest.New(), planner: plan.New(nil),
 		app: syncline.App{
 			ID: syncline.AppID{Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web",
 			Destination: syncline.Destination{Name: "in-cluster", Namespace: "shop"},

@@ -87,7 +87,7 @@ func (l *life) step(t tester) {
 			if !strings.HasPrefix(fmt.Sprint(cause), killed) {
 				panic(cause)
 			}
-			l.planner = plan.New()
+			l.planner = plan.New(nil)
 		}
 	}()
 	l.steps++
@@ -96,7 +96,7 @@ func (l *life) step(t tester) {
 		t.Fatalf("step: %v", err)
 	}
 	if l.steps == l.loseAt {
-		l.planner = plan.New()
+		l.planner = plan.New(nil)
 		return
 	}
 	l.state = out.State

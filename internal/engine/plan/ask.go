@@ -34,8 +34,6 @@ type answer struct {
 	fields   []syncline.Field
 	// err is why the API server refuses the object.
 	err error
-	// slow are the jq expressions that were not obeyed.
-	slow []string
 	// known is false in the zero answer; lasting says that to ask again is in vain.
 	known, lasting bool
 }
@@ -122,8 +120,9 @@ func (b *build) ask(ctx context.Context, in inquiry) (answer, error) {
 			continue // it changed in between: what others did is no difference of ours
 		}
 		rules := b.rulesFor(c.Ref).trusting(current)
-		found.fields = fieldsOf(in, current, merged, rules)
-		found.slow = rules.disobeyed()
+		if found.fields, err = fieldsOf(ctx, in, current, merged, rules); err != nil {
+			return answer{}, syncline.About(c.Ref, err)
+		}
 		found.lasting = seen == versionOf(merged) && seen == version{string(in.live.UID), in.live.ResourceVersion}
 		return found, nil
 	}
@@ -149,13 +148,14 @@ func becauseGone(err error) error {
 	return err
 }
 
-func fieldsOf(in inquiry, current, merged syncline.Object, rules ignoreRules) []syncline.Field {
+func fieldsOf(ctx context.Context, in inquiry, current, merged syncline.Object, rules ignoreRules) ([]syncline.Field, error) {
 	desired := in.change.Desired
-	fields := differences(current.Reveal().Object, merged.Reveal().Object, rules, desired.Sensitive())
-	if in.live.Migrate {
-		fields = append(fields, abandoned(current, desired, rules)...)
+	fields, err := differences(ctx, current.Reveal().Object, merged.Reveal().Object, rules, desired.Sensitive())
+	if err != nil || !in.live.Migrate {
+		return fields, err
 	}
-	return fields
+	left, err := abandoned(ctx, current, desired, rules)
+	return append(fields, left...), err
 }
 
 // lastApplied is where kubectl's client-side apply keeps what it applied.
@@ -163,17 +163,21 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // abandoned returns the fields that client-side apply set on the live object
 // and that are no longer desired, without those that the rules ignore.
-func abandoned(live, desired syncline.Object, rules ignoreRules) []syncline.Field {
+func abandoned(ctx context.Context, live, desired syncline.Object, rules ignoreRules) ([]syncline.Field, error) {
 	applied := map[string]any{}
 	if err := json.Unmarshal([]byte(live.Annotation(lastApplied)), &applied); err != nil {
-		return nil // there is no such annotation, or not one of kubectl's
+		return nil, nil //nolint:nilerr // there is no such annotation, or not one of kubectl's
 	}
 	delete(applied, "status")
-	contents := []map[string]any{applied, desired.Reveal().Object, rules.strip(live.Reveal().Object)}
+	rest, err := rules.strip(ctx, live.Reveal().Object)
+	if err != nil {
+		return nil, err
+	}
+	contents := []map[string]any{applied, desired.Reveal().Object, rest}
 	if desired.Sensitive() {
 		syncline.Mask(contents...)
 	}
 	var fields []syncline.Field
 	leftovers("", contents[0], contents[1], contents[2], &fields)
-	return fields
+	return fields, nil
 }

@@ -3,8 +3,6 @@ package plan
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/syncline-io/syncline"
 )
@@ -30,18 +28,10 @@ func (b *build) compare(ctx context.Context) error {
 		open = append(open, inquiry{change: c, live: live, question: q})
 	}
 	err := b.askAll(ctx, open)
-	slow := map[string]bool{}
 	for _, in := range open {
 		if in.answer.known {
 			b.decide(in.change, in.answer)
 		}
-		for _, expression := range in.answer.slow {
-			slow[expression] = true
-		}
-	}
-	for _, expression := range slices.Sorted(maps.Keys(slow)) {
-		b.warn(syncline.ComparisonError,
-			fmt.Sprintf("ignoreDifferences: the jq expression %q takes longer than %s and is not obeyed", expression, jqTimeout))
 	}
 	return err
 }

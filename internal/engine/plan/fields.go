@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -14,16 +15,22 @@ import (
 // differences lists where two contents of one object differ, with the values of
 // a Secret masked, leaving out what the API server sets and what the rules
 // ignore. It changes both contents.
-func differences(live, desired map[string]any, rules ignoreRules, sensitive bool) []syncline.Field {
-	live, desired = withoutServerFields(live), withoutServerFields(desired)
-	live, desired = rules.strip(live), rules.strip(desired)
+func differences(ctx context.Context, live, desired map[string]any, rules ignoreRules, sensitive bool) ([]syncline.Field, error) {
+	live, err := rules.strip(ctx, withoutServerFields(live))
+	if err != nil {
+		return nil, err
+	}
+	desired, err = rules.strip(ctx, withoutServerFields(desired))
+	if err != nil {
+		return nil, err
+	}
 	withoutEmptyMetadata(live, desired)
 	if sensitive {
 		syncline.Mask(live, desired)
 	}
 	var fields []syncline.Field
 	walk("", live, desired, &fields)
-	return fields
+	return fields, nil
 }
 
 // withoutServerFields removes what the API server sets and what is never

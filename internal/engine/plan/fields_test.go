@@ -45,7 +45,11 @@ func TestDifferences(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found := differences(live, desired, rulesFor(rules, object.Ref()).trusting(object), object.Sensitive())
+			b := &build{Input: Input{App: syncline.App{Ignore: rules}}, expressions: &expressions{Expressions: InProcess{}, verdicts: map[string]string{}}}
+			found, err := differences(t.Context(), live, desired, b.rulesFor(object.Ref()).trusting(object), object.Sensitive())
+			if err != nil {
+				t.Fatal(err)
+			}
 			got := write(t, found)
 			if *update {
 				for i := range archive.Files {

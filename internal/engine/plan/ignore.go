@@ -6,66 +6,70 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/gobwas/glob"
-	"github.com/itchyny/gojq"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/syncline-io/syncline"
 )
 
-// jqTimeout ends a jq expression that does not end by itself.
-const jqTimeout = time.Second
+// Expressions removes fields by jq expressions.
+type Expressions interface {
+	// Remove returns the object without the paths that the expression yields; all
+	// of it where the expression fails on it. An Invalid error says that the
+	// expression cannot be obeyed, such as one that does not end.
+	Remove(ctx context.Context, expression string, object map[string]any) (map[string]any, error)
+}
+
+// expressions are the jq expressions of one App, and what is known of them. It is safe for
+// concurrent use.
+type expressions struct {
+	Expressions
+	mu sync.Mutex
+	// verdicts say why expressions cannot be obeyed; "" when they can.
+	verdicts map[string]string
+}
+
+// known returns the verdict on an expression, if there is one.
+func (e *expressions) known(expression string) (why string, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	why, ok = e.verdicts[expression]
+	return why, ok
+}
+
+// remove removes what an expression yields. One that cannot be obeyed removes
+// nothing: the difference shows. It is not tried again.
+func (e *expressions) remove(ctx context.Context, expression string, object map[string]any) (map[string]any, error) {
+	if why, _ := e.known(expression); why != "" {
+		return object, nil
+	}
+	stripped, err := e.Remove(ctx, expression, object)
+	if err != nil && syncline.KindOf(err) != syncline.Invalid {
+		return nil, fmt.Errorf("ignoreDifferences: the jq expression %q: %w", expression, err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.verdicts[expression] = ""; err != nil {
+		e.verdicts[expression] = err.Error()
+		return object, nil
+	}
+	return stripped, nil
+}
 
 // ignoreRules are the rules that concern one object.
 type ignoreRules struct {
-	rules []syncline.IgnoreRule
+	expressions *expressions
+	rules       []syncline.IgnoreRule
 	// trusted are the fields of managers that the rules name, as managedFields
 	// hold them.
 	trusted []map[string]any
-	// slow are the expressions that took too long.
-	slow *expressions
-}
-
-// expressions is a set of jq expressions. It is safe for concurrent use; a nil
-// one is empty and stays so.
-type expressions struct {
-	mu  sync.Mutex
-	set map[string]bool
-}
-
-func (e *expressions) add(expression string) {
-	if e == nil {
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.set == nil {
-		e.set = map[string]bool{}
-	}
-	e.set[expression] = true
-}
-
-func (e *expressions) has(expression string) bool {
-	if e == nil {
-		return false
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.set[expression]
 }
 
 // rulesFor returns the rules of the App that concern an object.
 func (b *build) rulesFor(ref syncline.Ref) ignoreRules {
-	rules := rulesFor(b.App.Ignore, ref)
-	rules.slow = &b.slow
-	return rules
-}
-
-func rulesFor(all []syncline.IgnoreRule, ref syncline.Ref) ignoreRules {
-	var found ignoreRules
-	for _, rule := range all {
+	found := ignoreRules{expressions: b.expressions}
+	for _, rule := range b.App.Ignore {
 		if matches(rule.Group, ref.Group) && matches(rule.Kind, ref.Kind) &&
 			(rule.Name == "" || rule.Name == ref.Name) &&
 			(rule.Namespace == "" || rule.Namespace == ref.Namespace) {
@@ -84,7 +88,7 @@ func matches(pattern, value string) bool {
 
 // strip removes what the rules ignore. A rule that does not apply to the object
 // removes nothing.
-func (r ignoreRules) strip(object map[string]any) map[string]any {
+func (r ignoreRules) strip(ctx context.Context, object map[string]any) (map[string]any, error) {
 	for _, fields := range r.trusted {
 		object, _ = withoutFields(object, fields).(map[string]any)
 	}
@@ -93,25 +97,13 @@ func (r ignoreRules) strip(object map[string]any) map[string]any {
 			removePointer(object, strings.Split(strings.TrimPrefix(pointer, "/"), "/"))
 		}
 		for _, expression := range rule.JQPathExpressions {
-			if !r.slow.has(expression) {
-				object = r.removeJQ(object, expression)
+			var err error
+			if object, err = r.expressions.remove(ctx, expression, object); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return object
-}
-
-// disobeyed returns the expressions that took too long.
-func (r ignoreRules) disobeyed() []string {
-	var slow []string
-	for _, rule := range r.rules {
-		for _, expression := range rule.JQPathExpressions {
-			if r.slow.has(expression) {
-				slow = append(slow, expression)
-			}
-		}
-	}
-	return slow
+	return object, nil
 }
 
 // removePointer removes the value at a JSON pointer (RFC 6901).
@@ -144,97 +136,48 @@ func withoutIndex(list []any, token string) []any {
 	return append(append([]any{}, list[:index]...), list[index+1:]...)
 }
 
-// compileJQ compiles the expression that removes what the given one yields.
-func compileJQ(expression string) (*gojq.Code, error) {
-	query, err := gojq.Parse(fmt.Sprintf("del(%s)", expression))
-	if err != nil {
-		return nil, err
-	}
-	return gojq.Compile(query)
-}
-
-// removeJQ removes the paths that a jq expression yields. An expression that
-// fails or takes longer than a second removes nothing: the difference shows. It
-// is not tried again in this plan.
-func (r ignoreRules) removeJQ(object map[string]any, expression string) map[string]any {
-	code, err := compileJQ(expression)
-	if err != nil {
-		return object
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), jqTimeout)
-	defer cancel()
-	result, _ := code.RunWithContext(ctx, jqInput(object)).Next()
-	if ctx.Err() != nil {
-		r.slow.add(expression)
-		return object
-	}
-	if stripped, isMap := result.(map[string]any); isMap {
-		return jqOutput(stripped).(map[string]any)
-	}
-	return object
-}
-
-// checkIgnore warns of jq expressions that cannot be used at all.
-func (b *build) checkIgnore(context.Context) error {
+// checkIgnore tries every jq expression once, so that it is known before
+// anything drifts which of them cannot be obeyed.
+func (b *build) checkIgnore(ctx context.Context) error {
 	for _, rule := range b.App.Ignore {
 		for _, expression := range rule.JQPathExpressions {
-			if _, err := compileJQ(expression); err != nil {
-				b.warn(syncline.InvalidSpecError, fmt.Sprintf("ignoreDifferences: the jq expression %q is not valid: %v", expression, err))
+			if _, known := b.expressions.known(expression); known {
+				continue
+			}
+			if _, err := b.expressions.remove(ctx, expression, map[string]any{}); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// jqInput returns a copy with the numbers that gojq knows: int and float64.
-func jqInput(value any) any {
-	return convert(value, func(leaf any) any {
-		if n, ok := leaf.(int64); ok {
-			return int(n)
+// warnIgnore warns of jq expressions that are not obeyed.
+func (b *build) warnIgnore(context.Context) error {
+	for _, rule := range b.App.Ignore {
+		for _, expression := range rule.JQPathExpressions {
+			if why, _ := b.expressions.known(expression); why != "" {
+				b.warn(syncline.InvalidSpecError, fmt.Sprintf("ignoreDifferences: the jq expression %q is not obeyed: %s", expression, why))
+			}
 		}
-		return leaf
-	})
-}
-
-// jqOutput returns a copy with the numbers that apimachinery knows.
-func jqOutput(value any) any {
-	return convert(value, func(leaf any) any {
-		if n, ok := leaf.(int); ok {
-			return int64(n)
-		}
-		return leaf
-	})
-}
-
-func convert(value any, leaf func(any) any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		copied := make(map[string]any, len(v))
-		for key, part := range v {
-			copied[key] = convert(part, leaf)
-		}
-		return copied
-	case []any:
-		copied := make([]any, len(v))
-		for i, part := range v {
-			copied[i] = convert(part, leaf)
-		}
-		return copied
 	}
-	return leaf(value)
+	return nil
 }
 
 // withoutIgnored returns the object without the ignored fields, so that
 // applying it leaves them to whoever sets them (RespectIgnoreDifferences).
-func withoutIgnored(object syncline.Object, all []syncline.IgnoreRule) syncline.Object {
-	rules := rulesFor(all, object.Ref())
+func (b *build) withoutIgnored(ctx context.Context, object syncline.Object) (syncline.Object, error) {
+	rules := b.rulesFor(object.Ref())
 	if rules.rules == nil {
-		return object
+		return object, nil
 	}
-	content := rules.strip(runtime.DeepCopyJSON(object.Reveal().Object))
+	content, err := rules.strip(ctx, runtime.DeepCopyJSON(object.Reveal().Object))
+	if err != nil {
+		return object, err
+	}
 	stripped, err := syncline.NewObject(content, object.Origin())
 	if err != nil {
-		return object // a rule that removes the object's identity is not obeyed
+		return object, nil //nolint:nilerr // a rule that removes the object's identity is not obeyed
 	}
-	return stripped
+	return stripped, nil
 }

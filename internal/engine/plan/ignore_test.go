@@ -60,8 +60,8 @@ func TestExpressionsThatCannotBeObeyed(t *testing.T) {
 		t.Run(when, func(t *testing.T) {
 			p := f.plan(t, deployment)
 			expectSteps(t, p, "Sync 0 update apps/Deployment/shop/web")
-			expectWarning(t, p, syncline.ComparisonError, `"last(repeat(.))" takes longer than 1s`)
-			expectWarning(t, p, syncline.InvalidSpecError, `"(((" is not valid`)
+			expectWarning(t, p, syncline.InvalidSpecError, `"last(repeat(.))" is not obeyed: it does not end`)
+			expectWarning(t, p, syncline.InvalidSpecError, `"(((" is not obeyed: it is not valid`)
 		})
 	}
 }

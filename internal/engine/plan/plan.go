@@ -51,52 +51,79 @@ type Input struct {
 // asked once for each pair of desired and live state. It is safe for concurrent
 // use.
 type Planner struct {
-	mu       sync.Mutex
-	compared map[syncline.AppID]map[syncline.Ref]answer
+	expressions Expressions
+
+	mu    sync.Mutex
+	known map[syncline.AppID]knowledge
 }
 
-// New returns a Planner that remembers nothing yet.
-func New() *Planner {
-	return &Planner{compared: map[syncline.AppID]map[syncline.Ref]answer{}}
+// knowledge is what is remembered of an App's last plan.
+type knowledge struct {
+	compared map[syncline.Ref]answer
+	// verdicts say which jq expressions are obeyed.
+	verdicts map[string]string
+}
+
+// New returns a Planner that remembers nothing yet. What Apps ignore by jq
+// expressions is removed by expressions.
+func New(expressions Expressions) *Planner {
+	return &Planner{expressions: expressions, known: map[syncline.AppID]knowledge{}}
 }
 
 // Forget drops what is remembered of an App.
 func (p *Planner) Forget(id syncline.AppID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.compared, id)
+	delete(p.known, id)
 }
 
 // Build makes the plan. An error means that not enough is known to decide
 // anything; what is wrong with one object is in its Change.
 func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
-	b := &build{Input: in, before: p.remembered(in.App.ID), after: map[syncline.Ref]answer{}}
+	before := p.remembered(in.App.ID)
+	b := &build{
+		Input: in, before: before.compared, after: map[syncline.Ref]answer{},
+		expressions: &expressions{Expressions: p.expressions, verdicts: stillAsked(before.verdicts, in.App.Ignore)},
+	}
 	steps := []func(context.Context) error{
-		b.checkIgnore, b.prepare, b.addNamespace, b.compare, b.addExtraneous, b.order, b.explain,
+		b.checkIgnore, b.prepare, b.addNamespace, b.compare, b.addExtraneous, b.order, b.warnIgnore, b.explain,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			known := map[syncline.Ref]answer{}
-			maps.Copy(known, b.before)
-			maps.Copy(known, b.after)
-			p.remember(in.App.ID, known)
+			compared := map[syncline.Ref]answer{}
+			maps.Copy(compared, b.before)
+			maps.Copy(compared, b.after)
+			p.remember(in.App.ID, knowledge{compared, b.expressions.verdicts})
 			return syncline.Plan{}, err
 		}
 	}
-	p.remember(in.App.ID, b.after)
+	p.remember(in.App.ID, knowledge{b.after, b.expressions.verdicts})
 	return syncline.Plan{App: in.App.ID, Revisions: in.Revisions, Changes: b.changes, Warnings: b.warnings}, nil
 }
 
-func (p *Planner) remembered(id syncline.AppID) map[syncline.Ref]answer {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.compared[id]
+// stillAsked returns the verdicts on expressions that the rules still have.
+func stillAsked(verdicts map[string]string, rules []syncline.IgnoreRule) map[string]string {
+	asked := map[string]string{}
+	for _, rule := range rules {
+		for _, expression := range rule.JQPathExpressions {
+			if why, known := verdicts[expression]; known {
+				asked[expression] = why
+			}
+		}
+	}
+	return asked
 }
 
-func (p *Planner) remember(id syncline.AppID, compared map[syncline.Ref]answer) {
+func (p *Planner) remembered(id syncline.AppID) knowledge {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.compared[id] = compared
+	return p.known[id]
+}
+
+func (p *Planner) remember(id syncline.AppID, known knowledge) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known[id] = known
 }
 
 // build is one plan in the making.
@@ -110,8 +137,8 @@ type build struct {
 	// seen counts what stands at each place.
 	seen map[place]int
 	// unplaced are the objects that lack a namespace.
-	unplaced map[syncline.Ref]bool
-	slow     expressions
+	unplaced    map[syncline.Ref]bool
+	expressions *expressions
 }
 
 // definition is what a CustomResourceDefinition of the plan says of its kind.

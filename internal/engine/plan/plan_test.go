@@ -34,7 +34,7 @@ type fixture struct {
 }
 
 func newFixture() *fixture {
-	return &fixture{Cluster: enginetest.New(), app: shop(), planner: plan.New()}
+	return &fixture{Cluster: enginetest.New(), app: shop(), planner: plan.New(plan.InProcess{})}
 }
 
 func (f *fixture) input(t *testing.T, text string) plan.Input {

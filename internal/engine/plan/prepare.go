@@ -28,7 +28,11 @@ func (b *build) prepare(ctx context.Context) error {
 			b.addHooks(object, phases, i, unknown)
 			continue
 		}
-		b.add(b.resource(b.named(object, "", i), unknown))
+		resource, err := b.resource(ctx, b.named(object, "", i), unknown)
+		if err != nil {
+			return err
+		}
+		b.add(resource)
 	}
 	b.warnRepeated()
 	return nil
@@ -68,17 +72,20 @@ func (b *build) warnRepeated() {
 }
 
 // resource returns the Change of an object that the App keeps, not compared yet.
-func (b *build) resource(object syncline.Object, unknown error) syncline.Change {
+func (b *build) resource(ctx context.Context, object syncline.Object, unknown error) (syncline.Change, error) {
 	if object.Ref().Kind != "CustomResourceDefinition" { // CRDs are not tracked, as in Argo CD
 		object = b.tracked(object)
 	}
 	options := b.options(object.Annotation(syncline.AnnotationSyncOptions))
 	if options.Has("RespectIgnoreDifferences=true") {
-		object = withoutIgnored(object, b.App.Ignore)
+		var err error
+		if object, err = b.withoutIgnored(ctx, object); err != nil {
+			return syncline.Change{}, err
+		}
 	}
 	c := b.change(object, syncline.RoleResource, syncline.Sync)
 	c.Action, c.Options, c.Err = syncline.Create, options, unknown
-	return c
+	return c, nil
 }
 
 func (b *build) change(object syncline.Object, role syncline.Role, phase syncline.Phase) syncline.Change {

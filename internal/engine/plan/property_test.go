@@ -93,7 +93,7 @@ func placed(o syncline.Object) syncline.Ref {
 
 func TestAnAppliedPlanLeavesNothingToDo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c, planner, app := enginetest.New(), plan.New(), shop()
+		c, planner, app := enginetest.New(), plan.New(plan.InProcess{}), shop()
 		for range rapid.IntRange(1, 3).Draw(t, "rounds") {
 			objects := drawObjects(t, "declared")
 			disturb(t, c, objects)
@@ -117,7 +117,7 @@ func TestAnAppliedPlanLeavesNothingToDo(t *testing.T) {
 
 func TestOnlyWhatIsOursAndNotDesiredIsPruned(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c, planner, app := enginetest.New(), plan.New(), shop()
+		c, planner, app := enginetest.New(), plan.New(plan.InProcess{}), shop()
 		others := shop()
 		others.Instance = "api"
 		for _, other := range []syncline.App{app, others} {
@@ -155,13 +155,13 @@ func TestOnlyWhatIsOursAndNotDesiredIsPruned(t *testing.T) {
 func TestThePlanDoesNotDependOnOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, app := enginetest.New(), shop()
-		perform(t, c, buildOf(t, c, plan.New(), app, drawObjects(t, "earlier")))
+		perform(t, c, buildOf(t, c, plan.New(plan.InProcess{}), app, drawObjects(t, "earlier")))
 		objects := drawObjects(t, "declared")
 		disturb(t, c, objects)
-		first := buildOf(t, c, plan.New(), app, objects)
+		first := buildOf(t, c, plan.New(plan.InProcess{}), app, objects)
 		for range 10 {
 			rand.Shuffle(len(objects), reflect.Swapper(objects))
-			if diff := cmp.Diff(plainOf(first), plainOf(buildOf(t, c, plan.New(), app, objects))); diff != "" {
+			if diff := cmp.Diff(plainOf(first), plainOf(buildOf(t, c, plan.New(plan.InProcess{}), app, objects))); diff != "" {
 				t.Fatal(diff)
 			}
 		}

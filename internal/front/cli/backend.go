@@ -112,6 +112,8 @@ type RenderRequest struct {
 	AppName   string
 	Project   string
 	Namespace string
+	// Warn is told what was accepted and is hardly meant.
+	Warn func(syncline.Condition) `json:"-"`
 }
 
 // Connection says how to reach a cluster with a kubeconfig. The zero value is
@@ -162,9 +164,9 @@ type Deps struct {
 	Renderer Renderer
 	// Server runs the agent until ctx is done.
 	Server func(ctx context.Context, options ServerOptions) error
-	// RenderWorker answers render requests from in on out, until in ends.
-	RenderWorker func(ctx context.Context, in io.Reader, out io.Writer) error
-	Version      Version
+	// RenderWorker renders, and JQWorker runs jq expressions.
+	RenderWorker, JQWorker Worker
+	Version                Version
 	// Getenv looks up an environment variable; nil means that there are none.
 	Getenv func(name string) string
 }

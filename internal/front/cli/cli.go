@@ -92,7 +92,9 @@ func (p *program) root(cancel context.CancelCauseFunc) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(newHelp())
 	p.globalFlags(root)
-	return group(root, p.newApp(), p.newRender(), p.newServer(), p.newRenderWorker(),
+	return group(root, p.newApp(), p.newRender(), p.newServer(),
+		p.newWorker("render-worker", "Render what the agent sends on stdin", p.deps.RenderWorker),
+		p.newWorker("jq-worker", "Run the jq expressions that the agent sends on stdin", p.deps.JQWorker),
 		p.newVersion(), newCompletion(), newExitCodes())
 }
 
