@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -126,6 +129,33 @@ func TestBigFilesAreRefused(t *testing.T) {
 		want(t, err, syncline.Invalid, path, "files of more than 1000 are not read")
 		wantFile(t, tree, "right", strings.Repeat("x", 1000))
 	}
+}
+
+// TestAFileOfAGigabyte wants a file that does not fit to be refused without being
+// held, and what is beside it to be read.
+func TestAFileOfAGigabyte(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{}, git.Options{})
+	path := filepath.Join(t.TempDir(), "sparse")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	blob, err := s.origin.Git(t.Context(), "hash-object", "-w", "--", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	tree := s.tree(s.rawTree([]string{"huge"}, blob))
+	_, err = tree.ReadFile("huge")
+	want(t, err, syncline.Invalid, "huge has 1073741824 bytes", "are not read")
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 16<<20 {
+		t.Errorf("%d MiB were allocated", took>>20)
+	}
+	wantFile(t, s.tree(s.commit(testenv.GitCommit{Files: map[string]string{"good": "x"}})), "good", "x")
 }
 
 func TestTenThousandFiles(t *testing.T) {
