@@ -27,6 +27,9 @@ func (localRenderer) Render(ctx context.Context, request cli.RenderRequest) ([]s
 		App: request.AppName, Project: request.Project, Namespace: request.Namespace,
 		Source: request.Source, Revision: revision, Files: syncline.Files{Tree: tree},
 	})
+	for _, warning := range result.Warnings {
+		request.Warn(warning)
+	}
 	return result.Objects, err
 }
 

@@ -84,6 +84,8 @@ func (p *program) rendered(ctx context.Context, request RenderRequest) ([]syncli
 	return objects, err
 }
 
+func (p *program) warn(warning syncline.Condition) { p.notef("%s: %s", warning.Type, warning.Message) }
+
 func (p *program) renderRequest(cmd *cobra.Command, args []string, f *renderFlags) (RenderRequest, error) {
 	source, err := f.source.Read(cmd.Flags(), p.io.In)
 	if err != nil {
@@ -93,7 +95,7 @@ func (p *program) renderRequest(cmd *cobra.Command, args []string, f *renderFlag
 	if err := checkRender(source, args); err != nil {
 		return RenderRequest{}, err
 	}
-	request := RenderRequest{Source: source, AppName: f.appName, Project: f.project, Namespace: f.namespace}
+	request := RenderRequest{Source: source, AppName: f.appName, Project: f.project, Namespace: f.namespace, Warn: p.warn}
 	if len(args) > 0 {
 		request.Root, request.Source.Path, err = locate(args[0])
 	} else {
