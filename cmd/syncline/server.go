@@ -91,7 +91,7 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	renderer := render.New(builder, render.Options{Version: version().Version})
 	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{
 		Poll:  2 * poll, // the resolver asks every poll by itself
-		Guard: plan.Guard{Share: options.PruneShare, Number: options.PruneCount},
+		Guard: plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
 
 		Expressions: expressions,
 	})

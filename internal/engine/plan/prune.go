@@ -113,6 +113,8 @@ type Guard struct {
 	// for the zero value, are one half and 10.
 	Share  float64
 	Number int
+	// Every holds back whatever is pruned; Share and Number do not count then.
+	Every bool
 }
 
 // Check returns a Stalled error when the plan may not be performed without an
@@ -132,8 +134,8 @@ func (g Guard) Check(p syncline.Plan, approved syncline.Digest) error {
 		}
 	}
 	digest := p.PruneDigest()
-	if pruned <= g.Number || float64(pruned) <= g.Share*float64(live) ||
-		approved == "true" || approved == digest {
+	few := pruned <= g.Number || float64(pruned) <= g.Share*float64(live)
+	if pruned == 0 || few && !g.Every || approved == "true" || approved == digest {
 		return nil
 	}
 	return syncline.WithHint(
