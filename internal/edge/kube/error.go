@@ -82,6 +82,8 @@ func hintFor(status metav1.Status) string {
 	switch {
 	case status.Code == http.StatusUnauthorized:
 		return "the API server does not accept the cluster's credentials: renew them"
+	case status.Code == http.StatusForbidden && lacksRight.MatchString(status.Message):
+		return "give this right to the agent's service account, by RBAC"
 	case status.Code == http.StatusNotFound && status.Details != nil && status.Details.Kind == "namespaces":
 		return "create the namespace, or let it be created with the sync option CreateNamespace=true"
 	case status.Code == http.StatusRequestEntityTooLarge:
@@ -126,7 +128,9 @@ func statusOf(err error) (metav1.Status, bool) {
 // strictly decoded object, and unfitField the path of a field that does not fit,
 // with what is wrong but without its value. internalValue is how a value looks
 // that was printed with its Go type.
+// lacksRight is how RBAC denies.
 var (
+	lacksRight    = regexp.MustCompile(`cannot [a-z]+ resource "`)
 	unknownField  = regexp.MustCompile(`unknown field "([^"]+)"`)
 	unfitField    = regexp.MustCompile(`: (\.\S+: (?:expected [a-z]+|field not declared in schema|duplicate entries))`)
 	internalValue = regexp.MustCompile(`&value\.valueUnstructured\{Value:(.*?)\}`)

@@ -2,6 +2,7 @@ package render
 
 import (
 	"context"
+	"regexp"
 	"strings"
 
 	"github.com/syncline-io/syncline"
@@ -35,7 +36,7 @@ type Tools struct {
 // Build builds the job.
 func (t Tools) Build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
 	output, err := t.build(ctx, job, inputs)
-	return output, brief(err)
+	return output, presentable(err)
 }
 
 func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
@@ -66,18 +67,32 @@ const (
 	keptAtEnd   = 600
 )
 
-// brief cuts the middle out of a long message.
-func brief(err error) error {
-	if err == nil || len(err.Error()) <= maxMessage {
+// What YAML libraries quote of a document, which may be the value of a Secret: a
+// password that begins with "*" is an alias to them.
+var (
+	quotedAnchor = regexp.MustCompile("unknown anchor '[^']*' referenced")
+	quotedValue  = regexp.MustCompile("(cannot unmarshal !!\\w+) `[^`]*`")
+)
+
+// presentable returns err with a message that quotes no values, and with the
+// middle cut out of a long one.
+func presentable(err error) error {
+	if err == nil {
+		return nil
+	}
+	message := quotedAnchor.ReplaceAllString(err.Error(), `unknown anchor: put a text that begins with "*" in quotes`)
+	message = quotedValue.ReplaceAllString(message, "$1")
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:keptAtStart], "") + " … " + strings.ToValidUTF8(message[len(message)-keptAtEnd:], "")
+	}
+	if message == err.Error() {
 		return err
 	}
-	message := err.Error()
-	short := syncline.Errorf(syncline.KindOf(err), "%s … %s",
-		strings.ToValidUTF8(message[:keptAtStart], ""), strings.ToValidUTF8(message[len(message)-keptAtEnd:], ""))
+	told := syncline.Errorf(syncline.KindOf(err), "%s", message)
 	if hint := syncline.HintOf(err); hint != "" {
-		short = syncline.WithHint(short, hint)
+		told = syncline.WithHint(told, hint)
 	}
-	return short
+	return told
 }
 
 // run runs the tool with the job's options, defaults filled in. Only charts may
