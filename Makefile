@@ -19,7 +19,7 @@ ARGS ?=
 MODULES := $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/testdata/*' -not -path '*/node_modules/*' | sort)))
 
 # each runs a command in every module that has packages, and fails after the last if it failed in one. Modules in tools/
-# may only pin programs.
+# and bench/peers/ only pin programs.
 each = failed=; for module in $(MODULES); do \
 	if [ -z "$$(cd $$module && go list -e ./... 2>/dev/null)" ]; then continue; fi; \
 	echo "$(1) $$module"; \
@@ -92,6 +92,14 @@ nightly: ## What takes too long for every change: 10,000 random commits rendered
 	@go test -count=1 -timeout 3h ./internal/engine/render -run '^TestIncrementalEqualsFromScratch$$' -rapid.checks=2000
 	@(cd bench && go build -o ../bin/syncline-bench .)
 	@cd bench && exec ../bin/syncline-bench run --check --out ../bin/nightly --workloads W1 --apps 500,5000 $(ARGS)
+
+# The peers take minutes to build, once, and need redis-server. Each workload runs for all contenders in turn.
+.PHONY: bench-peers
+bench-peers: ## Measure Syncline side by side with Flux and Argo CD, built from their Go modules. ARGS as for bench
+	@command -v redis-server >/dev/null || { echo "Argo CD needs Redis: apt-get install redis-server" >&2; exit 1; }
+	@(cd bench && go build -o ../bin/syncline-bench .)
+	@cd bench && exec ../bin/syncline-bench run --workloads W1,W2,W3 \
+		--contenders floor,syncline,flux,flux-no-wait,argocd,argocd-50-25 $(ARGS)
 
 .PHONY: microbench
 microbench: ## Run the Go benchmarks of every module, and no tests

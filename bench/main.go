@@ -1,5 +1,5 @@
-// Command bench measures Syncline against bare server-side apply, side by side
-// on one machine; docs/design/performance.md says what and why. It builds and
+// Command bench measures Syncline against bare server-side apply, Flux and Argo
+// CD, side by side on one machine; docs/design/performance.md says what and why. It builds and
 // starts everything that it needs.
 package main
 

@@ -24,7 +24,7 @@ import (
 type options struct {
 	workloads, apps, contenders, shapes string
 	out, tree, program, logs, profiles  string
-	idle                                time.Duration
+	idle, patience                      time.Duration
 	drifts, rounds                      int
 	check                               bool
 }
@@ -35,7 +35,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.SetOutput(out)
 	flags.StringVar(&o.workloads, "workloads", strings.Join(workload.Names(), ","), "which to run")
 	flags.StringVar(&o.apps, "apps", "100,1000", "numbers of apps of W1; W2 to W5 and W9 run with the last")
-	flags.StringVar(&o.contenders, "contenders", "floor,syncline", "who takes part")
+	flags.StringVar(&o.contenders, "contenders", "floor,syncline", "who takes part, of "+strings.Join(contender.Names(), ", "))
 	flags.StringVar(&o.shapes, "shapes", "monorepo,small repo", "inputs of W1")
 	flags.StringVar(&o.out, "out", "results", "folder for the results")
 	flags.StringVar(&o.tree, "tree", "..", "folder of Syncline's source tree")
@@ -43,6 +43,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.logs, "logs", "", "folder that keeps the logs of syncline server (default: they are not kept)")
 	flags.StringVar(&o.profiles, "profiles", "", "folder that gets profiles of syncline server, which slow it down (default: none)")
 	flags.DurationVar(&o.idle, "idle", 10*time.Minute, "how long W3 lasts")
+	flags.DurationVar(&o.patience, "patience", 15*time.Minute, "how long a first sync of 1,000 apps may take")
 	flags.IntVar(&o.drifts, "drifts", 200, "number of objects that W4 changes")
 	flags.IntVar(&o.rounds, "rounds", 10, "number of commits of W2")
 	flags.BoolVar(&o.check, "check", false, "fail when something is missed that does not depend on the machine")
@@ -93,8 +94,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 // removed by cleanup.
 func (o options) complete(ctx context.Context, out io.Writer) (work workload.Options, cleanup func(), err error) {
 	work = workload.Options{
-		Workloads: split(o.workloads), Idle: o.idle, Drifts: o.drifts, Rounds: o.rounds,
-		Stage: stage.Options{Tree: o.tree, Progress: os.Stderr}, Say: out,
+		Workloads: split(o.workloads), Idle: o.idle, Patience: o.patience, Drifts: o.drifts, Rounds: o.rounds,
+		Stage: stage.Options{Progress: os.Stderr}, Say: out,
 	}
 	for _, shape := range split(o.shapes) {
 		work.Shapes = append(work.Shapes, input.Shape(shape))
@@ -112,6 +113,7 @@ func (o options) complete(ctx context.Context, out io.Writer) (work workload.Opt
 	}
 	work.Program = program
 	for _, name := range split(o.contenders) {
+		fmt.Fprintf(out, "preparing %s\n", name)
 		with, err := o.contender(ctx, name, program)
 		if err != nil {
 			cleanup()
@@ -146,13 +148,22 @@ func (o options) build(ctx context.Context, out io.Writer) (program string, clea
 }
 
 func (o options) contender(ctx context.Context, name, program string) (contender.Contender, error) {
+	peers, built := filepath.Join(o.tree, "bench", "peers"), filepath.Join(o.tree, "bin", "peers")
 	switch name {
 	case contender.NameFloor:
 		return contender.Floor{}, nil
 	case contender.NameSyncline:
-		return contender.Syncline{Program: program, Commit: commitOf(ctx, o.tree), Logs: o.logs, Profiles: o.profiles}, nil
+		return contender.Syncline{Program: program, Commit: commitOf(ctx, o.tree), Tree: o.tree, Logs: o.logs, Profiles: o.profiles}, nil
+	case contender.NameFlux, contender.NameFluxNoWait:
+		flux, err := contender.BuildFlux(ctx, peers, built)
+		flux.Wait, flux.Logs = name == contender.NameFlux, o.logs
+		return flux, err
+	case contender.NameArgo, contender.NameArgoWide:
+		argo, err := contender.BuildArgo(ctx, peers, built)
+		argo.Wide, argo.Logs = name == contender.NameArgoWide, o.logs
+		return argo, err
 	}
-	return nil, fmt.Errorf("there is no contender %q: take floor or syncline", name)
+	return nil, fmt.Errorf("there is no contender %q: take some of %s", name, strings.Join(contender.Names(), ", "))
 }
 
 // commitOf names the commit of the source tree, with "-dirty" when files differ

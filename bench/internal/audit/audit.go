@@ -1,4 +1,4 @@
-// Package audit counts the requests of one user agent in the audit log of an
+// Package audit counts the requests of a program in the audit log of an
 // API server. The counts do not depend on the machine's speed.
 package audit
 
@@ -79,14 +79,15 @@ func (c Counts) Minus(before Counts) Counts {
 // goroutine uses it.
 type Log struct {
 	path   string
-	agent  string
+	agents []string
 	offset int64
 	counts Counts
 }
 
-// Open reads the log at path for the requests of one user agent.
-func Open(path, agent string) *Log {
-	return &Log{path: path, agent: agent, counts: Counts{}}
+// Open reads the log at path for the requests of user agents that have one of
+// the names, with or without a version: "a" is "a", "a/1.0" and "a/1.0 (linux)".
+func Open(path string, agents ...string) *Log {
+	return &Log{path: path, agents: agents, counts: Counts{}}
 }
 
 // Counts reads on to the end of the log and returns the counts since its beginning.
@@ -127,7 +128,7 @@ type event struct {
 }
 
 func (l *Log) count(line []byte) error {
-	if !bytes.Contains(line, []byte(`"userAgent":"`+l.agent+`"`)) {
+	if !l.mentions(line) {
 		return nil // most lines, which are not worth parsing
 	}
 	var e event
@@ -135,11 +136,22 @@ func (l *Log) count(line []byte) error {
 		return err
 	}
 	// A watch is told at its beginning and at its end, everything else at its end.
-	if e.UserAgent != l.agent || (e.Verb == "watch") != (e.Stage == "ResponseStarted") {
+	if !l.is(e.UserAgent) || (e.Verb == "watch") != (e.Stage == "ResponseStarted") {
 		return nil
 	}
 	l.counts[requestOf(e)]++
 	return nil
+}
+
+// mentions reports whether a line may be of one of the agents.
+func (l *Log) mentions(line []byte) bool {
+	return slices.ContainsFunc(l.agents, func(agent string) bool { return bytes.Contains(line, []byte(`"userAgent":"`+agent)) })
+}
+
+// is reports whether a user agent has one of the names.
+func (l *Log) is(userAgent string) bool {
+	name, _, _ := strings.Cut(userAgent, "/")
+	return slices.Contains(l.agents, name)
 }
 
 func requestOf(e event) Request {
@@ -179,7 +191,7 @@ func (l *Log) Quiet(ctx context.Context, pause time.Duration) (Counts, error) {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("waiting for %s to write no more: %w", l.agent, context.Cause(ctx))
+			return nil, fmt.Errorf("waiting for %s to write no more: %w", strings.Join(l.agents, " and "), context.Cause(ctx))
 		}
 	}
 }

@@ -56,6 +56,17 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+func TestAgentsHaveVersions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	for _, agent := range []string{"a", "a/v1 (linux/amd64)", "b/v2", "ab", "c", "c/a"} {
+		write(t, path, event(agent, "ResponseComplete", "create", "/x", "pods"))
+	}
+	counts, err := audit.Open(path, "a", "b").Counts()
+	if err != nil || counts[audit.Request{Verb: "create", Resource: "pods"}] != 3 {
+		t.Errorf("%v, %v", counts, err)
+	}
+}
+
 func TestQuietWaitsForWritesToEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	write(t, path, "")

@@ -25,9 +25,10 @@ type child struct {
 	ended   chan struct{}
 }
 
-// startChild starts a program, whose output goes to the writer.
-func startChild(output io.Writer, program string, args ...string) (*child, error) {
-	c := &child{command: exec.Command(program, args...), tail: &tail{}, ended: make(chan struct{})}
+// startChild starts a command, whose output goes to the writer; that is closed
+// when the process has ended.
+func startChild(output io.WriteCloser, command *exec.Cmd) (*child, error) {
+	c := &child{command: command, tail: &tail{}, ended: make(chan struct{})}
 	out := io.MultiWriter(c.tail, output)
 	c.command.Stdout, c.command.Stderr = out, out
 	c.command.SysProcAttr = &syscall.SysProcAttr{
@@ -35,10 +36,12 @@ func startChild(output io.Writer, program string, args ...string) (*child, error
 		Pdeathsig: syscall.SIGTERM, // and nothing is left when the driver is killed
 	}
 	if err := c.command.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", program, err)
+		_ = output.Close() // nothing was written
+		return nil, fmt.Errorf("starting %s: %w", command.Path, err)
 	}
 	go func() {
 		_ = c.command.Wait() // the state says all
+		_ = output.Close()   // logs are for people; nothing depends on them
 		close(c.ended)
 	}()
 	return c, nil

@@ -13,9 +13,18 @@ import (
 
 // The names of the contenders.
 const (
-	NameFloor    = "floor"
-	NameSyncline = "syncline"
+	NameFloor      = "floor"
+	NameSyncline   = "syncline"
+	NameFlux       = "flux"
+	NameFluxNoWait = "flux-no-wait"
+	NameArgo       = "argocd"
+	NameArgoWide   = "argocd-50-25"
 )
+
+// Names returns them all.
+func Names() []string {
+	return []string{NameFloor, NameSyncline, NameFlux, NameFluxNoWait, NameArgo, NameArgoWide}
+}
 
 // Contender is a way to deliver apps.
 type Contender interface {
@@ -31,10 +40,10 @@ type Contender interface {
 
 // Session is a running contender.
 type Session interface {
-	// Agent is what the audit log calls it.
-	Agent() string
-	// Process is what it runs as; false when it runs in the driver.
-	Process() (procfs.Tree, bool)
+	// Agents are what the audit log calls it.
+	Agents() []string
+	// Processes are what it runs as; none when it runs in the driver.
+	Processes() procfs.Forest
 	// Declare asks for the apps to be delivered.
 	Declare(ctx context.Context, apps []input.App) error
 	// Synced waits until it says of each of the apps that the cluster is as

@@ -43,9 +43,9 @@ type floor struct {
 	agent string
 }
 
-func (f *floor) Agent() string                { return f.agent }
-func (f *floor) Process() (procfs.Tree, bool) { return procfs.Tree{}, false }
-func (f *floor) Stop() error                  { f.api.Close(); return nil }
+func (f *floor) Agents() []string         { return []string{f.agent} }
+func (f *floor) Processes() procfs.Forest { return nil }
+func (f *floor) Stop() error              { f.api.Close(); return nil }
 
 // Declare applies the objects and returns when that is done.
 func (f *floor) Declare(ctx context.Context, apps []input.App) error {

@@ -11,7 +11,7 @@ import (
 
 // journal reads the log of `syncline server` as it is written.
 type journal struct {
-	copy *os.File // nil when the log is not kept
+	copy *os.File
 
 	mu      sync.Mutex
 	rest    []byte // a line that is not complete yet
@@ -22,15 +22,14 @@ type journal struct {
 	synced map[string]bool
 }
 
-func newJournal() *journal {
-	return &journal{changed: make(chan struct{}), synced: map[string]bool{}}
+// newJournal copies the log to a file.
+func newJournal(to *os.File) *journal {
+	return &journal{copy: to, changed: make(chan struct{}), synced: map[string]bool{}}
 }
 
 // Write takes in a part of the log.
 func (j *journal) Write(text []byte) (int, error) {
-	if j.copy != nil {
-		_, _ = j.copy.Write(text) // the log is for people; nothing is concluded from the copy
-	}
+	_, _ = j.copy.Write(text) // the log is for people; nothing is concluded from the copy
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.rest = append(j.rest, text...)
@@ -80,8 +79,5 @@ func (j *journal) await(ctx context.Context, of *child, enough func(*journal) bo
 	}
 }
 
-func (j *journal) close() {
-	if j.copy != nil {
-		_ = j.copy.Close()
-	}
-}
+// Close ends the copy.
+func (j *journal) Close() error { return j.copy.Close() }

@@ -4,25 +4,23 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/bench/internal/input"
 	"github.com/syncline-io/syncline/bench/internal/procfs"
 	"github.com/syncline-io/syncline/bench/internal/stage"
-	"github.com/syncline-io/syncline/internal/edge/kube"
 )
 
 // Syncline is `syncline server`, a child process with its render workers.
 type Syncline struct {
 	// Program is the path of the program. Required.
 	Program string
-	// Commit is what it was built from.
-	Commit string
+	// Commit is what it was built from, in the folder Tree. Required.
+	Commit, Tree string
 	// Logs is a folder that keeps the server's logs. Default: they are not kept.
 	Logs string
 	// Profiles is a folder that gets profiles of the server. Default: none are made.
@@ -47,21 +45,23 @@ func (s Syncline) Flags() []string {
 
 // Start starts the server, with no mirrors yet, and waits until it runs.
 func (s Syncline) Start(ctx context.Context, on *stage.Stage) (Session, error) {
+	if err := on.Define(ctx, filepath.Join(s.Tree, "deploy", "crds")); err != nil {
+		return nil, err
+	}
 	data, err := os.MkdirTemp(on.Folder, "data-")
 	if err != nil {
 		return nil, err
 	}
-	running := &syncline{stage: on, journal: newJournal()}
-	if s.Logs != "" {
-		if running.journal.copy, err = os.Create(filepath.Join(s.Logs, filepath.Base(on.Folder)+"-"+filepath.Base(data)+".log")); err != nil {
-			return nil, err
-		}
+	log, err := openLog(s.Logs, filepath.Base(on.Folder)+"-"+filepath.Base(data))
+	if err != nil {
+		return nil, err
 	}
+	running := &syncline{stage: on, journal: newJournal(log)}
 	if running.applications, err = on.Watch(ctx, stage.Applications()); err != nil {
 		return nil, err
 	}
 	args := append([]string{"server", "--kubeconfig", on.Kubeconfig, "--data-dir", data}, s.Flags()...)
-	if running.child, err = startChild(running.journal, s.Program, args...); err != nil {
+	if running.child, err = startChild(running.journal, exec.Command(s.Program, args...)); err != nil {
 		return nil, err
 	}
 	if err := running.journal.await(ctx, running.child, func(j *journal) bool { return j.running }); err != nil {
@@ -77,58 +77,41 @@ type syncline struct {
 	applications *stage.Watch
 }
 
-// Agent returns the user agent of `syncline server`.
-func (s *syncline) Agent() string { return "syncline" }
+// Agents returns the user agent of `syncline server`.
+func (s *syncline) Agents() []string { return []string{"syncline"} }
 
-func (s *syncline) Process() (procfs.Tree, bool) { return s.child.tree(), true }
+func (s *syncline) Processes() procfs.Forest { return procfs.Forest{s.child.tree()} }
 
 // Declare creates the Applications.
 func (s *syncline) Declare(ctx context.Context, apps []input.App) error {
-	return stage.Each(ctx, apps, func(ctx context.Context, app input.App) error {
-		_, err := s.stage.API.Create(ctx, stage.Applications(), input.Application(app, s.stage.Repo.URL))
-		return err
-	})
+	return declareApplications(ctx, s.stage, apps)
 }
 
 // Synced waits for status.sync.status.
 func (s *syncline) Synced(ctx context.Context, apps []input.App) (time.Time, error) {
-	return s.await(ctx, apps, func(u *unstructured.Unstructured) bool {
-		return field(u, "status", "sync", "status") == "Synced"
-	})
+	return s.await(ctx, apps, isSynced)
 }
 
 // Settled waits until every app is synced and healthy, and its operation done.
 func (s *syncline) Settled(ctx context.Context, apps []input.App) error {
-	_, err := s.await(ctx, apps, func(u *unstructured.Unstructured) bool {
-		return field(u, "status", "sync", "status") == "Synced" && field(u, "status", "health", "status") == "Healthy" &&
-			field(u, "status", "operationState", "phase") == "Succeeded"
-	})
+	_, err := s.await(ctx, apps, isSettled)
 	return err
 }
 
 func (s *syncline) await(ctx context.Context, apps []input.App, holds func(*unstructured.Unstructured) bool) (time.Time, error) {
 	ctx, done := s.child.within(ctx)
 	defer done()
-	names := make([]types.NamespacedName, len(apps))
-	for i, app := range apps {
-		names[i] = app.ID()
-	}
-	held, err := s.applications.Await(ctx, names, holds)
-	return stage.Last(held), err
+	return awaitApps(ctx, s.applications, apps, holds)
 }
 
 // Refresh sets the annotation that people and webhooks set.
 func (s *syncline) Refresh(ctx context.Context, app input.App) error {
-	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"normal"}}}`, v1alpha1.RefreshAnnotation)
-	_, err := s.stage.API.Patch(ctx, stage.Applications(), app.ID(), kube.Patch{Type: types.MergePatchType, Data: patch})
-	return err
+	return refreshApplication(ctx, s.stage, app)
 }
 
 // At waits for status.sync.revision.
 func (s *syncline) At(ctx context.Context, apps []input.App, commit string) error {
-	_, err := s.await(ctx, apps, func(u *unstructured.Unstructured) bool {
-		return field(u, "status", "sync", "revision") == commit
-	})
+	_, err := s.await(ctx, apps, isAt(commit))
 	return err
 }
 
@@ -142,12 +125,5 @@ func (s *syncline) Known(ctx context.Context, apps int) (time.Time, error) {
 
 func (s *syncline) Stop() error {
 	s.applications.Stop()
-	err := s.child.stop()
-	s.journal.close()
-	return err
-}
-
-func field(u *unstructured.Unstructured, path ...string) string {
-	value, _, _ := unstructured.NestedString(u.Object, path...)
-	return value
+	return s.child.stop()
 }

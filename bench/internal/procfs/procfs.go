@@ -1,4 +1,4 @@
-// Package procfs reads what a process and all of its descendants use, from
+// Package procfs reads what processes and all of their descendants use, from
 // Linux's /proc. It starts, stops and limits nothing.
 package procfs
 
@@ -36,6 +36,35 @@ func (t Tree) CPU() (time.Duration, error) {
 		return err
 	})
 	return sum, err
+}
+
+// Forest is several trees, none within another, that count as one.
+type Forest []Tree
+
+// CPU returns the processor time that all the trees have used.
+func (f Forest) CPU() (time.Duration, error) {
+	var sum time.Duration
+	for _, tree := range f {
+		used, err := tree.CPU()
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+// Memory returns the bytes of memory that all the trees occupy.
+func (f Forest) Memory() (int64, error) {
+	var sum int64
+	for _, tree := range f {
+		used, err := tree.Memory()
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
 }
 
 // cpuOf adds up utime, stime, cutime and cstime of a line of /proc/PID/stat.
@@ -135,21 +164,21 @@ func path(pid int, name string) string { return filepath.Join("/proc", strconv.I
 // 200 MiB takes about a millisecond.
 const sampling = 200 * time.Millisecond
 
-// Sampler notes the largest memory of a tree. What lasts less than 200 ms may
+// Sampler notes the largest memory of a forest. What lasts less than 200 ms may
 // be missed.
 type Sampler struct {
-	tree Tree
-	stop context.CancelFunc
-	done chan struct{}
+	forest Forest
+	stop   context.CancelFunc
+	done   chan struct{}
 
 	mu   sync.Mutex
 	peak int64
 }
 
-// Sample begins to look at a tree, until Stop.
-func Sample(tree Tree) *Sampler {
+// Sample begins to look at a forest, until Stop.
+func Sample(forest Forest) *Sampler {
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Sampler{tree: tree, stop: stop, done: make(chan struct{})}
+	s := &Sampler{forest: forest, stop: stop, done: make(chan struct{})}
 	go s.run(ctx)
 	return s
 }
@@ -169,7 +198,7 @@ func (s *Sampler) run(ctx context.Context) {
 }
 
 func (s *Sampler) look() {
-	used, err := s.tree.Memory()
+	used, err := s.forest.Memory()
 	if err != nil {
 		return // the process has ended, which is found out elsewhere
 	}

@@ -71,7 +71,7 @@ func TestTreeCountsDescendants(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree := procfs.Tree{PID: command.Process.Pid}
-	sampler := procfs.Sample(tree)
+	sampler := procfs.Sample(procfs.Forest{tree})
 	used, err := tree.CPU()
 	if err != nil || used < spent {
 		t.Errorf("three processes used %s of processor time (%v)", used, err)

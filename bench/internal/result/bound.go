@@ -32,7 +32,9 @@ type bound struct {
 // bounds returns the requirements, in the order in which they are shown.
 func bounds() []bound {
 	return []bound{
+		{"W1", "apps not delivered", "", true, undelivered},
 		{"W1", "time", "× floor", false, ratioToFloor(2.0)},
+		{"W1", "time", "× fastest peer", false, ratioToPeers},
 		{"W1", "CPU", "s", false, func(_ Set, r Run) (float64, float64, bool) { return r.CPUSeconds, 40, r.Apps == 1000 }},
 		{"W1", "memory", "MiB", true, memory},
 		{"W1", "writes of each object", "", true, perUnit(TargetWrites, Objects, 1)},
@@ -42,6 +44,7 @@ func bounds() []bound {
 		{"W1", "reads of single objects", "", true, figure(TargetReads, 0)},
 		{"W1", "time for 10 times as many", "×", false, linear},
 
+		{"W2", "commits not applied", "", true, func(_ Set, r Run) (float64, float64, bool) { return 1, 0, r.Unfinished }},
 		{"W2", "refresh to applied", "s", false, figure(Change, 0.3)},
 		{"W2", "CPU of each commit", "s", false, func(_ Set, r Run) (float64, float64, bool) {
 			return r.CPUSeconds / r.Figures[Commits], 0.5, true
@@ -117,6 +120,19 @@ func ratioToFloor(limit float64) func(Set, Run) (float64, float64, bool) {
 		floor, found := set.Find(r, "floor")
 		return r.Seconds / floor.Seconds, limit, found
 	}
+}
+
+// ratioToPeers compares with the fastest of the peers, of 1,000 apps or more. An
+// unfinished one counts with the time after which it was given up.
+func ratioToPeers(set Set, r Run) (got, limit float64, applies bool) {
+	for _, peer := range set.peers(r) {
+		got = max(got, r.Seconds/peer.Seconds)
+	}
+	return got, 1.0 / 5, got > 0 && r.Apps >= 1000
+}
+
+func undelivered(_ Set, r Run) (got, limit float64, applies bool) {
+	return float64(r.Apps) - r.Figures[Delivered], 0, r.Unfinished
 }
 
 func figure(name Figure, limit float64) func(Set, Run) (float64, float64, bool) {

@@ -53,7 +53,7 @@ func Draw(set Set) []byte {
 func curvesOf(set Set) []curve {
 	byName := map[string]curve{}
 	for _, r := range set {
-		if r.Workload != "W1" {
+		if r.Workload != "W1" || r.Unfinished {
 			continue
 		}
 		name := r.Contender + ", " + r.Shape
@@ -113,7 +113,8 @@ func drawGrid(b *bytes.Buffer, x, y axis) {
 func drawCurve(b *bytes.Buffer, c curve, number int, x, y axis) {
 	colors := []string{"#1b6ac9", "#d1495b", "#2e8b57", "#b8860b", "#6a4c93", "#444444"}
 	color := colors[number%len(colors)]
-	fmt.Fprintf(b, `<polyline fill="none" stroke="%s" stroke-width="2" points="`, color)
+	dash := []string{"none", "6 3", "2 3"}[min(number/len(colors), 2)]
+	fmt.Fprintf(b, `<polyline fill="none" stroke="%s" stroke-width="2" stroke-dasharray="%s" points="`, color, dash)
 	var lastX, lastY float64
 	for _, apps := range slices.Sorted(maps.Keys(c.points)) {
 		lastX, lastY = x.pixel(float64(apps)), y.pixel(c.points[apps])

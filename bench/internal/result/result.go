@@ -25,6 +25,8 @@ type Run struct {
 	Began     time.Time `json:"began"`
 	// Seconds are what the workload is about; its description says from when to when.
 	Seconds float64 `json:"seconds"`
+	// Unfinished says that it was given up after those seconds.
+	Unfinished bool `json:"unfinished,omitempty"`
 	// CPUSeconds and PeakMiB are of the contender with all its processes; 0 when
 	// it runs in the driver. Memory shared by several processes counts once.
 	CPUSeconds float64 `json:"cpu_seconds,omitempty"`
@@ -41,6 +43,7 @@ type Figure string
 // The figures.
 const (
 	Objects      Figure = "objects"       // delivered
+	Delivered    Figure = "delivered"     // apps, in a run that is unfinished
 	TargetWrites Figure = "target_writes" // of what is delivered; dry-runs do not count
 	StatusWrites Figure = "status_writes" // of Applications
 	TargetReads  Figure = "target_reads"  // of single objects that are delivered
@@ -80,11 +83,28 @@ type Set []Run
 // Find returns the run of a contender for the same workload as r.
 func (s Set) Find(r Run, contender string) (Run, bool) {
 	for _, other := range s {
-		if other.Contender == contender && other.Workload == r.Workload && other.Shape == r.Shape && other.Apps == r.Apps {
+		if other.Contender == contender && other.isLike(r) {
 			return other, true
 		}
 	}
 	return Run{}, false
+}
+
+// peers returns the runs for the same workload as r of the other contenders,
+// but the floor.
+func (s Set) peers(r Run) []Run {
+	var peers []Run
+	for _, other := range s {
+		if other.Contender != r.Contender && other.Contender != "floor" && other.isLike(r) {
+			peers = append(peers, other)
+		}
+	}
+	return peers
+}
+
+// isLike reports whether both runs were given the same to do.
+func (r Run) isLike(other Run) bool {
+	return r.Workload == other.Workload && r.Shape == other.Shape && r.Apps == other.Apps
 }
 
 var unsafe = regexp.MustCompile(`[^A-Za-z0-9]+`)

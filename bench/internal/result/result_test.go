@@ -57,6 +57,59 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestFastestPeerCounts(t *testing.T) {
+	thousand := func(seconds float64, unfinished bool) func(*result.Run) {
+		return func(r *result.Run) { r.Apps, r.Seconds, r.Unfinished = 1000, seconds, unfinished }
+	}
+	for name, test := range map[string]struct {
+		set   result.Set
+		holds bool
+	}{
+		"five times as fast":         {result.Set{run("flux", thousand(100, false)), run("argocd", thousand(250, false))}, true},
+		"not as fast":                {result.Set{run("flux", thousand(99, false)), run("argocd", thousand(250, false))}, false},
+		"unfinished after long":      {result.Set{run("flux", thousand(900, true)), run("floor", thousand(10, false))}, true},
+		"unfinished after not long":  {result.Set{run("flux", thousand(99, true))}, false},
+		"the other one has not run":  {result.Set{run("argocd", thousand(250, false))}, true},
+		"other shapes do not matter": {result.Set{run("argocd", thousand(250, false)), run("argocd", nil)}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := false
+			for _, v := range result.Judge(append(test.set, run("syncline", thousand(20, false))), "syncline") {
+				if v.Unit != "× fastest peer" {
+					continue
+				}
+				found = true
+				if v.Holds() != test.holds {
+					t.Errorf("%g of at most %g", v.Got, v.Limit)
+				}
+			}
+			if !found {
+				t.Error("there is no verdict")
+			}
+		})
+	}
+}
+
+func TestUnfinished(t *testing.T) {
+	unfinished := run("syncline", func(r *result.Run) {
+		r.Unfinished, r.Seconds = true, 900
+		r.Figures[result.Delivered] = 60
+	})
+	var out bytes.Buffer
+	set := result.Set{run("floor", nil), unfinished}
+	if err := result.Print(&out, set, result.Judge(set, "syncline")); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"syncline > 900 (60 apps)", "apps not delivered 40 ≤ 0 NO"} {
+		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), line) {
+			t.Errorf("%q is not in the table:\n%s", line, out.String())
+		}
+	}
+	if curves := strings.Count(string(result.Draw(set)), "<polyline"); curves != 1 {
+		t.Errorf("%d curves, want the floor's only", curves)
+	}
+}
+
 func TestRatioNeedsTheFloor(t *testing.T) {
 	for _, v := range result.Judge(result.Set{run("syncline", nil)}, "syncline") {
 		if v.What == "time" {

@@ -13,7 +13,7 @@ func Print(out io.Writer, set Set, verdicts []Verdict) error {
 	fmt.Fprintln(table, "WORKLOAD\tINPUT\tCONTENDER\tSECONDS\tCPU S\tPEAK MIB\tLOAD BEFORE")
 	for _, r := range set {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Workload, inputOf(r), r.Contender,
-			number(r.Seconds), orNone(r.CPUSeconds), orNone(r.PeakMiB), number(r.Machine.Load))
+			seconds(r), orNone(r.CPUSeconds), orNone(r.PeakMiB), number(r.Machine.Load))
 	}
 	fmt.Fprintln(table)
 	fmt.Fprintln(table, "WORKLOAD\tINPUT\tWHAT\tMEASURED\tMUST REACH\tHOLDS")
@@ -25,6 +25,18 @@ func Print(out io.Writer, set Set, verdicts []Verdict) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s %s\t≤ %s\t%s\n", v.Run.Workload, inputOf(v.Run), v.What, number(v.Got), v.Unit, number(v.Limit), holds)
 	}
 	return table.Flush()
+}
+
+// seconds of an unfinished run are a lower bound.
+func seconds(r Run) string {
+	switch delivered, counted := r.Figures[Delivered]; {
+	case !r.Unfinished:
+		return number(r.Seconds)
+	case counted:
+		return fmt.Sprintf("> %s (%s apps)", number(r.Seconds), number(delivered))
+	default:
+		return "> " + number(r.Seconds)
+	}
 }
 
 func inputOf(r Run) string {

@@ -53,8 +53,6 @@ const workers = 16
 
 // Options say what a Stage needs.
 type Options struct {
-	// Tree is the folder of Syncline's source tree. Required.
-	Tree string
 	// Progress gets what the control plane says. Required.
 	Progress io.Writer
 }
@@ -111,7 +109,7 @@ func (s *Stage) start(ctx context.Context, options Options) (err error) {
 	if s.Repo, err = s.git.Create(ctx, "bench"); err != nil {
 		return err
 	}
-	return s.install(ctx, options.Tree)
+	return s.CreateNamespaces(ctx, []string{input.ControlNamespace})
 }
 
 // Connect returns a way to the API server that the audit log knows by the name.
@@ -137,11 +135,12 @@ func (s *Stage) Stop() error {
 	return errors.Join(failures...)
 }
 
-// install makes the API server know Applications.
-func (s *Stage) install(ctx context.Context, tree string) error {
-	names, err := filepath.Glob(filepath.Join(tree, "deploy/crds/*.yaml"))
-	if err != nil || len(names) == 0 {
-		return fmt.Errorf("no definitions of resources in %s/deploy/crds: run this in the folder bench, or say where the source tree is by --tree", tree)
+// Define makes the API server know the resources that the files of a folder
+// define, if it does not yet.
+func (s *Stage) Define(ctx context.Context, folder string) error {
+	objects, err := readFolder(folder)
+	if err != nil {
+		return err
 	}
 	definitions := apiextensionsv1.SchemeGroupVersion.WithResource("customresourcedefinitions")
 	watch, err := s.Watch(ctx, definitions)
@@ -150,20 +149,59 @@ func (s *Stage) install(ctx context.Context, tree string) error {
 	}
 	defer watch.Stop()
 	var created []types.NamespacedName
-	for _, name := range names {
-		u, err := read(name)
-		if err != nil {
-			return err
+	for _, u := range objects {
+		if u.GetKind() != "CustomResourceDefinition" {
+			continue
 		}
-		if _, err := s.API.Create(ctx, definitions, u); err != nil {
+		if err := s.API.CreateMissing(ctx, definitions, u); err != nil {
 			return err
 		}
 		created = append(created, types.NamespacedName{Name: u.GetName()})
 	}
-	if _, err := watch.Await(ctx, created, established); err != nil {
+	if len(created) == 0 {
+		return fmt.Errorf("no definitions of resources in %s", folder)
+	}
+	_, err = watch.Await(ctx, created, established)
+	return err
+}
+
+// Create creates the ConfigMaps and Secrets that the files of a folder have, in
+// the namespace of Applications.
+func (s *Stage) Create(ctx context.Context, folder string) error {
+	objects, err := readFolder(folder)
+	if err != nil {
 		return err
 	}
-	return s.CreateNamespaces(ctx, []string{input.ControlNamespace})
+	for _, u := range objects {
+		resource, known := map[string]schema.GroupVersionResource{
+			"ConfigMap": ConfigMaps(), "Secret": corev1.SchemeGroupVersion.WithResource("secrets"),
+		}[u.GetKind()]
+		if !known {
+			continue
+		}
+		u.SetNamespace(input.ControlNamespace)
+		if err := s.API.CreateMissing(ctx, resource, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readFolder reads the YAML files of a folder, each of one object.
+func readFolder(folder string) ([]*unstructured.Unstructured, error) {
+	names, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var objects []*unstructured.Unstructured
+	for _, name := range names {
+		u, err := read(name)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, u)
+	}
+	return objects, nil
 }
 
 func read(name string) (*unstructured.Unstructured, error) {

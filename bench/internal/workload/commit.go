@@ -2,6 +2,7 @@ package workload
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,6 +39,11 @@ func (s *scene) oneCommit(ctx context.Context, session contender.Refresher) erro
 		took, err := s.change(ctx, configMaps, changed.Edit(fmt.Sprintf("W2 %d", round)), func(ctx context.Context) error {
 			return session.Refresh(ctx, refreshed)
 		})
+		if errors.Is(err, errImpatient) {
+			s.say("%s W2: %v", r.Contender, err)
+			r.Unfinished, r.Seconds, r.Figures[result.Commits] = true, limit.Seconds(), float64(round)
+			return errors.Join(m.endNow(r), s.keep(r))
+		}
 		if err != nil {
 			return err
 		}
@@ -80,7 +86,7 @@ func (s *scene) recorded(ctx context.Context, session contender.Refresher, m *me
 // change commits, announces it, and returns the time from the announcement
 // until the change is in the cluster.
 func (s *scene) change(ctx context.Context, configMaps *stage.Watch, edit input.Edit, announce func(context.Context) error) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errImpatient)
 	defer cancel()
 	if err := s.stage.Commit(ctx, map[string]string{edit.File: edit.Text}); err != nil {
 		return 0, err

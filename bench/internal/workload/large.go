@@ -35,7 +35,7 @@ func (s *scene) large(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if session, able := s.session.(contender.Refresher); able {
+	if session, able := s.session.(contender.Refresher); able && !r.Unfinished {
 		if err := s.changeParts(ctx, session, r); err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (s *scene) changeParts(ctx context.Context, session contender.Refresher, r 
 			return err
 		}
 		r.Figures[result.Change] = max(r.Figures[result.Change], took.Seconds())
-		if _, err := audit.Open(s.stage.AuditLog, s.session.Agent()).Quiet(ctx, quiet); err != nil {
+		if _, err := audit.Open(s.stage.AuditLog, s.session.Agents()...).Quiet(ctx, quiet); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -16,8 +17,9 @@ import (
 )
 
 // onSynced returns the workloads that need apps which are synced already, in
-// the order in which they run: W5 last, because it restarts the contender.
-func onSynced() []string { return []string{"W2", "W3", "W4", "W9", "W5"} }
+// the order in which they run: W3 first, because a commit may keep a slow
+// contender busy, and W5 last, because it restarts the contender.
+func onSynced() []string { return []string{"W3", "W2", "W4", "W9", "W5"} }
 
 // runMany runs W1 in every shape and size, and with the most apps in a monorepo
 // what needs synced apps.
@@ -53,7 +55,7 @@ func (o Options) playMany(ctx context.Context, with contender.Contender, shape i
 			return fmt.Errorf("W1: %w", err)
 		}
 		refresher, able := s.session.(contender.Refresher)
-		if !follow || !able {
+		if !follow || !able || r.Unfinished {
 			return nil
 		}
 		return s.followUp(ctx, refresher)
@@ -81,18 +83,22 @@ func (s *scene) followUp(ctx context.Context, session contender.Refresher) error
 	return nil
 }
 
-// patience is how long a first sync may take for each app, and at least.
-const (
-	patience      = 3 * time.Second
-	leastPatience = 5 * time.Minute
-)
+// leastPatience is how long a first sync of any number of apps may take.
+const leastPatience = 5 * time.Minute
+
+// patience is how long a first sync may take.
+func (s *scene) patience() time.Duration {
+	return max(leastPatience, s.Patience*time.Duration(len(s.input.Apps))/1000)
+}
+
+// errImpatient ends what takes too long.
+var errImpatient = errors.New("it takes too long")
 
 // firstSync measures what begins with nothing delivered: from declaring all
 // apps until each of those awaited is synced and its Deployment available. What
-// it costs is measured until the contender has nothing left to write.
+// it costs is measured until the contender has nothing left to write. When it
+// takes too long the run is unfinished, and says how far it came.
 func (s *scene) firstSync(ctx context.Context, workload string, awaited []input.App) (*result.Run, error) {
-	ctx, cancel := context.WithTimeout(ctx, max(leastPatience, time.Duration(len(s.input.Apps))*patience))
-	defer cancel()
 	deployments, err := s.stage.Watch(ctx, stage.Deployments())
 	if err != nil {
 		return nil, err
@@ -106,18 +112,45 @@ func (s *scene) firstSync(ctx context.Context, workload string, awaited []input.
 	for _, app := range s.input.Apps {
 		r.Figures[result.Objects] += float64(len(app.Objects))
 	}
-	if err := s.session.Declare(ctx, s.input.Apps); err != nil {
-		return nil, err
-	}
-	done, err := s.delivered(ctx, deployments, awaited)
-	if err != nil {
+	limited, cancel := context.WithTimeoutCause(ctx, s.patience(), errImpatient)
+	defer cancel()
+	done, err := s.deliver(limited, deployments, awaited)
+	switch {
+	case err != nil && errors.Is(context.Cause(limited), errImpatient):
+		s.say("%s %s: %v", r.Contender, workload, err)
+		r.Unfinished, r.Seconds = true, time.Since(r.Began).Seconds()
+		r.Figures[result.Delivered] = float64(countAvailable(deployments, awaited))
+		return r, m.endNow(r)
+	case err != nil:
 		return nil, err
 	}
 	r.Seconds = done.Sub(r.Began).Seconds()
-	if err := s.session.Settled(ctx, awaited); err != nil {
+	settling, cancel := context.WithTimeout(ctx, s.patience())
+	defer cancel()
+	if err := s.session.Settled(settling, awaited); err != nil {
 		return nil, err
 	}
-	return r, m.end(ctx, r)
+	return r, m.end(settling, r)
+}
+
+// deliver declares all apps and waits until those awaited are delivered. It
+// returns when that was.
+func (s *scene) deliver(ctx context.Context, deployments *stage.Watch, awaited []input.App) (time.Time, error) {
+	if err := s.session.Declare(ctx, s.input.Apps); err != nil {
+		return time.Time{}, err
+	}
+	return s.delivered(ctx, deployments, awaited)
+}
+
+// countAvailable counts the apps whose Deployment is available.
+func countAvailable(deployments *stage.Watch, apps []input.App) int {
+	count := 0
+	for _, app := range apps {
+		if u, exists := deployments.Get(app.In(app.Deployment)); exists && available(u) {
+			count++
+		}
+	}
+	return count
 }
 
 // delivered waits until apps are synced and their Deployments available, and

@@ -17,12 +17,11 @@ const quiet = 3 * time.Second
 
 // meter measures what a contender uses and asks for, from its begin to its end.
 type meter struct {
-	log     *audit.Log
-	before  audit.Counts
-	tree    procfs.Tree
-	process bool
-	sampler *procfs.Sampler
-	cpu     time.Duration
+	log       *audit.Log
+	before    audit.Counts
+	processes procfs.Forest
+	sampler   *procfs.Sampler
+	cpu       time.Duration
 	// all is what the driver and everything that it started had used.
 	all time.Duration
 }
@@ -38,16 +37,14 @@ func (s *scene) measure() (*meter, error) {
 		return nil, err
 	}
 	m.begin(s.session)
-	if m.process {
-		m.cpu, err = m.tree.CPU()
-	}
+	m.cpu, err = m.processes.CPU()
 	return m, err
 }
 
 // measureStart begins to measure a contender that is not running yet; begin
 // goes on with that.
 func (s *scene) measureStart() (*meter, error) {
-	m := &meter{log: audit.Open(s.stage.AuditLog, s.session.Agent())}
+	m := &meter{log: audit.Open(s.stage.AuditLog, s.session.Agents()...)}
 	var err error
 	if m.before, err = m.log.Counts(); err != nil {
 		return nil, err
@@ -59,14 +56,13 @@ func (s *scene) measureStart() (*meter, error) {
 // begin begins to look at the processes of a session. What they have used
 // already counts.
 func (m *meter) begin(session contender.Session) {
-	if m.tree, m.process = session.Process(); m.process {
-		m.sampler = procfs.Sample(m.tree)
-	}
+	m.processes = session.Processes()
+	m.sampler = procfs.Sample(m.processes)
 }
 
 // memory is what the contender occupies now, in MiB.
 func (m *meter) memory() (float64, error) {
-	bytes, err := m.tree.Memory()
+	bytes, err := m.processes.Memory()
 	return mebibytes(bytes), err
 }
 
@@ -91,14 +87,12 @@ func (m *meter) endNow(r *result.Run) error {
 
 func (m *meter) endWith(counts audit.Counts, r *result.Run) error {
 	m.enter(counts.Minus(m.before), r)
-	if m.process {
-		r.PeakMiB = mebibytes(m.sampler.Stop())
-		used, err := m.tree.CPU()
-		if err != nil {
-			return err
-		}
-		r.CPUSeconds = (used - m.cpu).Seconds()
+	r.PeakMiB = mebibytes(m.sampler.Stop())
+	used, err := m.processes.CPU()
+	if err != nil {
+		return err
 	}
+	r.CPUSeconds = (used - m.cpu).Seconds()
 	all, err := everything().CPU()
 	r.Figures[result.AllCPU] = (all - m.all).Seconds()
 	return err

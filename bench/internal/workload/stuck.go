@@ -37,10 +37,14 @@ func (o Options) playStuck(ctx context.Context, with contender.Contender, good, 
 	var alone float64
 	err := o.play(ctx, with, good, func(ctx context.Context, s *scene) error {
 		r, err := s.firstSync(ctx, "W8", good.Apps)
-		if err == nil {
-			alone = r.Seconds
+		if err != nil {
+			return err
 		}
-		return err
+		alone = r.Seconds
+		if r.Unfinished {
+			return errImpatient
+		}
+		return nil
 	})
 	if err != nil {
 		return err

@@ -28,6 +28,9 @@ type Options struct {
 	Apps []int
 	// Shapes are the inputs of W1. Required.
 	Shapes []input.Shape
+	// Patience is how long the first sync of 1,000 apps may take, default 15 min.
+	// More apps may take longer in proportion, fewer at least 5 min.
+	Patience time.Duration
 	// Idle is how long W3 lasts, default 10 min.
 	Idle time.Duration
 	// Drifts is the number of objects that W4 changes, default 200.
@@ -53,8 +56,10 @@ type Options struct {
 
 // complete returns the options with their defaults.
 func (o Options) complete() Options {
-	if o.Idle == 0 {
-		o.Idle = 10 * time.Minute
+	for value, standard := range map[*time.Duration]time.Duration{&o.Idle: 10 * time.Minute, &o.Patience: 15 * time.Minute} {
+		if *value == 0 {
+			*value = standard
+		}
 	}
 	for value, standard := range map[*int]int{&o.Drifts: 200, &o.Rounds: 10, &o.Objects: 5000, &o.Renders: 300, &o.Stuck: 200} {
 		if *value == 0 {
