@@ -123,6 +123,31 @@ func TestSomethingIsDoneAfterTheAnswer(t *testing.T) {
 	<-done
 }
 
+func TestStruckMeansThatItIsDone(t *testing.T) {
+	for _, at := range []faultproxy.Moment{faultproxy.Before, faultproxy.Committed, faultproxy.After} {
+		w := newWorld(t)
+		doing, goOn := make(chan struct{}), make(chan struct{})
+		armed := w.proxy.Arm(faultproxy.Fault{At: at, Do: func() {
+			close(doing)
+			<-goOn
+		}})
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			w.send(t, "PATCH", configMaps+"/web", "")
+		}()
+		<-doing
+		select {
+		case <-armed.Struck():
+			t.Errorf("%s: it is said to have struck while it is at it", at)
+		default:
+		}
+		close(goOn)
+		<-armed.Struck()
+		<-answered
+	}
+}
+
 func TestHeldRequestGoesOnWhenTheFaultIsRemoved(t *testing.T) {
 	w := newWorld(t)
 	armed := w.proxy.Arm(faultproxy.Fault{Match: faultproxy.Match{About: "app"}, Hold: true})
