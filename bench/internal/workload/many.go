@@ -22,9 +22,11 @@ import (
 func onSynced() []string { return []string{"W3", "W2", "W4", "W9", "W5"} }
 
 // runMany runs W1 in every shape and size, and with the most apps in a monorepo
-// what needs synced apps.
+// what needs synced apps. A contender that fails does not keep the others from
+// what is left.
 func runMany(ctx context.Context, o Options) error {
 	most := slices.Max(o.Apps)
+	var failures []error
 	for _, shape := range o.Shapes {
 		for _, apps := range o.Apps {
 			follow := shape == input.Monorepo && apps == most && o.wants(onSynced()...)
@@ -33,12 +35,16 @@ func runMany(ctx context.Context, o Options) error {
 			}
 			for _, with := range o.Contenders {
 				if err := o.playMany(ctx, with, shape, apps, follow); err != nil {
-					return fmt.Errorf("%s, %d apps, %s: %w", with.Name(), apps, shape, err)
+					failures = append(failures, fmt.Errorf("%s, %d apps, %s: %w", with.Name(), apps, shape, err))
+					o.say("%v", failures[len(failures)-1])
+				}
+				if ctx.Err() != nil {
+					return errors.Join(failures...)
 				}
 			}
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 func (o Options) playMany(ctx context.Context, with contender.Contender, shape input.Shape, apps int, follow bool) error {
