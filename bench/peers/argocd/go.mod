@@ -1,4 +1,4 @@
-// Module argocd pins Argo CD, to measure it: see docs/design/performance.md. It
+// Module argocd pins Argo CD, to measure it: see ../README.md. It
 // repeats the replacements of Argo CD itself, without which it does not build.
 module github.com/syncline-io/syncline/bench/peers/argocd
 

@@ -1,5 +1,5 @@
 // Module kustomize-controller pins the program of Flux that applies, to measure it:
-// see docs/design/performance.md.
+// see ../README.md.
 module github.com/syncline-io/syncline/bench/peers/kustomize-controller
 
 go 1.26.0

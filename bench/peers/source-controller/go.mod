@@ -1,5 +1,5 @@
 // Module source-controller pins the program of Flux that fetches sources, to measure
-// it: see docs/design/performance.md.
+// it: see ../README.md.
 module github.com/syncline-io/syncline/bench/peers/source-controller
 
 go 1.26.0
