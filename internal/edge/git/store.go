@@ -39,7 +39,7 @@ type Options struct {
 	// MaxRefs is the size of the longest list of refs that is read. Default: 64 MiB.
 	MaxRefs int64
 	// CachedEntries is how many entries of directories are kept parsed, over
-	// all repositories. Default: 100,000, which take about 10 MiB.
+	// all repositories. Default: 25,000, which take about 3 MiB.
 	CachedEntries int
 	// KeepUnused is how long the mirror of a repository that nobody asks for is
 	// kept. Open removes older ones. Default: 30 days.
@@ -57,7 +57,7 @@ func (o Options) withDefaults() Options {
 	o.PerHost = orDefault(o.PerHost, 4)
 	o.MaxFile = orDefault(o.MaxFile, 64<<20)
 	o.MaxRefs = orDefault(o.MaxRefs, 64<<20)
-	o.CachedEntries = orDefault(o.CachedEntries, 100_000)
+	o.CachedEntries = orDefault(o.CachedEntries, 25_000)
 	o.KeepUnused = orDefault(o.KeepUnused, 30*24*time.Hour)
 	o.IdleReader = orDefault(o.IdleReader, time.Minute)
 	return o
