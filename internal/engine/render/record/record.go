@@ -196,7 +196,15 @@ func look(inputs Inputs, what read) string {
 	}
 }
 
-func seeFact(value string, ok bool) string { return fmt.Sprintf("%t %s", ok, value) }
+// seeFact keeps the digest of a long value: every chart asks for the APIs of the
+// cluster, which are tens of kilobytes.
+func seeFact(value string, ok bool) string {
+	if len(value) > 2*sha256.Size {
+		sum := sha256.Sum256([]byte(value))
+		value = hex.EncodeToString(sum[:])
+	}
+	return fmt.Sprintf("%t %s", ok, value)
+}
 
 // seeEntry tells only what an entry is: its content counts when it is read.
 func seeEntry(e syncline.Entry, err error) string {
