@@ -71,9 +71,12 @@ const (
 	Asked
 )
 
-// Put takes note of an Application as it was seen. What is older than what is
-// known is passed over.
+// Put takes note of an Application as it was seen. What is not newer than what
+// is known is passed over: a watch tells again what our own writes came to.
 func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, Change) {
+	if app, known := s.knownSince(u); known {
+		return app, Same
+	}
 	app, cr := Read(u, s.controlPlane)
 	seen := entry{app: app, cr: cr, version: u.GetResourceVersion()}
 	s.mu.Lock()
@@ -89,6 +92,19 @@ func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, Change) {
 		return app, Declared
 	}
 	return app, changeOf(old.app, app)
+}
+
+// knownSince returns the App when it is known as it was seen, or as it became
+// later.
+func (s *Store) knownSince(u *unstructured.Unstructured) (syncline.App, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	e, ok := s.entries[syncline.AppID{Namespace: u.GetNamespace(), Name: u.GetName()}]
+	version := u.GetResourceVersion()
+	if !ok || version == "" || e.app.UID != u.GetUID() || version != e.version && !older(version, e.version) {
+		return syncline.App{}, false
+	}
+	return e.app, true
 }
 
 // older reports whether one resource version came before another. Kubernetes

@@ -80,8 +80,10 @@ func TestPutTellsWhatChanged(t *testing.T) {
 func TestPutNeverGoesBack(t *testing.T) {
 	store := application.NewStore(&answers{}, "argocd")
 	store.Put(sighting("10", set("new", "spec", "source", "path")))
-	if _, change := store.Put(sighting("9", set("old", "spec", "source", "path"))); change != application.Same {
-		t.Errorf("an older sighting counts: %v", change)
+	for _, version := range []string{"9", "10"} {
+		if _, change := store.Put(sighting(version, set("old", "spec", "source", "path"))); change != application.Same {
+			t.Errorf("a sighting of version %s counts after that of 10: %v", version, change)
+		}
 	}
 	app, _ := store.App(syncline.AppID{Namespace: "argocd", Name: "web"})
 	if app.Sources[0].Path != "new" {
