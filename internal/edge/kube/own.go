@@ -231,9 +231,14 @@ func (c *Cluster) Create(ctx context.Context, resource schema.GroupVersionResour
 	return u, failed(refOf(resource, nameOf(object)), "create", err)
 }
 
-// CreateMissing creates an object unless there is one of its name.
+// CreateMissing creates an object unless there is one of its name. It looks
+// first, so that nothing is asked to be written where there is nothing to write.
 func (c *Cluster) CreateMissing(ctx context.Context, resource schema.GroupVersionResource, object *unstructured.Unstructured) error {
-	_, err := c.Create(ctx, resource, object)
+	_, err := c.GetObject(ctx, resource, types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()})
+	if syncline.KindOf(err) != syncline.NotFound {
+		return err
+	}
+	_, err = c.Create(ctx, resource, object)
 	if apierrors.IsAlreadyExists(err) {
 		return nil
 	}
