@@ -37,7 +37,7 @@ Kubernetes holds its state: it can be stopped at any time.`,
 	flags.StringVar(&options.DataDir, "data-dir", "", "folder for mirrors and rendered objects (default a temporary one)")
 	flags.StringVar(&options.Listen, "listen", "", "address for metrics and health, such as 127.0.0.1:8080 (default none)")
 	flags.IntVar(&options.PollSeconds, "poll-seconds", 180, "how often repositories are asked for news")
-	flags.IntVar(&options.RecordSeconds, "record-seconds", 30,
+	flags.IntVar(&options.RecordSeconds, "record-seconds", 180,
 		"how long after a commit that does not touch an app its status names the revision; -1: with the app's next change")
 	flags.Float64Var(&options.PruneShare, "prune-guard-share", 0.5, "share of an app's objects that may be deleted at once without approval")
 	flags.IntVar(&options.PruneCount, "prune-guard-count", 10, "number of an app's objects that may be deleted at once without approval")
