@@ -84,7 +84,7 @@ bench: ## Measure Syncline against bare server-side apply; results are in bench/
 bench-short: ## The part of the benchmark that every change has to pass: it counts requests and memory, and takes five minutes
 	@(cd bench && go build -o ../bin/syncline-bench .)
 	@cd bench && exec ../bin/syncline-bench run --check --out ../bin/bench-short \
-		--workloads W1,W2,W3,W4 --apps 100 --idle 60s --drifts 20 $(ARGS)
+		--workloads W1,W2,W3,W4 --apps 100 --idle 60s --drifts 20 --record=false $(ARGS)
 
 .PHONY: nightly
 nightly: ## What takes too long for every change: 10,000 random commits rendered both ways, and the benchmark with 5,000 apps

@@ -26,7 +26,7 @@ type options struct {
 	out, tree, program, logs, profiles  string
 	idle, patience                      time.Duration
 	drifts, rounds                      int
-	check                               bool
+	check, record                       bool
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -46,6 +46,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.DurationVar(&o.patience, "patience", 15*time.Minute, "how long a first sync of 1,000 apps may take")
 	flags.IntVar(&o.drifts, "drifts", 200, "number of objects that W4 changes")
 	flags.IntVar(&o.rounds, "rounds", 10, "number of commits of W2")
+	flags.BoolVar(&o.record, "record", true, "let W2 wait until every app records the commits, which takes minutes")
 	flags.BoolVar(&o.check, "check", false, "fail when something is missed that does not depend on the machine")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -94,7 +95,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 // removed by cleanup.
 func (o options) complete(ctx context.Context, out io.Writer) (work workload.Options, cleanup func(), err error) {
 	work = workload.Options{
-		Workloads: split(o.workloads), Idle: o.idle, Patience: o.patience, Drifts: o.drifts, Rounds: o.rounds,
+		Workloads: split(o.workloads), Idle: o.idle, Patience: o.patience, Drifts: o.drifts, Rounds: o.rounds, Record: o.record,
 		Stage: stage.Options{Progress: os.Stderr}, Say: out,
 	}
 	for _, shape := range split(o.shapes) {

@@ -54,6 +54,35 @@ func (f Forest) CPU() (time.Duration, error) {
 	return sum, nil
 }
 
+// MachineCPU returns the processor time that everything on the machine has used
+// since it was started. Its resolution is 10 ms for each processor.
+func MachineCPU() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	return machineCPUOf(string(text))
+}
+
+// machineCPUOf adds up what was not idle in the first line of /proc/stat: user,
+// nice, system, irq and softirq. That of guests is in user.
+func machineCPUOf(stat string) (time.Duration, error) {
+	line, _, _ := strings.Cut(stat, "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 8 || fields[0] != "cpu" {
+		return 0, fmt.Errorf("too few fields in %q", line)
+	}
+	var ticks int64
+	for _, at := range []int{1, 2, 3, 6, 7} {
+		n, err := strconv.ParseInt(fields[at], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * tick, nil
+}
+
 // Memory returns the bytes of memory that all the trees occupy.
 func (f Forest) Memory() (int64, error) {
 	var sum int64

@@ -60,6 +60,10 @@ func TestTreeCountsDescendants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	before, err := procfs.MachineCPU()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +79,9 @@ func TestTreeCountsDescendants(t *testing.T) {
 	used, err := tree.CPU()
 	if err != nil || used < spent {
 		t.Errorf("three processes used %s of processor time (%v)", used, err)
+	}
+	if all, err := procfs.MachineCPU(); err != nil || all-before < used-spent/10 {
+		t.Errorf("everything used %s of processor time, and three of the processes %s (%v)", all-before, used, err)
 	}
 	now, err := tree.Memory()
 	if err != nil || now < 3*size || now > 5*size {

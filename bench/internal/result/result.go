@@ -60,6 +60,9 @@ const (
 	// AllCPU is of everything: the control plane, the Git server, the driver and
 	// the contender. Its ratio to the floor's hardly depends on what else runs.
 	AllCPU Figure = "all_cpu_seconds"
+	// OtherCPU is of what else ran on the machine: where it is a large share of
+	// all, the seconds are not to be trusted.
+	OtherCPU Figure = "other_cpu_seconds"
 	// RecordWrites and RecordCPU are what it takes besides until every app says
 	// that it is at the last commit.
 	RecordWrites Figure = "record_writes"

@@ -10,10 +10,10 @@ import (
 // Print writes the verdicts as a table, and before it what each run took.
 func Print(out io.Writer, set Set, verdicts []Verdict) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "WORKLOAD\tINPUT\tCONTENDER\tSECONDS\tCPU S\tPEAK MIB\tLOAD BEFORE")
+	fmt.Fprintln(table, "WORKLOAD\tINPUT\tCONTENDER\tSECONDS\tCPU S\tPEAK MIB\tALL CPU S\tOTHERS' CPU S")
 	for _, r := range set {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Workload, inputOf(r), r.Contender,
-			seconds(r), orNone(r.CPUSeconds), orNone(r.PeakMiB), number(r.Machine.Load))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Workload, inputOf(r), r.Contender,
+			seconds(r), orNone(r.CPUSeconds), orNone(r.PeakMiB), orNone(r.Figures[AllCPU]), orNone(r.Figures[OtherCPU]))
 	}
 	fmt.Fprintln(table)
 	fmt.Fprintln(table, "WORKLOAD\tINPUT\tWHAT\tMEASURED\tMUST REACH\tHOLDS")

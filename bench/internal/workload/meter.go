@@ -24,6 +24,8 @@ type meter struct {
 	cpu       time.Duration
 	// all is what the driver and everything that it started had used.
 	all time.Duration
+	// machine is what everything on the machine had used.
+	machine time.Duration
 }
 
 // everything is the driver with the control plane, the Git server and the
@@ -49,7 +51,10 @@ func (s *scene) measureStart() (*meter, error) {
 	if m.before, err = m.log.Counts(); err != nil {
 		return nil, err
 	}
-	m.all, err = everything().CPU()
+	if m.all, err = everything().CPU(); err != nil {
+		return nil, err
+	}
+	m.machine, err = procfs.MachineCPU()
 	return m, err
 }
 
@@ -94,7 +99,12 @@ func (m *meter) endWith(counts audit.Counts, r *result.Run) error {
 	}
 	r.CPUSeconds = (used - m.cpu).Seconds()
 	all, err := everything().CPU()
+	if err != nil {
+		return err
+	}
+	machine, err := procfs.MachineCPU()
 	r.Figures[result.AllCPU] = (all - m.all).Seconds()
+	r.Figures[result.OtherCPU] = max(0, (machine - m.machine - (all - m.all)).Seconds())
 	return err
 }
 

@@ -31,6 +31,9 @@ type Options struct {
 	// Patience is how long the first sync of 1,000 apps may take, default 15 min.
 	// More apps may take longer in proportion, fewer at least 5 min.
 	Patience time.Duration
+	// Record lets W2 wait, and measure what it takes, until every app says that it
+	// is at the last commit. Without it W5 begins with statuses to write.
+	Record bool
 	// Idle is how long W3 lasts, default 10 min.
 	Idle time.Duration
 	// Drifts is the number of objects that W4 changes, default 200.
