@@ -233,7 +233,8 @@ func (o Object) Desired() Object {
 	return desired
 }
 
-// foldStringData moves stringData into data, base64-encoded.
+// foldStringData moves the texts of stringData into data, base64-encoded. What
+// is no text stays, for the API server to refuse.
 func foldStringData(content map[string]any) {
 	texts, ok := content["stringData"].(map[string]any)
 	if !ok {
@@ -244,13 +245,19 @@ func foldStringData(content map[string]any) {
 	if data == nil {
 		data = map[string]any{}
 	}
+	rest := map[string]any{}
 	for key, value := range texts {
 		if text, ok := value.(string); ok {
 			data[key] = base64.StdEncoding.EncodeToString([]byte(text))
+		} else {
+			rest[key] = value
 		}
 	}
 	content["data"] = data
 	delete(content, "stringData")
+	if len(rest) > 0 {
+		content["stringData"] = rest
+	}
 }
 
 // Digest identifies what the object asks for: its content without its identity

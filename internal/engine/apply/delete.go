@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"errors"
 
 	"github.com/syncline-io/syncline"
 )
@@ -12,7 +11,7 @@ import (
 // project does not let the App touch is left alone, as in Argo CD.
 func Delete(ctx context.Context, in Input) ([]syncline.Blocker, error) {
 	s := newStep(in)
-	var failed error
+	var failed []error
 	wave := 0
 	for _, c := range in.Plan.Changes {
 		if in.Refused[c.Ref] != nil {
@@ -22,9 +21,11 @@ func Delete(ctx context.Context, in Input) ([]syncline.Blocker, error) {
 			break
 		}
 		wave = c.Wave
-		failed = errors.Join(failed, s.deleteOne(ctx, c))
+		if err := s.deleteOne(ctx, c); err != nil {
+			failed = append(failed, err)
+		}
 	}
-	return s.waiting, failed
+	return s.waiting, together(failed)
 }
 
 // deleteOne deletes one object, and waits for it while it is still there.

@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -146,6 +147,24 @@ func TestAFailureNamesItsObjectOnce(t *testing.T) {
 	}
 	s.on(t)
 	s.expectPhase(t, syncline.OperationFailed, "reason: apps/Deployment/shop/web apply failed: no")
+}
+
+func TestFailuresThatPassAreToldTogether(t *testing.T) {
+	var all []string
+	for i := range 5 {
+		all = append(all, object("ConfigMap", fmt.Sprintf("m%d", i), ""))
+	}
+	s := tell(all...)
+	s.Answer = func(r enginetest.Request) error {
+		if r.Write.Action == syncline.Create {
+			return syncline.Errorf(syncline.Transient, "503")
+		}
+		return nil
+	}
+	if _, err := s.once(t); syncline.KindOf(err) != syncline.Transient {
+		t.Fatalf("got %v", err)
+	}
+	s.expectPhase(t, syncline.OperationRunning, "ConfigMap/shop/m0: 503; ConfigMap/shop/m1: 503; ConfigMap/shop/m2: 503; and 2 more objects")
 }
 
 func TestAPassingFailureIsTriedAgain(t *testing.T) {

@@ -72,11 +72,32 @@ func (s *step) performBatch(ctx context.Context, batch []syncline.Change) error 
 		due = append(due, c)
 	}
 	errs := s.writeAll(ctx, due)
-	var failed error
+	var failed []error
 	for i, c := range due {
-		failed = errors.Join(failed, s.note(c, errs[i]))
+		if err := s.note(c, errs[i]); err != nil {
+			failed = append(failed, err)
+		}
 	}
-	return failed
+	return together(failed)
+}
+
+// maxTold is how many of the objects that failed alike are told one by one.
+const maxTold = 3
+
+// together makes one error of those of several objects, of the kind of the
+// first, on one line.
+func together(errs []error) error {
+	if len(errs) < 2 {
+		return errors.Join(errs...)
+	}
+	var rest []string
+	for _, err := range errs[1:min(len(errs), maxTold)] {
+		rest = append(rest, err.Error())
+	}
+	if more := len(errs) - maxTold; more > 0 {
+		rest = append(rest, fmt.Sprintf("and %d more objects", more))
+	}
+	return fmt.Errorf("%w; %s", errs[0], strings.Join(rest, "; "))
 }
 
 // writeAll writes the changes at once, and returns an error or nil for each.

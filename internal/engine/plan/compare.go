@@ -109,7 +109,7 @@ func (b *build) decideRefused(c *syncline.Change, cause error) {
 	case c.Options.Has("Replace=true") && syncline.KindOf(cause) == syncline.Invalid:
 		c.Action = syncline.Replace
 	default:
-		c.Action, c.Err = syncline.Update, cause
+		c.Action, c.Err, c.Why = syncline.Update, cause, "it differs, and cannot be updated"
 	}
 }
 

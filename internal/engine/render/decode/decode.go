@@ -173,7 +173,7 @@ func (p part) decode(lastCounts bool) (value any, repeated string, err error) {
 	case len(strict) > 0 && !lastCounts:
 		return nil, "", syntaxError("not valid JSON: %w", errors.Join(strict...))
 	case len(strict) > 0:
-		repeated = errors.Join(strict...).Error()
+		repeated = strings.ReplaceAll(errors.Join(strict...).Error(), "\n", "; ")
 	}
 	return value, repeated, nil
 }

@@ -2,6 +2,7 @@ package await
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -67,7 +68,7 @@ func Failure(app State) error {
 		"the sync of %s failed: %s", app.ID, cmp.Or(operation.Message, "no reason was given"))}
 	for _, result := range operation.Results {
 		if result.Code == syncline.ResultFailed || result.State == syncline.OperationFailed || result.State == syncline.OperationError {
-			failed.Details = append(failed.Details, fmt.Sprintf("%s: %s", result.Ref, cmp.Or(result.Message, "failed")))
+			failed.Details = append(failed.Details, syncline.About(result.Ref, errors.New(cmp.Or(result.Message, "failed"))).Error())
 		}
 	}
 	failed.Details = append(failed.Details, conditionLines(app)...)
