@@ -25,7 +25,7 @@ type options struct {
 	workloads, apps, contenders, shapes string
 	out, tree, program, logs, profiles  string
 	idle, patience                      time.Duration
-	drifts, rounds                      int
+	drifts, rounds, processors          int
 	check, record                       bool
 }
 
@@ -46,6 +46,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.DurationVar(&o.patience, "patience", 15*time.Minute, "how long a first sync of 1,000 apps may take")
 	flags.IntVar(&o.drifts, "drifts", 200, "number of objects that W4 changes")
 	flags.IntVar(&o.rounds, "rounds", 10, "number of commits of W2")
+	flags.IntVar(&o.processors, "processors", 2, "how many processors there are for everything; 0: all that the machine has")
 	flags.BoolVar(&o.record, "record", true, "let W2 wait until every app records the commits, which takes minutes")
 	flags.BoolVar(&o.check, "check", false, "fail when something is missed that does not depend on the machine")
 	if err := flags.Parse(args); err != nil {
@@ -61,6 +62,9 @@ func parse(args []string, out io.Writer) (options, error) {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	o, err := parse(args, out)
 	if err != nil {
+		return err
+	}
+	if err := confine(o.processors); err != nil {
 		return err
 	}
 	for _, folder := range []string{o.out, o.logs, o.profiles} {
