@@ -133,6 +133,8 @@ type waitingRoom struct {
 	said     map[syncline.AppID]string
 	blockers map[syncline.AppID][]string
 	failed   error
+	// unseen is an App that no agent has looked at.
+	unseen syncline.AppID
 }
 
 func newWaitingRoom(apps []App, wanted await.Goal) *waitingRoom {
@@ -146,13 +148,16 @@ func newWaitingRoom(apps []App, wanted await.Goal) *waitingRoom {
 // look judges all Apps again and returns a line for each that stands otherwise
 // than before.
 func (r *waitingRoom) look(now []App) []string {
-	r.blockers = map[syncline.AppID][]string{}
+	r.blockers, r.unseen = map[syncline.AppID][]string{}, syncline.AppID{}
 	var news []string
 	for _, id := range r.ids {
 		var app *await.State
 		if i := slices.IndexFunc(now, func(a App) bool { return a.ID == id }); i >= 0 {
 			state := now[i].state()
 			app = &state
+			if state.Report.Sync == "" {
+				r.unseen = id
+			}
 		}
 		v := r.goal.Judge(id, app)
 		text := fmt.Sprintf("%s is %s", id, r.goal)
@@ -179,6 +184,10 @@ func (r *waitingRoom) timeout(after string) error {
 		which = r.ids[0].String() + " is"
 	}
 	out := &await.Error{Err: syncline.Errorf(syncline.Waiting, "%s not %s after %s", which, r.goal, after)}
+	if r.unseen != (syncline.AppID{}) {
+		out.Err = syncline.WithHint(out.Err,
+			fmt.Sprintf("no agent has looked at %s yet: does one run, and is %s its namespace?", r.unseen, r.unseen.Namespace))
+	}
 	for _, id := range r.ids {
 		for _, blocker := range r.blockers[id] {
 			out.Details = append(out.Details, fmt.Sprintf("%s: %s", id, blocker))
