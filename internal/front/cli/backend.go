@@ -132,11 +132,9 @@ type Connection struct {
 // ServerOptions configure the agent.
 type ServerOptions struct {
 	Connection
-	// DataDir keeps mirrors of repositories and rendered objects. Empty means a
+	// DataDir keeps mirrors of repositories. Empty means a
 	// folder that goes away with the process.
 	DataDir string
-	// Listen is the address of metrics and health; empty means none.
-	Listen string
 	// PollSeconds is how often repositories are asked for news, before jitter.
 	PollSeconds int
 	// RecordSeconds is how long after a commit an App that it does not touch

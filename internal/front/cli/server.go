@@ -34,8 +34,7 @@ Kubernetes holds its state: it can be stopped at any time.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&options.DataDir, "data-dir", "", "folder for mirrors and rendered objects (default a temporary one)")
-	flags.StringVar(&options.Listen, "listen", "", "address for metrics and health, such as 127.0.0.1:8080 (default none)")
+	flags.StringVar(&options.DataDir, "data-dir", "", "folder for mirrors of repositories (default a temporary one)")
 	flags.IntVar(&options.PollSeconds, "poll-seconds", 180, "how often repositories are asked for news")
 	flags.IntVar(&options.RecordSeconds, "record-seconds", 180,
 		"how long after a commit that does not touch an app its status names the revision; -1: with the app's next change")
