@@ -221,12 +221,12 @@ func (a *agent) onLive(change live.Change) {
 	writer := cmp.Or(change.After, change.Before)
 	for _, instance := range []string{change.Before, change.After} {
 		if app, ok := a.apps.ByInstance(instance); ok && !(change.Ours && instance == writer) {
-			a.queue.Add(app.ID, app.Project, queue.Drift)
+			a.queue.Add(app.ID, app.Project, urgency(app, change.What))
 		}
 	}
 	for _, id := range a.catalog.Wanting(change.Ref) {
 		if app, ok := a.apps.App(id); ok && !(change.Ours && app.Instance == writer) {
-			a.queue.Add(id, app.Project, queue.Drift)
+			a.queue.Add(id, app.Project, urgency(app, change.What))
 		}
 	}
 }

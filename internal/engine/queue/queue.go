@@ -15,7 +15,8 @@ type Priority int
 
 // The priorities, lowest first.
 const (
-	// Resync is a look at something that nobody said had changed.
+	// Resync is a look at something that nobody said had changed, or at a change
+	// that has only to be told.
 	Resync Priority = iota
 	// Commit is a new revision.
 	Commit
