@@ -71,6 +71,10 @@ type Options struct {
 	// Silence is how long a streamed reading may tell nothing before it is given
 	// up for a list, because the server does not know how to end one. Default 15 s.
 	Silence time.Duration
+	// Reread is how old a reading may be before everything is read again, as soon
+	// as a watch ends: a change that was never told comes to light so. Default
+	// 1 h; it varies by a half, so that not all kinds are read at once.
+	Reread time.Duration
 }
 
 // Run follows a kind until ctx ends.
@@ -83,6 +87,9 @@ func Run(ctx context.Context, options Options) {
 	}
 	if options.Silence == 0 {
 		options.Silence = 15 * time.Second
+	}
+	if options.Reread == 0 {
+		options.Reread = time.Hour
 	}
 	f := &follower{Options: options, wait: options.FirstWait}
 	for ctx.Err() == nil {
@@ -107,7 +114,9 @@ type follower struct {
 	Options
 	// version is up to where everything was told; "" when all has to be read.
 	version string
-	source  Source
+	// reread is when all has to be read again.
+	reread time.Time
+	source Source
 	// lists says that the server cannot stream a reading.
 	lists    bool
 	attempts int
@@ -117,7 +126,7 @@ type follower struct {
 // once reads everything, if need be, and tells changes until the watch ends.
 // The error is nil when it ended as it should.
 func (f *follower) once(ctx context.Context) error {
-	reading := f.version == ""
+	reading := f.version == "" || time.Now().After(f.reread)
 	if reading {
 		source, err := f.Open(ctx)
 		if err != nil {
@@ -231,6 +240,7 @@ func (f *follower) take(event watch.Event, reading *bool) error {
 
 func (f *follower) complete(version string) {
 	f.version = version
+	f.reread = time.Now().Add(f.Reread/2 + rand.N(f.Reread))
 	f.recovered()
 	f.Handle(Event{Type: Complete, Version: version})
 }

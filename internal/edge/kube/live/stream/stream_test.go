@@ -283,6 +283,32 @@ func TestRetryEndsTheWait(t *testing.T) {
 	}
 }
 
+// TestEverythingIsReadAgainAfterAWhile has a server that did not tell that a is
+// gone and that c came.
+func TestEverythingIsReadAgainAfterAWhile(t *testing.T) {
+	again := answer{events: []watch.Event{added("b", "12"), added("c", "13"), end("14"), bookmark("15")}}
+	s := &server{answers: []answer{
+		reading(added("b", "12")), {events: []watch.Event{bookmark("13")}}, {events: []watch.Event{bookmark("14")}}, again,
+		{events: []watch.Event{bookmark("16")}},
+	}}
+	s.run(t, func(o *stream.Options) {
+		o.Reread = time.Hour
+		tell := o.Handle
+		o.Handle = func(event stream.Event) {
+			tell(event)
+			if event.Type == stream.Progress && event.Version == "14" {
+				time.Sleep(2 * time.Hour) // of the test's clock
+			}
+		}
+	})
+	if got, want := strings.Join(s.requests, ", "), "read, watch 12, watch 13, read, watch 15, watch 16"; got != want {
+		t.Errorf("requests were\n%s, want\n%s", got, want)
+	}
+	if got, want := strings.Join(s.told[5:], ", "), "progress 13, progress 13, progress 14, begin, set b, set c, complete 14, progress 15, progress 15, progress 16"; got != want {
+		t.Errorf("told was\n%s, want\n%s", got, want)
+	}
+}
+
 // After an outage the server is there again, but does not have every change.
 func TestAnExpiredVersionIsNotWaitedForLong(t *testing.T) {
 	answers := append([]answer{reading(added("b", "12"))}, slices.Repeat([]answer{{err: unavailable}}, 8)...)
