@@ -170,11 +170,23 @@ func deletionBlockers(app State) []string {
 	if app.Deleting == nil {
 		return []string{"nobody asked for the deletion"}
 	}
-	blockers := []string{fmt.Sprintf("being deleted; objects left: %d", len(app.Report.Objects))}
-	for _, object := range app.Report.Objects {
-		blockers = append(blockers, object.Ref.String())
+	var waiting, left []string
+	told := map[syncline.Ref]bool{}
+	for _, blocker := range app.Report.Waiting {
+		told[blocker.Ref] = true
+		waiting = append(waiting, BlockerText(blocker))
 	}
-	return append(blockers, conditionLines(app)...)
+	objects := 0
+	for _, object := range app.Report.Objects {
+		if object.Health.Status == syncline.Missing {
+			continue
+		}
+		if objects++; !told[object.Ref] {
+			left = append(left, object.Ref.String())
+		}
+	}
+	blockers := []string{fmt.Sprintf("being deleted; objects left: %d", objects)}
+	return slices.Concat(blockers, waiting, left, conditionLines(app))
 }
 
 // OperationBlockers say what the App's operation waits for; there are none when

@@ -243,6 +243,15 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+func TestADeletionNamesWhatIsLeftAndWhatHoldsIt(t *testing.T) {
+	app := settled(gone, health(syncline.Missing))
+	app.Report.Waiting = []syncline.Blocker{{Ref: cm, Why: "it is held"}}
+	got := Goal{Deleted: true}.Judge(id, app).Blockers
+	if want := []string{"being deleted; objects left: 1", cm.String() + ": it is held"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestSelectorsNameObjectsThatAreNotThereYet(t *testing.T) {
 	objects := []syncline.ObjectReport{{Ref: web}, {Ref: cm}, {Ref: syncline.Ref{Kind: "Pod", Name: "hook"}, Hook: true}}
 	exact := Pattern{Kind: "Service", Name: "new"}
