@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,6 +55,17 @@ func connect(kubeconfig string) (*api, error) {
 		return nil, err
 	}
 	config.QPS, config.UserAgent, config.WarningHandler = -1, "syncline-e2e", rest.NoWarnings{}
+	return open(config)
+}
+
+// as returns the same way in with the rights of somebody else.
+func (a *api) as(user string) (*api, error) {
+	config := rest.CopyConfig(a.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:serviceaccounts", "system:authenticated"}}
+	return open(config)
+}
+
+func open(config *rest.Config) (_ *api, err error) {
 	a := &api{config: config}
 	if a.dynamic, err = dynamic.NewForConfig(config); err != nil {
 		return nil, err
@@ -186,6 +198,28 @@ func (a *api) apply(ctx context.Context, object *unstructured.Unstructured) erro
 	_, err = objects.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: declarer, Force: true})
 	return err
 }
+
+// errOther says that an object was accepted that is to be refused, or the other way round.
+var errOther = errors.New("the API server does not do as it should")
+
+// try returns when an apply of the object would be refused, or accepted. Nothing is changed.
+func (a *api) try(ctx context.Context, object *unstructured.Unstructured, refusal bool) error {
+	kind := object.GroupVersionKind()
+	objects, err := a.objects(ctx, target{kind: strings.ToLower(kind.Kind) + "." + kind.Group, namespace: object.GetNamespace()})
+	if err != nil {
+		return err
+	}
+	return retry(ctx, func(err error) bool { return errors.Is(err, errOther) }, func() error {
+		_, err := objects.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: declarer, Force: true, DryRun: []string{metav1.DryRunAll}})
+		if refusal == (err != nil) {
+			return nil
+		}
+		return fmt.Errorf("%w: %s %s: %w", errOther, kind.Kind, object.GetName(), cmp.Or(err, errAccepted))
+	})
+}
+
+// errAccepted is what is wrong with an object that is not refused.
+var errAccepted = errors.New("it is accepted")
 
 // edit changes an object as a person does who does not use Git.
 func (a *api) edit(ctx context.Context, t target, patch string) error {

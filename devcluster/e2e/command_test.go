@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // command is one of the words that scripts have besides those of testscript. README.md describes them.
@@ -22,7 +23,7 @@ var errUsage = errors.New("wrong arguments: see README.md")
 func words() map[string]command {
 	return map[string]command{
 		"repo": repo, "commit": commit, "tag": tag, "git": git, "gitserver": gitserver, "gitfault": gitfault, "gitcount": gitcount,
-		"apply": apply, "expand": expand, "edit": edit, "remove": remove,
+		"apply": apply, "refused": refused, "accepted": accepted, "expand": expand, "edit": edit, "remove": remove,
 		"await": await, "gone": gone, "get": get, "columns": columns, "synced": synced, "refresh": refresh, "same": same, "match": match,
 		"syncline": runSyncline, "code": runCode,
 		"audit": auditCount, "mark": mark, "order": order,
@@ -89,13 +90,27 @@ func apply(s *script, ts *testscript.TestScript, args []string) error {
 		}
 		more[name] = value
 	}
-	text, err := s.expand(ts, ts.ReadFile(args[0]), more)
+	objects, err := s.declared(ts, args[0], more)
 	if err != nil {
 		return err
 	}
+	for _, object := range objects {
+		if err := s.cluster.api.apply(s.ctx, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// declared reads the objects of a file, each in the namespace where it belongs.
+func (s *script) declared(ts *testscript.TestScript, file string, more map[string]string) ([]*unstructured.Unstructured, error) {
+	text, err := s.expand(ts, ts.ReadFile(file), more)
+	if err != nil {
+		return nil, err
+	}
 	objects, err := decode(text, "")
 	if err != nil {
-		return fmt.Errorf("%s: %w", args[0], err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	for _, object := range objects {
 		if group := object.GroupVersionKind().Group; object.GetNamespace() == "" && group == "argoproj.io" {
@@ -103,7 +118,41 @@ func apply(s *script, ts *testscript.TestScript, args []string) error {
 		} else if object.GetNamespace() == "" && object.GetKind() != "Namespace" {
 			object.SetNamespace(s.name)
 		}
-		if err := s.cluster.api.apply(s.ctx, object); err != nil {
+	}
+	return objects, nil
+}
+
+// refused FILE [by=server] waits until the API server would refuse what a file declares: a rule that is made holds a
+// moment later.
+func refused(s *script, ts *testscript.TestScript, args []string) error {
+	return s.tried(ts, args, true)
+}
+
+// accepted FILE [by=server] waits until the API server would accept what a file declares.
+func accepted(s *script, ts *testscript.TestScript, args []string) error {
+	return s.tried(ts, args, false)
+}
+
+func (s *script) tried(ts *testscript.TestScript, args []string, refusal bool) error {
+	if len(args) == 0 {
+		return errUsage
+	}
+	given, err := options(args[1:], "by")
+	if err != nil {
+		return err
+	}
+	who := s.cluster.api
+	if given["by"] == "server" {
+		if who, err = who.as(s.server.user()); err != nil {
+			return err
+		}
+	}
+	objects, err := s.declared(ts, args[0], nil)
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if err := who.try(s.ctx, object, refusal); err != nil {
 			return err
 		}
 	}
