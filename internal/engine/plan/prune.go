@@ -123,16 +123,7 @@ func (g Guard) Check(p syncline.Plan, approved syncline.Digest) error {
 	if g == (Guard{}) {
 		g = Guard{Share: 0.5, Number: 10}
 	}
-	pruned, live := 0, 0
-	for _, c := range p.Changes {
-		if c.Role != syncline.RoleResource || c.UID == "" || c.Leaving {
-			continue
-		}
-		live++
-		if c.Action == syncline.Prune {
-			pruned++
-		}
-	}
+	pruned, live := count(p)
 	digest := p.PruneDigest()
 	few := pruned <= g.Number || float64(pruned) <= g.Share*float64(live)
 	if pruned == 0 || few && !g.Every || approved == "true" || approved == digest {
@@ -142,4 +133,19 @@ func (g Guard) Check(p syncline.Plan, approved syncline.Digest) error {
 		syncline.Errorf(syncline.Stalled, "the plan prunes %d of the %d live objects at once and waits for an approval of %s", pruned, live, digest),
 		fmt.Sprintf("look at it with `syncline app diff %[1]s`, then approve it with `syncline app sync %[1]s --approve-prune`, or with the annotation %s: %q",
 			p.App.Name, syncline.AnnotationApprovePrune, digest))
+}
+
+// count returns how many live objects of the App the plan prunes, and how many
+// there are. What is being deleted already is neither.
+func count(p syncline.Plan) (pruned, live int) {
+	for _, c := range p.Changes {
+		if c.Role != syncline.RoleResource || c.UID == "" || c.Leaving {
+			continue
+		}
+		live++
+		if c.Action == syncline.Prune {
+			pruned++
+		}
+	}
+	return pruned, live
 }
