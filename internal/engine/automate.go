@@ -58,10 +58,10 @@ const errorPause = 5 * time.Minute
 func autoSync(app syncline.App, p syncline.Plan, revisions []string, guard plan.Guard, now time.Time) choice {
 	policy := app.Policy
 	differing := differing(p)
-	if !policy.Automated || len(differing) == 0 {
+	if !policy.Automated || len(differing) == 0 && !unsaid(app, p) {
 		return choice{}
 	}
-	if !policy.Prune && !slices.ContainsFunc(differing, func(c syncline.Change) bool { return !leaves(c) }) {
+	if !policy.Prune && len(differing) > 0 && !slices.ContainsFunc(differing, func(c syncline.Change) bool { return !leaves(c) }) {
 		return choice{}
 	}
 	op := syncline.Operation{
@@ -82,6 +82,19 @@ func autoSync(app syncline.App, p syncline.Plan, revisions []string, guard plan.
 		return choice{condition: blocked}
 	}
 	return choice{operation: &op}
+}
+
+// neverSynced reports whether no operation of the App was ever written down.
+func neverSynced(app syncline.App) bool {
+	return app.Past.Operation == nil && len(app.Past.History) == 0
+}
+
+// unsaid reports whether everything is as declared, and nobody ever said that it
+// was deployed: the first operation was killed when it had done everything and
+// before that was written down, or the objects were there before the App.
+func unsaid(app syncline.App, p syncline.Plan) bool {
+	return neverSynced(app) && len(p.Changes) > 0 &&
+		!slices.ContainsFunc(p.Changes, func(c syncline.Change) bool { return c.Action != syncline.Keep })
 }
 
 // attempted reports whether these revisions of the App's sources were synced

@@ -104,7 +104,7 @@ func (t *turn) refuse() *syncline.Condition {
 // which nobody would know that it went on, and the kinds of its objects.
 func (t *turn) recorded() bool {
 	if t.begun {
-		return false
+		return t.repeatable()
 	}
 	kinds := map[schema.GroupKind]bool{}
 	for _, o := range t.app.Past.Objects {
@@ -112,6 +112,26 @@ func (t *turn) recorded() bool {
 	}
 	return !slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool {
 		return c.Role == syncline.RoleResource && !kinds[c.Ref.GroupKind()]
+	})
+}
+
+// repeatable reports whether the operation, which begins, may do its work before
+// it is written down, so that one status is written instead of two: it was not
+// asked for, runs no hook, deletes nothing, and when the process is killed before
+// its outcome is kept, either it begins again, as the first one of an App does
+// even when nothing is left to do, or it has only put back what drifted, which is
+// no deployment. What it made is found by its tracking.
+func (t *turn) repeatable() bool {
+	op := t.operation
+	if !op.Operation.By.Automated || op.RetryCount > 0 || !op.Operation.Partial() && !neverSynced(t.app) {
+		return false
+	}
+	return !slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool {
+		switch c.Action {
+		case syncline.Create, syncline.Update, syncline.Keep, syncline.Retain:
+			return false
+		}
+		return true
 	})
 }
 

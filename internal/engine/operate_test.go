@@ -61,6 +61,72 @@ func TestAnOutcomeThatCouldNotBeKeptIsNotLost(t *testing.T) {
 	}
 }
 
+func TestAFirstSyncIsWrittenDownOnce(t *testing.T) {
+	w := newWorld(config("a", "1"), config("b", "1"))
+	w.automate()
+	begun := w.app
+	w.turn(t)
+	w.expectWrites(t, "create ConfigMap/shop/a", "create ConfigMap/shop/b")
+	w.expectOperation(t, syncline.OperationSucceeded, "")
+	w.expectSync(t, syncline.Synced, "c1")
+	for name, lose := range map[string]func(){
+		"everything was done": func() {},
+		"something was done":  func() { w.Delete(ref("ConfigMap", "b")) },
+	} {
+		t.Run("lost, when "+name, func(t *testing.T) {
+			w.app = begun // the report was refused, or the process killed
+			lose()
+			w.restart()
+			w.settle(t)
+			w.expectOperation(t, syncline.OperationSucceeded, "")
+			if h := w.last.History; len(h) != 1 || h[0].Revisions[0] != "c1" {
+				t.Errorf("the history does not know what was deployed: %+v", h)
+			}
+		})
+	}
+}
+
+func TestARepairIsWrittenDownOnce(t *testing.T) {
+	w := newWorld(config("a", "1"))
+	w.automate()
+	w.settle(t)
+	w.wrote()
+	before := w.kept
+	w.Delete(ref("ConfigMap", "a"))
+	w.settle(t)
+	w.expectWrites(t, "create ConfigMap/shop/a")
+	if w.kept != before+1 {
+		t.Errorf("%d reports were kept", w.kept-before)
+	}
+}
+
+func TestWhatCannotBeRepeatedIsWrittenDownFirst(t *testing.T) {
+	for name, set := range map[string]func(*world){
+		"a hook":       func(w *world) { w.commit(config("a", "1"), job("h", "PreSync")) },
+		"a person":     func(w *world) { w.app.Policy.Automated, w.app.Request = false, &syncline.Operation{} },
+		"a retry":      func(w *world) { w.app.Past.Operation = failedOnce(w) },
+		"a new commit": func(w *world) { w.app.Past.History = []syncline.Deployment{{Revisions: []string{"c0"}}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(config("a", "1"))
+			w.automate()
+			set(w)
+			w.turn(t)
+			w.expectWrites(t)
+			w.expectOperation(t, syncline.OperationRunning, "")
+		})
+	}
+}
+
+// failedOnce is an automated operation whose next attempt is due.
+func failedOnce(w *world) *syncline.OperationState {
+	return &syncline.OperationState{
+		Operation: syncline.Operation{By: syncline.Initiator{Automated: true}, Retry: syncline.Retry{Limit: 5}},
+		Phase:     syncline.OperationRunning, Sources: w.app.Sources, Revisions: []string{"c1"}, RetryCount: 1,
+		StartedAt: w.now.Add(-time.Hour), FinishedAt: w.now.Add(-time.Hour),
+	}
+}
+
 func TestARevisionThatWasAskedFor(t *testing.T) {
 	w := newWorld(config("a", "1"))
 	w.commit(config("a", "2"))
