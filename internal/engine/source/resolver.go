@@ -154,6 +154,7 @@ func (r *Resolver) Remembered(source syncline.Source, repo syncline.Repository) 
 func (r *Resolver) answer(ctx context.Context, repo syncline.Repository, want target, notBefore time.Time) (syncline.Refs, Revision, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := time.Now()
 	known := r.repository(repo)
 	found, asked := known.asked[want]
 	if !asked && known.refs != nil {
@@ -171,9 +172,27 @@ func (r *Resolver) answer(ctx context.Context, repo syncline.Repository, want ta
 			return syncline.Refs{}, Revision{}, err
 		}
 	}
+	if known.at.Before(now) {
+		r.hasten(known, now.Sub(notBefore))
+	}
 	found = known.asked[want]
 	found.At = known.at
 	return *known.refs, found, nil
+}
+
+// hasten brings the next poll of a repository forward, because somebody who
+// wanted nothing older than age got what was listed before they asked: what was
+// pushed in between would be found an interval late.
+func (r *Resolver) hasten(known *repository, age time.Duration) {
+	due := time.Now().Add(age)
+	if age >= r.options.Interval || !due.Before(known.due) {
+		return
+	}
+	known.due = due
+	select {
+	case r.wake <- struct{}{}:
+	default: // it wakes already
+	}
 }
 
 // fresh reports whether the refs are those that repo's credentials show, not

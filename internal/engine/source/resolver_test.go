@@ -333,6 +333,28 @@ func TestPollTellsWhatMoved(t *testing.T) {
 	})
 }
 
+func TestWhatWasPushedSinceTheLastListingIsFoundSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := newRemote(map[string]*served{urlA: {main: commit("1")}})
+		resolver, told := polling(t, world, source.Options{})
+		wantCommit(t, resolver, urlA, "main", time.Second, "1")
+		notTold(t, told, time.Second/2)
+		world.set(urlA, func(s *served) { s.main = commit("2") })
+		for range 100 { // new Apps, all at once
+			wantCommit(t, resolver, urlA, "main", time.Second, "1")
+		}
+		toldWithin(t, told, 2*time.Second, urlA)
+		wantCommit(t, resolver, urlA, "main", 3*time.Minute, "2")
+		if n := world.count(urlA); n != 2 {
+			t.Errorf("it was asked %d times", n)
+		}
+		notTold(t, told, 2*time.Minute)
+		if n := world.count(urlA); n != 2 {
+			t.Errorf("it was asked %d times, where nobody wants news", n)
+		}
+	})
+}
+
 // TestAMissingBranchThatAppears was asked for before it was there.
 func TestAMissingBranchThatAppears(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
