@@ -115,14 +115,13 @@ func drawCurve(b *bytes.Buffer, c curve, number int, x, y axis) {
 	color := colors[number%len(colors)]
 	dash := []string{"none", "6 3", "2 3"}[min(number/len(colors), 2)]
 	fmt.Fprintf(b, `<polyline fill="none" stroke="%s" stroke-width="2" stroke-dasharray="%s" points="`, color, dash)
-	var lastX, lastY float64
-	for _, apps := range slices.Sorted(maps.Keys(c.points)) {
-		lastX, lastY = x.pixel(float64(apps)), y.pixel(c.points[apps])
-		fmt.Fprintf(b, "%.1f,%.1f ", lastX, lastY)
+	sizes := slices.Sorted(maps.Keys(c.points))
+	for _, apps := range sizes {
+		fmt.Fprintf(b, "%.1f,%.1f ", x.pixel(float64(apps)), y.pixel(c.points[apps]))
 	}
 	b.WriteString(`"/>` + "\n")
-	for apps, seconds := range c.points {
-		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`+"\n", x.pixel(float64(apps)), y.pixel(seconds), color)
+	for _, apps := range sizes {
+		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`+"\n", x.pixel(float64(apps)), y.pixel(c.points[apps]), color)
 	}
 	fmt.Fprintf(b, `<text x="%d" y="%d" fill="%s">%s</text>`+"\n", left+plotWidth+12, top+10+number*lineHeight, color, html.EscapeString(c.name))
 }
