@@ -60,7 +60,7 @@ func (s *step) invalid() string {
 			reasons = append(reasons, syncline.About(c.Ref, err).Error())
 		}
 	}
-	return strings.Join(distinct(reasons), "; ")
+	return listed(reasons)
 }
 
 // objection says why a change can never be made in this operation, or nil.
@@ -144,7 +144,7 @@ func (s *step) failures() string {
 			reasons = append(reasons, syncline.About(r.Ref, errors.New(r.Message)).Error())
 		}
 	}
-	return strings.Join(distinct(reasons), "; ")
+	return listed(reasons)
 }
 
 type filter func(syncline.ObjectResult) bool
@@ -195,6 +195,19 @@ func describeWaiting(why string, waiting []syncline.Blocker) string {
 		text += fmt.Sprintf(" and %d more resources", more)
 	}
 	return fmt.Sprintf("%s (%s)", text, first.Why)
+}
+
+// maxReasons is how many reasons a message lists. Every object has its own in its
+// result; a status in which all of them stand thrice could not be written.
+const maxReasons = 10
+
+// listed joins the first of the reasons, each once.
+func listed(reasons []string) string {
+	reasons = distinct(reasons)
+	if more := len(reasons) - maxReasons; more > 0 {
+		reasons = append(reasons[:maxReasons:maxReasons], fmt.Sprintf("and %d more objects", more))
+	}
+	return strings.Join(reasons, "; ")
 }
 
 func distinct(texts []string) []string {

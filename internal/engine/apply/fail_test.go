@@ -149,6 +149,25 @@ func TestAFailureNamesItsObjectOnce(t *testing.T) {
 	s.expectPhase(t, syncline.OperationFailed, "reason: apps/Deployment/shop/web apply failed: no")
 }
 
+func TestAMessageListsTheFirstFailures(t *testing.T) {
+	var all []string
+	for i := range 1000 {
+		all = append(all, object("ConfigMap", fmt.Sprintf("m%04d", i), ""))
+	}
+	s := tell(all...)
+	s.Answer = func(r enginetest.Request) error {
+		if r.Write.Action == syncline.Create {
+			return syncline.Errorf(syncline.Denied, "exceeded quota")
+		}
+		return nil
+	}
+	s.on(t)
+	s.expectPhase(t, syncline.OperationFailed, "ConfigMap/shop/m0009: exceeded quota; and 990 more objects")
+	if len(s.state.Message) > 1000 || len(s.state.Results) != 1000 {
+		t.Errorf("%d bytes, %d results", len(s.state.Message), len(s.state.Results))
+	}
+}
+
 func TestFailuresThatPassAreToldTogether(t *testing.T) {
 	var all []string
 	for i := range 5 {
