@@ -16,7 +16,8 @@ import (
 // Entry is what is known of one App.
 type Entry struct {
 	App syncline.App
-	// Plan is the last one that was made; nil before there was one.
+	// Plan is the last one that was made; nil before there was one. Its changes do
+	// not have the desired objects, which are most of it: a render has them.
 	Plan *syncline.Plan
 	// Report is the last one; nil before there was one.
 	Report *syncline.Report
@@ -50,10 +51,19 @@ func (c *Catalog) Put(entry Entry) (before Entry) {
 	if entry.Plan == nil {
 		entry.Plan = before.Plan
 	} else {
+		entry.Plan = withoutDesired(*entry.Plan)
 		c.reindex(id, before.Plan, entry.Plan)
 	}
 	c.entries[id] = entry
 	return before
+}
+
+func withoutDesired(plan syncline.Plan) *syncline.Plan {
+	plan.Changes = slices.Clone(plan.Changes)
+	for i := range plan.Changes {
+		plan.Changes[i].Desired = syncline.Object{}
+	}
+	return &plan
 }
 
 // Delete forgets an App.

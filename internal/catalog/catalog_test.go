@@ -45,3 +45,23 @@ func TestWantingFollowsThePlans(t *testing.T) {
 		t.Errorf("a nil plan or report does not leave the last one: %+v", entry)
 	}
 }
+
+func TestDesiredObjectsAreNotKept(t *testing.T) {
+	object, err := syncline.NewObject(map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "one"},
+	}, "a.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := planOf("one")
+	plan.Changes[0].Desired = object
+	app := syncline.App{ID: syncline.AppID{Name: "a"}}
+	c := catalog.New()
+	c.Put(catalog.Entry{App: app, Plan: plan})
+	if entry, _ := c.Get(app.ID); !entry.Plan.Changes[0].Desired.IsZero() {
+		t.Error("the desired object is kept")
+	}
+	if plan.Changes[0].Desired.IsZero() {
+		t.Error("the caller's plan was changed")
+	}
+}
