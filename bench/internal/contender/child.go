@@ -1,7 +1,6 @@
 package contender
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -48,20 +47,6 @@ func startChild(output io.WriteCloser, command *exec.Cmd) (*child, error) {
 }
 
 func (c *child) tree() procfs.Tree { return procfs.Tree{PID: c.command.Process.Pid} }
-
-// within returns a context that ends with the process, and a function to call
-// when nothing is awaited any more.
-func (c *child) within(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-c.ended:
-			cancel(c.err())
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
-}
 
 // err says why the process is gone.
 func (c *child) err() error {

@@ -29,17 +29,17 @@ func (g group) forest() procfs.Forest {
 // within returns a context that ends with the first of the processes that does,
 // and a function to call when nothing is awaited any more.
 func (g group) within(ctx context.Context) (context.Context, func()) {
-	var ends []func()
+	ctx, cancel := context.WithCancelCause(ctx)
 	for _, c := range g {
-		var done func()
-		ctx, done = c.within(ctx) //nolint:fatcontext // one context for each of a few processes
-		ends = append(ends, done)
+		go func() {
+			select {
+			case <-c.ended:
+				cancel(c.err())
+			case <-ctx.Done():
+			}
+		}()
 	}
-	return ctx, func() {
-		for _, done := range ends {
-			done()
-		}
-	}
+	return ctx, func() { cancel(nil) }
 }
 
 // stop stops the processes, the last one first.
@@ -57,7 +57,7 @@ const looking = 100 * time.Millisecond
 // answers waits until a process accepts connections at an address, or answers
 // an URL with 200 OK.
 func (c *child) answers(ctx context.Context, address string) error {
-	ctx, done := c.within(ctx)
+	ctx, done := group{c}.within(ctx)
 	defer done()
 	ticker := time.NewTicker(looking)
 	defer ticker.Stop()

@@ -99,7 +99,7 @@ func (s *syncline) Settled(ctx context.Context, apps []input.App) error {
 }
 
 func (s *syncline) await(ctx context.Context, apps []input.App, holds func(*unstructured.Unstructured) bool) (time.Time, error) {
-	ctx, done := s.child.within(ctx)
+	ctx, done := group{s.child}.within(ctx)
 	defer done()
 	return awaitApps(ctx, s.applications, apps, holds)
 }
