@@ -99,7 +99,7 @@ bench-peers: ## Measure Syncline side by side with Flux and Argo CD, built from 
 	@command -v redis-server >/dev/null || { echo "Argo CD needs Redis: apt-get install redis-server" >&2; exit 1; }
 	@(cd bench && go build -o ../bin/syncline-bench .)
 	@cd bench && exec ../bin/syncline-bench run --workloads W1,W2,W3 \
-		--contenders floor,syncline,flux,flux-no-wait,argocd,argocd-50-25 $(ARGS)
+		--contenders floor,syncline,flux,argocd,argocd-50-25 $(ARGS)
 
 .PHONY: microbench
 microbench: ## Run the Go benchmarks of every module, and no tests
