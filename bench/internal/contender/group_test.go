@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -53,16 +54,16 @@ func TestGroupStopsAll(t *testing.T) {
 }
 
 func TestAnswers(t *testing.T) {
-	calls := 0
+	var calls atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if calls++; calls < 3 {
+		if calls.Add(1) < 3 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	}))
 	defer server.Close()
 	c := begin(t, untilStopped)
-	if err := c.answers(t.Context(), server.URL); err != nil || calls != 3 {
-		t.Errorf("%v after %d calls", err, calls)
+	if err := c.answers(t.Context(), server.URL); err != nil || calls.Load() != 3 {
+		t.Errorf("%v after %d calls", err, calls.Load())
 	}
 	if err := c.answers(t.Context(), server.Listener.Addr().String()); err != nil {
 		t.Error(err)
