@@ -32,6 +32,34 @@ type meter struct {
 // contender.
 func everything() procfs.Tree { return procfs.Tree{PID: os.Getpid()} }
 
+// What counts as calm, and how long it is waited for at most.
+const (
+	calmShare = 0.25 // of one processor
+	calmLimit = time.Minute
+)
+
+// calm waits until a control plane has done what it does after its start and
+// after the first use of a definition, which takes seconds of processor time and
+// is nobody's to pay.
+func calm(ctx context.Context) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	before, err := everything().CPU()
+	for began := time.Now(); err == nil && time.Since(began) < calmLimit; {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		var now time.Duration
+		if now, err = everything().CPU(); (now - before).Seconds() < calmShare {
+			return err
+		}
+		before = now
+	}
+	return err
+}
+
 // measure begins to measure the contender of a scene.
 func (s *scene) measure() (*meter, error) {
 	m, err := s.measureStart()

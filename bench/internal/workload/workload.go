@@ -129,6 +129,9 @@ func (o Options) play(ctx context.Context, with contender.Contender, in input.In
 		return err
 	}
 	defer func() { err = errors.Join(err, s.session.Stop()) }()
+	if err := calm(ctx); err != nil {
+		return err
+	}
 	return use(ctx, s)
 }
 
