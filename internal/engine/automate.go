@@ -101,8 +101,11 @@ func unsaid(app syncline.App, p syncline.Plan) bool {
 // already, with whatever success.
 func attempted(app syncline.App, revisions []string) bool {
 	last := app.Past.Operation
-	if last == nil || !slices.Equal(last.Revisions, revisions) || !reflect.DeepEqual(last.Sources, app.Sources) {
+	if last == nil || !reflect.DeepEqual(last.Sources, app.Sources) {
 		return false
+	}
+	if !slices.Equal(last.Revisions, revisions) {
+		return drifted(app, revisions)
 	}
 	if whole := !last.Operation.Partial() || last.Operation.SelfHealAttempts > 0; whole && !last.Operation.DryRun {
 		return true
@@ -110,6 +113,15 @@ func attempted(app syncline.App, revisions []string) bool {
 	history := app.Past.History
 	return len(history) > 0 && slices.Equal(history[len(history)-1].Revisions, revisions) &&
 		reflect.DeepEqual(history[len(history)-1].Sources, app.Sources)
+}
+
+// drifted reports whether an App that is to be repaired was as these revisions
+// declare it: commits that did not touch it came after its last sync, and what
+// differs now is no news of theirs.
+func drifted(app syncline.App, revisions []string) bool {
+	past := app.Past
+	return app.Policy.SelfHeal && past.Operation.Phase == syncline.OperationSucceeded && !past.Operation.Operation.DryRun &&
+		past.Sync == syncline.Synced && slices.Equal(past.Revisions, revisions) && reflect.DeepEqual(past.Sources, app.Sources)
 }
 
 // syncAgain decides about an App that differs though its revision was synced

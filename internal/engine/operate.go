@@ -130,6 +130,8 @@ func (t *turn) repeatable() bool {
 		switch c.Action {
 		case syncline.Create, syncline.Update, syncline.Keep, syncline.Retain:
 			return false
+		case syncline.Run:
+			return !op.Operation.Partial() // which runs none
 		}
 		return true
 	})

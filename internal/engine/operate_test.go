@@ -98,6 +98,16 @@ func TestARepairIsWrittenDownOnce(t *testing.T) {
 	if w.kept != before+1 {
 		t.Errorf("%d reports were kept", w.kept-before)
 	}
+	w.after(time.Hour)
+	w.commit(config("a", "1")) // which touches other Apps
+	w.settle(t)
+	before = w.kept
+	w.Delete(ref("ConfigMap", "a"))
+	w.settle(t)
+	w.expectWrites(t, "create ConfigMap/shop/a")
+	if op := w.last.Operation.Operation; w.kept != before+1 || op.SelfHealAttempts != 1 {
+		t.Errorf("%d reports were kept after a commit, attempt %d", w.kept-before, op.SelfHealAttempts)
+	}
 }
 
 func TestWhatCannotBeRepeatedIsWrittenDownFirst(t *testing.T) {
