@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline/bench/internal/contender"
 	"github.com/syncline-io/syncline/bench/internal/input"
+	"github.com/syncline-io/syncline/bench/internal/procfs"
 	"github.com/syncline-io/syncline/bench/internal/result"
 	"github.com/syncline-io/syncline/bench/internal/stage"
 )
@@ -121,7 +122,8 @@ const (
 
 // manyCommits measures W9: 200 commits in 60 s, each announced by a refresh of
 // the app that it changes. Change is from the last commit until the last state
-// of every app is in the cluster.
+// of every app is in the cluster. Memory is the largest of the first and of the
+// last quarter of the commits.
 func (s *scene) manyCommits(ctx context.Context) error {
 	session, able := s.session.(contender.Refresher)
 	if !able {
@@ -138,10 +140,7 @@ func (s *scene) manyCommits(ctx context.Context) error {
 	}
 	r := s.newRun("W9")
 	r.Figures[result.Commits] = manyCommits
-	if r.Figures[result.MemoryBefore], err = m.memory(); err != nil {
-		return err
-	}
-	values, committed, err := s.commitMany(ctx, session)
+	values, committed, err := s.commitMany(ctx, session, r)
 	if err != nil {
 		return err
 	}
@@ -154,20 +153,25 @@ func (s *scene) manyCommits(ctx context.Context) error {
 	if err := m.end(ctx, r); err != nil {
 		return err
 	}
-	if r.Figures[result.MemoryAfter], err = m.memory(); err != nil {
-		return err
-	}
 	return s.keep(r)
 }
 
 // commitMany makes the commits of W9. It returns the last values by ConfigMap,
 // and when the last commit was there.
-func (s *scene) commitMany(ctx context.Context, session contender.Refresher) (map[types.NamespacedName]string, time.Time, error) {
+func (s *scene) commitMany(ctx context.Context, session contender.Refresher, r *result.Run) (map[types.NamespacedName]string, time.Time, error) {
 	ticker := time.NewTicker(manyCommitsIn / manyCommits)
 	defer ticker.Stop()
 	values := map[types.NamespacedName]string{}
 	var committed time.Time
+	sampler := procfs.Sample(session.Processes())
+	defer func() { r.Figures[result.MemoryAfter] = mebibytes(sampler.Stop()) }()
 	for i := range manyCommits {
+		switch i {
+		case manyCommits / 4:
+			r.Figures[result.MemoryBefore] = mebibytes(sampler.Stop())
+		case manyCommits * 3 / 4:
+			sampler = procfs.Sample(session.Processes())
+		}
 		app := s.input.Apps[i*7%len(s.input.Apps)] // some apps change more than once where there are few
 		edit := app.Edit(fmt.Sprintf("W9 %d", i))
 		if err := s.stage.Commit(ctx, map[string]string{edit.File: edit.Text}); err != nil {

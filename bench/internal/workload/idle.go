@@ -17,6 +17,7 @@ func (s *scene) idle(ctx context.Context) error {
 		return err
 	}
 	r := s.newRun("W3")
+	s.say("%s: idle for %s", r.Contender, s.Idle)
 	select {
 	case <-time.After(s.Idle):
 	case <-ctx.Done():

@@ -93,12 +93,6 @@ func (m *meter) begin(session contender.Session) {
 	m.sampler = procfs.Sample(m.processes)
 }
 
-// memory is what the contender occupies now, in MiB.
-func (m *meter) memory() (float64, error) {
-	bytes, err := m.processes.Memory()
-	return mebibytes(bytes), err
-}
-
 // end ends the measurement when the contender has nothing left to write, and
 // puts it into the run.
 func (m *meter) end(ctx context.Context, r *result.Run) error {
