@@ -60,9 +60,10 @@ type Past struct {
 	// Objects are those that the App was known to have; their kinds are watched
 	// before anything is decided, so that none is forgotten.
 	Objects []ObjectReport
-	// Sources and Revisions are those last compared with.
-	Sources   []Source
-	Revisions []string
+	// Sources, Revisions and Destination are those last compared with.
+	Sources     []Source
+	Revisions   []string
+	Destination Destination
 	// Sync and Health are those last concluded.
 	Sync   SyncStatus
 	Health Health

@@ -54,7 +54,8 @@ const errorPause = 5 * time.Minute
 // some objects that a person asked for, are no attempt at a revision; an
 // operation that ended in an error is begun again after a pause; repairs do not
 // touch objects that another App claims, and their count starts anew after a
-// quiet time.
+// quiet time; another destination is another attempt, and so are other options
+// after a failure, which may be what it failed for.
 func autoSync(app syncline.App, p syncline.Plan, revisions []string, guard plan.Guard, now time.Time) choice {
 	policy := app.Policy
 	differing := differing(p)
@@ -101,7 +102,7 @@ func unsaid(app syncline.App, p syncline.Plan) bool {
 // already, with whatever success.
 func attempted(app syncline.App, revisions []string) bool {
 	last := app.Past.Operation
-	if last == nil || !reflect.DeepEqual(last.Sources, app.Sources) {
+	if last == nil || !reflect.DeepEqual(last.Sources, app.Sources) || moved(app) {
 		return false
 	}
 	if !slices.Equal(last.Revisions, revisions) {
@@ -133,6 +134,8 @@ func syncAgain(app syncline.App, differing []syncline.Change, op syncline.Operat
 		Message: fmt.Sprintf("Failed last sync attempt to %v: %s", last.Revisions, last.Message)}
 	due := last.FinishedAt.Add(errorPause)
 	switch {
+	case failed && last.Operation.By.Automated && !slices.Equal(last.Operation.Options, app.Policy.Options):
+		return &op, nil
 	case failed && (last.Phase != syncline.OperationError || !last.Operation.By.Automated):
 		return nil, &choice{condition: condition}
 	case failed && now.Before(due):
@@ -143,6 +146,12 @@ func syncAgain(app syncline.App, differing []syncline.Change, op syncline.Operat
 		return nil, &choice{}
 	}
 	return selfHeal(last, differing, op, now)
+}
+
+// moved reports whether the App is to go somewhere else than where it was last.
+func moved(app syncline.App) bool {
+	before := app.Past.Destination
+	return before != (syncline.Destination{}) && before != app.Destination
 }
 
 // differing returns the changes that make the App OutOfSync.

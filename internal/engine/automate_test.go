@@ -73,6 +73,21 @@ func TestWhatIsSyncedByItself(t *testing.T) {
 				t.Errorf("an operation began that can do nothing: %+v", w.last.Operation)
 			}
 		}, nil, "part of applications"},
+		"another destination": {syncline.SyncPolicy{Automated: true, Prune: true}, func(_ *testing.T, w *world) {
+			w.Put(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: other}")
+			w.app.Destination.Namespace = "other"
+		}, []string{"create ConfigMap/other/a", "create ConfigMap/other/b", "prune ConfigMap/shop/a", "prune ConfigMap/shop/b"}, ""},
+		"a revision that failed for an option": {all, func(t *testing.T, w *world) {
+			var failing atomic.Bool
+			failing.Store(true)
+			refuseUpdates(w, &failing)
+			w.app.Policy.Retry, w.app.Policy.Options = &syncline.Retry{}, syncline.SyncOptions{"Validate=false"}
+			w.commit(config("a", "2"), config("b", "1"))
+			w.settle(t)
+			failing.Store(false)
+			w.settle(t)
+			w.wrote()
+		}, []string{"update ConfigMap/shop/a"}, ""},
 		"a revision that failed": {all, func(t *testing.T, w *world) {
 			var failing atomic.Bool
 			failing.Store(true)

@@ -168,7 +168,7 @@ func (w *world) keep(r syncline.Report) {
 	}
 	w.app.Past = syncline.Past{
 		Operation: r.Operation, History: r.History, Objects: r.Objects, Sources: r.Sources, Revisions: r.Revisions,
-		Sync: r.Sync, Health: r.Health,
+		Destination: r.Destination, Sync: r.Sync, Health: r.Health,
 	}
 	if r.Consumed {
 		w.app.Request = nil

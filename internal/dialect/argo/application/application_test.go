@@ -180,6 +180,7 @@ func wholePast() syncline.Past {
 		}},
 		Sources:      []syncline.Source{source},
 		Revisions:    []string{"decade"},
+		Destination:  syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: "web"},
 		Sync:         syncline.OutOfSync,
 		Health:       syncline.Health{Status: syncline.Progressing, Message: "Caused by apps/Deployment:web/web"},
 		ReconciledAt: at("2026-11-20T09:59:00Z"),

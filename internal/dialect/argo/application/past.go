@@ -15,6 +15,7 @@ func toPast(cr *v1alpha1.Application) syncline.Past {
 		Objects:      each(s.Resources, toObjectReport),
 		Sources:      toSources(s.Sync.ComparedTo.Source, s.Sync.ComparedTo.Sources),
 		Revisions:    toRevisions(s.Sync.Revision, s.Sync.Revisions),
+		Destination:  toDestination(s.Sync.ComparedTo.Destination),
 		Sync:         syncline.SyncStatus(s.Sync.Status),
 		Health:       syncline.Health{Status: syncline.HealthStatus(s.Health.Status), Message: s.Health.Message},
 		ReconciledAt: toTime(s.ReconciledAt),
