@@ -3,11 +3,13 @@
 package result
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -137,7 +139,7 @@ func (r Run) Keep(folder string) error {
 	return os.WriteFile(filepath.Join(folder, r.file()), append(text, '\n'), 0o644)
 }
 
-// Load reads all runs that are kept in a folder.
+// Load reads all runs that are kept in a folder, sorted by what was to be done.
 func Load(folder string) (Set, error) {
 	names, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	if err != nil {
@@ -155,5 +157,8 @@ func Load(folder string) (Set, error) {
 		}
 		set = append(set, r)
 	}
+	slices.SortStableFunc(set, func(a, b Run) int {
+		return cmp.Or(cmp.Compare(a.Workload, b.Workload), cmp.Compare(a.Shape, b.Shape), cmp.Compare(a.Apps, b.Apps))
+	})
 	return set, nil
 }
