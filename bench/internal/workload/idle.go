@@ -36,7 +36,7 @@ func (s *scene) restart(ctx context.Context) error {
 	if _, able := s.session.(contender.Restarter); !able {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, leastPatience)
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	if err := s.session.Stop(); err != nil {
 		return err

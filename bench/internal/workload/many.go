@@ -85,12 +85,9 @@ func (s *scene) followUp(ctx context.Context) error {
 	return nil
 }
 
-// leastPatience is how long a first sync of any number of apps may take.
-const leastPatience = 5 * time.Minute
-
-// patience is how long a first sync may take.
+// patience is how long a first sync, or what is as much work, may take.
 func (s *scene) patience() time.Duration {
-	return max(leastPatience, s.Patience*time.Duration(len(s.input.Apps))/1000)
+	return max(s.Patience/3, s.Patience*time.Duration(len(s.input.Apps))/1000)
 }
 
 // errImpatient ends what takes too long.

@@ -29,7 +29,7 @@ type Options struct {
 	// Shapes are the inputs of W1. Required.
 	Shapes []input.Shape
 	// Patience is how long the first sync of 1,000 apps may take, default 15 min.
-	// More apps may take longer in proportion, fewer at least 5 min.
+	// More apps may take longer in proportion, and few a third of it.
 	Patience time.Duration
 	// Record lets W2 wait, and measure what it takes, until every app says that it
 	// is at the last commit. Without it W5 begins with statuses to write.
