@@ -82,7 +82,7 @@ func TestLinksWithin(t *testing.T) {
 		if err != nil || len(result.Objects) != 1 {
 			t.Fatalf("%v, %v", result.Objects, err)
 		}
-		if !touched(t, request, result, files) {
+		if !touched(t, result, files, files) {
 			t.Error("the same files count as the same, though links lead elsewhere")
 		}
 		seen[result.Digest] = true

@@ -35,7 +35,22 @@ var monorepo = memoryTree{
 	"jsonnet/a.jsonnet":                 "(import 'lib.libsonnet') + {metadata: {name: importstr '../base/data/one.txt'}}",
 	"libs/lib.libsonnet":                "{apiVersion: 'v1', kind: 'ConfigMap'}",
 	"README.md":                         "hello",
+
+	"composed/kustomization.yaml": "resources: [../base]\ncomponents: [../part]\n",
+	"part/kustomization.yaml":     "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches: [{path: p.yaml, target: {kind: ConfigMap}}]\n",
+	"part/p.yaml":                 "- {op: add, path: /metadata/labels, value: {part: one}}\n",
+
+	"locked/Chart.yaml":                  chartYAML + "dependencies: [{name: sub, version: 1.0.0, repository: 'https://charts.example.com'}]\n",
+	"locked/Chart.lock":                  "dependencies: [{name: sub, version: 1.0.0, repository: 'https://charts.example.com'}]\ndigest: sha256:0\n",
+	"locked/charts/sub/Chart.yaml":       "apiVersion: v2\nname: sub\nversion: 1.0.0\n",
+	"locked/charts/sub/templates/a.yaml": configMap,
+
+	"linked/a.yaml": "../base/a.yaml",
+	"shortcut":      "plain",
 }
+
+// monorepoLinks are those files of monorepo that are links.
+var monorepoLinks = map[string]bool{"linked/a.yaml": true, "shortcut": true}
 
 // monorepoSources are the sources of monorepo.
 var monorepoSources = []syncline.Source{
@@ -47,7 +62,22 @@ var monorepoSources = []syncline.Source{
 	{Path: "plain", Directory: &syncline.Directory{Recurse: true}},
 	{Path: "jsonnet", Directory: &syncline.Directory{Jsonnet: syncline.Jsonnet{Libs: []string{"libs"}}}},
 	{Path: "base"},
+	{Path: "composed"},
+	{Path: "locked"},
+	{Path: "linked"},
+	{Path: "shortcut"},
+	{Path: "chart", Helm: &syncline.Helm{ValueFiles: []string{"$other/environments/shared/c.yaml"}}},
 }
+
+// requestFor asks for a source of a tree, which is also the one that others call
+// "other".
+func requestFor(source syncline.Source, tree memoryTree) render.Request {
+	return render.Request{App: "shop", Namespace: "prod", Source: source, Files: syncline.Files{
+		Tree: confined(tree), Refs: map[string]syncline.Tree{"other": confined(tree)},
+	}}
+}
+
+func confined(tree memoryTree) syncline.Tree { return source.Confine(linkTree{tree, monorepoLinks}) }
 
 // texts are what a commit writes to a file, good and bad.
 var texts = []string{
@@ -95,14 +125,16 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 			last := make([]render.Result, len(monorepoSources)) // of before; empty when it fails
 			for step := range 2 {
 				for i, declared := range monorepoSources {
-					request := render.Request{App: "shop", Namespace: "prod", Source: declared, Files: syncline.Files{Tree: tree}}
-					got, gotErr := incremental.Render(short(t), request)
-					want, wantErr := inProcess().Render(short(t), request)
+					got, gotErr := incremental.Render(short(t), requestFor(declared, tree))
+					want, wantErr := inProcess().Render(short(t), requestFor(declared, tree))
+					if step == 0 && wantErr != nil {
+						rt.Fatalf("%s does not render to begin with: %v", declared.Path, wantErr)
+					}
 					if got.Digest != want.Digest || got.Tool != want.Tool || fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
 						rt.Fatalf("batch %d, step %d, %s:\nincremental: %v %v\nfrom scratch: %v %v",
 							batch, step, declared.Path, got, gotErr, want, wantErr)
 					}
-					if step > 0 && !touched(t, request, last[i], before) && (wantErr != nil || want.Digest != last[i].Digest) {
+					if step > 0 && !touched(t, last[i], linkTree{before, monorepoLinks}, linkTree{tree, monorepoLinks}) && (wantErr != nil || want.Digest != last[i].Digest) {
 						rt.Fatalf("batch %d, %s: it is not touched, but was %v and is %v %v", batch, declared.Path, last[i], want, wantErr)
 					}
 					last[i] = got
@@ -121,11 +153,11 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 	}
 }
 
-// touched reports whether the request's tree differs from an earlier one, which
-// had the result, in anything that was read.
-func touched(t *testing.T, request render.Request, result render.Result, before memoryTree) bool {
+// touched reports whether two trees differ in anything that was read for the
+// result.
+func touched(t *testing.T, result render.Result, before, after syncline.Tree) bool {
 	t.Helper()
-	difference, err := source.Compare(before, request.Files.Tree)
+	difference, err := source.Compare(before, after)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +214,7 @@ func TestWhatMakesASourceRenderAgain(t *testing.T) {
 			request.Files.Tree = changed
 			// Who asks otherwise, or for another cluster, knows it.
 			asked := request.Fresh || request.Namespace != "prod" || request.Source.Kustomize != nil || request.Cluster.APIVersions != nil
-			if touched := touched(t, request, first, tree); touched != test.again && !asked {
+			if touched := touched(t, first, tree, changed); touched != test.again && !asked {
 				t.Errorf("touched: %t, want %t", touched, test.again)
 			}
 			_, _ = renderer.Render(short(t), request) // some changes break the source
