@@ -40,7 +40,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.out, "out", "results", "folder for the results")
 	flags.StringVar(&o.tree, "tree", "..", "folder of Syncline's source tree")
 	flags.StringVar(&o.program, "syncline", "", "path of a syncline to measure (default: build it from the source tree)")
-	flags.StringVar(&o.logs, "logs", "", "folder that keeps the logs of syncline server (default: they are not kept)")
+	flags.StringVar(&o.logs, "logs", "", "folder that keeps the contenders' logs (default: they are not kept)")
 	flags.StringVar(&o.profiles, "profiles", "", "folder that gets profiles of syncline server, which slow it down (default: none)")
 	flags.DurationVar(&o.idle, "idle", 10*time.Minute, "how long W3 lasts")
 	flags.DurationVar(&o.patience, "patience", 15*time.Minute, "how long a first sync of 1,000 apps may take")
