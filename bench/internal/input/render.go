@@ -54,7 +54,7 @@ func WriteRenders(ctx context.Context, folder string, overlays int) error {
 		files[path.Join(Overlay(i), "kustomization.yaml")] = fmt.Sprintf(`apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 namespace: overlay-%[1]d
-nameSuffix: -%[1]d
+nameSuffix: "-%[1]d"
 resources: [../../%[2]s]
 images:
 - {name: ghcr.io/stefanprodan/podinfo, newTag: 6.9.%[1]d}
