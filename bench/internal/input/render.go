@@ -43,12 +43,12 @@ func Values(release int) map[string]any {
 // Overlay is the folder of one of many overlays of podinfo.
 func Overlay(overlay int) string { return fmt.Sprintf("overlays/%04d", overlay) }
 
-// WriteRenders writes podinfo's chart and base, and so many overlays, into a
-// folder. It downloads podinfo's Go module when it is not there.
-func WriteRenders(ctx context.Context, folder string, overlays int) error {
+// Renders returns podinfo's chart and base, and so many overlays, as files by
+// their paths. It downloads podinfo's Go module when it is not there.
+func Renders(ctx context.Context, overlays int) (map[string]string, error) {
 	files, err := podinfoFiles(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range overlays {
 		files[path.Join(Overlay(i), "kustomization.yaml")] = fmt.Sprintf(`apiVersion: kustomize.config.k8s.io/v1beta1
@@ -64,6 +64,11 @@ patches:
     - {op: add, path: /metadata/labels, value: {overlay: "%[1]d"}}
 `, i, podinfoBase)
 	}
+	return files, nil
+}
+
+// Write writes files into a folder.
+func Write(folder string, files map[string]string) error {
 	for name, text := range files {
 		target := filepath.Join(folder, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {

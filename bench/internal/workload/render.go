@@ -3,9 +3,11 @@ package workload
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"time"
@@ -16,23 +18,35 @@ import (
 	"github.com/syncline-io/syncline/bench/internal/contender"
 	"github.com/syncline-io/syncline/bench/internal/input"
 	"github.com/syncline-io/syncline/bench/internal/result"
-	"github.com/syncline-io/syncline/internal/edge/folder"
+	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/render/worker"
+	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
 // runRender runs W7: many releases of podinfo's chart, and as many overlays of
 // its manifests, rendered by the pool of worker processes, and by the libraries
 // alone in as many processes.
 func runRender(ctx context.Context, o Options) error {
-	files, err := os.MkdirTemp("", "syncline-bench-")
+	folder, err := os.MkdirTemp("", "syncline-bench-")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(files) }()
-	if err := input.WriteRenders(ctx, files, o.Renders); err != nil {
+	defer func() { _ = os.RemoveAll(folder) }()
+	texts, err := input.Renders(ctx, o.Renders)
+	if err != nil {
 		return err
 	}
+	files := renders{folder: filepath.Join(folder, "files")}
+	if err := input.Write(files.folder, texts); err != nil {
+		return err
+	}
+	stop, err := files.mirror(ctx, folder, texts)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	for _, with := range o.Contenders {
 		if with.Name() != contender.NameSyncline {
 			continue
@@ -46,16 +60,65 @@ func runRender(ctx context.Context, o Options) error {
 	return nil
 }
 
+// renders are the inputs of W7: on disk, where libraries read them, and in a
+// mirror of a Git repository, where the server does.
+type renders struct {
+	folder string
+	tree   syncline.Tree
+}
+
+// mirror puts the files into a repository and mirrors that, until stop.
+func (r *renders) mirror(ctx context.Context, folder string, files map[string]string) (stop func(), err error) {
+	server, err := testenv.StartGit(context.WithoutCancel(ctx), testenv.GitOptions{Dir: filepath.Join(folder, "git")})
+	if err != nil {
+		return nil, err
+	}
+	stop = func() { _ = server.Close() }
+	store, err := r.fetch(ctx, server, filepath.Join(folder, "mirrors"), files)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return func() { _ = store.Close(); stop() }, nil
+}
+
+func (r *renders) fetch(ctx context.Context, server *testenv.GitServer, folder string, files map[string]string) (*git.Store, error) {
+	repo, err := server.Create(ctx, "bench")
+	if err != nil {
+		return nil, err
+	}
+	commit, err := repo.Commit(ctx, testenv.GitCommit{Message: "Begin", Files: files})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	store, err := git.Open(git.Options{Dir: folder})
+	if err != nil {
+		return nil, err
+	}
+	access := syncline.Repository{URL: repo.URL}
+	if err = store.Fetch(ctx, access, commit, "refs/heads/main"); err == nil {
+		r.tree, err = store.Tree(ctx, access, commit)
+	}
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	r.tree = source.Confine(r.tree)
+	return store, nil
+}
+
 // render renders by the pool, then by the libraries alone.
-func (o Options) render(ctx context.Context, with contender.Contender, files, tool string) error {
+func (o Options) render(ctx context.Context, with contender.Contender, files renders, tool string) error {
 	s := &scene{Options: o, contender: with, input: input.Input{Shape: input.Shape(tool)}, machine: result.ThisMachine()}
 	r := s.newRun("W7")
-	if err := o.renderPool(ctx, files, tool); err != nil {
+	if err := o.renderPool(ctx, files.tree, tool); err != nil {
 		return err
 	}
 	r.Seconds = time.Since(r.Began).Seconds()
 	began := time.Now()
-	if err := o.renderAlone(ctx, files, tool); err != nil {
+	if err := o.renderAlone(ctx, files.folder, tool); err != nil {
 		return err
 	}
 	r.Figures[result.Libraries] = time.Since(began).Seconds()
@@ -64,12 +127,7 @@ func (o Options) render(ctx context.Context, with contender.Contender, files, to
 }
 
 // renderPool renders as the server does, 16 requests at once.
-func (o Options) renderPool(ctx context.Context, files, tool string) error {
-	tree, err := folder.Open(files)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tree.Close() }()
+func (o Options) renderPool(ctx context.Context, tree syncline.Tree, tool string) error {
 	pool := worker.NewPool(worker.Options{Command: []string{o.Program, "render-worker"}})
 	defer pool.Close()
 	renderer := render.New(render.Confined{Pool: pool}, render.Options{})
