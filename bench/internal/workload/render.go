@@ -73,13 +73,14 @@ func (r *renders) mirror(ctx context.Context, folder string, files map[string]st
 	if err != nil {
 		return nil, err
 	}
-	stop = func() { _ = server.Close() }
 	store, err := r.fetch(ctx, server, filepath.Join(folder, "mirrors"), files)
 	if err != nil {
-		stop()
-		return nil, err
+		return nil, errors.Join(err, server.Close())
 	}
-	return func() { _ = store.Close(); stop() }, nil
+	return func() {
+		_ = store.Close()
+		_ = server.Close()
+	}, nil
 }
 
 func (r *renders) fetch(ctx context.Context, server *testenv.GitServer, folder string, files map[string]string) (*git.Store, error) {
