@@ -56,7 +56,7 @@ func (s *scene) readers() (pids []int) {
 }
 
 func TestKilledReaderIsStartedAgain(t *testing.T) {
-	s := newScene(t, testenv.GitOptions{}, git.Options{})
+	s := newScene(t, testenv.GitOptions{}, git.Options{CachedBytes: 1}) // so that the other file is read anew
 	tree := s.tree(s.commit(testenv.GitCommit{Files: map[string]string{"a": "1", "d/b": "2"}}))
 	for range 3 {
 		pids := s.readers()
@@ -71,11 +71,26 @@ func TestKilledReaderIsStartedAgain(t *testing.T) {
 	}
 }
 
-func TestIdleReaderIsStopped(t *testing.T) {
-	s := newScene(t, testenv.GitOptions{}, git.Options{IdleReader: 20 * time.Millisecond})
+// TestAFileIsReadOnce wants a file that many read to be read from the mirror once.
+func TestAFileIsReadOnce(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{}, git.Options{})
 	tree := s.tree(s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}}))
+	wantFile(t, tree, "a", "1")
+	for _, pid := range s.readers() {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantFile(t, tree, "a", "1")
+	eventually(t, "the reader is gone", func() bool { return len(s.readers()) == 0 })
+}
+
+func TestIdleReaderIsStopped(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{}, git.Options{IdleReader: 20 * time.Millisecond, CachedBytes: 1})
+	tree := s.tree(s.commit(testenv.GitCommit{Files: map[string]string{"a": "1", "b": "2"}}))
 	for range 2 {
 		wantFile(t, tree, "a", "1")
+		wantFile(t, tree, "b", "2")
 		eventually(t, "the reader stops", func() bool { return len(s.readers()) == 0 })
 	}
 }

@@ -73,7 +73,7 @@ func TestParseCommit(t *testing.T) {
 	}
 }
 
-func TestTreeCacheKeepsWhatIsUsed(t *testing.T) {
+func TestCacheKeepsWhatIsUsed(t *testing.T) {
 	cache := newTreeCache(20)
 	for i := range 10 {
 		cache.put(fmt.Sprint(i), make([]syncline.Entry, 4))

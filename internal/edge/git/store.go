@@ -41,6 +41,9 @@ type Options struct {
 	// CachedEntries is how many entries of directories are kept parsed, over
 	// all repositories. Default: 25,000, which take about 3 MiB.
 	CachedEntries int
+	// CachedBytes is how much of the small files that were read last is kept, over
+	// all repositories. Default: 8 MiB.
+	CachedBytes int64
 	// KeepUnused is how long the mirror of a repository that nobody asks for is
 	// kept. Open removes older ones. Default: 30 days.
 	KeepUnused time.Duration
@@ -58,6 +61,7 @@ func (o Options) withDefaults() Options {
 	o.MaxFile = orDefault(o.MaxFile, 64<<20)
 	o.MaxRefs = orDefault(o.MaxRefs, 64<<20)
 	o.CachedEntries = orDefault(o.CachedEntries, 25_000)
+	o.CachedBytes = orDefault(o.CachedBytes, 8<<20)
 	o.KeepUnused = orDefault(o.KeepUnused, 30*24*time.Hour)
 	o.IdleReader = orDefault(o.IdleReader, time.Minute)
 	return o
@@ -80,7 +84,8 @@ type Store struct {
 	// life ends with Close, and every process of the Store with it.
 	life  context.Context
 	end   context.CancelFunc
-	trees *treeCache
+	trees *cache[[]syncline.Entry]
+	files *cache[[]byte]
 
 	mu      sync.Mutex
 	mirrors map[string]*mirror
@@ -103,6 +108,7 @@ func Open(options Options) (*Store, error) {
 		options: options,
 		home:    filepath.Join(dir, "home"),
 		trees:   newTreeCache(options.CachedEntries),
+		files:   newFileCache(options.CachedBytes),
 		mirrors: map[string]*mirror{},
 		hosts:   map[string]chan struct{}{},
 	}

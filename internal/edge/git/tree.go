@@ -98,12 +98,18 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 	case syncline.EntrySubmodule:
 		return nil, t.submodule(path)
 	}
+	if data, ok := t.store.files.get(entry.Hash); ok {
+		return data, nil
+	}
 	found, err := t.m.reader.read(entry.Hash, t.store.options.MaxFile)
 	if errors.Is(err, errTooBig) {
 		return nil, t.errorf(syncline.Invalid, "%s has %d bytes: files of more than %d are not read", path, found.size, t.store.options.MaxFile)
 	}
 	if err != nil {
 		return nil, t.broken(err)
+	}
+	if len(found.data) <= cachedFile {
+		t.store.files.put(entry.Hash, found.data)
 	}
 	return found.data, nil
 }

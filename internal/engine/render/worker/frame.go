@@ -110,15 +110,10 @@ func writeFrame(w io.Writer, kind frameKind, payload []byte) error {
 	if len(payload) > kind.most() {
 		return syncline.Errorf(syncline.Invalid, "%d MiB are too much for one message", len(payload)>>20)
 	}
-	head := [5]byte{byte(kind)}
-	binary.BigEndian.PutUint32(head[1:], uint32(len(payload)))
-	if _, err := w.Write(head[:]); err != nil {
-		return err
-	}
-	if len(payload) == 0 {
-		return nil
-	}
-	_, err := w.Write(payload)
+	frame := make([]byte, 5, 5+len(payload)) // in one piece: each write may wake the other side
+	frame[0] = byte(kind)
+	binary.BigEndian.PutUint32(frame[1:], uint32(len(payload)))
+	_, err := w.Write(append(frame, payload...))
 	return err
 }
 
