@@ -13,9 +13,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "confined" {
 		if err := confine(1); err != nil {
-			fmt.Println(err)
+			fmt.Fprintln(os.Stderr, err)
 		}
-		fmt.Print(runtime.NumCPU())
+		fmt.Fprint(os.Stdout, runtime.NumCPU())
 		return
 	}
 	os.Exit(m.Run())

@@ -37,8 +37,7 @@ func (p jqPool) Remove(ctx context.Context, expression string, object map[string
 		return nil, syncline.Errorf(syncline.Internal, "write the job: %w", err)
 	}
 	result, err := p.Do(ctx, job, worker.Host{})
-	var limit *worker.LimitError
-	if errors.As(err, &limit) {
+	if _, limited := errors.AsType[*worker.LimitError](err); limited {
 		return nil, syncline.Errorf(syncline.Invalid, "%w", err)
 	}
 	if err != nil {

@@ -297,7 +297,7 @@ func TestEverythingIsReadAgainAfterAWhile(t *testing.T) {
 		o.Handle = func(event stream.Event) {
 			tell(event)
 			if event.Type == stream.Progress && event.Version == "14" {
-				time.Sleep(2 * time.Hour) // of the test's clock
+				<-time.After(2 * time.Hour) // of the test's clock
 			}
 		}
 	})
