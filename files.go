@@ -10,6 +10,9 @@ type Files struct {
 	Refs map[string]Tree
 }
 
+// ReadFiles reads many files of Tree; see the function of that name.
+func (f Files) ReadFiles(paths []string) []FileRead { return ReadFiles(f.Tree, paths) }
+
 // Manifest is YAML or JSON text of any number of documents, as a file holds it
 // or a tool makes it. Origin says where it is from, such as "apps/web/all.yaml".
 type Manifest struct {

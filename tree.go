@@ -35,3 +35,24 @@ const (
 	EntryLink      EntryType = 'l'
 	EntrySubmodule EntryType = 'm'
 )
+
+// FileRead is what came of reading one file.
+type FileRead struct {
+	Data []byte
+	Err  error
+}
+
+// ReadFiles reads many files as [Tree.ReadFile] does. A Tree whose files are far
+// away has a method of that name, which asks for many at once.
+func ReadFiles(tree Tree, paths []string) []FileRead {
+	if many, ok := tree.(interface {
+		ReadFiles(paths []string) []FileRead
+	}); ok {
+		return many.ReadFiles(paths)
+	}
+	reads := make([]FileRead, len(paths))
+	for i, path := range paths {
+		reads[i].Data, reads[i].Err = tree.ReadFile(path)
+	}
+	return reads
+}

@@ -32,7 +32,10 @@ func load(ctx context.Context, files syncline.Tree, folder string) (*chart.Chart
 		return nil, err
 	}
 	reader := chartReader{files: files, folder: folder, rules: rules}
-	if err := reader.read(ctx, ""); err != nil {
+	if err := reader.walk(ctx, ""); err != nil {
+		return nil, err
+	}
+	if err := reader.read(); err != nil {
 		return nil, err
 	}
 	if !slices.ContainsFunc(reader.found, func(f *archive.BufferedFile) bool { return f.Name == "Chart.yaml" }) {
@@ -67,12 +70,12 @@ type chartReader struct {
 	files  syncline.Tree
 	folder string
 	rules  *ignore.Rules
+	names  []string // of all files, below folder
 	found  []*archive.BufferedFile
-	bytes  int
 }
 
-// read reads everything below a folder of the chart.
-func (r *chartReader) read(ctx context.Context, below string) error {
+// walk finds everything below a folder of the chart.
+func (r *chartReader) walk(ctx context.Context, below string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -85,29 +88,34 @@ func (r *chartReader) read(ctx context.Context, below string) error {
 		switch {
 		case r.rules.Ignore(name, fileInfo{entry}):
 		case entry.Type == syncline.EntryDir:
-			if err := r.read(ctx, name); err != nil {
+			if err := r.walk(ctx, name); err != nil {
 				return err
 			}
 		case entry.Type == syncline.EntrySubmodule:
 		default:
-			if err := r.add(name); err != nil {
-				return err
-			}
+			r.names = append(r.names, name)
 		}
 	}
 	return nil
 }
 
-func (r *chartReader) add(name string) error {
-	text, err := r.files.ReadFile(path.Join(r.folder, name))
-	if err != nil {
-		return err
+// read reads the files.
+func (r *chartReader) read() error {
+	paths := make([]string, len(r.names))
+	for i, name := range r.names {
+		paths[i] = path.Join(r.folder, name)
 	}
-	if r.bytes += len(text); r.bytes > maxChartBytes {
-		return syncline.Errorf(syncline.Invalid, "the chart is larger than %d MiB", maxChartBytes>>20)
+	size := 0
+	for i, read := range syncline.ReadFiles(r.files, paths) {
+		if read.Err != nil {
+			return read.Err
+		}
+		if size += len(read.Data); size > maxChartBytes {
+			return syncline.Errorf(syncline.Invalid, "the chart is larger than %d MiB", maxChartBytes>>20)
+		}
+		text := bytes.TrimPrefix(read.Data, []byte("\xEF\xBB\xBF"))
+		r.found = append(r.found, &archive.BufferedFile{Name: r.names[i], Data: text})
 	}
-	text = bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF"))
-	r.found = append(r.found, &archive.BufferedFile{Name: name, Data: text})
 	return nil
 }
 

@@ -36,19 +36,43 @@ func (d directory) documents(ctx context.Context) ([]decode.Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !wanted.matches(name) })
 	var documents []decode.Document
 	var decoder decode.Decoder
-	for _, name := range names {
-		if !wanted.matches(name) {
-			continue
-		}
-		found, err := d.read(ctx, name, &decoder)
+	for some := range slices.Chunk(names, readAtOnce) {
+		found, err := d.read(ctx, some, &decoder)
 		if err != nil {
 			return nil, err
 		}
 		documents = append(documents, found...)
 	}
 	return documents, nil
+}
+
+// readAtOnce is how many files are held at once.
+const readAtOnce = 250
+
+// read returns the documents of some files.
+func (d directory) read(ctx context.Context, names []string, decoder *decode.Decoder) ([]decode.Document, error) {
+	paths := make([]string, len(names))
+	for i, name := range names {
+		paths[i] = path.Join(d.folder, name)
+	}
+	var documents []decode.Document
+	for i, read := range syncline.ReadFiles(d.files, paths) {
+		if errors.Is(read.Err, fs.ErrNotExist) { // a link that leads nowhere
+			continue
+		}
+		if read.Err != nil {
+			return nil, read.Err
+		}
+		found, err := d.decode(ctx, syncline.Manifest{Origin: paths[i], Text: read.Data}, decoder)
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, found...)
+	}
+	return documents, ctx.Err()
 }
 
 // The bounds of a walk, which links to folders above themselves make endless.
@@ -99,20 +123,12 @@ func isManifestName(name string) bool {
 	return false
 }
 
-// read returns the documents of one file.
-func (d directory) read(ctx context.Context, name string, decoder *decode.Decoder) ([]decode.Document, error) {
-	manifest := syncline.Manifest{Origin: path.Join(d.folder, name)}
-	var err error
-	if manifest.Text, err = d.files.ReadFile(manifest.Origin); err != nil {
-		if errors.Is(err, fs.ErrNotExist) { // a link that leads nowhere
-			err = nil
-		}
-		return nil, err
-	}
+// decode returns the documents of one file.
+func (d directory) decode(ctx context.Context, manifest syncline.Manifest, decoder *decode.Decoder) ([]decode.Document, error) {
 	if bytes.Contains(manifest.Text, []byte(skipMarker)) {
 		return nil, nil
 	}
-	if path.Ext(name) == ".jsonnet" {
+	if path.Ext(manifest.Origin) == ".jsonnet" {
 		text, err := d.jsonnet.Evaluate(ctx, d.files, d.folder, manifest.Origin, d.options.Jsonnet)
 		if err != nil {
 			return nil, err
@@ -120,7 +136,7 @@ func (d directory) read(ctx context.Context, name string, decoder *decode.Decode
 		return decoder.Decode(syncline.Manifest{Origin: manifest.Origin, Text: asList(text)})
 	}
 	documents, err := decoder.Decode(manifest)
-	if path.Ext(name) != ".json" && unrelated(manifest.Text, documents, err) {
+	if path.Ext(manifest.Origin) != ".json" && unrelated(manifest.Text, documents, err) {
 		return nil, nil
 	}
 	return documents, err

@@ -163,7 +163,7 @@ func (c *child) react(kind frameKind, payload []byte, host Host) (result []byte,
 	case frameTainted:
 		c.tainted = true
 		return nil, false, nil
-	case frameStat, frameRead, frameList, frameFact:
+	case frameStat, frameRead, frameReads, frameList, frameFact:
 		var q question
 		if err := json.Unmarshal(payload, &q); err != nil {
 			return nil, false, err
@@ -183,19 +183,20 @@ func (c *child) answer(kind frameKind, q question, host Host) error {
 	if q.Ref != "" {
 		tree = host.Files.Refs[q.Ref]
 	}
-	if tree == nil || !isClean(q.Path) {
-		return fmt.Errorf("question for %q is not about a file", q.Path)
+	for _, path := range append(q.Paths, q.Path) {
+		if tree == nil || !isClean(path) {
+			return fmt.Errorf("question for %q is not about a file", path)
+		}
 	}
 	switch kind {
 	case frameRead:
-		text, err := tree.ReadFile(q.Path)
-		if err == nil && len(text) > maxFrame {
-			err = syncline.Errorf(syncline.Invalid, "%s is larger than %d MiB", q.Path, maxFrame>>20)
+		read := readFile(tree, q.Path)
+		if read.Err != nil {
+			return writeJSON(c.in, frameFailed, failureOf(read.Err))
 		}
-		if err != nil {
-			return writeJSON(c.in, frameFailed, failureOf(err))
-		}
-		return writeFrame(c.in, frameAnswer, text)
+		return writeFrame(c.in, frameAnswer, read.Data)
+	case frameReads:
+		return c.answerMany(tree, q.Paths)
 	case frameList:
 		entries, err := tree.ReadDir(q.Path)
 		return c.send(entries, err)
@@ -203,6 +204,38 @@ func (c *child) answer(kind frameKind, q question, host Host) error {
 		entry, err := tree.Stat(q.Path)
 		return c.send(entry, err)
 	}
+}
+
+// answerMany sends the first of many files, as many as are not too much at once.
+func (c *child) answerMany(tree syncline.Tree, paths []string) error {
+	if len(paths) == 0 || len(paths) > manyPaths {
+		return fmt.Errorf("a question about %d files", len(paths))
+	}
+	var answer [][]byte
+	size := 0
+	for _, path := range paths {
+		if size > manyBytes {
+			break
+		}
+		head, text, err := partsOf(readFile(tree, path))
+		if err != nil {
+			return err
+		}
+		answer, size = append(answer, head, text), size+len(text)
+	}
+	return writeFrame(c.in, frameAnswer, answer...)
+}
+
+// maxFile is the size of the largest file that fits into an answer with others.
+const maxFile = maxFrame - 2*manyBytes
+
+// readFile reads a file that fits into an answer.
+func readFile(tree syncline.Tree, path string) syncline.FileRead {
+	text, err := tree.ReadFile(path)
+	if err == nil && len(text) > maxFile {
+		err = syncline.Errorf(syncline.Invalid, "%s is larger than %d MiB", path, maxFile>>20)
+	}
+	return syncline.FileRead{Data: text, Err: err}
 }
 
 func (c *child) send(value any, err error) error {

@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,7 @@ const (
 	// From the child.
 	frameStat    frameKind = 's' // question
 	frameRead    frameKind = 'r' // question
+	frameReads   frameKind = 'm' // question of many paths; the answer is made of partsOf each
 	frameList    frameKind = 'l' // question
 	frameFact    frameKind = 'q' // question
 	frameTainted frameKind = 't' // empty: do not use this process again
@@ -49,7 +51,7 @@ const (
 // most is the largest payload of a frame of that kind.
 func (k frameKind) most() int {
 	switch k {
-	case frameStat, frameRead, frameList, frameFact, frameTainted, frameError:
+	case frameStat, frameRead, frameReads, frameList, frameFact, frameTainted, frameError:
 		return maxQuestion
 	}
 	return maxFrame
@@ -66,6 +68,44 @@ type limits struct {
 type question struct {
 	Ref  string `json:",omitempty"`
 	Path string
+	// Paths are those of a question about many files.
+	Paths []string `json:",omitempty"`
+}
+
+// What is asked for and answered at once: enough to make few steps of many files.
+const (
+	manyPaths = 1000
+	manyBytes = 1 << 20
+)
+
+// partsOf returns what came of reading one file as parts of an answer: whether it
+// failed and the length of what follows, and the bytes or the failure.
+func partsOf(read syncline.FileRead) (head, text []byte, err error) {
+	head, text = make([]byte, 1, 5), read.Data
+	if read.Err != nil {
+		head[0] = 1
+		if text, err = json.Marshal(failureOf(read.Err)); err != nil {
+			return nil, nil, err
+		}
+	}
+	return binary.BigEndian.AppendUint32(head, uint32(len(text))), text, nil
+}
+
+// cutRead takes what came of reading one file from the beginning of an answer.
+func cutRead(answer []byte) (read syncline.FileRead, rest []byte, err error) {
+	if len(answer) < 5 || uint64(len(answer)-5) < uint64(binary.BigEndian.Uint32(answer[1:])) {
+		return read, nil, errors.New("the answer about many files is cut off")
+	}
+	end := 5 + int(binary.BigEndian.Uint32(answer[1:]))
+	text := answer[5:end:end]
+	if answer[0] == 0 {
+		return syncline.FileRead{Data: text}, answer[end:], nil
+	}
+	var f failure
+	if err := json.Unmarshal(text, &f); err != nil {
+		return read, nil, err
+	}
+	return syncline.FileRead{Err: f.err()}, answer[end:], nil
 }
 
 // task is a job with the names of the other sources that it may read.
@@ -106,15 +146,29 @@ type absentError struct{ message string }
 func (e *absentError) Error() string { return e.message }
 func (e *absentError) Unwrap() error { return fs.ErrNotExist }
 
-func writeFrame(w io.Writer, kind frameKind, payload []byte) error {
-	if len(payload) > kind.most() {
-		return syncline.Errorf(syncline.Invalid, "%d MiB are too much for one message", len(payload)>>20)
+// writtenAtOnce is the size of the largest frame that is put together before it
+// is written: each write may wake the other side, and a copy costs memory.
+const writtenAtOnce = 64 << 10
+
+// writeFrame writes a frame whose payload is in parts.
+func writeFrame(w io.Writer, kind frameKind, payload ...[]byte) error {
+	size := 0
+	for _, part := range payload {
+		size += len(part)
 	}
-	frame := make([]byte, 5, 5+len(payload)) // in one piece: each write may wake the other side
-	frame[0] = byte(kind)
-	binary.BigEndian.PutUint32(frame[1:], uint32(len(payload)))
-	_, err := w.Write(append(frame, payload...))
-	return err
+	if size > kind.most() {
+		return syncline.Errorf(syncline.Invalid, "%d MiB are too much for one message", size>>20)
+	}
+	parts := append([][]byte{binary.BigEndian.AppendUint32([]byte{byte(kind)}, uint32(size))}, payload...)
+	if size <= writtenAtOnce {
+		parts = [][]byte{bytes.Join(parts, nil)}
+	}
+	for _, part := range parts {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func writeJSON(w io.Writer, kind frameKind, payload any) error {

@@ -39,6 +39,12 @@ func handle(ctx context.Context, job []byte, host worker.Host) ([]byte, bool, er
 	switch verb {
 	case "echo":
 		return []byte(argument), false, nil
+	case "read-all":
+		var told []string
+		for _, read := range syncline.ReadFiles(host.Files, strings.Fields(argument)) {
+			told = append(told, fmt.Sprintf("%d %v", len(read.Data), read.Err))
+		}
+		return []byte(strings.Join(told, ", ")), false, nil
 	case "taint":
 		return []byte(argument), true, nil
 	case "fail":
@@ -153,6 +159,29 @@ func do(t *testing.T, pool *worker.Pool, job string) (string, error) {
 	return string(result), err
 }
 
+// TestManyFiles reads more than is answered at once, in number and in bytes.
+func TestManyFiles(t *testing.T) {
+	tree, names, want := files{}, []string{}, []string{}
+	for i := range 2500 {
+		size := i % 7
+		if i%400 == 0 {
+			size = 700 << 10
+		}
+		name := fmt.Sprintf("f%d", i)
+		tree[name], names, want = strings.Repeat("x", size), append(names, name), append(want, fmt.Sprintf("%d <nil>", size))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	host := worker.Host{Files: syncline.Files{Tree: tree}}
+	result, err := newPool(t, worker.Options{}).Do(ctx, []byte("read-all "+strings.Join(names, " ")), host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(result); got != strings.Join(want, ", ") {
+		t.Errorf("read were %.500s", got)
+	}
+}
+
 func TestResult(t *testing.T) {
 	pool := newPool(t, worker.Options{Size: 1})
 	for _, test := range []struct {
@@ -165,6 +194,8 @@ func TestResult(t *testing.T) {
 		{job: "read missing", wantErr: "file does not exist"},
 		{job: "read ../secret", wantErr: "not about a file", kind: syncline.Transient},
 		{job: "read broken", wantErr: "the disk is on fire", kind: syncline.Transient},
+		{job: "read-all hello missing broken hello", want: "5 <nil>, 0 file does not exist, 0 the disk is on fire, 5 <nil>"},
+		{job: "read-all hello ../secret", wantErr: "not about a file", kind: syncline.Transient},
 		{job: "fail", wantErr: "no", kind: syncline.Denied},
 		{job: "panic", wantErr: "the tool fails on this input: oops", kind: syncline.Invalid},
 		{job: "exit", wantErr: "exit status 7", kind: syncline.Transient},

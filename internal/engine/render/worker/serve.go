@@ -224,6 +224,25 @@ func (t *remoteTree) ReadFile(path string) ([]byte, error) {
 	return t.link.ask(frameRead, question{Ref: t.ref, Path: path})
 }
 
+// ReadFiles asks for many files at once, as often as it takes.
+func (t *remoteTree) ReadFiles(paths []string) []syncline.FileRead {
+	reads := make([]syncline.FileRead, 0, len(paths))
+	for len(reads) < len(paths) {
+		open := paths[len(reads):]
+		answer, err := t.link.ask(frameReads, question{Ref: t.ref, Paths: open[:min(len(open), manyPaths)]})
+		for len(answer) > 0 && err == nil && len(reads) < len(paths) {
+			var read syncline.FileRead
+			if read, answer, err = cutRead(answer); err == nil {
+				reads = append(reads, read)
+			}
+		}
+		if err != nil {
+			reads = append(reads, syncline.FileRead{Err: err})
+		}
+	}
+	return reads
+}
+
 func askOnce[T any](t *remoteTree, known map[string]seen[T], kind frameKind, path string) (T, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
