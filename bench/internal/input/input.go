@@ -4,7 +4,9 @@ package input
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -85,7 +87,7 @@ func New(shape Shape, count int) (Input, error) {
 		if shape == Small {
 			app.Path, app.Deployment, app.Namespace = "app", "app", app.Name
 		}
-		if err := in.add(app, Manifests(app.Deployment, "first")); err != nil {
+		if err := in.Add(app, Manifests(app.Deployment, "first")); err != nil {
 			return Input{}, err
 		}
 	}
@@ -100,13 +102,18 @@ func NewLarge(objects int) (Input, error) {
 		name := partName(i)
 		files[name+".yaml"] = configMap(name, "first")
 	}
-	return in, in.add(App{Name: "large", Path: "large", Namespace: "large"}, files)
+	return in, in.Add(App{Name: "large", Path: "large", Namespace: "large"}, files)
+}
+
+// With returns an input of these apps and others, which have other folders.
+func (i Input) With(other Input) Input {
+	both := Input{Shape: i.Shape, Apps: slices.Concat(i.Apps, other.Apps), Files: maps.Clone(i.Files)}
+	maps.Copy(both.Files, other.Files)
+	return both
 }
 
 // Add adds an app with the files of its folder.
-func (i *Input) Add(app App, files map[string]string) error { return i.add(app, files) }
-
-func (i *Input) add(app App, files map[string]string) error {
+func (i *Input) Add(app App, files map[string]string) error {
 	for name, text := range files {
 		u := &unstructured.Unstructured{}
 		if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {

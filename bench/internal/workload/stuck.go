@@ -10,15 +10,16 @@ import (
 	"github.com/syncline-io/syncline/bench/internal/result"
 )
 
-// runStuck runs W8: apps whose Deployment never gets ready, and as many that do.
-// Seconds are until the good ones are delivered; Alone are the same without the
-// others.
+// runStuck runs W8: apps whose Deployment never gets ready, and then, while these
+// wait, as many that do. Seconds are until the good ones are delivered; Alone are
+// the same without the others. To deliver all at once would tell how fast twice
+// as many are delivered, stuck or not.
 func runStuck(ctx context.Context, o Options) error {
 	good, err := input.New(input.Monorepo, o.Stuck)
 	if err != nil {
 		return err
 	}
-	mixed, err := withStuck(good)
+	stuck, err := newStuck(good)
 	if err != nil {
 		return err
 	}
@@ -26,14 +27,14 @@ func runStuck(ctx context.Context, o Options) error {
 		if with.Name() == contender.NameFloor {
 			continue // it waits for nothing
 		}
-		if err := o.playStuck(ctx, with, good, mixed); err != nil {
+		if err := o.playStuck(ctx, with, good, stuck); err != nil {
 			return fmt.Errorf("W8: %s: %w", with.Name(), err)
 		}
 	}
 	return nil
 }
 
-func (o Options) playStuck(ctx context.Context, with contender.Contender, good, mixed input.Input) error {
+func (o Options) playStuck(ctx context.Context, with contender.Contender, good, stuck input.Input) error {
 	var alone float64
 	err := o.play(ctx, with, good, func(ctx context.Context, s *scene) error {
 		r, err := s.firstSync(ctx, "W8", good.Apps)
@@ -49,32 +50,39 @@ func (o Options) playStuck(ctx context.Context, with contender.Contender, good, 
 	if err != nil {
 		return err
 	}
-	return o.play(ctx, with, mixed, func(ctx context.Context, s *scene) error {
+	return o.play(ctx, with, stuck.With(good), func(ctx context.Context, s *scene) error {
+		if err := s.session.Declare(ctx, stuck.Apps); err != nil {
+			return err
+		}
+		if _, err := s.session.Synced(ctx, stuck.Apps); err != nil {
+			return err
+		}
+		if err := calm(ctx); err != nil {
+			return err
+		}
+		s.input = good
 		r, err := s.firstSync(ctx, "W8", good.Apps)
 		if err != nil {
 			return err
 		}
-		r.Figures[result.Alone] = alone
+		r.Shape, r.Figures[result.Alone] = "beside as many stuck", alone
 		return s.keep(r)
 	})
 }
 
-// withStuck puts before each good app one that never gets ready.
-func withStuck(good input.Input) (input.Input, error) {
-	mixed := input.Input{Shape: "half of them stuck", Files: map[string]string{}}
+// newStuck makes an app that never gets ready for each good one, in the same
+// namespace.
+func newStuck(good input.Input) (input.Input, error) {
+	stuck := input.Input{Shape: good.Shape, Files: map[string]string{}}
 	for i, app := range good.Apps {
 		name := fmt.Sprintf("stuck-%04d", i)
 		files := input.Manifests(name, "first")
 		files["deployment.yaml"] = strings.Replace(files["deployment.yaml"], "template:\n    metadata:\n",
 			"template:\n    metadata:\n      annotations: {devcluster.syncline.io/hang: \"true\"}\n", 1)
-		stuck := input.App{Name: name, Path: "apps/" + name, Namespace: app.Namespace, Deployment: name}
-		if err := mixed.Add(stuck, files); err != nil {
-			return input.Input{}, err
-		}
-		if err := mixed.Add(input.App{Name: app.Name, Path: app.Path, Namespace: app.Namespace, Deployment: app.Deployment},
-			input.Manifests(app.Deployment, "first")); err != nil {
+		hanging := input.App{Name: name, Path: "apps/" + name, Namespace: app.Namespace, Deployment: name}
+		if err := stuck.Add(hanging, files); err != nil {
 			return input.Input{}, err
 		}
 	}
-	return mixed, nil
+	return stuck, nil
 }
