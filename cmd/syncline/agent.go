@@ -134,14 +134,7 @@ func (a *agent) reportWatch(resource schema.GroupVersionResource) func(error) {
 
 func (a *agent) applicationHandler() kube.Handler {
 	return kube.Handler{
-		Set: func(u *unstructured.Unstructured) {
-			switch app, change := a.apps.Put(u); change {
-			case application.Declared:
-				a.queue.Add(app.ID, app.Project, queue.Commit)
-			case application.Asked:
-				a.queue.Add(app.ID, app.Project, queue.Person)
-			}
-		},
+		Set: func(u *unstructured.Unstructured) { a.onApplication(a.apps.Put(u)) },
 		Gone: func(name types.NamespacedName) {
 			id := syncline.AppID{Namespace: name.Namespace, Name: name.Name}
 			a.apps.Delete(id)
@@ -149,6 +142,16 @@ func (a *agent) applicationHandler() kube.Handler {
 			a.queue.Add(id, "", queue.Resync)
 		},
 		Failed: a.reportWatch(v1alpha1.ApplicationResource()),
+	}
+}
+
+// onApplication makes an App due by how much it matters what became of it.
+func (a *agent) onApplication(app syncline.App, change application.Change) {
+	switch change {
+	case application.Declared:
+		a.queue.Add(app.ID, app.Project, queue.Commit)
+	case application.Asked:
+		a.queue.Add(app.ID, app.Project, queue.Person)
 	}
 }
 

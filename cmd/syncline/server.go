@@ -85,7 +85,7 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 		},
 	})
 	a.resolver = resolver
-	a.apps.Later = a.queue.AddAt
+	a.apps.Later, a.apps.Changed = a.queue.AddAt, a.onApplication
 	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: a.queue} // before the watches, which call it
 	a.target = kube.NewTarget(cluster, live.Options{Assess: health.Of, OnChange: a.onLive, OnReady: a.onKind})
 	renderer := render.New(builder, render.Options{Version: version().Version})

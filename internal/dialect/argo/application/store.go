@@ -30,6 +30,10 @@ type Store struct {
 	// urgency was not written. Set it before the first Keep. Default: nobody is
 	// asked, and every report is written at once.
 	Later func(id syncline.AppID, at time.Time)
+	// Changed is told what somebody changed between the last sighting and our
+	// write, whose answer shows it first: the watch has nothing new to tell then.
+	// Set it before the first Keep. Default: nobody is told.
+	Changed func(app syncline.App, change Change)
 
 	resources    Resources
 	controlPlane string
@@ -204,8 +208,11 @@ func (s *Store) Keep(ctx context.Context, report syncline.Report) error {
 	case err != nil:
 		return fmt.Errorf("write the status of Application %s: %w", report.App, err)
 	}
-	s.Put(u)
+	app, change := s.Put(u)
 	s.noteWritten(report)
+	if change != Same && s.Changed != nil {
+		s.Changed(app, change)
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -131,6 +132,43 @@ func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
 	}
 	if err := store.Keep(t.Context(), syncline.Report{App: syncline.AppID{Name: "none"}}); err != nil || cluster.patches != 1 {
 		t.Errorf("a report of nobody is written: %d, %v", cluster.patches, err)
+	}
+}
+
+// TestKeepTellsWhatSomebodyChangedMeanwhile has a person who asks for a sync just
+// before a report is written: its answer shows that first, and what the watch
+// tells afterwards is not new.
+func TestKeepTellsWhatSomebodyChangedMeanwhile(t *testing.T) {
+	id := syncline.AppID{Namespace: "argocd", Name: "web"}
+	asked := func(content map[string]any) { set(map[string]any{}, "operation", "sync")(content) }
+	for name, test := range map[string]struct {
+		change func(map[string]any)
+		want   []application.Change
+	}{
+		"nothing":     {nil, nil},
+		"a sync":      {asked, []application.Change{application.Asked}},
+		"the source":  {set("new", "spec", "source", "path"), []application.Change{application.Declared}},
+		"no meaning":  {set(map[string]any{}, "metadata", "annotations"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var told []application.Change
+			answer := sighting("12", test.change)
+			store := application.NewStore(&answers{object: answer}, "argocd")
+			store.Changed = func(_ syncline.App, change application.Change) { told = append(told, change) }
+			store.Put(sighting("10", nil))
+			if err := store.Keep(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); err != nil {
+				t.Fatal(err)
+			}
+			if _, change := store.Put(sighting("11", test.change)); change != application.Same {
+				t.Errorf("the watch tells %v, too", change)
+			}
+			if _, change := store.Put(answer); change != application.Same {
+				t.Errorf("the watch tells %v, too", change)
+			}
+			if !slices.Equal(told, test.want) {
+				t.Errorf("told was %v, want %v", told, test.want)
+			}
+		})
 	}
 }
 
