@@ -145,10 +145,10 @@ func TestKeepTellsWhatSomebodyChangedMeanwhile(t *testing.T) {
 		change func(map[string]any)
 		want   []application.Change
 	}{
-		"nothing":     {nil, nil},
-		"a sync":      {asked, []application.Change{application.Asked}},
-		"the source":  {set("new", "spec", "source", "path"), []application.Change{application.Declared}},
-		"no meaning":  {set(map[string]any{}, "metadata", "annotations"), nil},
+		"nothing":    {nil, nil},
+		"a sync":     {asked, []application.Change{application.Asked}},
+		"the source": {set("new", "spec", "source", "path"), []application.Change{application.Declared}},
+		"no meaning": {set(map[string]any{}, "metadata", "annotations"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var told []application.Change
