@@ -54,6 +54,20 @@ func (p *program) getApp(ctx context.Context, backend Reader, text string) (App,
 	return app, err
 }
 
+// open returns the App that a command is about, looked at again first if that is
+// asked for, and the way in to it.
+func (p *program) open(ctx context.Context, name string, again refreshing) (Backend, App, error) {
+	backend, err := p.backend(ctx)
+	if err != nil {
+		return nil, App{}, err
+	}
+	app, err := p.getApp(ctx, backend, name)
+	if err == nil && (again.refresh || again.hard) {
+		app, err = p.refreshApp(ctx, backend, app.ID, again.hard)
+	}
+	return backend, app, err
+}
+
 // suggestApp adds to a NotFound error which App may have been meant.
 func suggestApp(ctx context.Context, backend Reader, id syncline.AppID, err error) error {
 	others, listErr := backend.List(ctx, Query{})

@@ -12,9 +12,8 @@ import (
 )
 
 type diffFlags struct {
-	revision     string
-	refresh      bool
-	hardRefresh  bool
+	revision string
+	refreshing
 	exitCode     bool
 	diffExitCode int
 	output       *formatFlag
@@ -39,8 +38,7 @@ It ends with 0 when nothing differs and with 1 when something does.`,
 	f.output = outputFlag(cmd, formatTable, formatJSON, formatYAML, formatName)
 	flags := cmd.Flags()
 	flags.StringVar(&f.revision, "revision", "", "compare with this revision instead of the one that the app declares")
-	flags.BoolVar(&f.refresh, "refresh", false, "let the agent look again first")
-	flags.BoolVar(&f.hardRefresh, "hard-refresh", false, "the same, and forget what was rendered")
+	f.refreshing.add(flags, "let the agent look again first")
 	flags.BoolVar(&f.exitCode, "exit-code", true, "end with another code than 0 when something differs")
 	flags.IntVar(&f.diffExitCode, "diff-exit-code", exitDiffers, "the code to end with when something differs")
 	return cmd
@@ -48,18 +46,9 @@ It ends with 0 when nothing differs and with 1 when something does.`,
 
 func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 	ctx := cmd.Context()
-	backend, err := p.backend(ctx)
+	_, app, err := p.open(ctx, name, f.refreshing)
 	if err != nil {
 		return err
-	}
-	app, err := p.getApp(ctx, backend, name)
-	if err != nil {
-		return err
-	}
-	if f.refresh || f.hardRefresh {
-		if app, err = p.refreshApp(ctx, backend, app.ID, f.hardRefresh); err != nil {
-			return err
-		}
 	}
 	plan, err := p.plan(ctx, app, f.revision)
 	if err != nil {

@@ -7,9 +7,8 @@ import (
 )
 
 type getFlags struct {
-	output        *formatFlag
-	refresh       bool
-	hardRefresh   bool
+	output *formatFlag
+	refreshing
 	showOperation bool
 	showParams    bool
 	watch         bool
@@ -29,8 +28,7 @@ func (p *program) newAppGet() *cobra.Command {
 	}
 	f.output = outputFlag(cmd, formatTable, formatWide, formatJSON, formatYAML, formatName)
 	flags := cmd.Flags()
-	flags.BoolVar(&f.refresh, "refresh", false, "look at the source and the cluster again first")
-	flags.BoolVar(&f.hardRefresh, "hard-refresh", false, "the same, and forget what was rendered")
+	f.refreshing.add(flags, "look at the source and the cluster again first")
 	flags.BoolVar(&f.showOperation, "show-operation", false, "show the last operation")
 	flags.BoolVar(&f.showParams, "show-params", false, "show the source's parameters")
 	flags.BoolVarP(&f.watch, "watch", "w", false, "go on showing what changes")
@@ -39,18 +37,9 @@ func (p *program) newAppGet() *cobra.Command {
 
 func (p *program) get(cmd *cobra.Command, name string, f getFlags) error {
 	ctx := cmd.Context()
-	backend, err := p.backend(ctx)
+	backend, app, err := p.open(ctx, name, f.refreshing)
 	if err != nil {
 		return err
-	}
-	app, err := p.getApp(ctx, backend, name)
-	if err != nil {
-		return err
-	}
-	if f.refresh || f.hardRefresh {
-		if app, err = p.refreshApp(ctx, backend, app.ID, f.hardRefresh); err != nil {
-			return err
-		}
 	}
 	show := view.Showing{Wide: f.output.value == formatWide, Operation: f.showOperation, Parameters: f.showParams}
 	draw := func(apps []App) []string {

@@ -26,12 +26,7 @@ func (p *program) newAppHistory() *cobra.Command {
 }
 
 func (p *program) history(cmd *cobra.Command, name string, f format) error {
-	ctx := cmd.Context()
-	backend, err := p.backend(ctx)
-	if err != nil {
-		return err
-	}
-	app, err := p.getApp(ctx, backend, name)
+	_, app, err := p.open(cmd.Context(), name, refreshing{})
 	if err != nil {
 		return err
 	}

@@ -44,11 +44,7 @@ they are in the cluster (--source live). The values of Secrets are masked.`,
 }
 
 func (p *program) manifests(ctx context.Context, name, source, revision string, f format) error {
-	backend, err := p.backend(ctx)
-	if err != nil {
-		return err
-	}
-	app, err := p.getApp(ctx, backend, name)
+	_, app, err := p.open(ctx, name, refreshing{})
 	if err != nil {
 		return err
 	}

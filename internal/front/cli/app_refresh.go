@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
@@ -68,6 +69,14 @@ func refreshPatch(hard bool) map[string]any {
 	return map[string]any{"metadata": map[string]any{"annotations": map[string]any{
 		declare.AnnotationRefresh: string(kind), declare.AnnotationAsked: time.Now().UTC().Format(time.RFC3339Nano),
 	}}}
+}
+
+// refreshing says whether the agent has to look at an App again first.
+type refreshing struct{ refresh, hard bool }
+
+func (r *refreshing) add(flags *pflag.FlagSet, usage string) {
+	flags.BoolVar(&r.refresh, "refresh", false, usage)
+	flags.BoolVar(&r.hard, "hard-refresh", false, "the same, and forget what was rendered")
 }
 
 // refreshApp asks for a refresh and waits until the agent has done it.

@@ -27,11 +27,7 @@ func (p *program) newAppResources() *cobra.Command {
 
 func (p *program) resources(cmd *cobra.Command, name string, f format, watch bool) error {
 	ctx := cmd.Context()
-	backend, err := p.backend(ctx)
-	if err != nil {
-		return err
-	}
-	app, err := p.getApp(ctx, backend, name)
+	backend, app, err := p.open(ctx, name, refreshing{})
 	if err != nil {
 		return err
 	}
