@@ -15,7 +15,8 @@ import (
 )
 
 // Patch returns the JSON merge patch that brings the Application to what the
-// report says, and whether there is anything to change.
+// report says, nil when there is nothing to change, and how long after the last
+// one it may wait.
 //
 // It changes the status, and nothing in it that the types do not know. It also
 // takes away what was asked for and is done: the operation, the refresh
@@ -28,14 +29,7 @@ import (
 //
 // Status.reconciledAt moves only together with something else, because an
 // unchanged status is not written.
-func Patch(report syncline.Report, cr *v1alpha1.Application) (patch []byte, changed bool, err error) {
-	patch, _, err = patchOf(report, cr)
-	return patch, patch != nil, err
-}
-
-// patchOf returns the patch, nil when there is nothing to change, and how long
-// after the last one it may wait.
-func patchOf(report syncline.Report, cr *v1alpha1.Application) (patch []byte, pause time.Duration, err error) {
+func Patch(report syncline.Report, cr *v1alpha1.Application) (patch []byte, pause time.Duration, err error) {
 	content := answers(report, cr)
 	status := newStatus(report, cr)
 	changes, err := statusChanges(report, cr, status, len(content) > 0)

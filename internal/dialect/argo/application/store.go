@@ -192,7 +192,7 @@ func (s *Store) Keep(ctx context.Context, report syncline.Report) error {
 	if !ok {
 		return nil
 	}
-	patch, pause, err := patchOf(report, e.cr)
+	patch, pause, err := Patch(report, e.cr)
 	if err != nil || patch == nil {
 		return err
 	}
