@@ -70,8 +70,10 @@ func DigestOf(value any) (Digest, error) {
 type Object struct {
 	content map[string]any
 	origin  string
-	// digest is computed once for all copies; nil in the zero Object.
-	digest *lazyDigest
+	// digest is computed once, and body, that of everything but the metadata, once
+	// for all copies that differ in their metadata only. Both are nil in the zero
+	// Object.
+	digest, body *lazyDigest
 }
 
 type lazyDigest struct {
@@ -79,11 +81,16 @@ type lazyDigest struct {
 	value Digest
 }
 
+func (l *lazyDigest) get(compute func() Digest) Digest {
+	l.once.Do(func() { l.value = compute() })
+	return l.value
+}
+
 // NewObject takes an object as it was parsed. Content is not copied; the caller
 // hands it over. It is an Invalid error if it is not a Kubernetes object, and
 // the error names what is missing. Origin says where it was found, for messages.
 func NewObject(content map[string]any, origin string) (Object, error) {
-	o := Object{content: content, origin: origin, digest: &lazyDigest{}}
+	o := Object{content: content, origin: origin, digest: &lazyDigest{}, body: &lazyDigest{}}
 	u := o.unstructured()
 	for _, field := range []struct{ name, value string }{
 		{"apiVersion", u.GetAPIVersion()},
@@ -212,7 +219,7 @@ func (o Object) withMetadata(change func(*unstructured.Unstructured)) Object {
 		metadata = map[string]any{}
 	}
 	content["metadata"] = metadata
-	copied := Object{content: content, origin: o.origin, digest: &lazyDigest{}}
+	copied := Object{content: content, origin: o.origin, digest: &lazyDigest{}, body: o.body}
 	change(copied.unstructured())
 	return copied
 }
@@ -226,6 +233,11 @@ func (o Object) Desired() Object {
 			unstructured.RemoveNestedField(u.Object, "metadata", field)
 		}
 	})
+	_, reported := desired.content["status"]
+	_, texts := desired.content["stringData"]
+	if reported || texts {
+		desired.body = &lazyDigest{}
+	}
 	delete(desired.content, "status")
 	if desired.Sensitive() {
 		foldStringData(desired.content)
@@ -266,25 +278,51 @@ func (o Object) Digest() Digest {
 	if o.digest == nil {
 		return ""
 	}
-	o.digest.once.Do(func() { o.digest.value = o.bodyDigest() })
-	return o.digest.value
+	return o.digest.get(func() Digest {
+		return digestOfParts(o.content, o.body.get(func() Digest { return digestOfBody(o.content) }))
+	})
 }
 
-func (o Object) bodyDigest() Digest {
-	body := maps.Clone(o.content)
+// DigestOfObjects identifies what objects ask for, and their order.
+func DigestOfObjects(objects []Object) Digest {
+	all := make([]string, 0, 2*len(objects))
+	for _, o := range objects {
+		all = append(all, o.GroupVersionKind().String()+" "+o.Ref().String(), string(o.Digest()))
+	}
+	digest, _ := DigestOf(all) // texts
+	return digest
+}
+
+// DigestOfFields returns the [Object.Digest] of an object that asks for these
+// fields, and "" when they are not JSON.
+func DigestOfFields(fields map[string]any) Digest {
+	return digestOfParts(fields, digestOfBody(fields))
+}
+
+// digestOfParts returns the digest of an object of which that of the body is known.
+func digestOfParts(content map[string]any, body Digest) Digest {
+	asked, _ := content["metadata"].(map[string]any)
+	asked = maps.Clone(asked)
+	delete(asked, "name")
+	delete(asked, "namespace")
+	if len(asked) == 0 {
+		asked = nil
+	}
+	digest, err := DigestOf([]any{asked, body})
+	if err != nil || body == "" { // content came from a JSON or YAML parser
+		return ""
+	}
+	return digest
+}
+
+// digestOfBody returns the digest of everything but the identity and the metadata.
+func digestOfBody(content map[string]any) Digest {
+	body := maps.Clone(content)
 	delete(body, "apiVersion")
 	delete(body, "kind")
-	if metadata, ok := body["metadata"].(map[string]any); ok {
-		metadata = maps.Clone(metadata)
-		delete(metadata, "name")
-		delete(metadata, "namespace")
-		body["metadata"] = metadata
-		if len(metadata) == 0 {
-			delete(body, "metadata")
-		}
-	}
+	delete(body, "metadata")
 	digest, err := DigestOf(body)
-	if err != nil { // content came from a JSON or YAML parser
+	if err != nil {
 		return ""
 	}
 	return digest

@@ -27,11 +27,7 @@ func ownedDigest(u *unstructured.Unstructured, manager string) syncline.Digest {
 	}
 	body, _ := withoutFills(u.GetKind(), extract(u.Object, fields)).(map[string]any)
 	delete(body, "status")
-	digest, err := syncline.DigestOf(body)
-	if err != nil {
-		return ""
-	}
-	return digest
+	return syncline.DigestOfFields(body)
 }
 
 // appliedFields returns the fields that manager applied in the version in which
