@@ -55,8 +55,9 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 	if err != nil {
 		return Output{}, err
 	}
-	documents, repeated, err := t.run(ctx, tool, job, inputs)
-	return Output{Tool: tool, Documents: documents, Repeated: repeated}, err
+	output, err := t.run(ctx, tool, job, inputs)
+	output.Tool = tool
+	return output, err
 }
 
 // The longest message of an error, and what is kept of the beginning and the
@@ -97,7 +98,7 @@ func presentable(err error) error {
 
 // run runs the tool with the job's options, defaults filled in. Only charts may
 // repeat keys, which Helm lets them.
-func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inputs) (documents []decode.Document, repeated []string, err error) {
+func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inputs) (Output, error) {
 	env := environment(variables(inputs.Fact))
 	folder := job.Source.Path
 	switch tool {
@@ -105,23 +106,20 @@ func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inpu
 		options := helmDefaults(job, env.helm(orZero(job.Source.Helm), inputs.Files.Refs), inputs.Fact)
 		manifests, err := t.Helm.Template(ctx, inputs.Files, folder, options)
 		if err != nil {
-			return nil, nil, err
+			return Output{}, err
 		}
-		decoder := decode.Decoder{LastKeyCounts: true}
-		documents, err = decodeAll(&decoder, manifests)
-		return documents, decoder.Repeated, err
+		return decodeAll(&decode.Decoder{LastKeyCounts: true}, manifests)
 	case syncline.ToolKustomize:
 		manifests, err := t.Kustomize.Build(ctx, inputs.Files, folder, env.kustomize(orZero(job.Source.Kustomize)))
 		if err != nil {
-			return nil, nil, err
+			return Output{}, err
 		}
-		documents, err = decodeAll(&decode.Decoder{}, manifests)
-		return documents, nil, err
+		return decodeAll(&decode.Decoder{}, manifests)
 	default:
 		options := orZero(job.Source.Directory)
 		options.Jsonnet = env.jsonnet(options.Jsonnet)
-		documents, err = directory{files: inputs.Files, folder: folder, options: options, jsonnet: t.Jsonnet}.documents(ctx)
-		return documents, nil, err
+		d := directory{files: inputs.Files, folder: folder, options: options, jsonnet: t.Jsonnet, only: job.Only}
+		return d.build(ctx)
 	}
 }
 
@@ -145,16 +143,17 @@ func helmDefaults(job Job, options syncline.Helm, fact func(string) (string, boo
 }
 
 // decodeAll decodes what a tool made.
-func decodeAll(decoder *decode.Decoder, manifests []syncline.Manifest) ([]decode.Document, error) {
-	var documents []decode.Document
+func decodeAll(decoder *decode.Decoder, manifests []syncline.Manifest) (Output, error) {
+	var output Output
 	for _, manifest := range manifests {
 		found, err := decoder.Decode(manifest)
 		if err != nil {
-			return nil, err
+			return Output{}, err
 		}
-		documents = append(documents, found...)
+		output.Documents = append(output.Documents, found...)
 	}
-	return documents, nil
+	output.Repeated, output.Bytes = decoder.Repeated, decoder.Bytes()
+	return output, nil
 }
 
 // variables returns the facts that are variables of the build environment.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"math"
+	"reflect"
 
-	kjson "sigs.k8s.io/json"
+	"github.com/fxamacker/cbor/v2"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/render/decode"
 	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
 
@@ -25,9 +28,25 @@ func (c Confined) Build(ctx context.Context, job Job, inputs Inputs) (Output, er
 	if err != nil {
 		return Output{}, err
 	}
+	return readOutput(result)
+}
+
+// readOutput reads what a child process wrote. CBOR (RFC 8949) keeps integers
+// apart from other numbers, and takes half the time of JSON.
+func readOutput(text []byte) (Output, error) {
+	options := cbor.DecOptions{
+		DefaultMapType:   reflect.TypeFor[map[string]any](),
+		IntDec:           cbor.IntDecConvertSignedOrFail,
+		MaxNestedLevels:  2 * decode.MaxDepth,
+		MaxArrayElements: math.MaxInt32,
+		MaxMapPairs:      math.MaxInt32,
+	}
+	mode, err := options.DecMode()
+	if err != nil {
+		return Output{}, err
+	}
 	var output Output
-	// Integers stay integers, which encoding/json does not do.
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(result, &output); err != nil {
+	if err := mode.Unmarshal(text, &output); err != nil {
 		return Output{}, syncline.Errorf(syncline.Internal, "read what was rendered: %w", err)
 	}
 	return output, nil
@@ -45,7 +64,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, tools Tools) error 
 		if err != nil {
 			return nil, tools.tainted(), err
 		}
-		result, err := json.Marshal(output)
+		result, err := cbor.Marshal(output)
 		return result, tools.tainted(), err
 	})
 }

@@ -24,10 +24,35 @@ type directory struct {
 	folder  string
 	options syncline.Directory
 	jsonnet Jsonnet
+	// only are the paths of the files to render; empty means all.
+	only []string
 }
 
-// documents returns those of all files that count, in the order of their paths.
-func (d directory) documents(ctx context.Context) ([]decode.Document, error) {
+// build renders all files that count, in the order of their paths. What jsonnet
+// makes may depend on any file.
+func (d directory) build(ctx context.Context) (Output, error) {
+	paths, err := d.paths(ctx)
+	if err != nil {
+		return Output{}, err
+	}
+	output := Output{Apart: !slices.ContainsFunc(paths, isJsonnet)}
+	var decoder decode.Decoder
+	for some := range slices.Chunk(paths, readAtOnce) {
+		found, err := d.read(ctx, some, &decoder)
+		if err != nil {
+			return Output{}, err
+		}
+		output.Documents = append(output.Documents, found...)
+	}
+	output.Bytes = decoder.Bytes()
+	return output, nil
+}
+
+// paths returns the paths of the files that count.
+func (d directory) paths(ctx context.Context) ([]string, error) {
+	if len(d.only) > 0 {
+		return d.only, nil
+	}
 	wanted, err := newFilter(d.options)
 	if err != nil {
 		return nil, err
@@ -36,28 +61,22 @@ func (d directory) documents(ctx context.Context) ([]decode.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !wanted.matches(name) })
-	var documents []decode.Document
-	var decoder decode.Decoder
-	for some := range slices.Chunk(names, readAtOnce) {
-		found, err := d.read(ctx, some, &decoder)
-		if err != nil {
-			return nil, err
+	var paths []string
+	for _, name := range names {
+		if wanted.matches(name) {
+			paths = append(paths, path.Join(d.folder, name))
 		}
-		documents = append(documents, found...)
 	}
-	return documents, nil
+	return paths, nil
 }
+
+func isJsonnet(name string) bool { return path.Ext(name) == ".jsonnet" }
 
 // readAtOnce is how many files are held at once.
 const readAtOnce = 250
 
 // read returns the documents of some files.
-func (d directory) read(ctx context.Context, names []string, decoder *decode.Decoder) ([]decode.Document, error) {
-	paths := make([]string, len(names))
-	for i, name := range names {
-		paths[i] = path.Join(d.folder, name)
-	}
+func (d directory) read(ctx context.Context, paths []string, decoder *decode.Decoder) ([]decode.Document, error) {
 	var documents []decode.Document
 	for i, read := range syncline.ReadFiles(d.files, paths) {
 		if errors.Is(read.Err, fs.ErrNotExist) { // a link that leads nowhere
@@ -128,7 +147,7 @@ func (d directory) decode(ctx context.Context, manifest syncline.Manifest, decod
 	if bytes.Contains(manifest.Text, []byte(skipMarker)) {
 		return nil, nil
 	}
-	if path.Ext(manifest.Origin) == ".jsonnet" {
+	if isJsonnet(manifest.Origin) {
 		text, err := d.jsonnet.Evaluate(ctx, d.files, d.folder, manifest.Origin, d.options.Jsonnet)
 		if err != nil {
 			return nil, err

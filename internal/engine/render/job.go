@@ -1,9 +1,6 @@
 package render
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 
 	"github.com/syncline-io/syncline"
@@ -20,6 +17,8 @@ type Job struct {
 	// Source has no revision or repository: a build knows them as facts only,
 	// so that what does not ask for them does not depend on them.
 	Source syncline.Source
+	// Only restricts a folder of manifests to these files of it. Empty means all.
+	Only []string
 }
 
 // Inputs is all that a build may look at.
@@ -45,6 +44,10 @@ type Output struct {
 	Documents []decode.Document
 	// Repeated says which keys a chart repeats, and where.
 	Repeated []string
+	// Apart says that each document depends on its own File alone.
+	Apart bool
+	// Bytes is how much manifest text was decoded.
+	Bytes int
 }
 
 func newJob(request Request) Job {
@@ -57,27 +60,50 @@ func newJob(request Request) Job {
 	return job
 }
 
-// result makes objects of the documents. It also returns their size in bytes.
-func (o Output) result() (Result, int64, error) {
-	result := Result{Tool: o.Tool}
-	var size int64
-	sum := sha256.New()
+// result makes objects of the documents.
+func (o Output) result() (Result, error) {
+	result := Result{Tool: o.Tool, Warnings: repeatedKeys(o.Repeated), apart: o.Apart, bytes: o.Bytes}
 	for _, document := range o.Documents {
-		text, err := json.Marshal(document.Content)
-		if err != nil {
-			return Result{}, 0, syncline.Errorf(syncline.Invalid, "%s: %w", document.Origin, err)
-		}
 		object, err := syncline.NewObject(document.Content, document.Origin)
 		if err != nil {
-			return Result{}, 0, err
+			return Result{}, err
 		}
-		result.Objects = append(result.Objects, object)
-		fmt.Fprintf(sum, "%d %s", len(text), text)
-		size += memoryPerByte * int64(len(text))
+		result.add(document.File, object, sizeOf(document.Content))
 	}
-	result.Warnings = repeatedKeys(o.Repeated)
-	result.Digest = syncline.Digest(hex.EncodeToString(sum.Sum(nil)))
-	return result, size, nil
+	return result, nil
+}
+
+// add appends an object that takes size bytes of memory.
+func (r *Result) add(file string, object syncline.Object, size int64) {
+	r.Objects = append(r.Objects, object)
+	if last := len(r.files) - 1; last < 0 || r.files[last].name != file {
+		r.files = append(r.files, rendered{name: file})
+	}
+	from := &r.files[len(r.files)-1]
+	from.objects++
+	from.size += size
+}
+
+// sizeOf is about how many bytes of memory a value takes.
+func sizeOf(value any) int64 {
+	const entry = 16 // of an interface, or the head of a text
+	switch value := value.(type) {
+	case string:
+		return entry + int64(len(value))
+	case []any:
+		size := int64(2 * entry)
+		for _, item := range value {
+			size += entry + sizeOf(item)
+		}
+		return size
+	case map[string]any:
+		size := int64(3 * entry)
+		for key, item := range value {
+			size += 3*entry + int64(len(key)) + sizeOf(item)
+		}
+		return size
+	}
+	return entry
 }
 
 // maxRepeated is how many places with repeated keys are told one by one.
@@ -99,7 +125,3 @@ func repeatedKeys(places []string) []syncline.Condition {
 	}
 	return warnings
 }
-
-// memoryPerByte is about how many bytes of memory a byte of JSON takes when it
-// is decoded.
-const memoryPerByte = 4

@@ -85,7 +85,7 @@ func TestLinksWithin(t *testing.T) {
 		if !touched(t, result, files, files) {
 			t.Error("the same files count as the same, though links lead elsewhere")
 		}
-		seen[result.Digest] = true
+		seen[digest(result)] = true
 	}
 	if len(seen) != 2 {
 		t.Error("a change behind a link is not seen")

@@ -84,6 +84,7 @@ var texts = []string{
 	"", "1", "x: 1\n", configMap, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: changed}\n",
 	"resources: [a.yaml]\n", "namePrefix: q-\nresources: [../base]\n", chartYAML, "{a: 1}", "{{ .Values.a }}",
 	"namePrefix: r-\n", "apiVersion: v1\nkind: Pod\nmetadata: {name: pod}\n",
+	configMap + "---\n" + "apiVersion: v1\nkind: Pod\nmetadata: {name: pod}\n", "# +argocd:skip-file-rendering\n" + configMap,
 }
 
 // commit is a random change of a tree.
@@ -122,22 +123,24 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
 			incremental := inProcess()
 			tree, before := monorepo, monorepo
-			last := make([]render.Result, len(monorepoSources)) // of before; empty when it fails
-			for step := range 2 {
+			last := make([]render.Result, len(monorepoSources)) // of before
+			lastErr := make([]error, len(monorepoSources))
+			for step := range 3 {
 				for i, declared := range monorepoSources {
 					got, gotErr := incremental.Render(short(t), requestFor(declared, tree))
 					want, wantErr := inProcess().Render(short(t), requestFor(declared, tree))
 					if step == 0 && wantErr != nil {
 						rt.Fatalf("%s does not render to begin with: %v", declared.Path, wantErr)
 					}
-					if got.Digest != want.Digest || got.Tool != want.Tool || fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
+					if digest(got) != digest(want) || got.Tool != want.Tool || fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
 						rt.Fatalf("batch %d, step %d, %s:\nincremental: %v %v\nfrom scratch: %v %v",
 							batch, step, declared.Path, got, gotErr, want, wantErr)
 					}
-					if step > 0 && !touched(t, last[i], linkTree{before, monorepoLinks}, linkTree{tree, monorepoLinks}) && (wantErr != nil || want.Digest != last[i].Digest) {
-						rt.Fatalf("batch %d, %s: it is not touched, but was %v and is %v %v", batch, declared.Path, last[i], want, wantErr)
+					if step > 0 && !touched(t, last[i], linkTree{before, monorepoLinks}, linkTree{tree, monorepoLinks}) &&
+						(fmt.Sprint(wantErr) != fmt.Sprint(lastErr[i]) || digest(want) != digest(last[i])) {
+						rt.Fatalf("batch %d, %s: it is not touched, but was %v %v and is %v %v", batch, declared.Path, last[i], lastErr[i], want, wantErr)
 					}
-					last[i] = got
+					last[i], lastErr[i] = got, gotErr
 				}
 				before, tree = tree, commit(rt, tree)
 			}
@@ -152,6 +155,9 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 		t.Errorf("only %d results were remembered in %d cases", hits.Load(), done.Load())
 	}
 }
+
+// digest identifies what a source rendered to.
+func digest(result render.Result) syncline.Digest { return syncline.DigestOfObjects(result.Objects) }
 
 // touched reports whether two trees differ in anything that was read for the
 // result.
@@ -225,6 +231,65 @@ func TestWhatMakesASourceRenderAgain(t *testing.T) {
 	}
 }
 
+// counting counts the files of manifests that are read for builds.
+type counting struct {
+	memoryTree
+	read *[]string
+}
+
+func (c counting) ReadFile(name string) ([]byte, error) {
+	if _, exists := c.memoryTree[name]; exists {
+		*c.read = append(*c.read, name)
+	}
+	return c.memoryTree.ReadFile(name)
+}
+
+// TestOnlyWhatChangedOfAFolderIsRendered changes files of a folder in which each
+// object depends on its file alone.
+func TestOnlyWhatChangedOfAFolderIsRendered(t *testing.T) {
+	named := func(name string) string { return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\n" }
+	two := named("b") + "---\n" + named("b2")
+	for _, test := range []struct {
+		name   string
+		change memoryTree
+		reads  string
+		result string
+	}{
+		{"one", memoryTree{"app/b.yaml": named("new")}, "[app/b.yaml]", "[a new c]"},
+		{"two objects become one", memoryTree{"app/a.yaml": two, "app/c.yaml": named("c3")}, "[app/a.yaml app/c.yaml]", "[b b2 b b2 c3]"},
+		{"nothing is left", memoryTree{"app/b.yaml": ""}, "[app/b.yaml]", "[a c]"},
+		{"all", memoryTree{"app/a.yaml": "", "app/b.yaml": "", "app/c.yaml": ""}, "[app/a.yaml app/b.yaml app/c.yaml]", "[]"},
+		{"one that was nothing", memoryTree{"app/d.yaml": named("d")}, "[app/a.yaml app/b.yaml app/c.yaml app/d.yaml]", "[a b b2 c d]"},
+		{"one is new", memoryTree{"app/e.yaml": named("e")}, "[app/a.yaml app/b.yaml app/c.yaml app/d.yaml app/e.yaml]", "[a b b2 c e]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			renderer := inProcess()
+			var read []string
+			tree := memoryTree{"app/a.yaml": named("a"), "app/b.yaml": two, "app/c.yaml": named("c"), "app/d.yaml": "x: 1\n"}
+			request := request(nil)
+			request.Files.Tree = counting{tree, &read}
+			_, err := renderer.Render(short(t), request)
+			check(t, err)
+			changed := maps.Clone(tree)
+			maps.Copy(changed, test.change)
+			read = nil
+			request.Files.Tree = counting{changed, &read}
+			result, err := renderer.Render(short(t), request)
+			check(t, err)
+			if got := fmt.Sprint(read); got != test.reads {
+				t.Errorf("read %s, want %s", got, test.reads)
+			}
+			names := []string{}
+			for _, object := range result.Objects {
+				names = append(names, object.Ref().Name)
+			}
+			if got := fmt.Sprint(names); got != test.result {
+				t.Errorf("got %s, want %s", got, test.result)
+			}
+		})
+	}
+}
+
 // TestVariableOfTheCommit wants a source that asks for the commit to be
 // rendered for every commit.
 func TestVariableOfTheCommit(t *testing.T) {
@@ -236,7 +301,7 @@ func TestVariableOfTheCommit(t *testing.T) {
 		request.Revision = revision
 		result, err := renderer.Render(short(t), request)
 		check(t, err)
-		seen[result.Digest] = true
+		seen[digest(result)] = true
 	}
 	if len(seen) != 3 {
 		t.Errorf("%d results for 3 commits", len(seen))

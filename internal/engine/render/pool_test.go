@@ -44,7 +44,7 @@ func TestPoolRendersAsInProcess(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Digest != want.Digest || got.Tool != want.Tool || len(got.Objects) != 1 ||
+			if digest(got) != digest(want) || got.Tool != want.Tool || len(got.Objects) != 1 ||
 				got.Objects[0].Origin() != want.Objects[0].Origin() {
 				t.Errorf("pool: %v, in process: %v", got, want)
 			}
@@ -170,7 +170,7 @@ func TestSchemasOfOneSourceStayThere(t *testing.T) {
 	check(t, err)
 	after, err := renderer.Render(short(t), victim)
 	check(t, err)
-	if before.Digest != after.Digest {
+	if digest(before) != digest(after) {
 		t.Error("one source changed how another renders")
 	}
 }

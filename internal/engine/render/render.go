@@ -49,10 +49,24 @@ type Result struct {
 	Objects []syncline.Object
 	// Warnings are about what was accepted and is hardly meant.
 	Warnings []syncline.Condition
-	// Digest identifies Objects and their order.
-	Digest syncline.Digest
 	// Reads is what was looked at for it; see [Traceable].
 	Reads record.Reads
+
+	// files are those that Objects are of, in that order.
+	files []rendered
+	// apart says that each object depends on its own file alone.
+	apart bool
+	// bytes is at least how much manifest text was decoded.
+	bytes int
+}
+
+// size is how much memory the objects take.
+func (r Result) size() int64 {
+	var size int64
+	for _, file := range r.files {
+		size += file.size
+	}
+	return size
 }
 
 // Traceable reports whether the difference between two revisions of the files
@@ -97,6 +111,14 @@ type outcome struct {
 	err    error
 }
 
+// size is how much memory the outcome takes.
+func (o outcome) size() int64 {
+	if o.err != nil {
+		return int64(len(o.err.Error()))
+	}
+	return o.result.size()
+}
+
 // New returns a Renderer that builds by builder.
 func New(builder Builder, options Options) *Renderer {
 	if options.MemoBytes == 0 {
@@ -128,24 +150,30 @@ func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) 
 	if err != nil {
 		return Result{}, err
 	}
-	recorder := record.New(inputs)
-	made, size := r.build(ctx, job, recorder)
-	made.result.Reads = recorder.Reads()
+	made, updated := outcome{}, false
+	if !request.Fresh {
+		made, updated = r.update(ctx, key, job, inputs)
+	}
+	if !updated {
+		made = r.build(ctx, job, inputs)
+	}
 	done(made.err)
 	if made.err == nil || lasting(made.err) {
-		r.memo.Put(key, made.result.Reads, made, size)
+		r.memo.Put(key, made.result.Reads, made, made.size())
 	}
 	return made.result.clone(), made.err
 }
 
-// build builds, and returns the outcome with its size in bytes.
-func (r *Renderer) build(ctx context.Context, job Job, recorder *record.Recorder) (outcome, int64) {
+// build builds everything.
+func (r *Renderer) build(ctx context.Context, job Job, inputs record.Inputs) outcome {
+	recorder := record.New(inputs)
 	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact})
-	if err != nil {
-		return outcome{err: err}, int64(len(err.Error()))
+	made := outcome{err: err}
+	if err == nil {
+		made.result, made.err = output.result()
 	}
-	result, size, err := output.result()
-	return outcome{result: result, err: err}, size
+	made.result.Reads = recorder.Reads()
+	return made
 }
 
 // lasting reports whether an error follows from the files alone, so that it

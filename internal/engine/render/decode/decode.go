@@ -32,9 +32,10 @@ const (
 
 // Document is one mapping, with integers as int64 and other numbers as float64.
 type Document struct {
-	// Origin names the file and, where it holds several, the document.
-	Origin  string
-	Content map[string]any
+	// File is the Origin of the manifest. Origin names the document too, where the
+	// manifest holds several.
+	File, Origin string
+	Content      map[string]any
 }
 
 // SyntaxError says that text is not what it should be: YAML or JSON of mappings.
@@ -63,6 +64,9 @@ type Decoder struct {
 	documents int
 }
 
+// Bytes returns how much text was decoded.
+func (d *Decoder) Bytes() int { return d.bytes }
+
 // Decode returns the documents of a manifest in their order. Empty documents
 // are dropped and lists are replaced by their items. Its errors are Invalid;
 // those that are not about a bound have a [SyntaxError].
@@ -90,7 +94,10 @@ func (d *Decoder) Decode(m syncline.Manifest) ([]Document, error) {
 		if err != nil {
 			return nil, err
 		}
-		documents = append(documents, found...)
+		for _, document := range found {
+			document.File = m.Origin
+			documents = append(documents, document)
+		}
 		if d.documents += len(found); d.documents > MaxDocuments {
 			return nil, syncline.Errorf(syncline.Invalid, "%s: more than %d objects", origin, MaxDocuments)
 		}

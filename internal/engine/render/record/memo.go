@@ -62,6 +62,17 @@ func (m *Memo[T]) Find(key syncline.Digest, inputs Inputs) (T, bool) {
 	return none, false
 }
 
+// Near returns a result remembered under key that would hold for inputs if the
+// given files had not changed.
+func (m *Memo[T]) Near(key syncline.Digest, inputs Inputs) (value T, changed map[string]bool, found bool) {
+	for _, candidate := range m.candidates(key) {
+		if files, only := candidate.reads.Changed(inputs); only {
+			return candidate.value, files, true
+		}
+	}
+	return value, nil, false
+}
+
 // candidates returns what is remembered under key. The reads are checked
 // without the lock, because that looks at trees.
 func (m *Memo[T]) candidates(key syncline.Digest) []*remembered[T] {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -65,6 +66,12 @@ const (
 // New returns a Recorder that has noted nothing yet.
 func New(inputs Inputs) *Recorder {
 	return &Recorder{inputs: inputs, reads: Reads{seen: map[read]string{}, roots: rootsOf(inputs.Files)}}
+}
+
+// Continue returns a Recorder that has noted these reads, as they hold for inputs
+// but for what is looked at again.
+func Continue(reads Reads, inputs Inputs) *Recorder {
+	return &Recorder{inputs: inputs, reads: Reads{seen: maps.Clone(reads.seen), roots: rootsOf(inputs.Files)}}
 }
 
 // rootsOf returns the hashes of the repositories that tell one.
@@ -143,16 +150,41 @@ func (r Reads) Holds(inputs Inputs) bool {
 	if r.unsure {
 		return false
 	}
-	roots := rootsOf(inputs.Files)
-	for what, seen := range r.seen {
-		if root, ok := roots[what.ref]; ok && what.what != fact && root == r.roots[what.ref] {
-			continue
-		}
-		if look(inputs, what) != seen {
-			return false
-		}
+	for range r.changes(inputs) {
+		return false
 	}
 	return true
+}
+
+// Changed returns the files of the source itself whose content is another in
+// inputs. It reports false when something else is, too.
+func (r Reads) Changed(inputs Inputs) (files map[string]bool, only bool) {
+	if r.unsure || r.linked {
+		return nil, false
+	}
+	files = map[string]bool{}
+	for what := range r.changes(inputs) {
+		if what.what != content || what.ref != "" {
+			return nil, false
+		}
+		files[what.path] = true
+	}
+	return files, true
+}
+
+// changes yields what shows something else in inputs than was noted.
+func (r Reads) changes(inputs Inputs) iter.Seq[read] {
+	return func(yield func(read) bool) {
+		roots := rootsOf(inputs.Files)
+		for what, seen := range r.seen {
+			if root, ok := roots[what.ref]; ok && what.what != fact && root == r.roots[what.ref] {
+				continue
+			}
+			if look(inputs, what) != seen && !yield(what) {
+				return
+			}
+		}
+	}
 }
 
 // Traceable reports whether the difference between two revisions of the files
