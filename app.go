@@ -57,6 +57,9 @@ type Past struct {
 	Version   string
 	Operation *OperationState
 	History   []Deployment
+	// Rendered identifies what the last deployment rendered to; "" when that was
+	// not written down.
+	Rendered Digest
 	// Objects are those that the App was known to have; their kinds are watched
 	// before anything is decided, so that none is forgotten.
 	Objects []ObjectReport

@@ -1,6 +1,9 @@
 package syncline
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Operation is one sync, asked for by a person or by the App's policy.
 type Operation struct {
@@ -111,6 +114,15 @@ type ObjectResult struct {
 	State    OperationPhase
 	Message  string
 	Images   []string
+}
+
+// MessageUnchanged ends the message about an object that was as declared already,
+// in kubectl's word.
+const MessageUnchanged = " unchanged"
+
+// Unchanged reports whether the operation found the object as declared.
+func (r ObjectResult) Unchanged() bool {
+	return r.Code == ResultSynced && strings.HasSuffix(r.Message, MessageUnchanged)
 }
 
 // Deployment is one entry of an App's history.

@@ -33,6 +33,9 @@ type Report struct {
 	// Consumed reports that the App's Request became Operation, or was refused.
 	Consumed bool
 	History  []Deployment
+	// Rendered identifies what the deployment rendered to that this turn completed;
+	// "" when it completed none.
+	Rendered Digest
 	// Waiting lists what has to happen before the App is done.
 	Waiting []Blocker
 	Images  []string
@@ -58,8 +61,8 @@ type ObjectReport struct {
 // ConditionType is the type of a Condition.
 type ConditionType string
 
-// The condition types, as in Argo CD, and RepeatedKeyWarning and
-// PruneApprovalRequired, which are Syncline's own.
+// The condition types, as in Argo CD, and those that are Syncline's own:
+// RepeatedKeyWarning, UnlistedWarning and PruneApprovalRequired.
 const (
 	DeletionError         ConditionType = "DeletionError"
 	InvalidSpecError      ConditionType = "InvalidSpecError"
@@ -69,6 +72,7 @@ const (
 	SharedResourceWarning ConditionType = "SharedResourceWarning"
 	RepeatedWarning       ConditionType = "RepeatedResourceWarning"
 	RepeatedKeyWarning    ConditionType = "RepeatedKeyWarning"
+	UnlistedWarning       ConditionType = "UnlistedWarning"
 	PruneApprovalRequired ConditionType = "PruneApprovalRequired"
 )
 

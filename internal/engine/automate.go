@@ -17,7 +17,7 @@ func (t *turn) automate(context.Context) error {
 	if t.options.ReadOnly || t.running() {
 		return nil
 	}
-	choice := autoSync(t.app, *t.plan, t.revisions, t.options.Guard, t.now)
+	choice := autoSync(t.app, *t.plan, t.objects, t.options.Guard, t.now)
 	if choice.condition != nil {
 		t.conditions = append(t.conditions, *choice.condition)
 	}
@@ -56,10 +56,10 @@ const errorPause = 5 * time.Minute
 // touch objects that another App claims, and their count starts anew after a
 // quiet time; another destination is another attempt, and so are other options
 // after a failure, which may be what it failed for.
-func autoSync(app syncline.App, p syncline.Plan, revisions []string, guard plan.Guard, now time.Time) choice {
+func autoSync(app syncline.App, p syncline.Plan, objects []syncline.Object, guard plan.Guard, now time.Time) choice {
 	policy := app.Policy
 	differing := differing(p)
-	if !policy.Automated || len(differing) == 0 && !unsaid(app, p) {
+	if !policy.Automated || len(differing) == 0 && !unsaid(app, p, objects) {
 		return choice{}
 	}
 	if !policy.Prune && len(differing) > 0 && !slices.ContainsFunc(differing, func(c syncline.Change) bool { return !leaves(c) }) {
@@ -72,7 +72,7 @@ func autoSync(app syncline.App, p syncline.Plan, revisions []string, guard plan.
 	if policy.Retry != nil {
 		op.Retry = *policy.Retry
 	}
-	if attempted(app, revisions) {
+	if attempted(app, p.Revisions) {
 		repair, stop := syncAgain(app, differing, op, now)
 		if stop != nil {
 			return *stop
@@ -90,12 +90,16 @@ func neverSynced(app syncline.App) bool {
 	return app.Past.Operation == nil && len(app.Past.History) == 0
 }
 
-// unsaid reports whether everything is as declared, and nobody ever said that it
-// was deployed: the first operation was killed when it had done everything and
-// before that was written down, or the objects were there before the App.
-func unsaid(app syncline.App, p syncline.Plan) bool {
-	return neverSynced(app) && len(p.Changes) > 0 &&
-		!slices.ContainsFunc(p.Changes, func(c syncline.Change) bool { return c.Action != syncline.Keep })
+// unsaid reports whether everything is as the rendered objects declare, and nobody
+// ever said that it was deployed: the operation was killed when it had done
+// everything and before that was written down, or the objects were so before.
+func unsaid(app syncline.App, p syncline.Plan, objects []syncline.Object) bool {
+	if len(p.Changes) == 0 || slices.ContainsFunc(p.Changes, func(c syncline.Change) bool { return c.Action != syncline.Keep }) {
+		return false
+	}
+	last := app.Past.Rendered
+	return neverSynced(app) ||
+		last != "" && !attempted(app, p.Revisions) && last != syncline.DigestOfObjects(objects)
 }
 
 // attempted reports whether these revisions of the App's sources were synced

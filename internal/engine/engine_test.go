@@ -43,6 +43,8 @@ type world struct {
 	last syncline.Report
 	// pass are kinds that nothing waits for, though they are not remembered.
 	pass map[schema.GroupKind]bool
+	// foreign says that reports are kept where what Syncline alone knows is lost.
+	foreign bool
 }
 
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
@@ -166,7 +168,12 @@ func (w *world) keep(r syncline.Report) {
 		state.StartedAt, state.FinishedAt = state.StartedAt.Truncate(time.Second), state.FinishedAt.Truncate(time.Second)
 		r.Operation = &state
 	}
+	deployed := w.app.Past.Rendered
+	if r.Rendered != "" && !w.foreign {
+		deployed = r.Rendered
+	}
 	w.app.Past = syncline.Past{
+		Rendered:  deployed,
 		Operation: r.Operation, History: r.History, Objects: r.Objects, Sources: r.Sources, Revisions: r.Revisions,
 		Destination: r.Destination, Sync: r.Sync, Health: r.Health,
 	}

@@ -103,8 +103,11 @@ func (t *turn) refuse() *syncline.Condition {
 // again whatever the next step makes: the beginning of the operation, without
 // which nobody would know that it went on, and the kinds of its objects.
 func (t *turn) recorded() bool {
-	if t.begun {
-		return t.repeatable()
+	if t.begun && !t.repeatable() {
+		return false
+	}
+	if neverSynced(t.app) && t.begun {
+		return true // what it declares tells the kinds
 	}
 	kinds := map[schema.GroupKind]bool{}
 	for _, o := range t.app.Past.Objects {
@@ -118,12 +121,12 @@ func (t *turn) recorded() bool {
 // repeatable reports whether the operation, which begins, may do its work before
 // it is written down, so that one status is written instead of two: it was not
 // asked for, runs no hook, deletes nothing, and when the process is killed before
-// its outcome is kept, either it begins again, as the first one of an App does
-// even when nothing is left to do, or it has only put back what drifted, which is
-// no deployment. What it made is found by its tracking.
+// its outcome is kept, either it begins again even when nothing is left to do, see
+// [unsaid], or it has only put back what drifted, which is no deployment. What it
+// made is found by its tracking.
 func (t *turn) repeatable() bool {
 	op := t.operation
-	if !op.Operation.By.Automated || op.RetryCount > 0 || !op.Operation.Partial() && !neverSynced(t.app) {
+	if !op.Operation.By.Automated || op.RetryCount > 0 || !op.Operation.Partial() && !t.beginsAgain() {
 		return false
 	}
 	return !slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool {
@@ -135,6 +138,12 @@ func (t *turn) repeatable() bool {
 		}
 		return true
 	})
+}
+
+// beginsAgain reports whether a new process would begin the operation, which
+// covers everything, also when all of it was done.
+func (t *turn) beginsAgain() bool {
+	return neverSynced(t.app) || t.app.Past.Rendered != "" && !attempted(t.app, t.revisions)
 }
 
 // close ends the operation for good.
@@ -161,7 +170,10 @@ func (t *turn) finish(phase syncline.OperationPhase, message string) {
 	if failed && state.RetryCount > 0 {
 		state.Message = fmt.Sprintf("%s (retried %d times).", message, state.RetryCount)
 	}
-	t.history = status.History(t.history, *state, t.app.HistoryLimit)
+	if status.IsDeployment(*state) {
+		t.history = status.History(t.history, *state, t.app.HistoryLimit)
+		t.deployed = syncline.DigestOfObjects(t.objects)
+	}
 	t.result.Again = true
 }
 

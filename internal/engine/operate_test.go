@@ -42,12 +42,13 @@ func TestAnOperationIsWrittenDownBeforeItWrites(t *testing.T) {
 
 func TestAnOutcomeThatCouldNotBeKeptIsNotLost(t *testing.T) {
 	w := newWorld(config("a", "1"))
+	w.foreign = true
 	w.automate()
 	w.settle(t)
 	w.wrote()
 	w.commit(config("a", "2"))
 	w.turn(t)
-	w.expectWrites(t) // an automated operation is written down first, too
+	w.expectWrites(t) // where nobody could know that it was done
 	w.expectOperation(t, syncline.OperationRunning, "running")
 	begun := w.app
 	w.turn(t)
@@ -86,6 +87,47 @@ func TestAFirstSyncIsWrittenDownOnce(t *testing.T) {
 	}
 }
 
+func TestACommitIsWrittenDownOnce(t *testing.T) {
+	w := newWorld(config("a", "1"), config("b", "1"))
+	w.automate()
+	w.settle(t)
+	w.wrote()
+	w.commit(config("a", "2"), config("b", "2"))
+	begun := w.app
+	w.turn(t)
+	w.expectWrites(t, "update ConfigMap/shop/a", "update ConfigMap/shop/b")
+	w.expectOperation(t, syncline.OperationSucceeded, "")
+	w.expectSync(t, syncline.Synced, "c2")
+	for name, lose := range map[string]func(){
+		"everything was done": func() {},
+		"something was done":  func() { w.Delete(ref("ConfigMap", "b")) },
+	} {
+		t.Run("lost, when "+name, func(t *testing.T) {
+			w.app = begun // the report was refused, or the process killed
+			lose()
+			w.restart()
+			w.settle(t)
+			w.expectOperation(t, syncline.OperationSucceeded, "")
+			if h := w.last.History; len(h) != 2 || h[1].Revisions[0] != "c2" {
+				t.Errorf("the history does not know what was deployed: %+v", h)
+			}
+		})
+	}
+}
+
+func TestACommitThatChangesNothingIsNoDeployment(t *testing.T) {
+	w := newWorld(config("a", "1"))
+	w.automate()
+	w.settle(t)
+	w.commit(config("a", "1"))
+	w.restart()
+	w.settle(t)
+	w.expectSync(t, syncline.Synced, "c2")
+	if h := w.last.History; len(h) != 1 {
+		t.Errorf("the history is %+v", h)
+	}
+}
+
 func TestARepairIsWrittenDownOnce(t *testing.T) {
 	w := newWorld(config("a", "1"))
 	w.automate()
@@ -111,11 +153,22 @@ func TestARepairIsWrittenDownOnce(t *testing.T) {
 }
 
 func TestWhatCannotBeRepeatedIsWrittenDownFirst(t *testing.T) {
+	deployed := func(w *world) {
+		w.app.Past.History = []syncline.Deployment{{Revisions: []string{"c0"}}}
+		w.app.Past.Rendered = "c0"
+		w.app.Past.Objects = []syncline.ObjectReport{{Ref: ref("ConfigMap", "a"), Version: "v1"}}
+	}
 	for name, set := range map[string]func(*world){
-		"a hook":       func(w *world) { w.commit(config("a", "1"), job("h", "PreSync")) },
-		"a person":     func(w *world) { w.app.Policy.Automated, w.app.Request = false, &syncline.Operation{} },
-		"a retry":      func(w *world) { w.app.Past.Operation = failedOnce(w) },
-		"a new commit": func(w *world) { w.app.Past.History = []syncline.Deployment{{Revisions: []string{"c0"}}} },
+		"a kind that the App did not have": func(w *world) { deployed(w); w.app.Past.Objects = nil },
+		"what failed at the same commit": func(w *world) {
+			deployed(w)
+			w.app.Past.Operation = failedOnce(w)
+			w.app.Past.Operation.Phase, w.app.Past.Operation.Operation.Options = syncline.OperationFailed, syncline.SyncOptions{"Validate=false"}
+		},
+		"a hook":                           func(w *world) { w.commit(config("a", "1"), job("h", "PreSync")) },
+		"a person":                         func(w *world) { w.app.Policy.Automated, w.app.Request = false, &syncline.Operation{} },
+		"a retry":                          func(w *world) { w.app.Past.Operation = failedOnce(w) },
+		"a commit after what is not known": func(w *world) { w.app.Past.History = []syncline.Deployment{{Revisions: []string{"c0"}}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(config("a", "1"))

@@ -50,6 +50,8 @@ type turn struct {
 	consumed bool
 	resolved bool
 	deleted  bool
+	// deployed identifies what a deployment that is completed rendered to.
+	deployed syncline.Digest
 	// stale is why the revisions could not be looked up again; what is compared
 	// with is the last known.
 	stale  error
@@ -338,7 +340,7 @@ func (t *turn) conclude() Result {
 	report := syncline.Report{
 		App: t.app.ID, Version: t.app.Past.Version, At: t.now, Sources: t.sources, Destination: t.app.Destination,
 		Revisions: t.revisions, Tools: t.tools, Operation: t.operation, Consumed: t.consumed,
-		History: t.history, Waiting: t.waiting, Resolved: t.resolved, Deleted: t.deleted,
+		History: t.history, Rendered: t.deployed, Waiting: t.waiting, Resolved: t.resolved, Deleted: t.deleted,
 		Sync: syncline.SyncUnknown, Health: syncline.Health{Status: syncline.Unknown},
 	}
 	if t.sources == nil {

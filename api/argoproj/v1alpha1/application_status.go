@@ -181,6 +181,9 @@ type SynclineStatus struct {
 	Waiting []Blocker `json:"waiting,omitempty"`
 	// WaitingMore is how many more there are.
 	WaitingMore int64 `json:"waitingMore,omitempty"`
+	// Rendered identifies what the last deployment rendered to. By it a new process
+	// knows a deployment that was made and not written down.
+	Rendered string `json:"rendered,omitempty"`
 }
 
 // Blocker is one thing that an Application waits for. It has no name when it

@@ -133,7 +133,7 @@ func (s *step) settle(c syncline.Change) bool {
 	}
 	switch {
 	case c.Action == syncline.Keep:
-		s.record(c, syncline.ResultSynced, syncline.OperationRunning, describe(c.Ref)+" unchanged")
+		s.record(c, syncline.ResultSynced, syncline.OperationRunning, describe(c.Ref)+syncline.MessageUnchanged)
 	case c.Leaving && s.State.Operation.Prune:
 		s.record(c, syncline.ResultPruned, syncline.OperationRunning, describe(c.Ref)+" is being deleted")
 	case c.Action == syncline.Retain:

@@ -103,20 +103,23 @@ func Condition(kind syncline.ConditionType, err error) syncline.Condition {
 	return syncline.Condition{Type: kind, Message: syncline.Explain(err)}
 }
 
-// History appends a finished operation to the deployments, which stay at most
-// limit, the newest. Partial operations, dry runs and failures are no deployments.
-func History(history []syncline.Deployment, done syncline.OperationState, limit int) []syncline.Deployment {
+// IsDeployment reports whether a finished operation brought everything to its
+// revisions. Partial operations, dry runs and failures did not.
+func IsDeployment(done syncline.OperationState) bool {
 	op := done.Operation
-	if done.Phase != syncline.OperationSucceeded || op.DryRun || op.Partial() {
-		return history
-	}
+	return done.Phase == syncline.OperationSucceeded && !op.DryRun && !op.Partial()
+}
+
+// History appends a finished operation that was a deployment to the others, which
+// stay at most limit, the newest.
+func History(history []syncline.Deployment, done syncline.OperationState, limit int) []syncline.Deployment {
 	var id int64
 	if len(history) > 0 {
 		id = history[len(history)-1].ID + 1
 	}
 	history = append(slices.Clone(history), syncline.Deployment{
 		ID: id, Revisions: done.Revisions, Sources: done.Sources,
-		StartedAt: done.StartedAt, DeployedAt: done.FinishedAt, By: op.By,
+		StartedAt: done.StartedAt, DeployedAt: done.FinishedAt, By: done.Operation.By,
 	})
 	return history[max(0, len(history)-limit):]
 }

@@ -8,7 +8,7 @@ import (
 // toPast reads back what [Patch] wrote, or Argo CD did.
 func toPast(cr *v1alpha1.Application) syncline.Past {
 	s := cr.Status
-	return syncline.Past{
+	past := syncline.Past{
 		Version:      cr.ResourceVersion,
 		Operation:    toOperationState(s.OperationState),
 		History:      each(s.History, toDeployment),
@@ -20,6 +20,10 @@ func toPast(cr *v1alpha1.Application) syncline.Past {
 		Health:       syncline.Health{Status: syncline.HealthStatus(s.Health.Status), Message: s.Health.Message},
 		ReconciledAt: toTime(s.ReconciledAt),
 	}
+	if s.Syncline != nil {
+		past.Rendered = syncline.Digest(s.Syncline.Rendered)
+	}
+	return past
 }
 
 func toDeployment(h v1alpha1.RevisionHistory) syncline.Deployment {

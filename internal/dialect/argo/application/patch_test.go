@@ -101,6 +101,7 @@ func wholeReport(u *unstructured.Unstructured) syncline.Report {
 		{Ref: syncline.Ref{Group: "apps", Kind: "Deployment", Namespace: "web", Name: "web"}, Why: "it is Degraded"},
 		{Why: "the next attempt", Until: now.Add(time.Minute)},
 	}
+	report.Rendered = "f00d"
 	report.Images = []string{"web:2", "sidecar:1", "web:2"}
 	report.URLs = []string{"https://web.example.com"}
 	return report

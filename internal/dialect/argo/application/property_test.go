@@ -164,6 +164,9 @@ func checkPast(r *rapid.T, report syncline.Report, u *unstructured.Unstructured)
 	if diff := cmp.Diff(report.History, past.History, inSeconds); diff != "" {
 		r.Fatalf("history (-reported +read):\n%s", diff)
 	}
+	if report.Rendered != "" && past.Rendered != report.Rendered {
+		r.Fatalf("%q was rendered and %q read", report.Rendered, past.Rendered)
+	}
 	if diff := cmp.Diff(report.Revisions, past.Revisions, inSeconds); diff != "" {
 		r.Fatalf("revisions (-reported +read):\n%s", diff)
 	}

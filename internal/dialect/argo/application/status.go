@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/syncline-io/syncline"
@@ -21,7 +22,9 @@ const maxWaiting = 10
 func newStatus(report syncline.Report, cr *v1alpha1.Application) v1alpha1.ApplicationStatus {
 	f := newFolder(cr)
 	status := cr.Status
-	status.Resources = fromObjects(report.Objects)
+	resources, left := listedResources(fromObjects(report.Objects))
+	report.Conditions = append(slices.Clip(report.Conditions), unlisted(report, left)...)
+	status.Resources = resources
 	status.ResourceHealthSource = "" // the health is in status.resources
 	status.Sync = f.sync(report)
 	status.Health = f.health(report)
@@ -29,7 +32,7 @@ func newStatus(report syncline.Report, cr *v1alpha1.Application) v1alpha1.Applic
 	status.OperationState = f.operationState(report.Operation)
 	status.History = each(report.History, f.deployment)
 	status.Summary = summary(report)
-	status.Syncline = waiting(report.Waiting)
+	status.Syncline = f.syncline(report)
 	if len(report.Tools) > 0 {
 		status.SourceType, status.SourceTypes = f.sourceTypes(report.Tools)
 	}
@@ -173,16 +176,17 @@ func (f *folder) operationState(state *syncline.OperationState) *v1alpha1.Operat
 	if state == nil {
 		return nil
 	}
+	results, message := listedResults(state)
 	written := &v1alpha1.OperationState{
 		Operation:  f.operation(state.Operation),
 		Phase:      f.phase(state),
-		Message:    state.Message,
+		Message:    message,
 		FinishedAt: fromTime(state.FinishedAt),
 		RetryCount: state.RetryCount,
 		StartedAt:  orZero(fromTime(state.StartedAt)),
 	}
 	if len(state.Revisions)+len(state.Sources)+len(state.Results) > 0 {
-		result := &v1alpha1.SyncOperationResult{Resources: each(state.Results, fromResult)}
+		result := &v1alpha1.SyncOperationResult{Resources: each(results, fromResult)}
 		result.Revision, result.Revisions = fromRevisions(state.Revisions, f.plural)
 		result.Source, result.Sources = f.sources(state.Sources)
 		written.SyncResult = result
@@ -305,20 +309,28 @@ func sortedSet(texts []string) []string {
 	return slices.Compact(sorted)
 }
 
-// waiting lists the first blockers.
-func waiting(blockers []syncline.Blocker) *v1alpha1.SynclineStatus {
-	if len(blockers) == 0 {
+// syncline lists the first blockers, and keeps what the last deployment rendered
+// to until there is another.
+func (f *folder) syncline(report syncline.Report) *v1alpha1.SynclineStatus {
+	listed := report.Waiting[:min(len(report.Waiting), maxWaiting)]
+	status := v1alpha1.SynclineStatus{
+		WaitingMore: int64(len(report.Waiting) - len(listed)),
+		Waiting:     each(listed, fromBlocker),
+		Rendered:    string(report.Rendered),
+	}
+	if before := f.cr.Status.Syncline; before != nil && status.Rendered == "" {
+		status.Rendered = before.Rendered
+	}
+	if equality.Semantic.DeepEqual(status, v1alpha1.SynclineStatus{}) {
 		return nil
 	}
-	listed := blockers[:min(len(blockers), maxWaiting)]
-	return &v1alpha1.SynclineStatus{
-		WaitingMore: int64(len(blockers) - len(listed)),
-		Waiting: each(listed, func(b syncline.Blocker) v1alpha1.Blocker {
-			return v1alpha1.Blocker{
-				Group: b.Ref.Group, Kind: b.Ref.Kind, Namespace: b.Ref.Namespace, Name: b.Ref.Name,
-				Why: b.Why, Until: fromTime(b.Until),
-			}
-		}),
+	return &status
+}
+
+func fromBlocker(b syncline.Blocker) v1alpha1.Blocker {
+	return v1alpha1.Blocker{
+		Group: b.Ref.Group, Kind: b.Ref.Kind, Namespace: b.Ref.Namespace, Name: b.Ref.Name,
+		Why: b.Why, Until: fromTime(b.Until),
 	}
 }
 
