@@ -57,7 +57,7 @@ const (
 	Change       Figure = "change_seconds"    // from the refresh to applied
 	Libraries    Figure = "libraries_seconds" // the same without the worker pool
 	Alone        Figure = "alone_seconds"     // the same without the others
-	MemoryBefore Figure = "memory_before_mib" // the peak of the first quarter
+	MemoryBefore Figure = "memory_before_mib" // the peak of the second quarter
 	MemoryAfter  Figure = "memory_after_mib"  // the peak of the last quarter
 	// AllCPU is of everything: the control plane, the Git server, the driver and
 	// the contender. Its ratio to the floor's hardly depends on what else runs.

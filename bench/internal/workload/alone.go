@@ -2,12 +2,14 @@ package workload
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
+	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
@@ -39,7 +41,8 @@ func Alone(tool, folder string, first, last, step int) error {
 	return nil
 }
 
-// aloneHelm loads the chart and renders it, as `helm template` does.
+// aloneHelm loads the chart, renders it, and puts what came of it in order, as
+// `helm template` does.
 func aloneHelm(folder string, i int) (size int, err error) {
 	chart, err := loader.LoadDir(filepath.Join(folder, input.PodinfoChart))
 	if err != nil {
@@ -51,7 +54,12 @@ func aloneHelm(folder string, i int) (size int, err error) {
 		return 0, err
 	}
 	texts, err := engine.Render(chart, values)
-	return len(texts), err
+	if err != nil {
+		return 0, err
+	}
+	maps.DeleteFunc(texts, func(name, _ string) bool { return filepath.Base(name) == "NOTES.txt" })
+	hooks, manifests, err := releaseutil.SortManifests(texts, nil, releaseutil.InstallOrder)
+	return len(hooks) + len(manifests), err
 }
 
 // aloneKustomize builds the overlay, as `kustomize build` does.

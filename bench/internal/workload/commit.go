@@ -19,29 +19,46 @@ import (
 // limit bounds the time that one step may take that should take moments.
 const limit = 2 * time.Minute
 
+// commits is a workload of commits that has begun.
+type commits struct {
+	session    contender.Refresher
+	configMaps *stage.Watch
+	meter      *meter
+	run        *result.Run
+}
+
+// beginCommits begins a workload of so many commits, if the contender can be told
+// of one. The caller stops the watch.
+func (s *scene) beginCommits(ctx context.Context, workload string, count int) (c commits, able bool, err error) {
+	if c.session, able = s.session.(contender.Refresher); !able {
+		return c, false, nil
+	}
+	if c.configMaps, err = s.stage.Watch(ctx, stage.ConfigMaps()); err != nil {
+		return c, true, err
+	}
+	if c.meter, err = s.measure(); err != nil {
+		c.configMaps.Stop()
+		return c, true, err
+	}
+	c.run = s.newRun(workload)
+	c.run.Figures[result.Commits] = float64(count)
+	return c, true, nil
+}
+
 // oneCommit measures W2: commits that change one app each. Every other commit
 // is announced by a refresh of another app of the same repository. Seconds and
 // Change are the slowest from the refresh to applied.
 func (s *scene) oneCommit(ctx context.Context) error {
-	session, able := s.session.(contender.Refresher)
-	if !able {
-		return nil
-	}
-	configMaps, err := s.stage.Watch(ctx, stage.ConfigMaps())
-	if err != nil {
+	c, able, err := s.beginCommits(ctx, "W2", s.Rounds)
+	if err != nil || !able {
 		return err
 	}
-	defer configMaps.Stop()
-	m, err := s.measure()
-	if err != nil {
-		return err
-	}
-	r := s.newRun("W2")
-	r.Figures[result.Commits] = float64(s.Rounds)
+	defer c.configMaps.Stop()
+	session, m, r := c.session, c.meter, c.run
 	for round := range s.Rounds {
 		changed := s.input.Apps[round%len(s.input.Apps)]
 		refreshed := s.input.Apps[(round+round%2)%len(s.input.Apps)]
-		took, err := s.change(ctx, configMaps, changed.Edit(fmt.Sprintf("W2 %d", round)), func(ctx context.Context) error {
+		took, err := s.change(ctx, c.configMaps, changed.Edit(fmt.Sprintf("W2 %d", round)), func(ctx context.Context) error {
 			return session.Refresh(ctx, refreshed)
 		})
 		if errors.Is(err, errImpatient) {
@@ -122,35 +139,26 @@ const (
 
 // manyCommits measures W9: 200 commits in 60 s, each announced by a refresh of
 // the app that it changes. Change is from the last commit until the last state
-// of every app is in the cluster. Memory is the largest of the first and of the
-// last quarter of the commits.
+// of every app is in the cluster. Memory is the largest of the second and of the
+// last quarter of the commits: in the first the bounded caches fill up.
 func (s *scene) manyCommits(ctx context.Context) error {
-	session, able := s.session.(contender.Refresher)
-	if !able {
-		return nil
+	c, able, err := s.beginCommits(ctx, "W9", manyCommits)
+	if err != nil || !able {
+		return err
 	}
-	configMaps, err := s.stage.Watch(ctx, stage.ConfigMaps())
+	defer c.configMaps.Stop()
+	r := c.run
+	values, committed, err := s.commitMany(ctx, c.session, r)
 	if err != nil {
 		return err
 	}
-	defer configMaps.Stop()
-	m, err := s.measure()
-	if err != nil {
-		return err
-	}
-	r := s.newRun("W9")
-	r.Figures[result.Commits] = manyCommits
-	values, committed, err := s.commitMany(ctx, session, r)
-	if err != nil {
-		return err
-	}
-	applied, err := awaitValues(ctx, configMaps, values)
+	applied, err := awaitValues(ctx, c.configMaps, values)
 	if err != nil {
 		return err
 	}
 	r.Seconds = applied.Sub(r.Began).Seconds()
 	r.Figures[result.Change] = max(0, applied.Sub(committed).Seconds())
-	if err := m.end(ctx, r); err != nil {
+	if err := c.meter.end(ctx, r); err != nil {
 		return err
 	}
 	return s.keep(r)
@@ -167,10 +175,11 @@ func (s *scene) commitMany(ctx context.Context, session contender.Refresher, r *
 	defer func() { r.Figures[result.MemoryAfter] = mebibytes(sampler.Stop()) }()
 	for i := range manyCommits {
 		switch i {
-		case manyCommits / 4:
-			r.Figures[result.MemoryBefore] = mebibytes(sampler.Stop())
-		case manyCommits * 3 / 4:
+		case manyCommits / 4, manyCommits * 3 / 4:
+			sampler.Stop()
 			sampler = procfs.Sample(session.Processes())
+		case manyCommits / 2:
+			r.Figures[result.MemoryBefore] = mebibytes(sampler.Stop())
 		}
 		app := s.input.Apps[i*7%len(s.input.Apps)] // some apps change more than once where there are few
 		edit := app.Edit(fmt.Sprintf("W9 %d", i))
