@@ -36,6 +36,18 @@ const (
 	EntrySubmodule EntryType = 'm'
 )
 
+// Looks are what is about to be looked at in a Tree: by Stat, by ReadFile and by
+// ReadDir.
+type Looks struct{ Entries, Files, Folders []string }
+
+// Expect announces looks. A Tree whose files are far away has a method of that
+// name, which asks for all of them at once.
+func Expect(tree Tree, looks Looks) {
+	if far, ok := tree.(interface{ Expect(looks Looks) }); ok {
+		far.Expect(looks)
+	}
+}
+
 // FileRead is what came of reading one file.
 type FileRead struct {
 	Data []byte

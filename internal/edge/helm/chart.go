@@ -27,6 +27,7 @@ const maxChartBytes = 100 << 20
 
 // load reads the chart in a folder, without what its .helmignore names.
 func load(ctx context.Context, files syncline.Tree, folder string) (*chart.Chart, error) {
+	syncline.Expect(files, syncline.Looks{Files: []string{path.Join(folder, ignore.HelmIgnore)}, Folders: []string{folder}})
 	rules, err := ignoreRules(files, folder)
 	if err != nil {
 		return nil, err
@@ -83,10 +84,13 @@ func (r *chartReader) walk(ctx context.Context, below string) error {
 	if err != nil {
 		return err
 	}
+	entries = slices.DeleteFunc(slices.Clone(entries), func(e syncline.Entry) bool {
+		return r.rules.Ignore(path.Join(below, e.Name), fileInfo{e})
+	})
+	r.expectFolders(below, entries)
 	for _, entry := range entries {
 		name := path.Join(below, entry.Name)
 		switch {
-		case r.rules.Ignore(name, fileInfo{entry}):
 		case entry.Type == syncline.EntryDir:
 			if err := r.walk(ctx, name); err != nil {
 				return err
@@ -97,6 +101,17 @@ func (r *chartReader) walk(ctx context.Context, below string) error {
 		}
 	}
 	return nil
+}
+
+// expectFolders announces that the folders among the entries are walked, too.
+func (r *chartReader) expectFolders(below string, entries []syncline.Entry) {
+	var folders []string
+	for _, entry := range entries {
+		if entry.Type == syncline.EntryDir {
+			folders = append(folders, path.Join(r.folder, below, entry.Name))
+		}
+	}
+	syncline.Expect(r.files, syncline.Looks{Folders: folders})
 }
 
 // read reads the files.

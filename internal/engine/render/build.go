@@ -2,6 +2,7 @@ package render
 
 import (
 	"context"
+	"path"
 	"regexp"
 	"strings"
 
@@ -45,6 +46,7 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 		return Output{}, err
 	}
 	job.Source.Path = folder
+	syncline.Expect(inputs.Files, looksOf(job))
 	if err := checkFolder(folder, inputs.Files); err != nil {
 		return Output{}, err
 	}
@@ -58,6 +60,21 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 	output, err := t.run(ctx, tool, job, inputs)
 	output.Tool = tool
 	return output, err
+}
+
+// looksOf returns what is looked at for any job.
+func looksOf(job Job) syncline.Looks {
+	folder := job.Source.Path
+	looks := syncline.Looks{Entries: []string{folder}}
+	for _, name := range overridesOf(job) {
+		looks.Files = append(looks.Files, path.Join(folder, name))
+	}
+	if declared := job.Source; declared.Helm == nil && declared.Kustomize == nil && declared.Directory == nil {
+		for _, marker := range markers {
+			looks.Entries = append(looks.Entries, path.Join(folder, marker.name))
+		}
+	}
+	return looks
 }
 
 // The longest message of an error, and what is kept of the beginning and the

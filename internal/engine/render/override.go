@@ -16,7 +16,7 @@ import (
 // rendered, not what: repository, path, chart and revision stay.
 func applyOverrides(job Job, files syncline.Tree) (syncline.Source, error) {
 	source := job.Source
-	for _, name := range []string{".argocd-source.yaml", ".argocd-source-" + job.Instance + ".yaml"} {
+	for _, name := range overridesOf(job) {
 		file := path.Join(source.Path, name)
 		text, err := files.ReadFile(file)
 		switch {
@@ -30,6 +30,11 @@ func applyOverrides(job Job, files syncline.Tree) (syncline.Source, error) {
 		}
 	}
 	return source, nil
+}
+
+// overridesOf names the files that override the source.
+func overridesOf(job Job) []string {
+	return []string{".argocd-source.yaml", ".argocd-source-" + job.Instance + ".yaml"}
 }
 
 // override merges one file into the source.

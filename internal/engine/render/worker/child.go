@@ -163,6 +163,12 @@ func (c *child) react(kind frameKind, payload []byte, host Host) (result []byte,
 	case frameTainted:
 		c.tainted = true
 		return nil, false, nil
+	case frameLooks:
+		var questions []question
+		if err := json.Unmarshal(payload, &questions); err != nil {
+			return nil, false, err
+		}
+		return nil, false, c.answerAll(questions, host)
 	case frameStat, frameRead, frameReads, frameList, frameFact:
 		var q question
 		if err := json.Unmarshal(payload, &q); err != nil {
@@ -179,14 +185,9 @@ func (c *child) answer(kind frameKind, q question, host Host) error {
 		value, ok := host.Fact(q.Path)
 		return writeJSON(c.in, frameAnswer, factAnswer{value, ok})
 	}
-	tree := host.Files.Tree
-	if q.Ref != "" {
-		tree = host.Files.Refs[q.Ref]
-	}
-	for _, path := range append(q.Paths, q.Path) {
-		if tree == nil || !isClean(path) {
-			return fmt.Errorf("question for %q is not about a file", path)
-		}
+	tree, err := treeOf(q, host)
+	if err != nil {
+		return err
 	}
 	switch kind {
 	case frameRead:
@@ -204,6 +205,68 @@ func (c *child) answer(kind frameKind, q question, host Host) error {
 		entry, err := tree.Stat(q.Path)
 		return c.send(entry, err)
 	}
+}
+
+// treeOf returns what a question is about.
+func treeOf(q question, host Host) (syncline.Tree, error) {
+	tree := host.Files.Tree
+	if q.Ref != "" {
+		tree = host.Files.Refs[q.Ref]
+	}
+	for _, path := range append(q.Paths, q.Path) {
+		if tree == nil || !isClean(path) {
+			return nil, fmt.Errorf("question for %q is not about a file", path)
+		}
+	}
+	return tree, nil
+}
+
+// answerAll sends what the child wants to see, but for what is too much at once.
+func (c *child) answerAll(questions []question, host Host) error {
+	answers := make([]answer, len(questions))
+	size := 0
+	for i, q := range questions {
+		tree, err := treeOf(q, host)
+		if err != nil {
+			return err
+		}
+		if size > manyBytes {
+			break
+		}
+		if answers[i], err = lookAt(tree, q); err != nil {
+			return err
+		}
+		if len(answers[i].Text) > manyBytes {
+			answers[i] = answer{}
+		}
+		size += len(answers[i].Text)
+	}
+	return writeJSON(c.in, frameAnswer, answers)
+}
+
+// lookAt answers one of many questions.
+func lookAt(tree syncline.Tree, q question) (a answer, err error) {
+	var failed error
+	var seen any
+	switch q.Kind {
+	case frameStat:
+		seen, failed = tree.Stat(q.Path)
+	case frameList:
+		seen, failed = tree.ReadDir(q.Path)
+	case frameRead:
+		read := readFile(tree, q.Path)
+		a.Text, failed = read.Data, read.Err
+	default:
+		return a, fmt.Errorf("unknown question %q", q.Kind)
+	}
+	switch {
+	case failed != nil:
+		f := failureOf(failed)
+		return answer{Failed: &f}, nil
+	case seen != nil:
+		a.Text, err = json.Marshal(seen)
+	}
+	return a, err
 }
 
 // answerMany sends the first of many files, as many as are not too much at once.

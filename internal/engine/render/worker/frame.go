@@ -35,6 +35,7 @@ const (
 	frameStat    frameKind = 's' // question
 	frameRead    frameKind = 'r' // question
 	frameReads   frameKind = 'm' // question of many paths; the answer is made of partsOf each
+	frameLooks   frameKind = 'k' // many questions; the answer is an answer to each
 	frameList    frameKind = 'l' // question
 	frameFact    frameKind = 'q' // question
 	frameTainted frameKind = 't' // empty: do not use this process again
@@ -51,7 +52,7 @@ const (
 // most is the largest payload of a frame of that kind.
 func (k frameKind) most() int {
 	switch k {
-	case frameStat, frameRead, frameReads, frameList, frameFact, frameTainted, frameError:
+	case frameStat, frameRead, frameReads, frameLooks, frameList, frameFact, frameTainted, frameError:
 		return maxQuestion
 	}
 	return maxFrame
@@ -70,6 +71,15 @@ type question struct {
 	Path string
 	// Paths are those of a question about many files.
 	Paths []string `json:",omitempty"`
+	// Kind is what is asked for where there are many questions.
+	Kind frameKind `json:",omitempty"`
+}
+
+// answer is one of many; the zero answer means that the question has to be asked
+// by itself.
+type answer struct {
+	Text   []byte   `json:",omitempty"`
+	Failed *failure `json:",omitempty"`
 }
 
 // What is asked for and answered at once: enough to make few steps of many files.

@@ -197,6 +197,8 @@ type remoteTree struct {
 	mu       sync.Mutex
 	entries  map[string]seen[syncline.Entry]
 	listings map[string]seen[[]syncline.Entry]
+	// expected are files that were asked for before they are read.
+	expected map[string]seen[[]byte]
 }
 
 type seen[T any] struct {
@@ -209,7 +211,72 @@ func newRemoteTree(l *link, ref string) *remoteTree {
 		link: l, ref: ref,
 		entries:  map[string]seen[syncline.Entry]{},
 		listings: map[string]seen[[]syncline.Entry]{},
+		expected: map[string]seen[[]byte]{},
 	}
+}
+
+// Expect asks at once for what is not known yet. What it does not learn is asked
+// for when it is looked at.
+func (t *remoteTree) Expect(looks syncline.Looks) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var open []question
+	for _, asked := range []struct {
+		kind  frameKind
+		paths []string
+	}{{frameStat, looks.Entries}, {frameRead, looks.Files}, {frameList, looks.Folders}} {
+		for _, path := range asked.paths {
+			if !t.knows(asked.kind, path) {
+				open = append(open, question{Ref: t.ref, Path: path, Kind: asked.kind})
+			}
+		}
+	}
+	var answers []answer
+	if len(open) == 0 || t.link.askFor(frameLooks, open, &answers) != nil {
+		return
+	}
+	for i, a := range answers[:min(len(answers), len(open))] {
+		t.learn(open[i], a)
+	}
+}
+
+func (t *remoteTree) knows(kind frameKind, path string) (known bool) {
+	switch kind {
+	case frameStat:
+		_, known = t.entries[path]
+	case frameList:
+		_, known = t.listings[path]
+	default:
+		_, known = t.expected[path]
+	}
+	return known
+}
+
+// learn takes note of the answer to one of many questions.
+func (t *remoteTree) learn(q question, a answer) {
+	if a.Text == nil && a.Failed == nil {
+		return
+	}
+	var err error
+	if a.Failed != nil {
+		err = a.Failed.err()
+	}
+	switch q.Kind {
+	case frameStat:
+		note(t.entries, q.Path, a.Text, err)
+	case frameList:
+		note(t.listings, q.Path, a.Text, err)
+	default:
+		t.expected[q.Path] = seen[[]byte]{a.Text, err}
+	}
+}
+
+func note[T any](known map[string]seen[T], path string, text []byte, err error) {
+	s := seen[T]{err: err}
+	if err == nil {
+		s.err = json.Unmarshal(text, &s.value)
+	}
+	known[path] = s
 }
 
 func (t *remoteTree) Stat(path string) (syncline.Entry, error) {
@@ -221,6 +288,13 @@ func (t *remoteTree) ReadDir(path string) ([]syncline.Entry, error) {
 }
 
 func (t *remoteTree) ReadFile(path string) ([]byte, error) {
+	t.mu.Lock()
+	s, expected := t.expected[path]
+	delete(t.expected, path)
+	t.mu.Unlock()
+	if expected {
+		return s.value, s.err
+	}
 	return t.link.ask(frameRead, question{Ref: t.ref, Path: path})
 }
 
