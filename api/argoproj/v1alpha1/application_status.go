@@ -6,6 +6,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type ApplicationStatus struct {
 	// Resources are the Application's objects, sorted by group, kind, namespace
 	// and name.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Schemaless
 	Resources []ResourceStatus `json:"resources,omitempty"`
 	Sync      SyncStatus       `json:"sync,omitzero"`
 	Health    AppHealthStatus  `json:"health,omitzero"`
@@ -141,6 +143,8 @@ type OperationState struct {
 // SyncOperationResult is what a sync delivered.
 type SyncOperationResult struct {
 	// Resources are the objects that it did something to.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Schemaless
 	Resources []ResourceResult `json:"resources,omitempty"`
 	// Revision is the commit delivered; revisions those of several sources.
 	Revision  string   `json:"revision"`
