@@ -41,7 +41,8 @@ func (c *Cluster) apiServer() part {
 		"--profiling=false",
 	}
 	if c.options.AuditLog != "" {
-		args = append(args, "--audit-policy-file=audit-policy.yaml", "--audit-log-path="+c.options.AuditLog)
+		args = append(args, "--audit-policy-file=audit-policy.yaml", "--audit-log-path="+c.options.AuditLog,
+			"--audit-log-maxsize=1000000") // MB, so that it stays one file, which readers follow
 	}
 	return part{name: "kube-apiserver", args: args}
 }
