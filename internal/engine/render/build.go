@@ -148,13 +148,16 @@ func helmDefaults(job Job, options syncline.Helm, fact func(string) (string, boo
 	if options.Namespace == "" {
 		options.Namespace = job.Namespace
 	}
-	if options.KubeVersion == "" {
-		options.KubeVersion, _ = fact(factKubeVersion)
+	if options.KubeVersion != "" && len(options.APIVersions) > 0 {
+		return options
 	}
-	if len(options.APIVersions) == 0 {
-		if list, _ := fact(factAPIVersions); list != "" {
-			options.APIVersions = strings.Split(list, ",")
-		}
+	known, _ := fact(factCluster)
+	version, apis, _ := strings.Cut(known, "\n")
+	if options.KubeVersion == "" {
+		options.KubeVersion = version
+	}
+	if len(options.APIVersions) == 0 && apis != "" {
+		options.APIVersions = strings.Split(apis, ",")
 	}
 	return options
 }

@@ -32,11 +32,9 @@ type Inputs struct {
 // factRevision begins the names of the variables that are the commit.
 const factRevision = "ARGOCD_APP_REVISION"
 
-// The facts that are not variables. Their names cannot be those of variables.
-const (
-	factKubeVersion = "cluster/version"
-	factAPIVersions = "cluster/apis"
-)
+// factCluster is the fact that is no variable: [Cluster], its version on the first
+// line, its APIs on the second. The name cannot be that of a variable.
+const factCluster = "cluster/version-and-apis"
 
 // Output is what a Job was built to.
 type Output struct {

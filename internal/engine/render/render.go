@@ -209,8 +209,7 @@ func facts(request Request) map[string]string {
 		"ARGOCD_APP_SOURCE_REPO_URL":        request.Source.RepoURL,
 		"ARGOCD_APP_SOURCE_PATH":            request.Source.Path,
 		"ARGOCD_APP_SOURCE_TARGET_REVISION": request.Source.TargetRevision,
-		factKubeVersion:                     request.Cluster.KubeVersion,
-		factAPIVersions:                     strings.Join(request.Cluster.APIVersions, ","),
+		factCluster:                         request.Cluster.KubeVersion + "\n" + strings.Join(request.Cluster.APIVersions, ","),
 	}
 }
 

@@ -16,6 +16,11 @@ import (
 // maxStack is how much stack one goroutine may use, in bytes.
 const maxStack = 64 << 20
 
+// gcPercent lets the heap grow to three times what lives before garbage is
+// collected. Little lives in a child; to collect as often as Go does by default
+// takes an eighth more of its processor time.
+const gcPercent = 200
+
 // memoryCheck is how often a child looks at how much memory it uses, while it
 // has a job.
 const memoryCheck = 20 * time.Millisecond
@@ -24,6 +29,7 @@ const memoryCheck = 20 * time.Millisecond
 // enforce, it keeps to by itself.
 func confine(bounds limits) error {
 	debug.SetMaxStack(maxStack)
+	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(bounds.Memory / 8 * 7)
 	http.DefaultTransport = refusal{}
 	return restrict(bounds)
