@@ -27,7 +27,10 @@ const maxChartBytes = 100 << 20
 
 // load reads the chart in a folder, without what its .helmignore names.
 func load(ctx context.Context, files syncline.Tree, folder string) (*chart.Chart, error) {
-	syncline.Expect(files, syncline.Looks{Files: []string{path.Join(folder, ignore.HelmIgnore)}, Folders: []string{folder}})
+	syncline.Expect(files, syncline.Looks{
+		Files:   []string{path.Join(folder, ignore.HelmIgnore)},
+		Folders: []string{folder, path.Join(folder, chartutil.TemplatesDir), path.Join(folder, chartutil.TemplatesTestsDir)},
+	})
 	rules, err := ignoreRules(files, folder)
 	if err != nil {
 		return nil, err
