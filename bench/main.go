@@ -37,6 +37,8 @@ const usage = `bench measures Syncline.
 
   bench run [flags]    run workloads, keep the results and judge them
   bench table FOLDER   show the results that are kept in a folder
+  bench markdown FOLDER
+                       show them as Markdown, for the documentation
   bench draw FOLDER FILE
                        draw the time of W1 over the number of apps as SVG
 `
@@ -51,6 +53,8 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		return run(ctx, args, out)
 	case name == "table" && len(args) == 1:
 		return table(args[0], out)
+	case name == "markdown" && len(args) == 1:
+		return markdown(args[0], out)
 	case name == "draw" && len(args) == 2:
 		return draw(args[0], args[1])
 	case name == "alone" && len(args) == 5: // what W7 calls

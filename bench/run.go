@@ -208,6 +208,14 @@ func table(folder string, out io.Writer) error {
 	return show(out, set)
 }
 
+func markdown(folder string, out io.Writer) error {
+	set, err := result.Load(folder)
+	if err != nil {
+		return err
+	}
+	return result.Markdown(out, set, judge(set))
+}
+
 func draw(folder, file string) error {
 	set, err := result.Load(folder)
 	if err != nil {

@@ -147,6 +147,22 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestMarkdown(t *testing.T) {
+	set := result.Set{run("floor", nil), run("syncline", nil)}
+	var out bytes.Buffer
+	if err := result.Markdown(&out, set, result.Judge(set, "syncline")); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"| W1 | 100 apps, monorepo | floor | 2 | 1 | 80 | - | - |\n", "\n\n| WORKLOAD | INPUT | WHAT | MEASURED | MUST REACH | HOLDS |\n|---|---|---|---|---|---|\n",
+		"| W1 | 100 apps, monorepo | memory | 80 MiB | ≤ 100 | yes |\n",
+	} {
+		if !strings.Contains(out.String(), line) {
+			t.Errorf("%q is not in it:\n%s", line, out.String())
+		}
+	}
+}
+
 func TestDrawIsXML(t *testing.T) {
 	set := result.Set{
 		run("floor", nil), run("<syncline>", nil), run("floor", func(r *result.Run) { r.Apps, r.Seconds = 1000, 22 }),

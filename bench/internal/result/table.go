@@ -4,27 +4,61 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 )
 
-// Print writes the verdicts as a table, and before it what each run took.
+// Print writes what each run took, and then the verdicts, in columns.
 func Print(out io.Writer, set Set, verdicts []Verdict) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "WORKLOAD\tINPUT\tCONTENDER\tSECONDS\tCPU S\tPEAK MIB\tALL CPU S\tOTHERS' CPU S")
-	for _, r := range set {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Workload, inputOf(r), r.Contender,
-			seconds(r), orNone(r.CPUSeconds), orNone(r.PeakMiB), orNone(r.Figures[AllCPU]), orNone(r.Figures[OtherCPU]))
+	for _, row := range runRows(set) {
+		fmt.Fprintln(table, strings.Join(row, "\t"))
 	}
 	fmt.Fprintln(table)
-	fmt.Fprintln(table, "WORKLOAD\tINPUT\tWHAT\tMEASURED\tMUST REACH\tHOLDS")
+	for _, row := range verdictRows(verdicts) {
+		fmt.Fprintln(table, strings.Join(row, "\t"))
+	}
+	return table.Flush()
+}
+
+// Markdown writes the same as [Print] as two tables in Markdown.
+func Markdown(out io.Writer, set Set, verdicts []Verdict) error {
+	var text strings.Builder
+	for i, rows := range [][][]string{runRows(set), verdictRows(verdicts)} {
+		if i > 0 {
+			text.WriteString("\n")
+		}
+		for j, row := range rows {
+			fmt.Fprintf(&text, "| %s |\n", strings.Join(row, " | "))
+			if j == 0 {
+				text.WriteString(strings.Repeat("|---", len(row)) + "|\n")
+			}
+		}
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+func runRows(set Set) [][]string {
+	rows := [][]string{{"WORKLOAD", "INPUT", "CONTENDER", "SECONDS", "CPU S", "PEAK MIB", "ALL CPU S", "OTHERS' CPU S"}}
+	for _, r := range set {
+		rows = append(rows, []string{r.Workload, inputOf(r), r.Contender, seconds(r), orNone(r.CPUSeconds), orNone(r.PeakMiB),
+			orNone(r.Figures[AllCPU]), orNone(r.Figures[OtherCPU])})
+	}
+	return rows
+}
+
+func verdictRows(verdicts []Verdict) [][]string {
+	rows := [][]string{{"WORKLOAD", "INPUT", "WHAT", "MEASURED", "MUST REACH", "HOLDS"}}
 	for _, v := range verdicts {
 		holds := "yes"
 		if !v.Holds() {
 			holds = "NO"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s %s\t≤ %s\t%s\n", v.Run.Workload, inputOf(v.Run), v.What, number(v.Got), v.Unit, number(v.Limit), holds)
+		measured := strings.TrimSpace(number(v.Got) + " " + v.Unit)
+		rows = append(rows, []string{v.Run.Workload, inputOf(v.Run), v.What, measured, "≤ " + number(v.Limit), holds})
 	}
-	return table.Flush()
+	return rows
 }
 
 // seconds of an unfinished run are a lower bound.
