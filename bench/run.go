@@ -34,7 +34,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench run", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&o.workloads, "workloads", strings.Join(workload.Names(), ","), "which to run")
-	flags.StringVar(&o.apps, "apps", "100,1000", "numbers of apps of W1; W2 to W5 and W9 run with the last")
+	flags.StringVar(&o.apps, "apps", "100,1000", "numbers of apps of W1, of which all but the largest are measured thrice; W2 to W5 and W9 run with the largest")
 	flags.StringVar(&o.contenders, "contenders", "floor,syncline", "who takes part, of "+strings.Join(contender.Names(), ", "))
 	flags.StringVar(&o.shapes, "shapes", "monorepo,small repo", "inputs of W1")
 	flags.StringVar(&o.out, "out", "results", "folder for the results")
