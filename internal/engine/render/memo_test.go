@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"path"
@@ -287,6 +288,33 @@ func TestOnlyWhatChangedOfAFolderIsRendered(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.result)
 			}
 		})
+	}
+}
+
+// straying builds another file than the only one that is asked for.
+type straying struct{ render.Builder }
+
+func (s straying) Build(ctx context.Context, job render.Job, inputs render.Inputs) (render.Output, error) {
+	if len(job.Only) > 0 {
+		job.Only = []string{"app/c.yaml"}
+	}
+	return s.Builder.Build(ctx, job, inputs)
+}
+
+// TestAnAnswerAboutAnotherFileLosesNothing wants everything to be rendered when
+// what comes back does not fit.
+func TestAnAnswerAboutAnotherFileLosesNothing(t *testing.T) {
+	renderer := render.New(straying{tools()}, render.Options{})
+	named := func(name string) string { return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\n" }
+	tree := memoryTree{"app/a.yaml": named("a"), "app/b.yaml": named("b"), "app/c.yaml": named("c")}
+	_, err := renderer.Render(short(t), request(tree))
+	check(t, err)
+	changed := maps.Clone(tree)
+	changed["app/b.yaml"] = named("new")
+	result, err := renderer.Render(short(t), request(changed))
+	check(t, err)
+	if got := fmt.Sprint(result.Objects); got != "[ConfigMap/a ConfigMap/new ConfigMap/c]" {
+		t.Errorf("got %s", got)
 	}
 }
 

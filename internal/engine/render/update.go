@@ -30,10 +30,16 @@ func (r *Renderer) update(ctx context.Context, key syncline.Digest, job Job, inp
 	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact})
 	made := outcome{err: err}
 	if err == nil {
-		made.result, made.err = near.result.replace(job.Only, output)
+		made.result, made.err = output.result()
+	}
+	if made.err == nil {
+		var fits bool
+		if made.result, fits = near.result.replace(job.Only, made.result); !fits {
+			return outcome{}, false
+		}
 	}
 	made.result.Reads = recorder.Reads()
-	return made, made.err != nil || made.result.bounded()
+	return made, true
 }
 
 // canUpdate reports whether the result follows from that of each file, and has
@@ -54,18 +60,11 @@ func (r Result) filesIn(files map[string]bool) []string {
 	return found
 }
 
-// bounded reports whether a render from scratch would surely keep the bounds.
-func (r Result) bounded() bool {
-	return r.bytes <= decode.MaxBytes && len(r.Objects) <= decode.MaxDocuments
-}
-
-// replace returns the result with what some of its files render to now.
-func (r Result) replace(files []string, output Output) (Result, error) {
-	now, err := output.result()
-	if err != nil {
-		return Result{}, err
-	}
-	result := Result{Tool: r.Tool, Warnings: r.Warnings, apart: true, bytes: r.bytes + now.bytes}
+// replace returns the result with what some of its files render to now. It reports
+// false when that is of other files, or when a render from scratch might exceed
+// the bounds.
+func (r Result) replace(files []string, now Result) (result Result, fits bool) {
+	result = Result{Tool: r.Tool, Warnings: r.Warnings, apart: true, bytes: r.bytes + now.bytes}
 	old, made := r.Objects, now.Objects
 	for _, file := range r.files {
 		kept := file
@@ -81,5 +80,6 @@ func (r Result) replace(files []string, output Output) (Result, error) {
 		result.Objects = append(result.Objects, from...)
 		result.files = append(result.files, kept)
 	}
-	return result, nil
+	within := result.bytes <= decode.MaxBytes && len(result.Objects) <= decode.MaxDocuments
+	return result, within && len(now.files) == 0
 }
