@@ -3,8 +3,9 @@ package application_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
@@ -13,6 +14,20 @@ import (
 // most is how large a patch may be: etcd takes 1.5 MiB, and the declaration has
 // to fit, too.
 const most = 1200 << 10
+
+// write writes a report that has to fit, and not to be written again.
+func write(t *testing.T, report syncline.Report, u *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	text := patch(t, report, u)
+	if len(text) > most {
+		t.Errorf("the patch has %d bytes", len(text))
+	}
+	u = apply(t, u, text)
+	if again := patch(t, report, u); again != nil {
+		t.Errorf("the same report makes another patch of %d bytes", len(again))
+	}
+	return u
+}
 
 // TestAStatusOfManyObjectsCanBeWritten reports on more objects than fit.
 func TestAStatusOfManyObjectsCanBeWritten(t *testing.T) {
@@ -30,14 +45,7 @@ func TestAStatusOfManyObjectsCanBeWritten(t *testing.T) {
 	other := syncline.Ref{Kind: "Service", Namespace: "web", Name: "web"}
 	report.Objects = append(report.Objects, syncline.ObjectReport{Ref: other, Version: "v1", Sync: syncline.Synced})
 
-	text := patch(t, report, u)
-	if len(text) > most {
-		t.Errorf("the patch has %d bytes", len(text))
-	}
-	u = apply(t, u, text)
-	if again := patch(t, report, u); again != nil {
-		t.Errorf("the same report makes another patch of %d bytes", len(again))
-	}
+	u = write(t, report, u)
 	app, cr := application.Read(u, controlPlane)
 	for _, wanted := range []syncline.Ref{report.Objects[0].Ref, report.Objects[objects-2].Ref, report.Objects[objects-1].Ref, other} {
 		if !slices.ContainsFunc(app.Past.Objects, func(o syncline.ObjectReport) bool { return o.Ref == wanted }) {
@@ -71,14 +79,7 @@ func TestAnOperationOnManyObjectsCanBeWritten(t *testing.T) {
 	state.Results[4999].Code, state.Results[4999].State, state.Results[4999].Message = syncline.ResultFailed, syncline.OperationFailed, "no"
 	report.Operation = state
 
-	text := patch(t, report, u)
-	if len(text) > most {
-		t.Errorf("the patch has %d bytes", len(text))
-	}
-	u = apply(t, u, text)
-	if again := patch(t, report, u); again != nil {
-		t.Errorf("the same report makes another patch of %d bytes", len(again))
-	}
+	u = write(t, report, u)
 	app, _ := application.Read(u, controlPlane)
 	read := app.Past.Operation
 	var told []string
@@ -94,7 +95,7 @@ func TestAnOperationOnManyObjectsCanBeWritten(t *testing.T) {
 		t.Errorf("the message is %q, want %q", read.Message, want)
 	}
 	report.Operation = read
-	if again := string(patch(t, report, u)); strings.Contains(again, "not listed") {
+	if again := patch(t, report, u); again != nil {
 		t.Errorf("what was read makes another patch: %s", again)
 	}
 }
