@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,48 +32,67 @@ func (e *Engine) Touched(ctx context.Context, repoKey string) []syncline.AppID {
 	repo := e.followers.repository(repoKey)
 	repo.following.Lock() // one commit after the other
 	defer repo.following.Unlock()
+	for {
+		cohorts, inDoubt := e.followers.state(repo)
+		if !e.followAll(ctx, cohorts) {
+			return inDoubt
+		}
+		// Turns that ended meanwhile may have left Apps at the commits at which they began.
+	}
+}
+
+// followAll takes cohorts to the commits that their sources mean now, and
+// reports whether for any of them that is another one.
+func (e *Engine) followAll(ctx context.Context, cohorts []*cohort) bool {
+	var behind atomic.Bool
 	var group errgroup.Group
 	group.SetLimit(8) // those on different branches fetch different commits
-	for _, c := range e.followers.cohorts(repo) {
+	for _, c := range cohorts {
 		group.Go(func() error {
-			e.follow(ctx, repo, c)
+			if e.follow(ctx, c) {
+				behind.Store(true)
+			}
 			return nil
 		})
 	}
 	_ = group.Wait() // nothing fails
-	return e.followers.doubted(repo)
+	return behind.Load()
 }
 
-// follow takes a cohort to the commit that its sources mean now.
-func (e *Engine) follow(ctx context.Context, repo *followed, c *cohort) {
+// follow takes a cohort to the commit that its sources mean now, and reports
+// whether that is another one.
+func (e *Engine) follow(ctx context.Context, c *cohort) bool {
 	commit, err := e.Sources.Resolve(ctx, c.app, c.source, e.options.Poll)
 	if err == nil && commit == c.commit {
-		return
+		return false
 	}
 	comparer, able := e.Sources.(Comparer)
 	if err != nil || !able {
 		e.followers.doubt(c)
-		return
+		return true
 	}
 	difference, err := comparer.Difference(ctx, c.app, c.source, c.commit, commit)
 	if err != nil {
 		e.followers.doubt(c)
-		return
+		return true
 	}
-	e.followers.advance(repo, c, commit, difference)
+	e.followers.advance(c, commit, difference)
+	return true
 }
 
 // Followers returns the Apps of a repository, named by its [syncline.RepoKey].
 func (e *Engine) Followers(repoKey string) []syncline.AppID {
-	return e.followers.all(e.followers.repository(repoKey))
+	return e.followers.all(repoKey)
 }
 
 // followers knows which Apps follow which repositories, and what of them they
 // read. It is safe for concurrent use.
 type followers struct {
-	mu    sync.Mutex
-	apps  map[syncline.AppID]*follower
-	repos map[string]*followed // by syncline.RepoKey
+	mu   sync.Mutex
+	apps map[syncline.AppID]*follower
+	// repos are by syncline.RepoKey. One that no App follows any more stays: it is
+	// empty, and somebody may be about to look at it.
+	repos map[string]*followed
 }
 
 // rendered is what a source rendered to: the request, without its files, and
@@ -95,13 +115,11 @@ type follower struct {
 // reading is what an App read of one of its sources.
 type reading struct {
 	follower *follower
-	repo     *followed
 	cohort   *cohort
 }
 
 // followed is a repository.
 type followed struct {
-	key string
 	// following is locked while Apps are taken to a new commit.
 	following sync.Mutex
 	cohorts   map[cohortKey]*cohort
@@ -113,6 +131,7 @@ type followed struct {
 // to the same one.
 type cohort struct {
 	cohortKey
+	repo *followed
 	// app and source are of any of them, to reach the repository.
 	app      syncline.App
 	source   syncline.Source
@@ -148,7 +167,7 @@ func (f *followers) learn(app syncline.App, sources []rendered) {
 		return
 	}
 	for i, made := range sources {
-		r := &reading{follower: known, repo: known.repos[i]}
+		r := &reading{follower: known}
 		r.enter(known.repos[i].cohort(app, app.Sources[i], made.request.Revision), made.reads)
 		known.readings = append(known.readings, r)
 	}
@@ -172,16 +191,9 @@ func traceable(app syncline.App, sources []rendered) bool {
 func (f *followers) forget(id syncline.AppID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	known := f.apps[id]
-	if known == nil {
-		return
-	}
-	known.leave()
-	delete(f.apps, id)
-	for _, repo := range known.repos {
-		if len(repo.cohorts) == 0 && len(repo.inDoubt) == 0 {
-			delete(f.repos, repo.key)
-		}
+	if known := f.apps[id]; known != nil {
+		known.leave()
+		delete(f.apps, id)
 	}
 }
 
@@ -195,9 +207,14 @@ func (f *followers) doubt(c *cohort) {
 }
 
 // advance takes a cohort to another commit, but for those Apps that it touches.
-func (f *followers) advance(repo *followed, c *cohort, commit string, difference record.Difference) {
+// It leaves one alone that nobody is in any more, or that was joined to another.
+func (f *followers) advance(c *cohort, commit string, difference record.Difference) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	repo := c.repo
+	if repo.cohorts[c.cohortKey] != c {
+		return
+	}
 	for r := range c.readings.Touched(difference) {
 		r.follower.doubt()
 	}
@@ -216,35 +233,26 @@ func (f *followers) advance(repo *followed, c *cohort, commit string, difference
 	}
 }
 
-// doubted returns the Apps that are in doubt.
-func (f *followers) doubted(repo *followed) []syncline.AppID {
+// state returns the cohorts of a repository, and the Apps that are in none
+// because they are in doubt.
+func (f *followers) state(repo *followed) ([]*cohort, []syncline.AppID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	ids := make([]syncline.AppID, 0, len(repo.inDoubt))
-	for known := range repo.inDoubt {
-		ids = append(ids, known.id)
-	}
-	return ids
+	return slices.Collect(maps.Values(repo.cohorts)), repo.doubted()
 }
 
 // all returns the Apps of a repository.
-func (f *followers) all(repo *followed) []syncline.AppID {
-	ids := f.doubted(repo)
+func (f *followers) all(repoKey string) []syncline.AppID {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	repo := f.repo(repoKey)
+	ids := repo.doubted()
 	for _, c := range repo.cohorts {
 		for r := range c.readings.All() {
 			ids = append(ids, r.follower.id)
 		}
 	}
 	return ids
-}
-
-// cohorts returns the cohorts of a repository.
-func (f *followers) cohorts(repo *followed) []*cohort {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Collect(maps.Values(repo.cohorts))
 }
 
 func (f *followers) repository(repoKey string) *followed {
@@ -256,7 +264,7 @@ func (f *followers) repository(repoKey string) *followed {
 func (f *followers) repo(repoKey string) *followed {
 	repo := f.repos[repoKey]
 	if repo == nil {
-		repo = &followed{key: repoKey, cohorts: map[cohortKey]*cohort{}, inDoubt: map[*follower]struct{}{}}
+		repo = &followed{cohorts: map[cohortKey]*cohort{}, inDoubt: map[*follower]struct{}{}}
 		f.repos[repoKey] = repo
 	}
 	return repo
@@ -284,7 +292,7 @@ func (k *follower) leave() {
 	for _, r := range k.readings {
 		r.cohort.readings.Remove(r)
 		if r.cohort.readings.Len() == 0 {
-			delete(r.repo.cohorts, r.cohort.cohortKey)
+			delete(r.cohort.repo.cohorts, r.cohort.cohortKey)
 		}
 	}
 	k.readings = nil
@@ -306,10 +314,18 @@ func (f *followed) cohort(app syncline.App, source syncline.Source, commit strin
 	key := cohortKey{app.Project, source.RepoURL, source.TargetRevision, source.TagPrefix, commit}
 	c := f.cohorts[key]
 	if c == nil {
-		c = &cohort{cohortKey: key, app: app, source: source, readings: record.NewIndex[*reading]()}
+		c = &cohort{cohortKey: key, repo: f, app: app, source: source, readings: record.NewIndex[*reading]()}
 		f.cohorts[key] = c
 	}
 	return c
+}
+
+func (f *followed) doubted() []syncline.AppID {
+	ids := make([]syncline.AppID, 0, len(f.inDoubt))
+	for known := range f.inDoubt {
+		ids = append(ids, known.id)
+	}
+	return ids
 }
 
 // enter puts a reading into a cohort.

@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/render/record"
+	"github.com/syncline-io/syncline/internal/engine/source"
+)
+
+// shelf is a tree without folders: what is in its files.
+type shelf map[string]string
+
+func (s shelf) Stat(path string) (syncline.Entry, error) {
+	if path == "" {
+		return syncline.Entry{Type: syncline.EntryDir, Hash: fmt.Sprint(s)}, nil
+	}
+	text, ok := s[path]
+	if !ok {
+		return syncline.Entry{}, fs.ErrNotExist
+	}
+	return syncline.Entry{Name: path, Type: syncline.EntryFile, Hash: text}, nil
+}
+
+func (s shelf) ReadFile(path string) ([]byte, error) {
+	_, err := s.Stat(path)
+	return []byte(s[path]), err
+}
+
+func (s shelf) ReadDir(string) ([]syncline.Entry, error) {
+	var entries []syncline.Entry
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		entry, _ := s.Stat(name)
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+// village is a repository and the Apps that read a file of it each. It does, in
+// an order that a script says, what else goes on in an agent: commits come, and
+// turns begin and end, also while commits are followed.
+type village struct {
+	engine *Engine
+	apps   []syncline.App
+
+	mu      sync.Mutex
+	commits []shelf
+	script  []int
+	// unseen says that commits came that nobody followed yet.
+	unseen bool
+	due    map[syncline.AppID]bool
+	// turns are at the commits at which they began; ended are those of the last turns.
+	turns, ended map[syncline.AppID]int
+}
+
+const repoURL = "https://git.example.com/village.git"
+
+func settle(script []int) *village {
+	v := &village{
+		engine:  New(nil, nil, nil, nil, Options{}),
+		commits: []shelf{{"a": "0", "b": "0"}},
+		script:  script, unseen: true,
+		due: map[syncline.AppID]bool{}, turns: map[syncline.AppID]int{}, ended: map[syncline.AppID]int{},
+	}
+	v.engine.Sources = v
+	for i, from := range []struct{ project, file string }{{"alone", "a"}, {"shared", "a"}, {"shared", "b"}} {
+		app := syncline.App{
+			ID: syncline.AppID{Name: fmt.Sprint("app-", i)}, Project: from.project,
+			Sources: []syncline.Source{{RepoURL: repoURL, Path: from.file}},
+		}
+		v.apps = append(v.apps, app)
+		v.due[app.ID] = true
+	}
+	return v
+}
+
+// Resolve returns the newest commit, when the script has gone on.
+func (v *village) Resolve(context.Context, syncline.App, syncline.Source, time.Duration) (string, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.step()
+	return fmt.Sprint(len(v.commits) - 1), nil
+}
+
+// Tree is not asked for.
+func (v *village) Tree(context.Context, syncline.App, syncline.Source, string) (syncline.Tree, error) {
+	return nil, syncline.Errorf(syncline.Internal, "no turn asks for files here")
+}
+
+// Difference compares two commits, when the script has gone on.
+func (v *village) Difference(_ context.Context, _ syncline.App, _ syncline.Source, before, after string) (*source.Difference, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for range 3 {
+		v.step()
+	}
+	return source.Compare(v.at(before), v.at(after))
+}
+
+func (v *village) at(commit string) shelf {
+	var number int
+	_, _ = fmt.Sscan(commit, &number)
+	return v.commits[number]
+}
+
+// step does the next thing of the script but following commits.
+func (v *village) step() {
+	if len(v.script) == 0 {
+		return
+	}
+	what, which := v.script[0]%3, v.script[0]/3
+	v.script = v.script[1:]
+	app := v.apps[which%len(v.apps)]
+	switch what {
+	case 0:
+		next := maps.Clone(v.commits[len(v.commits)-1])
+		next[[]string{"a", "b", "c"}[which%3]] = fmt.Sprint(len(v.commits))
+		v.commits = append(v.commits, next)
+		v.unseen = true
+	case 1:
+		v.begin(app)
+	case 2:
+		v.end(app)
+	}
+}
+
+func (v *village) begin(app syncline.App) {
+	if _, runs := v.turns[app.ID]; runs {
+		return
+	}
+	delete(v.due, app.ID)
+	v.turns[app.ID] = len(v.commits) - 1
+	v.engine.followers.expect(app)
+}
+
+func (v *village) end(app syncline.App) {
+	commit, runs := v.turns[app.ID]
+	if !runs {
+		return
+	}
+	recorder := record.New(record.Inputs{Files: syncline.Files{Tree: v.commits[commit]}})
+	_, _ = recorder.Files().Tree.ReadFile(app.Sources[0].Path)
+	request := render.Request{Source: app.Sources[0], Revision: fmt.Sprint(commit)}
+	v.engine.followers.learn(app, []rendered{{request, recorder.Reads()}})
+	v.ended[app.ID] = commit
+	delete(v.turns, app.ID)
+}
+
+// follow makes due what the commits touch.
+func (v *village) follow(ctx context.Context) {
+	v.mu.Lock()
+	v.unseen = false
+	v.mu.Unlock()
+	touched := v.engine.Touched(ctx, syncline.RepoKey(repoURL))
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, id := range touched {
+		v.due[id] = true
+	}
+}
+
+// rest goes on until nothing is due.
+func (v *village) rest(ctx context.Context) {
+	for v.unseen || len(v.due) > 0 || len(v.turns) > 0 {
+		if v.unseen {
+			v.follow(ctx)
+		}
+		for _, app := range v.apps {
+			v.end(app)
+			if v.due[app.ID] {
+				v.begin(app)
+			}
+		}
+	}
+}
+
+// TestNoCommitIsMissed wants every App to have had a turn with its file as it is
+// in the last commit, whatever went on while commits were followed.
+func TestNoCommitIsMissed(t *testing.T) {
+	for seed := range uint64(5000) {
+		random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it has to be the same each time
+		v := settle(random.Perm(54)[:5+random.IntN(50)])
+		for len(v.script) > 0 {
+			follow := v.script[0]%2 == 0
+			v.step()
+			if v.unseen && follow {
+				v.follow(t.Context())
+			}
+		}
+		v.rest(t.Context())
+		last := v.commits[len(v.commits)-1]
+		for _, app := range v.apps {
+			file := app.Sources[0].Path
+			if had := v.commits[v.ended[app.ID]][file]; had != last[file] {
+				t.Fatalf("seed %d: the last turn of %s had %s as of commit %s, not of %s", seed, app.ID.Name, file, had, last[file])
+			}
+		}
+		if followers := v.engine.Followers(syncline.RepoKey(repoURL)); len(followers) != len(v.apps) {
+			t.Fatalf("seed %d: of %d Apps %d follow the repository: %v", seed, len(v.apps), len(followers), followers)
+		}
+	}
+}
