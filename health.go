@@ -30,3 +30,18 @@ func (h HealthStatus) WorseThan(other HealthStatus) bool { return h.severity() >
 func (h HealthStatus) severity() int {
 	return slices.Index([]HealthStatus{NoHealth, Healthy, Suspended, Progressing, Missing, Degraded, Unknown}, h)
 }
+
+// HealthRule is a Lua script that judges the objects of a kind, in the dialect
+// of Argo CD: it finds the object in the global obj, and returns a table with
+// status and message.
+type HealthRule struct {
+	// Origin says for people which rule it is, such as "the health rule for
+	// example.com/Widget in the ConfigMap argocd-cm".
+	Origin string
+	// Remedy says for people what to do when it fails.
+	Remedy string
+	Script string
+	// OpenLibs gives the script the libraries of Lua that are not about the world
+	// outside. Without, it has the basic ones and those of tables only.
+	OpenLibs bool
+}

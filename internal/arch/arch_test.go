@@ -49,6 +49,8 @@ var light = map[string][]string{
 var owner = map[string]string{
 	"github.com/google/go-jsonnet": "internal/edge/jsonnet",
 	"github.com/itchyny/gojq":      "internal/edge/jq",
+	"github.com/yuin/gopher-lua":   "internal/edge/lua",
+	"github.com/argoproj/argo-cd":  "internal/edge/lua",
 	"helm.sh/helm":                 "internal/edge/helm",
 	"k8s.io/client-go/dynamic":     "internal/edge/kube",
 	"sigs.k8s.io/kustomize":        "internal/edge/kustomize",
