@@ -23,6 +23,9 @@ func dependencies() cli.Deps {
 		JQWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
 			return worker.Serve(ctx, in, out, removeFields)
 		},
+		LuaWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
+			return worker.Serve(ctx, in, out, newJudge())
+		},
 		Version: version(),
 		Getenv:  os.Getenv,
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/engine"
-	"github.com/syncline-io/syncline/internal/engine/health"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
@@ -53,7 +52,8 @@ func startLocalEngine(ctx context.Context, connection cli.Connection) (cli.Engin
 		return nil, err
 	}
 	l.remove = remove
-	l.target = kube.NewTarget(cluster, live.Options{Assess: health.Of, OnReady: func(schema.GroupKind) {
+	// What it plans does not depend on health, so it judges none.
+	l.target = kube.NewTarget(cluster, live.Options{OnReady: func(schema.GroupKind) {
 		select {
 		case l.ready <- struct{}{}:
 		default:

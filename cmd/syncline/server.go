@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
@@ -19,7 +21,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/edge/kustomize"
 	"github.com/syncline-io/syncline/internal/engine"
-	"github.com/syncline-io/syncline/internal/engine/health"
+	"github.com/syncline-io/syncline/internal/engine/health/rules"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 	"github.com/syncline-io/syncline/internal/engine/render"
@@ -60,13 +62,22 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 	defer pool.Close()
 	expressions := newJQPool(program)
 	defer expressions.Close()
-	a := newAgent(options, cluster, store, render.Confined{Pool: pool}, expressions)
+	scripts := newLuaPool(program)
+	defer scripts.Close()
+	a := newAgent(options, cluster, store, confined{render.Confined{Pool: pool}, expressions, scripts})
 	defer a.target.Close()
 	return a.run(ctx)
 }
 
+// confined is what works on input that is not trusted, in child processes.
+type confined struct {
+	builder     render.Builder
+	expressions plan.Expressions
+	scripts     rules.Runner
+}
+
 // newAgent joins the parts of the agent.
-func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, builder render.Builder, expressions plan.Expressions) *agent {
+func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, pools confined) *agent {
 	repositories := repository.NewStore()
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,
@@ -87,13 +98,14 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	a.resolver = resolver
 	a.apps.Later, a.apps.Changed = a.queue.AddAt, a.onApplication
 	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: a.queue} // before the watches, which call it
-	a.target = kube.NewTarget(cluster, live.Options{Assess: health.Of, OnChange: a.onLive, OnReady: a.onKind})
-	renderer := render.New(builder, render.Options{Version: version().Version})
+	checks := newChecks(pools.scripts, func(kind schema.GroupKind) { a.target.Live.Reread(kind) })
+	a.target = kube.NewTarget(cluster, live.Options{Assess: checks.Of, OnChange: a.onLive, OnReady: a.onKind})
+	renderer := render.New(pools.builder, render.Options{Version: version().Version})
 	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{
 		Poll:  2 * poll, // the resolver asks every poll by itself
 		Guard: plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
 
-		Expressions: expressions,
+		Expressions: pools.expressions,
 	})
 	return a
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// timeLimit is how long a rule may run, as in Argo CD.
-const timeLimit = time.Second
+// TimeLimit is how long a rule may run, as in Argo CD.
+const TimeLimit = time.Second
 
 // Machine runs rules, one at a time. It remembers the compiled scripts, and
 // nothing of the objects. The zero value works.
@@ -34,7 +34,7 @@ func (m *Machine) Judge(ctx context.Context, rule syncline.HealthRule, object ma
 	if err != nil {
 		return syncline.Health{}, invalid(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeLimit)
+	ctx, cancel := context.WithTimeout(ctx, TimeLimit)
 	defer cancel()
 	state := newState(rule.OpenLibs)
 	defer state.Close()

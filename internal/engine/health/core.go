@@ -34,24 +34,30 @@ func apiService(o object) syncline.Health {
 	return progressing("%s: %s", c.text("reason"), c.text("message"))
 }
 
-// definition judges a CustomResourceDefinition by whether its kind is served.
+// definition judges a CustomResourceDefinition by whether its kind is served, in
+// the words of Argo CD's check.
 func definition(o object) syncline.Health {
+	if len(o.list("status", "conditions")) == 0 {
+		return progressing("Status conditions not found")
+	}
 	if c := o.condition("Terminating"); c.is("True") {
-		return progressing("Terminating: %s", c.text("message"))
+		return progressing("CRD is terminating: %s", c.text("message"))
 	}
 	if c := o.condition("NamesAccepted"); c.is("False") {
-		return degraded("The names are not accepted: %s", c.text("message"))
+		return degraded("CRD names have not been accepted: %s", c.text("message"))
 	}
 	if c := o.condition("NonStructuralSchema"); c.is("True") {
-		return degraded("The schema is not structural: %s", c.text("message"))
+		return degraded("Schema violations found: %s", c.text("message"))
 	}
 	c := o.condition("Established")
 	switch {
 	case c.is("True"):
-		return healthy("")
+		return healthy("CRD is healthy")
 	case c.text("reason") == "InvalidCABundle":
-		return degraded("Not established: %s", c.text("message"))
+		return degraded("CRD is not established: %s", c.text("message"))
+	case c.text("reason") == "Installing":
+		return progressing("CRD is being installed")
 	default:
-		return progressing("Waiting to be established")
+		return progressing("CRD is not established")
 	}
 }

@@ -1,5 +1,6 @@
 // Package health judges objects: is one as it should be, on its way, or broken?
-// It reads nothing but the object, remembers nothing, and does not wait.
+// It reads nothing but the object, and remembers nothing. It does not wait but for
+// the rules that it is given.
 package health
 
 import (
@@ -11,24 +12,54 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// Of judges a live object as Argo CD's built-in checks do. A kind that has none
-// is judged by the conditions Ready, Reconciling and Stalled and by
-// status.observedGeneration, where it has them; any other has no health, and
-// does not count. An object that is being deleted is Progressing.
+// Rules judge objects by what is written down elsewhere.
+type Rules interface {
+	// Judge returns what the rule for the object's kind says of it. It is false
+	// where there is no rule, or none that may see the object.
+	Judge(u *unstructured.Unstructured) (syncline.Health, bool)
+}
+
+// Checks are what objects are judged by. The zero value has those of this
+// package only.
+type Checks struct {
+	// Own are the rules of whoever runs Syncline. They come before the checks here.
+	Own Rules
+	// Library are rules for kinds that have no check here.
+	Library Rules
+}
+
+// Of judges a live object: by a rule of Own, else as Argo CD's built-in checks
+// do, else by a rule of Library. A kind that has none of these is judged by the
+// conditions Ready, Reconciling and Stalled and by status.observedGeneration,
+// where it has them; any other has no health, and does not count. An object that
+// is being deleted is Progressing.
 //
-// It does not copy or change the object, and is cheap enough to be called for
-// every event of a watch.
-func Of(u *unstructured.Unstructured) syncline.Health {
+// It does not copy or change the object, and, but for the rules, is cheap enough
+// to be called for every event of a watch.
+func (c Checks) Of(u *unstructured.Unstructured) syncline.Health {
 	o := object(u.Object)
 	if o.text("metadata", "deletionTimestamp") != "" {
 		if finalizers := o.texts("metadata", "finalizers"); !slices.Contains(finalizers, syncline.FinalizerHook) {
 			return pendingDeletion(finalizers)
 		}
 	}
+	if health, ok := judge(c.Own, u); ok {
+		return health
+	}
 	if check := checkFor(o); check != nil {
 		return check(o)
 	}
+	if health, ok := judge(c.Library, u); ok {
+		return health
+	}
 	return byConditions(u)
+}
+
+func judge(rules Rules, u *unstructured.Unstructured) (syncline.Health, bool) {
+	if rules == nil {
+		return syncline.Health{}, false
+	}
+	return rules.Judge(u)
 }
 
 func pendingDeletion(finalizers []string) syncline.Health {

@@ -72,7 +72,7 @@ func TestOf(t *testing.T) {
 			t.Run(kind+"/"+test.Name, func(t *testing.T) {
 				u := &unstructured.Unstructured{Object: test.Object}
 				before := u.DeepCopy()
-				if diff := cmp.Diff(syncline.Health(test.Want), health.Of(u)); diff != "" {
+				if diff := cmp.Diff(syncline.Health(test.Want), health.Checks{}.Of(u)); diff != "" {
 					t.Errorf("health (-want +got):\n%s", diff)
 				}
 				if diff := cmp.Diff(before.Object, u.Object); diff != "" {
@@ -89,7 +89,7 @@ func TestFixturesCoverEachOutcome(t *testing.T) {
 	for kind, want := range map[string]string{
 		"deployment": "Healthy Progressing Suspended Degraded", "replicaset": "Healthy Progressing Degraded",
 		"statefulset": "Healthy Progressing", "daemonset": "Healthy Progressing", "pod": "Healthy Progressing Degraded Unknown",
-		"job": "Healthy Progressing Suspended Degraded", "cronjob": "Healthy Degraded", "service": "Healthy Progressing",
+		"job": "Healthy Progressing Suspended Degraded", "cronjob": "Healthy Progressing Degraded", "service": "Healthy Progressing",
 		"ingress": "Healthy Progressing", "persistentvolumeclaim": "Healthy Progressing Degraded Unknown",
 		"horizontalpodautoscaler": "Healthy Progressing Degraded Unknown", "apiservice": "Healthy Progressing",
 		"customresourcedefinition": "Healthy Progressing Degraded", "namespace": "Healthy Progressing",
@@ -108,7 +108,7 @@ func TestFixturesCoverEachOutcome(t *testing.T) {
 
 // Objects that were read by encoding/json have floats.
 func TestOfReadsFloats(t *testing.T) {
-	got := health.Of(&unstructured.Unstructured{Object: map[string]any{
+	got := health.Checks{}.Of(&unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"generation": 2.0},
 		"spec":   map[string]any{"replicas": 3.0},
 		"status": map[string]any{"observedGeneration": 2.0, "updatedReplicas": 2.0},
@@ -119,7 +119,7 @@ func TestOfReadsFloats(t *testing.T) {
 }
 
 func TestOfEmptyObject(t *testing.T) {
-	if got := health.Of(&unstructured.Unstructured{}); got != (syncline.Health{}) {
+	if got := (health.Checks{}).Of(&unstructured.Unstructured{}); got != (syncline.Health{}) {
 		t.Errorf("health is %+v, want none", got)
 	}
 }
@@ -187,10 +187,49 @@ func BenchmarkOf(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				for _, u := range objects {
-					health.Of(u)
+					health.Checks{}.Of(u)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(objects)), "ns/object")
+		})
+	}
+}
+
+// says is a rule for every kind of one name.
+type says struct{ kind, message string }
+
+func (s says) Judge(u *unstructured.Unstructured) (syncline.Health, bool) {
+	return syncline.Health{Status: syncline.Suspended, Message: s.message}, u.GetKind() == s.kind
+}
+
+// Which of what is known of a kind counts.
+func TestOrderOfJudgement(t *testing.T) {
+	pod := map[string]any{"apiVersion": "v1", "kind": "Pod", "status": map[string]any{"phase": "Pending"}}
+	widget := map[string]any{"apiVersion": "example.com/v1", "kind": "Widget", "status": map[string]any{
+		"conditions": []any{map[string]any{"type": "Ready", "status": "True"}},
+	}}
+	gone := map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"deletionTimestamp": "2026-01-01T00:00:00Z"}}
+	for name, test := range map[string]struct {
+		object       map[string]any
+		own, library string
+		want         syncline.Health
+	}{
+		"deletion":            {gone, "Pod", "Pod", syncline.Health{Status: syncline.Progressing, Message: "Pending deletion"}},
+		"own rule":            {pod, "Pod", "Pod", syncline.Health{Status: syncline.Suspended, Message: "own"}},
+		"check":               {pod, "Widget", "Pod", syncline.Health{Status: syncline.Progressing}},
+		"own before library":  {widget, "Widget", "Widget", syncline.Health{Status: syncline.Suspended, Message: "own"}},
+		"library":             {widget, "Pod", "Widget", syncline.Health{Status: syncline.Suspended, Message: "library"}},
+		"conditions":          {widget, "Pod", "Pod", syncline.Health{Status: syncline.Healthy}},
+		"no rules whatsoever": {widget, "", "", syncline.Health{Status: syncline.Healthy}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var checks health.Checks
+			if test.own != "" {
+				checks = health.Checks{Own: says{test.own, "own"}, Library: says{test.library, "library"}}
+			}
+			if got := checks.Of(&unstructured.Unstructured{Object: test.object}); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
 		})
 	}
 }

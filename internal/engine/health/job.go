@@ -20,25 +20,27 @@ func job(o object) syncline.Health {
 		o.count("status", "active"), o.count("status", "succeeded"), o.count("status", "failed"))
 }
 
-// cronJob judges a CronJob by its last Job. One that was never run is Healthy,
-// and so is a suspended one, which somebody wanted so.
+// cronJob judges a CronJob by its last Job, in the words of Argo CD's check. One
+// that was never run is Healthy, and so is a suspended one, which somebody wanted
+// so.
 func cronJob(o object) syncline.Health {
-	if o.flag("spec", "suspend") {
-		return healthy("Suspended")
-	}
-	scheduled, errA := time.Parse(time.RFC3339, o.text("status", "lastScheduleTime"))
-	succeeded, errB := time.Parse(time.RFC3339, o.text("status", "lastSuccessfulTime"))
+	scheduled, errScheduled := time.Parse(time.RFC3339, o.text("status", "lastScheduleTime"))
+	succeeded, errSucceeded := time.Parse(time.RFC3339, o.text("status", "lastSuccessfulTime"))
 	switch {
-	case errA != nil:
-		return healthy("Not scheduled yet")
+	case o.flag("spec", "suspend"):
+		return healthy("CronJob is Suspended")
+	case o.field("status") == nil:
+		return progressing("Waiting for CronJob")
+	case errScheduled != nil:
+		return healthy("CronJob has not been scheduled yet")
+	case errSucceeded != nil:
+		return healthy("The CronJob never completed successfully. It may not be healthy")
 	case len(o.list("status", "active")) > 0:
-		return healthy("Running")
-	case errB != nil:
-		return healthy("Has not succeeded yet")
+		return healthy("The job is running. Its last execution may not have been successful")
 	case succeeded.Before(scheduled):
-		return degraded("The last run did not succeed")
+		return degraded("CronJob has not completed its last execution successfully")
 	}
-	return healthy("The last run succeeded")
+	return healthy("CronJob has completed its last execution successfully")
 }
 
 // workflow judges a Workflow of Argo Workflows, which hooks often are.

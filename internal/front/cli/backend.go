@@ -162,9 +162,9 @@ type Deps struct {
 	Renderer Renderer
 	// Server runs the agent until ctx is done.
 	Server func(ctx context.Context, options ServerOptions) error
-	// RenderWorker renders, and JQWorker runs jq expressions.
-	RenderWorker, JQWorker Worker
-	Version                Version
+	// RenderWorker renders, JQWorker runs jq expressions, LuaWorker health rules.
+	RenderWorker, JQWorker, LuaWorker Worker
+	Version                           Version
 	// Getenv looks up an environment variable; nil means that there are none.
 	Getenv func(name string) string
 }

@@ -95,6 +95,7 @@ func (p *program) root(cancel context.CancelCauseFunc) *cobra.Command {
 	return group(root, p.newApp(), p.newRender(), p.newServer(),
 		p.newWorker("render-worker", "Render what the agent sends on stdin", p.deps.RenderWorker),
 		p.newWorker("jq-worker", "Run the jq expressions that the agent sends on stdin", p.deps.JQWorker),
+		p.newWorker("lua-worker", "Run the health rules that the agent sends on stdin", p.deps.LuaWorker),
 		p.newVersion(), newCompletion(), newExitCodes())
 }
 

@@ -39,6 +39,7 @@ func dependencies(dir string) cli.Deps {
 		Server:       serve,
 		RenderWorker: echo,
 		JQWorker:     echo,
+		LuaWorker:    echo,
 		Version:      cli.Version{Version: "v1.2.3", Commit: "abc", Go: "go1.26", Platform: "linux/amd64"},
 		Getenv:       os.Getenv,
 	}

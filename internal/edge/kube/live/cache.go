@@ -119,6 +119,18 @@ func (c *Cache) Need(kinds ...schema.GroupVersionKind) {
 	}
 }
 
+// Reread reads all objects of kinds that are watched again, so that they are
+// judged again. What is known stays known meanwhile.
+func (c *Cache) Reread(kinds ...schema.GroupKind) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, gk := range kinds {
+		if k := c.kinds[gk]; k != nil {
+			ask(k.anew)
+		}
+	}
+}
+
 // Ready returns those of the kinds that have to be waited for: they are not
 // known yet, and nothing is wrong with them. OnReady tells when that ends.
 func (c *Cache) Ready(kinds ...schema.GroupKind) (missing []schema.GroupKind) {

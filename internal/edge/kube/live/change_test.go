@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -96,6 +97,36 @@ func TestHealthIsJudgedWhenSeen(t *testing.T) {
 	}
 	if seen, _ := w.Get(object.Ref()); seen.Health != (syncline.Health{Status: syncline.Degraded, Message: "it is red"}) {
 		t.Errorf("health is %v", seen.Health)
+	}
+}
+
+// When there are other rules, what was seen before is judged by them.
+func TestHealthIsJudgedAnewOnRequest(t *testing.T) {
+	cluster := connect(t)
+	var status atomic.Value
+	status.Store(syncline.Healthy)
+	w := watch(t, cluster, live.Options{Assess: func(*unstructured.Unstructured) syncline.Health {
+		return syncline.Health{Status: status.Load().(syncline.HealthStatus)}
+	}})
+	w.need(t, configMaps)
+	ns := namespace(t)
+	objects := []syncline.Object{tracked(t, ns, "judged-anew"), tracked(t, ns, "judged-too")}
+	for _, object := range objects {
+		write(t, cluster, syncline.Write{Action: syncline.Create, Object: object})
+		w.change(t, about(object.Ref()))
+	}
+	status.Store(syncline.Degraded)
+	w.Reread(configMaps.GroupKind(), schema.GroupKind{Kind: "Unwatched"})
+	told := map[syncline.Ref]bool{}
+	for len(told) < len(objects) {
+		change := w.change(t, func(c live.Change) bool { return about(objects[0].Ref())(c) || about(objects[1].Ref())(c) })
+		if change.What != live.Health {
+			t.Errorf("told was %08b of %s", change.What, change.Ref)
+		}
+		told[change.Ref] = true
+	}
+	if missing := w.Ready(configMaps.GroupKind()); len(missing) > 0 {
+		t.Error("what is known is not known any more")
 	}
 }
 

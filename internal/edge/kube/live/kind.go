@@ -21,6 +21,8 @@ type kind struct {
 	// gvk is the version in which the kind is needed.
 	gvk   schema.GroupVersionKind
 	retry chan struct{}
+	// anew asks that all objects are read again.
+	anew chan struct{}
 	// misses counts the tries in a row that did not find the kind; the stream's
 	// goroutine's own, as classify.
 	misses int
@@ -68,6 +70,7 @@ func newKind(c *Cache, gvk schema.GroupVersionKind) *kind {
 	return &kind{
 		cache: c, gvk: gvk,
 		retry:    make(chan struct{}, 1),
+		anew:     make(chan struct{}, 1),
 		classify: func(err error) error { return err },
 		objects:  map[key]*record{},
 		deleted:  map[types.UID]struct{}{},
@@ -75,14 +78,16 @@ func newKind(c *Cache, gvk schema.GroupVersionKind) *kind {
 }
 
 func (k *kind) run() {
-	stream.Run(k.cache.ctx, stream.Options{Open: k.open, Handle: k.handle, Retry: k.retry})
+	stream.Run(k.cache.ctx, stream.Options{Open: k.open, Handle: k.handle, Retry: k.retry, Anew: k.anew})
 }
 
 // tryAgain ends the wait after a failure.
-func (k *kind) tryAgain() {
+func (k *kind) tryAgain() { ask(k.retry) }
+
+func ask(signal chan<- struct{}) {
 	select {
-	case k.retry <- struct{}{}:
-	default: // told already
+	case signal <- struct{}{}:
+	default: // asked already
 	}
 }
 

@@ -64,6 +64,8 @@ type Options struct {
 	Handle func(Event)
 	// Retry ends the wait after a failure. May be nil.
 	Retry <-chan struct{}
+	// Anew asks that everything is read again. May be nil.
+	Anew <-chan struct{}
 	// FirstWait is the time before the first retry, default 200 ms. Each further
 	// one is twice as long, up to LastWait, default 15 s; both vary by a half, so
 	// that many streams do not come back at once.
@@ -175,6 +177,9 @@ func (f *follower) tell(ctx context.Context, watching watch.Interface, reading b
 	for {
 		select {
 		case <-ctx.Done():
+			return nil
+		case <-f.Anew:
+			f.version = ""
 			return nil
 		case <-silence.C:
 			if reading {

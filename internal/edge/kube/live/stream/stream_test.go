@@ -309,6 +309,46 @@ func TestEverythingIsReadAgainAfterAWhile(t *testing.T) {
 	}
 }
 
+// What asks for it comes at any time: also while everything is being read.
+func TestEverythingIsReadAgainOnRequest(t *testing.T) {
+	for name, test := range map[string]struct {
+		answers []answer
+		at      stream.EventType
+		want    string
+	}{
+		"while watching": {
+			[]answer{{events: []watch.Event{added("a", "1"), end("10")}, open: true}, reading(added("b", "12"))}, stream.Complete,
+			"begin, set a, complete 10, begin, set a, complete 10, set b",
+		},
+		"while reading": {
+			[]answer{{events: []watch.Event{added("a", "1")}, open: true}, reading(added("b", "12"))}, stream.Set,
+			"begin, set a, begin, set a, complete 10, set b",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &server{answers: test.answers}
+			got := s.run(t, func(o *stream.Options) {
+				anew := make(chan struct{}, 1)
+				o.Anew = anew
+				tell, asked := o.Handle, false
+				o.Handle = func(event stream.Event) {
+					tell(event)
+					if event.Type == test.at && !asked {
+						asked = true
+						anew <- struct{}{}
+					}
+				}
+			})
+			if got := strings.Join(got, ", "); got != test.want {
+				t.Errorf("told was\n%s, want\n%s", got, test.want)
+			}
+			if want := "read, read, watch 12"; strings.Join(s.requests, ", ") != want {
+				t.Errorf("requests were %v, want %s", s.requests, want)
+			}
+		})
+	}
+}
+
 // After an outage the server is there again, but does not have every change.
 func TestAnExpiredVersionIsNotWaitedForLong(t *testing.T) {
 	answers := append([]answer{reading(added("b", "12"))}, slices.Repeat([]answer{{err: unavailable}}, 8)...)

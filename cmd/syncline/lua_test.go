@@ -1,0 +1,175 @@
+package main
+
+import (
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+)
+
+// scripts returns a pool of child processes that run rules.
+func scripts(t testing.TB) luaPool {
+	t.Helper()
+	program, err := os.Executable() // which TestMain makes a worker
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := newLuaPool(program)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func TestLuaPool(t *testing.T) {
+	pool := scripts(t)
+	object := map[string]any{"spec": map[string]any{"replicas": int64(3), "weight": 0.5}}
+	for script, want := range map[string]syncline.Health{
+		`return {status = "Healthy", message = obj.spec.replicas .. " and " .. obj.spec.weight}`: {Status: syncline.Healthy, Message: "3 and 0.5"},
+		`print("this is not for stdout") return nil`:                                             {},
+	} {
+		if got, err := pool.Run(t.Context(), syncline.HealthRule{Script: script}, object); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v, want %+v", script, got, err, want)
+		}
+	}
+	for script, why := range map[string]string{`return {`: "syntax error", `error("no")`: "no", `return 1`: "not number"} {
+		_, err := pool.Run(t.Context(), syncline.HealthRule{Script: script}, object)
+		if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: got %v, want an Invalid error with %q", script, err, why)
+		}
+	}
+	if stats := pool.Stats(); stats.Started != 1 {
+		t.Errorf("%d processes were started", stats.Started)
+	}
+}
+
+// luaBombs take time, memory or stack without a bound.
+var luaBombs = map[string]struct{ script, expects string }{
+	"endless loop":       {`while true do end`, "longer than 1s"},
+	"loop of failures":   {`while true do pcall(error, "x") end`, "longer than 1s"},
+	"endless coroutines": {`while true do coroutine.wrap(function() while true do coroutine.yield() end end)() end`, "longer than 1s"},
+	"long text":          {`return {status = "Healthy", message = string.rep("x", 1e10)}`, "stopped"},
+	"text that doubles":  {`local s = "x" while true do s = s .. s end`, "more than 128 MiB of memory"},
+	"growing table":      {`local t = {} while true do t[#t + 1] = {} end`, "stopped"},
+	"growing text":       {`local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1000000) .. i end`, "more than 128 MiB of memory"},
+	"recursion":          {`local function f() return 1 + f() end return f()`, "stack overflow"},
+	"tail calls":         {`local function f() return f() end return f()`, "stopped"},
+	"pattern":            {`return {status = ("a"):rep(100000):find((".-"):rep(30) .. "b")}`, "longer than 3s"},
+	"format":             {`return {status = string.format("%99999999999d", 1)}`, ""},
+	"deep script":        {"return " + strings.Repeat("(", 500_000), ""},
+	"nested script":      {strings.Repeat("do ", 100_000) + strings.Repeat("end ", 100_000), ""},
+	"long message":       {`return {status = "Healthy", message = 1, more = string.rep("x", 5e7)}`, ""},
+}
+
+// TestLuaBombs wants each bomb to end with a clear error, in time, while this
+// process does not grow.
+func TestLuaBombs(t *testing.T) {
+	pool := scripts(t)
+	for name, bomb := range luaBombs {
+		t.Run(name, func(t *testing.T) {
+			grown := growth(t)
+			began := time.Now()
+			found, err := pool.Run(t.Context(), syncline.HealthRule{Script: bomb.script, OpenLibs: true}, map[string]any{})
+			took := time.Since(began)
+			if bomb.expects != "" && (err == nil || !strings.Contains(err.Error(), bomb.expects)) {
+				t.Errorf("got %+v, %v, want %q", found, err, bomb.expects)
+			}
+			if err != nil && len(err.Error()) > 1100 || len(found.Message) > 1100 {
+				t.Errorf("the message has %d bytes", len(found.Message)+len(err.Error()))
+			}
+			if took > 10*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			if grew := grown(); grew > 16<<20 {
+				t.Errorf("this process grew by %d MiB", grew>>20)
+			}
+			if _, err := pool.Run(t.Context(), syncline.HealthRule{Script: `return {status = "Healthy"}`}, nil); err != nil {
+				t.Errorf("the next rule: %v", err)
+			}
+		})
+	}
+}
+
+// growth returns a function that says by how many bytes this process has grown
+// at most since.
+func growth(t *testing.T) func() uint64 {
+	t.Helper()
+	debug.FreeOSMemory()
+	read := func() uint64 {
+		samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+		metrics.Read(samples)
+		return samples[0].Value.Uint64() - samples[1].Value.Uint64()
+	}
+	before := read()
+	most := before
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(2 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				most = max(most, read())
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return func() uint64 {
+		close(stop)
+		<-stopped
+		return most - before
+	}
+}
+
+// certificate is one that an App tracks.
+func certificate(kind string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "cert-manager.io/v1", "kind": kind,
+		"metadata": map[string]any{"name": "web", "annotations": map[string]any{
+			syncline.AnnotationTracking: "shop:cert-manager.io/" + kind + ":shop/web",
+		}},
+		"status": map[string]any{"conditions": []any{map[string]any{"type": "Ready", "status": "False", "message": "no issuer"}}},
+	}}
+}
+
+// A kind that Argo CD has a check for is judged by it, and any other without a
+// process.
+func TestChecks(t *testing.T) {
+	pool := scripts(t)
+	checks := newChecks(pool, nil)
+	if got, want := checks.Of(certificate("Gadget")), (syncline.Health{Status: syncline.Progressing, Message: "no issuer"}); got != want {
+		t.Errorf("by its conditions: got %+v, want %+v", got, want)
+	}
+	if started := pool.Stats().Started; started != 0 {
+		t.Errorf("%d processes were started", started)
+	}
+	if got, want := checks.Of(certificate("Certificate")), (syncline.Health{Status: syncline.Degraded, Message: "no issuer"}); got != want {
+		t.Errorf("by Argo CD's check: got %+v, want %+v", got, want)
+	}
+}
+
+// BenchmarkChecks measures what judging one object costs this process.
+func BenchmarkChecks(b *testing.B) {
+	checks := newChecks(scripts(b), func(schema.GroupKind) {})
+	deployment := certificate("Deployment")
+	deployment.SetAPIVersion("apps/v1")
+	untracked := certificate("Certificate")
+	untracked.SetAnnotations(nil)
+	for name, object := range map[string]*unstructured.Unstructured{
+		"Deployment": deployment, "no check": certificate("Gadget"), "untracked Certificate": untracked, "Certificate": certificate("Certificate"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				checks.Of(object)
+			}
+		})
+	}
+}

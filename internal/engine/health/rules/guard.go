@@ -1,0 +1,85 @@
+package rules
+
+import (
+	"maps"
+	"time"
+
+	"github.com/syncline-io/syncline"
+)
+
+// How long a script that was stopped is not run again: the first time, and at
+// most, after one stop upon another.
+const (
+	firstWait = 30 * time.Second
+	lastWait  = 30 * time.Minute
+)
+
+// maxInRow is how many Apps may make a script be stopped, while it ends for
+// none, before it is not run for others either.
+const maxInRow = 3
+
+// everyApp stands for all Apps where one is named.
+const everyApp = ""
+
+// guard keeps one script from taking its limit again and again. It lets the
+// script run for one object at a time, so that one that does not end never takes
+// every process that runs scripts. What an App's objects do to a script that
+// others use as well is that App's matter, unless it ends for nobody.
+type guard struct {
+	// running holds a token while the script runs.
+	running chan struct{}
+	// stops are by App.
+	stops map[string]stop
+	// inRow are the Apps for which it was stopped since it last ended.
+	inRow map[string]bool
+}
+
+// stop says that a script was stopped, and until when it is not run.
+type stop struct {
+	err   error
+	wait  time.Duration
+	until time.Time
+}
+
+// verdict is what came of judging one object. Retries are where the script was
+// stopped now: after each it is worth another try.
+type verdict struct {
+	health  syncline.Health
+	err     error
+	retries []time.Duration
+}
+
+func newGuard() *guard {
+	return &guard{running: make(chan struct{}, 1), stops: map[string]stop{}, inRow: map[string]bool{}}
+}
+
+func (g *guard) judge(app string, run func() (syncline.Health, error)) verdict {
+	g.running <- struct{}{}
+	defer func() { <-g.running }()
+	for _, concerned := range []string{everyApp, app} {
+		if s, ok := g.stops[concerned]; ok && time.Now().Before(s.until) {
+			return verdict{err: s.err}
+		}
+	}
+	health, err := run()
+	if err == nil || syncline.KindOf(err) == syncline.Invalid {
+		clear(g.inRow)
+		delete(g.stops, everyApp)
+		return verdict{health: health, err: err}
+	}
+	// One that was not stopped for long begins anew.
+	maps.DeleteFunc(g.stops, func(_ string, s stop) bool { return time.Since(s.until) > lastWait })
+	v := verdict{err: err, retries: []time.Duration{g.stopFor(app, err)}}
+	if g.inRow[app] = true; len(g.inRow) >= maxInRow {
+		v.retries = append(v.retries, g.stopFor(everyApp, err))
+	}
+	return v
+}
+
+// stopFor takes note that the script was stopped, and returns for how long it is
+// not run again.
+func (g *guard) stopFor(app string, err error) time.Duration {
+	wait := min(max(2*g.stops[app].wait, firstWait), lastWait)
+	g.stops[app] = stop{err: err, wait: wait, until: time.Now().Add(wait)}
+	return wait
+}

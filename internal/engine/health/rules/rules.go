@@ -1,0 +1,167 @@
+// Package rules judges objects by scripts that somebody else wrote and somebody
+// else runs. It decides which objects are worth it, and keeps a script that does
+// not end from being run again and again.
+package rules
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Find returns the rule for a kind, if there is one.
+type Find func(schema.GroupKind) (syncline.HealthRule, bool)
+
+// Runner runs a rule on an object.
+type Runner interface {
+	// Run returns what the rule says. An Invalid error means that the script fails
+	// on the object; any other, that it was stopped or could not be run, and may do
+	// better later.
+	Run(ctx context.Context, rule syncline.HealthRule, object map[string]any) (syncline.Health, error)
+}
+
+// Options are the choices of a Set.
+type Options struct {
+	// Find finds the rules. Default: there are none.
+	Find Find
+	// Runner is required where there are rules.
+	Runner Runner
+	// Again is told a kind whose objects are worth judging again, because some
+	// could not be judged. Default: nobody is told.
+	Again func(schema.GroupKind)
+}
+
+// Set judges objects by the rules for their kinds. It is safe for concurrent use.
+type Set struct {
+	runner Runner
+	again  func(schema.GroupKind)
+
+	mu   sync.RWMutex
+	find Find
+	// known holds what was found for a kind, or nil.
+	known map[schema.GroupKind]*syncline.HealthRule
+	// guards are by script.
+	guards map[string]*guard
+}
+
+// New returns a Set.
+func New(options Options) *Set {
+	s := &Set{
+		runner: options.Runner, again: options.Again, find: options.Find,
+		known: map[schema.GroupKind]*syncline.HealthRule{}, guards: map[string]*guard{},
+	}
+	if s.find == nil {
+		s.find = func(schema.GroupKind) (syncline.HealthRule, bool) { return syncline.HealthRule{}, false }
+	}
+	if s.again == nil {
+		s.again = func(schema.GroupKind) {}
+	}
+	return s
+}
+
+// Replace finds rules so from now on. It returns the kinds, of those that were
+// seen, whose objects may be judged otherwise now.
+func (s *Set) Replace(find Find) (changed []schema.GroupKind) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.find = find
+	for kind, before := range s.known {
+		after := s.lookUp(kind)
+		if before == nil && after == nil || before != nil && after != nil && *before == *after {
+			continue
+		}
+		changed = append(changed, kind)
+		if before != nil {
+			delete(s.guards, before.Script)
+		}
+	}
+	return changed
+}
+
+// Judge returns what the rule for an object's kind says of it; false when there
+// is none. An object that no App tracks is not judged: it does not count, and
+// there may be thousands. Nor is a Secret, which a script could show.
+func (s *Set) Judge(u *unstructured.Unstructured) (syncline.Health, bool) {
+	kind := kindOf(u)
+	rule := s.rule(kind)
+	if rule == nil {
+		return syncline.Health{}, false
+	}
+	app := appOf(u)
+	if app == "" {
+		return syncline.Health{}, false
+	}
+	verdict := s.guard(rule.Script).judge(app, func() (syncline.Health, error) {
+		return s.runner.Run(context.Background(), *rule, u.Object)
+	})
+	for _, wait := range verdict.retries {
+		time.AfterFunc(wait, func() { s.again(kind) })
+	}
+	if verdict.err != nil {
+		return syncline.Health{
+			Status: syncline.Unknown, Message: fmt.Sprintf("%s: %v; %s", rule.Origin, verdict.err, rule.Remedy),
+		}, true
+	}
+	return verdict.health, true
+}
+
+// rule returns the rule for a kind, or nil. It looks for it once.
+func (s *Set) rule(kind schema.GroupKind) *syncline.HealthRule {
+	s.mu.RLock()
+	rule, known := s.known[kind]
+	s.mu.RUnlock()
+	if known {
+		return rule
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lookUp(kind)
+}
+
+// lookUp finds the rule for a kind, and remembers it.
+func (s *Set) lookUp(kind schema.GroupKind) *syncline.HealthRule {
+	s.known[kind] = nil
+	if kind == (schema.GroupKind{Kind: "Secret"}) {
+		return nil
+	}
+	if rule, ok := s.find(kind); ok {
+		s.known[kind] = &rule
+	}
+	return s.known[kind]
+}
+
+func (s *Set) guard(script string) *guard {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.guards[script] == nil {
+		s.guards[script] = newGuard()
+	}
+	return s.guards[script]
+}
+
+// kindOf returns the kind of an object, without its version.
+func kindOf(u *unstructured.Unstructured) schema.GroupKind {
+	version, _ := u.Object["apiVersion"].(string)
+	kind, _ := u.Object["kind"].(string)
+	group, _, grouped := strings.Cut(version, "/")
+	if !grouped {
+		group = ""
+	}
+	return schema.GroupKind{Group: group, Kind: kind}
+}
+
+// appOf returns the App that tracks an object, by what the object says; "" when
+// none does.
+func appOf(u *unstructured.Unstructured) string {
+	tracking, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", "annotations", syncline.AnnotationTracking)
+	text, _ := tracking.(string)
+	app, _, _ := strings.Cut(text, ":")
+	return app
+}
