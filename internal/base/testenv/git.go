@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +39,9 @@ type GitOptions struct {
 	// Legacy makes the server speak version 0 of Git's protocol, in which it
 	// refuses to send a commit that no branch or tag points to.
 	Legacy bool
+	// Whole makes the server send large files too when it is asked to leave them
+	// out, which it can do by default, as those of the great hosts.
+	Whole bool
 }
 
 // GitRequest is a kind of request to a GitServer.
@@ -116,7 +120,8 @@ func StartGit(ctx context.Context, options GitOptions) (*GitServer, error) {
 		Env: append(gitEnvironment(),
 			"GIT_PROJECT_ROOT="+s.options.Dir,
 			"GIT_HTTP_EXPORT_ALL=1",
-			"REMOTE_USER=test"), // lets the backend accept pushes
+			"REMOTE_USER=test", // lets the backend accept pushes
+			"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_1=uploadpack.allowFilter", "GIT_CONFIG_VALUE_1="+strconv.FormatBool(!options.Whole)),
 		Stderr: io.Discard,
 	}
 	return s, s.listen(ctx)

@@ -26,6 +26,8 @@ type command struct {
 	maxOutput int64
 	// trace logs the HTTP headers to the messages.
 	trace bool
+	// config is for this run.
+	config []setting
 }
 
 // runError is a run of git that did not succeed.
@@ -115,7 +117,7 @@ func (s *Store) environment(c command) []string {
 			env = append(env, name+"="+value)
 		}
 	}
-	settings := s.settings()
+	settings := append(s.settings(), c.config...)
 	if c.remote != nil {
 		settings = append(settings, c.remote.config...)
 		env = append(env, c.remote.env...)

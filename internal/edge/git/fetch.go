@@ -14,8 +14,9 @@ const wholeHistory = "2147483647"
 
 // Fetch makes a commit of the repository present. It does nothing when it is,
 // and otherwise asks for that commit and what is new in it only, not for its
-// history. ref is the full name of the branch or tag that led to the commit;
-// it is used where the server does not send commits by name, and may be "".
+// history, nor for files of Options.LargeFile bytes and more. ref is the full
+// name of the branch or tag that led to the commit; it is used where the server
+// does not send commits by name, and may be "".
 //
 // Callers who want the same commit share one fetch. A fetch goes on when its
 // caller gives up. With credentials that the server has not let in since the
@@ -160,6 +161,7 @@ func (m *mirror) transfer(ctx context.Context, r *remote, depth string, specs ..
 		"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
 		"--prune", "--force", "--update-head-ok",
 	}
+	args = append(args, m.filter(r)...)
 	if depth != "" {
 		args = append(args, "--depth="+depth)
 	}

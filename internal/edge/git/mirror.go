@@ -28,6 +28,9 @@ type mirror struct {
 	// generation counts how often the mirror was discarded.
 	generation int
 	damaged    bool
+	// unnamed says that the server leaves large files out and does not send them by
+	// their names.
+	unnamed bool
 	// at is the address that from redirects to.
 	from, at string
 	// admitted holds the access with which the server was read, so that nobody
@@ -92,8 +95,9 @@ func (m *mirror) markDamaged(generation int) {
 	}
 }
 
-// has reports whether the mirror holds a commit, and all that belongs to it:
-// objects arrive by whole packs, and a pack only after it was checked.
+// has reports whether the mirror holds a commit, and all that belongs to it but
+// for large files: objects arrive by whole packs, and a pack only after it was
+// checked.
 func (m *mirror) has(commit string) bool {
 	if _, isDamaged := m.current(); isDamaged || !m.exists() {
 		return false
@@ -167,8 +171,12 @@ func (m *mirror) tidy(ctx context.Context) {
 		return
 	}
 	generation, _ := m.current()
+	args := []string{"repack", "--geometric=2", "-d", "-l", "-q"}
+	if promised, _ := filepath.Glob(filepath.Join(escapeGlob(m.dir), "objects/pack/*.promisor")); len(promised) > 0 {
+		args = []string{"repack", "-a", "-d", "--keep-unreachable", "-l", "-q"} // git joins all of a partial clone or nothing
+	}
 	_, fail := m.store.run(ctx, command{
-		args:    []string{"repack", "--geometric=2", "-d", "-l", "-q"},
+		args:    args,
 		dir:     m.dir,
 		timeout: m.store.options.FetchTimeout,
 	})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -110,6 +111,9 @@ func (r *reader) ask(request string, answer func(*readProcess) (object, error)) 
 		if errors.Is(err, errTooBig) || errors.Is(err, errCorrupt) {
 			return found, err
 		}
+		if leftOut.MatchString(said) {
+			return found, errMissing
+		}
 		err = fmt.Errorf("%w: %s", err, said)
 	}
 	if (&runError{messages: err.Error()}).cause() == damaged {
@@ -117,6 +121,9 @@ func (r *reader) ask(request string, answer func(*readProcess) (object, error)) 
 	}
 	return found, err
 }
+
+// leftOut is what git ends with that would have to fetch an object first, and may not.
+var leftOut = regexp.MustCompile(`could not fetch \w+ from promisor remote`)
 
 func (r *reader) try(request string, answer func(*readProcess) (object, error)) (object, error) {
 	if r.process == nil {

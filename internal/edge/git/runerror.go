@@ -31,7 +31,7 @@ var causes = []struct {
 }{
 	{redirected, regexp.MustCompile(`returned error: 30[12378]`)},
 	{unauthorized, regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|returned error: 40[137]|access denied|terminal prompts disabled`)},
-	{noRevision, regexp.MustCompile(`not our ref|unadvertised object|couldn't find remote ref|no such remote ref|no such ref was fetched`)},
+	{noRevision, regexp.MustCompile(`not our ref|unadvertised object|want \w+ not valid|couldn't find remote ref|no such remote ref|no such ref was fetched`)},
 	{notFull, regexp.MustCompile(`does not support (shallow|--shallow)|dumb http transport`)},
 	{noRepository, regexp.MustCompile(`(?i)returned error: 4(04|10)|repository '?.*'? not found|does not appear to be a git repository|is this a git repository`)},
 	{untrusted, regexp.MustCompile(`(?i)certificate|SSL:`)},

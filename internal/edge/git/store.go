@@ -36,6 +36,9 @@ type Options struct {
 	PerHost int
 	// MaxFile is the size of the largest file that is read. Default: 64 MiB.
 	MaxFile int64
+	// LargeFile is the size from which on files are fetched only when they are
+	// read, where the server can do that. Default: 1 MiB. A negative size: none are.
+	LargeFile int64
 	// MaxRefs is the size of the longest list of refs that is read. Default: 64 MiB.
 	MaxRefs int64
 	// CachedEntries is how many entries of directories are kept parsed, over
@@ -59,6 +62,7 @@ func (o Options) withDefaults() Options {
 	o.StallTimeout = orDefault(o.StallTimeout, 30*time.Second)
 	o.PerHost = orDefault(o.PerHost, 4)
 	o.MaxFile = orDefault(o.MaxFile, 64<<20)
+	o.LargeFile = orDefault(o.LargeFile, 1<<20)
 	o.MaxRefs = orDefault(o.MaxRefs, 64<<20)
 	o.CachedEntries = orDefault(o.CachedEntries, 25_000)
 	o.CachedBytes = orDefault(o.CachedBytes, 8<<20)

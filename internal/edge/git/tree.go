@@ -15,8 +15,9 @@ import (
 
 // tree shows the files of one commit.
 type tree struct {
-	store *Store
-	m     *mirror
+	store  *Store
+	m      *mirror
+	remote *remote
 	// generation is that of the mirror when the tree was opened.
 	generation int
 	name       string // of the repository
@@ -25,10 +26,9 @@ type tree struct {
 }
 
 // Tree shows the files of a commit that was fetched, with the same credentials.
-// It reads from the mirror
-// alone and never waits for the network. A file of more than Options.MaxFile
-// bytes is Invalid; damage of the mirror is Transient, and mended by the next
-// [Store.Fetch].
+// It reads from the mirror, and waits for the network only where a large file is
+// read that the fetch left out. A file of more than Options.MaxFile bytes is
+// Invalid; damage of the mirror is Transient, and mended by the next [Store.Fetch].
 func (s *Store) Tree(_ context.Context, repo syncline.Repository, commit string) (syncline.Tree, error) {
 	r, err := s.remote(repo)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Store) Tree(_ context.Context, repo syncline.Repository, commit string)
 
 // openCommit returns a tree without a root, and the text of its commit.
 func (s *Store) openCommit(r *remote, commit string) (*tree, []byte, error) {
-	t := &tree{store: s, m: s.mirror(r), name: r.name, commit: commit}
+	t := &tree{store: s, m: s.mirror(r), remote: r, name: r.name, commit: commit}
 	t.generation, _ = t.m.current()
 	if err := checkCommit(commit); err != nil {
 		return nil, nil, err
@@ -101,9 +101,12 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 	if data, ok := t.store.files.get(entry.Hash); ok {
 		return data, nil
 	}
-	found, err := t.m.reader.read(entry.Hash, t.store.options.MaxFile)
+	found, err := t.m.file(t.remote, entry.Hash)
 	if errors.Is(err, errTooBig) {
 		return nil, t.errorf(syncline.Invalid, "%s has %d bytes: files of more than %d are not read", path, found.size, t.store.options.MaxFile)
+	}
+	if kind := syncline.KindOf(err); err != nil && kind != syncline.Internal { // it could not be fetched
+		return nil, t.errorf(kind, "%s: %w", path, err)
 	}
 	if err != nil {
 		return nil, t.broken(err)

@@ -1,0 +1,63 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"strconv"
+)
+
+// filter returns the arguments that leave large files out of a fetch, where the
+// server can do that: a partial clone, see gitprotocol-v2. What is left out is
+// fetched when it is read: of a repository that holds everything, most bytes are
+// of what nobody renders.
+func (m *mirror) filter(r *remote) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.store.options.LargeFile < 0 || r.host == "" || m.unnamed {
+		return nil
+	}
+	return []string{"--filter=blob:limit=" + strconv.FormatInt(m.store.options.LargeFile, 10)}
+}
+
+// file returns a file, which is fetched if its commit was fetched without it.
+func (m *mirror) file(r *remote, hash string) (object, error) {
+	found, err := m.reader.read(hash, m.store.options.MaxFile)
+	if !errors.Is(err, errMissing) {
+		return found, err
+	}
+	if err := m.supply(r, hash); err != nil {
+		return object{}, err
+	}
+	return m.reader.read(hash, m.store.options.MaxFile)
+}
+
+// supply fetches one object by its name. It fails with errMissing where the
+// server does not send it, although it left it out: the next mirror is whole then.
+func (m *mirror) supply(r *remote, hash string) error {
+	_, err := m.share(m.store.life, r, "object "+hash, func(ctx context.Context) (string, error) {
+		if _, err := m.reader.info(hash); err == nil {
+			return "", nil // somebody was faster
+		}
+		_, err := m.store.talk(ctx, m, r, func(address string) command {
+			return command{
+				args: []string{
+					"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
+					"--end-of-options", address, hash,
+				},
+				// The server must not conclude from the commit that we have the object.
+				config:  []setting{{"fetch.negotiationAlgorithm", "noop"}},
+				dir:     m.dir,
+				timeout: m.store.options.FetchTimeout,
+			}
+		})
+		var fail *runError
+		if errors.As(err, &fail) && fail.cause() == noRevision {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.unnamed = true
+			return "", errMissing
+		}
+		return "", err
+	})
+	return err
+}
