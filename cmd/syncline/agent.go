@@ -19,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
+	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/engine"
@@ -30,12 +31,17 @@ func secrets() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 }
 
+func configMaps() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+}
+
 // agent joins what the engine needs, and brings it the events that make turns
 // due.
 type agent struct {
 	namespace    string
 	cluster      *kube.Cluster
 	target       *kube.Target
+	rules        *healthRules
 	resolver     *source.Resolver
 	projects     *projects
 	repositories *repository.Store
@@ -101,26 +107,30 @@ func (a *agent) sweep(ctx context.Context) {
 	a.target.Live.Need(kinds...)
 }
 
-// watchSettings watches projects and repository Secrets, and returns what is
-// closed when all of them are known.
+// watchSettings watches projects, repository Secrets and the rules for health, and
+// returns what is closed when all of them are known.
 func (a *agent) watchSettings(ctx context.Context, group *sync.WaitGroup) []chan struct{} {
-	watch := func(resource schema.GroupVersionResource, selector string, handler kube.Handler) chan struct{} {
+	watch := func(resource schema.GroupVersionResource, of kube.WatchOptions, handler kube.Handler) chan struct{} {
 		synced := make(chan struct{})
 		handler.Synced = func() { close(synced) }
 		handler.Failed = a.reportWatch(resource)
-		group.Go(func() {
-			a.cluster.WatchObjects(ctx, resource, kube.WatchOptions{Namespace: a.namespace, LabelSelector: selector}, handler)
-		})
+		of.Namespace = a.namespace
+		group.Go(func() { a.cluster.WatchObjects(ctx, resource, of, handler) })
 		return synced
 	}
+	labels := fmt.Sprintf("%s in (%s,%s)", repository.Label, repository.TypeRepository, repository.TypeTemplate)
 	return []chan struct{}{
-		watch(v1alpha1.AppProjectResource(), "", kube.Handler{
+		watch(v1alpha1.AppProjectResource(), kube.WatchOptions{}, kube.Handler{
 			Set:  func(u *unstructured.Unstructured) { a.projects.put(u); a.onProject(u.GetName()) },
 			Gone: func(name types.NamespacedName) { a.projects.delete(name.Name); a.onProject(name.Name) },
 		}),
-		watch(secrets(), fmt.Sprintf("%s in (%s,%s)", repository.Label, repository.TypeRepository, repository.TypeTemplate), kube.Handler{
+		watch(secrets(), kube.WatchOptions{LabelSelector: labels}, kube.Handler{
 			Set:  func(u *unstructured.Unstructured) { a.onRepository(a.repositories.Put(u)) },
 			Gone: func(name types.NamespacedName) { a.onRepository(a.repositories.Delete(name.String())) },
+		}),
+		watch(configMaps(), kube.WatchOptions{Name: settings.Name}, kube.Handler{
+			Set:  a.rules.put,
+			Gone: func(types.NamespacedName) { a.rules.delete() },
 		}),
 	}
 }
@@ -211,6 +221,10 @@ func (a *agent) followCommit(ctx context.Context, repoKey string) {
 		}
 	}
 }
+
+// judgeAgain has the objects of a kind judged again: the rules for it changed, or
+// one that had to be stopped is worth another try.
+func (a *agent) judgeAgain(kind schema.GroupKind) { a.target.Live.Reread(kind) }
 
 func (a *agent) mark(priority queue.Priority, concerned func(syncline.App) bool) {
 	for _, app := range a.apps.Select(concerned) {

@@ -6,12 +6,8 @@ import (
 	"errors"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/lua"
-	"github.com/syncline-io/syncline/internal/engine/health"
-	"github.com/syncline-io/syncline/internal/engine/health/rules"
 	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
 
@@ -71,10 +67,4 @@ func newJudge() worker.Handler {
 		result, err = json.Marshal(found)
 		return result, false, err
 	}
-}
-
-// newChecks returns what objects are judged by. Again is told the kinds whose
-// objects are worth judging again.
-func newChecks(runner rules.Runner, again func(schema.GroupKind)) health.Checks {
-	return health.Checks{Library: rules.New(rules.Options{Find: lua.Check, Runner: runner, Again: again})}
 }

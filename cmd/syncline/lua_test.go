@@ -8,9 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/syncline-io/syncline"
 )
 
@@ -125,51 +122,5 @@ func growth(t *testing.T) func() uint64 {
 		close(stop)
 		<-stopped
 		return most - before
-	}
-}
-
-// certificate is one that an App tracks.
-func certificate(kind string) *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "cert-manager.io/v1", "kind": kind,
-		"metadata": map[string]any{"name": "web", "annotations": map[string]any{
-			syncline.AnnotationTracking: "shop:cert-manager.io/" + kind + ":shop/web",
-		}},
-		"status": map[string]any{"conditions": []any{map[string]any{"type": "Ready", "status": "False", "message": "no issuer"}}},
-	}}
-}
-
-// A kind that Argo CD has a check for is judged by it, and any other without a
-// process.
-func TestChecks(t *testing.T) {
-	pool := scripts(t)
-	checks := newChecks(pool, nil)
-	if got, want := checks.Of(certificate("Gadget")), (syncline.Health{Status: syncline.Progressing, Message: "no issuer"}); got != want {
-		t.Errorf("by its conditions: got %+v, want %+v", got, want)
-	}
-	if started := pool.Stats().Started; started != 0 {
-		t.Errorf("%d processes were started", started)
-	}
-	if got, want := checks.Of(certificate("Certificate")), (syncline.Health{Status: syncline.Degraded, Message: "no issuer"}); got != want {
-		t.Errorf("by Argo CD's check: got %+v, want %+v", got, want)
-	}
-}
-
-// BenchmarkChecks measures what judging one object costs this process.
-func BenchmarkChecks(b *testing.B) {
-	checks := newChecks(scripts(b), func(schema.GroupKind) {})
-	deployment := certificate("Deployment")
-	deployment.SetAPIVersion("apps/v1")
-	untracked := certificate("Certificate")
-	untracked.SetAnnotations(nil)
-	for name, object := range map[string]*unstructured.Unstructured{
-		"Deployment": deployment, "no check": certificate("Gadget"), "untracked Certificate": untracked, "Certificate": certificate("Certificate"),
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				checks.Of(object)
-			}
-		})
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"os"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
@@ -98,7 +96,8 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	a.resolver = resolver
 	a.apps.Later, a.apps.Changed = a.queue.AddAt, a.onApplication
 	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: a.queue} // before the watches, which call it
-	checks := newChecks(pools.scripts, func(kind schema.GroupKind) { a.target.Live.Reread(kind) })
+	checks, own := newChecks(pools.scripts, a.judgeAgain)
+	a.rules = &healthRules{set: own, changed: a.judgeAgain}
 	a.target = kube.NewTarget(cluster, live.Options{Assess: checks.Of, OnChange: a.onLive, OnReady: a.onKind})
 	renderer := render.New(pools.builder, render.Options{Version: version().Version})
 	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{

@@ -30,7 +30,9 @@ type script struct {
 	// mark is the position of the audit log from which requests are counted, counted that of Git requests.
 	mark    int
 	counted map[testenv.GitRequest]int
-	closers []func() error
+	// resident is how much memory the server took when that was to be measured from, in KiB.
+	resident int
+	closers  []func() error
 }
 
 type scriptKey struct{}

@@ -372,10 +372,10 @@ func (t *turn) reportObjects(report *syncline.Report) {
 		report.Conditions = append(report.Conditions, t.plan.Warnings...)
 		report.Sync = status.Sync(*t.plan)
 		report.Objects = status.Objects(*t.plan, t.cluster)
-		report.Health = health.Aggregate(report.Objects)
+		report.Health = health.Aggregate(t.app.ID, report.Objects)
 	case memory != nil:
 		report.Objects = status.Unknown(t.app.Past.Objects, memory)
-		report.Health = health.Aggregate(report.Objects)
+		report.Health = health.Aggregate(t.app.ID, report.Objects)
 	default:
 		report.Objects = status.Unknown(t.app.Past.Objects, nil)
 	}

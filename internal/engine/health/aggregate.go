@@ -12,12 +12,13 @@ const maxCauses = 3
 
 // Aggregate returns the health of an App of these objects: the worst of theirs,
 // Healthy when none has any. Hooks and objects without health do not count, nor
-// does a missing object, unless all are: then the App is Missing. The message
-// names the objects that the status comes from.
+// does a missing object, unless all are: then the App is Missing. Of Applications
+// among the objects, the App itself does not count, nor does one whose health is
+// Unknown. The message names the objects that the status comes from.
 //
 // Objects annotated with [syncline.AnnotationNoHealth] are for the caller to
 // leave out.
-func Aggregate(objects []syncline.ObjectReport) syncline.Health {
+func Aggregate(app syncline.AppID, objects []syncline.ObjectReport) syncline.Health {
 	worst := syncline.Healthy
 	var causes []syncline.Ref
 	present, missing := 0, 0
@@ -30,6 +31,9 @@ func Aggregate(objects []syncline.ObjectReport) syncline.Health {
 			continue
 		}
 		present++
+		if !counts(app, o) {
+			continue
+		}
 		if o.Health.Status.WorseThan(worst) {
 			worst, causes = o.Health.Status, nil
 		}
@@ -44,6 +48,16 @@ func Aggregate(objects []syncline.ObjectReport) syncline.Health {
 		return syncline.Health{Status: syncline.Healthy}
 	}
 	return syncline.Health{Status: worst, Message: causedBy(causes)}
+}
+
+// counts reports whether the health of an object that exists says anything about
+// the App's.
+func counts(app syncline.AppID, o syncline.ObjectReport) bool {
+	if o.Ref.Group != "argoproj.io" || o.Ref.Kind != "Application" {
+		return true
+	}
+	itself := o.Ref.Namespace == app.Namespace && o.Ref.Name == app.Name
+	return !itself && o.Health.Status != syncline.Unknown
 }
 
 func causedBy(refs []syncline.Ref) string {

@@ -161,6 +161,13 @@ func TestAggregate(t *testing.T) {
 			syncline.Health{Status: syncline.Healthy}},
 		{"all missing", []syncline.ObjectReport{object("Pod", "p", "Missing"), object("ConfigMap", "a", "Missing"), hook},
 			syncline.Health{Status: syncline.Missing, Message: "None of the objects exists"}},
+		{"an Application", []syncline.ObjectReport{object("argoproj.io/Application", "child", "Degraded")},
+			syncline.Health{Status: syncline.Degraded, Message: "Caused by argoproj.io/Application:web/child"}},
+		{"an unknown Application", []syncline.ObjectReport{object("argoproj.io/Application", "child", "Unknown"), object("Pod", "p", "Healthy")},
+			syncline.Health{Status: syncline.Healthy}},
+		{"itself", []syncline.ObjectReport{object("argoproj.io/Application", "root", "Progressing")}, syncline.Health{Status: syncline.Healthy}},
+		{"another kind of that name", []syncline.ObjectReport{object("example.com/Application", "root", "Progressing")},
+			syncline.Health{Status: syncline.Progressing, Message: "Caused by example.com/Application:web/root"}},
 		{"a hook", []syncline.ObjectReport{hook, object("Pod", "p", "Healthy")}, syncline.Health{Status: syncline.Healthy}},
 		{"many", []syncline.ObjectReport{
 			object("Pod", "a", "Degraded"), object("Pod", "b", "Degraded"), object("Pod", "c", "Degraded"), object("Pod", "d", "Degraded"), object("Pod", "e", "Degraded"),
@@ -168,7 +175,7 @@ func TestAggregate(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, health.Aggregate(test.objects)); diff != "" {
+			if diff := cmp.Diff(test.want, health.Aggregate(syncline.AppID{Namespace: "web", Name: "root"}, test.objects)); diff != "" {
 				t.Errorf("health (-want +got):\n%s", diff)
 			}
 		})

@@ -119,15 +119,13 @@ func (c *Cache) Need(kinds ...schema.GroupVersionKind) {
 	}
 }
 
-// Reread reads all objects of kinds that are watched again, so that they are
+// Reread reads all objects of a kind again, if it is watched, so that they are
 // judged again. What is known stays known meanwhile.
-func (c *Cache) Reread(kinds ...schema.GroupKind) {
+func (c *Cache) Reread(gk schema.GroupKind) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	for _, gk := range kinds {
-		if k := c.kinds[gk]; k != nil {
-			ask(k.anew)
-		}
+	if k := c.kinds[gk]; k != nil {
+		ask(k.anew)
 	}
 }
 

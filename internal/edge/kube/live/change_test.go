@@ -116,7 +116,8 @@ func TestHealthIsJudgedAnewOnRequest(t *testing.T) {
 		w.change(t, about(object.Ref()))
 	}
 	status.Store(syncline.Degraded)
-	w.Reread(configMaps.GroupKind(), schema.GroupKind{Kind: "Unwatched"})
+	w.Reread(configMaps.GroupKind())
+	w.Reread(schema.GroupKind{Kind: "Unwatched"})
 	told := map[syncline.Ref]bool{}
 	for len(told) < len(objects) {
 		change := w.change(t, func(c live.Change) bool { return about(objects[0].Ref())(c) || about(objects[1].Ref())(c) })

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+)
+
+// certificate is one that an App tracks.
+func certificate(kind string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "cert-manager.io/v1", "kind": kind,
+		"metadata": map[string]any{"name": "web", "annotations": map[string]any{
+			syncline.AnnotationTracking: "shop:cert-manager.io/" + kind + ":shop/web",
+		}},
+		"status": map[string]any{"conditions": []any{map[string]any{"type": "Ready", "status": "False", "message": "no issuer"}}},
+	}}
+}
+
+// A kind that Argo CD has a check for is judged by it, and any other without a
+// process.
+func TestChecks(t *testing.T) {
+	pool := scripts(t)
+	checks, _ := newChecks(pool, nil)
+	if got, want := checks.Of(certificate("Gadget")), (syncline.Health{Status: syncline.Progressing, Message: "no issuer"}); got != want {
+		t.Errorf("by its conditions: got %+v, want %+v", got, want)
+	}
+	if started := pool.Stats().Started; started != 0 {
+		t.Errorf("%d processes were started", started)
+	}
+	if got, want := checks.Of(certificate("Certificate")), (syncline.Health{Status: syncline.Degraded, Message: "no issuer"}); got != want {
+		t.Errorf("by Argo CD's check: got %+v, want %+v", got, want)
+	}
+}
+
+// The rules of the ConfigMap count as soon as they are seen, and only what they
+// change is judged again.
+func TestHealthRules(t *testing.T) {
+	checks, own := newChecks(scripts(t), nil)
+	var again []schema.GroupKind
+	h := healthRules{set: own, changed: func(kind schema.GroupKind) { again = append(again, kind) }}
+	configMap := func(script string) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{"data": map[string]any{
+			"resource.customizations.health.cert-manager.io_Certificate": script,
+			"resource.customizations.health.a_b_C":                       "an error that leaves the others alone",
+		}}}
+	}
+	object, kind := certificate("Certificate"), schema.GroupKind{Group: "cert-manager.io", Kind: "Certificate"}
+	checks.Of(certificate("Gadget"))
+	judged := syncline.Health{Status: syncline.Degraded, Message: "no issuer"}
+	if got := checks.Of(object); got != judged {
+		t.Errorf("before: got %+v, want %+v", got, judged)
+	}
+	suspended := syncline.Health{Status: syncline.Suspended, Message: "web"}
+	for _, step := range []struct {
+		name  string
+		do    func()
+		want  syncline.Health
+		again []schema.GroupKind
+	}{
+		{"seen", func() { h.put(configMap(`return {status = "Suspended", message = obj.metadata.name}`)) }, suspended, []schema.GroupKind{kind}},
+		{"seen again", func() { h.put(configMap(`return {status = "Suspended", message = obj.metadata.name}`)) }, suspended, nil},
+		{"changed", func() { h.put(configMap(`return nil`)) }, syncline.Health{}, []schema.GroupKind{kind}},
+		{"gone", func() { h.delete() }, judged, []schema.GroupKind{kind}},
+	} {
+		again = nil
+		step.do()
+		if got := checks.Of(object); got != step.want {
+			t.Errorf("%s: got %+v, want %+v", step.name, got, step.want)
+		}
+		if !slices.Equal(again, step.again) {
+			t.Errorf("%s: judged again are %v, want %v", step.name, again, step.again)
+		}
+	}
+}
+
+// BenchmarkChecks measures what judging one object costs this process.
+func BenchmarkChecks(b *testing.B) {
+	checks, _ := newChecks(scripts(b), func(schema.GroupKind) {})
+	deployment := certificate("Deployment")
+	deployment.SetAPIVersion("apps/v1")
+	untracked := certificate("Certificate")
+	untracked.SetAnnotations(nil)
+	for name, object := range map[string]*unstructured.Unstructured{
+		"Deployment": deployment, "no check": certificate("Gadget"), "untracked Certificate": untracked, "Certificate": certificate("Certificate"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				checks.Of(object)
+			}
+		})
+	}
+}
