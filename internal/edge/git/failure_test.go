@@ -290,3 +290,17 @@ func TestWhatTheServerSaysIsCleaned(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+// TestReaderThatHangs has a git that never says what is in a mirror.
+func TestReaderThatHangs(t *testing.T) {
+	wrapper := filepath.Join(t.TempDir(), "git")
+	script := "#!/bin/sh\ncase \"$*\" in *cat-file*) exec sleep 1000;; esac\nexec git \"$@\"\n"
+	if err := os.WriteFile(wrapper, []byte(script), 0o700); err != nil { //nolint:gosec // it is a program
+		t.Fatal(err)
+	}
+	s := newScene(t, testenv.GitOptions{}, git.Options{GitPath: wrapper, StallTimeout: time.Second})
+	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+	want(t, s.store.Fetch(t.Context(), s.repo, commit, "refs/heads/main"), syncline.Transient, "team/app", "reading its mirror failed")
+	s.open(git.Options{})
+	wantFile(t, s.tree(commit), "a", "1")
+}

@@ -34,8 +34,8 @@ func (s *Store) Fetch(ctx context.Context, repo syncline.Repository, commit, ref
 		return err
 	}
 	m := s.mirror(r)
-	if m.admits(r) && m.has(commit) {
-		return nil
+	if present, err := m.has(r, commit); err != nil || present && m.admits(r) {
+		return err
 	}
 	_, err = m.share(ctx, r, "fetch "+commit+" "+ref, func(ctx context.Context) (string, error) {
 		return "", m.fetch(ctx, r, commit, ref)
@@ -99,10 +99,11 @@ func (m *mirror) share(ctx context.Context, r *remote, key string, work func(con
 
 // fetch asks for the commit by its name, then by its ref, then for everything.
 func (m *mirror) fetch(ctx context.Context, r *remote, commit, ref string) error {
-	if m.has(commit) {
-		if m.admits(r) {
-			return nil
-		}
+	present, err := m.has(r, commit)
+	if err != nil || present && m.admits(r) {
+		return err
+	}
+	if present {
 		_, err := m.store.list(ctx, m, r)
 		return err
 	}
@@ -120,8 +121,8 @@ func (m *mirror) fetch(ctx context.Context, r *remote, commit, ref string) error
 			if err := attempt(); err != nil && !goesOn(err) {
 				return err
 			}
-			if m.has(commit) {
-				return nil
+			if present, err := m.has(r, commit); err != nil || present {
+				return err
 			}
 		}
 		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "commit %s is not in repository %s", commit, r.name),

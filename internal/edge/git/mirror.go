@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ type mirror struct {
 
 func newMirror(s *Store, dir string) *mirror {
 	m := &mirror{store: s, dir: dir, turn: make(chan struct{}, 1), admitted: map[[sha256.Size]byte]bool{}}
-	m.reader = &reader{start: m.startReader, idle: s.options.IdleReader}
+	m.reader = &reader{start: m.startReader, idle: s.options.IdleReader, patience: s.options.StallTimeout}
 	return m
 }
 
@@ -97,13 +98,16 @@ func (m *mirror) markDamaged(generation int) {
 
 // has reports whether the mirror holds a commit, and all that belongs to it but
 // for large files: objects arrive by whole packs, and a pack only after it was
-// checked.
-func (m *mirror) has(commit string) bool {
+// checked. It is a Transient error when the mirror cannot be read.
+func (m *mirror) has(r *remote, commit string) (bool, error) {
 	if _, isDamaged := m.current(); isDamaged || !m.exists() {
-		return false
+		return false, nil
 	}
 	object, err := m.reader.info(commit)
-	return err == nil && object.kind == "commit"
+	if err != nil && !errors.Is(err, errMissing) && !errors.Is(err, errCorrupt) {
+		return false, syncline.Errorf(syncline.Transient, "repository %s: reading its mirror failed: %w", r.name, err)
+	}
+	return err == nil && object.kind == "commit", nil
 }
 
 func (m *mirror) exists() bool {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -36,6 +37,8 @@ type object struct {
 type reader struct {
 	start func() (*exec.Cmd, error)
 	idle  time.Duration
+	// patience is how long an answer may take before the process is ended.
+	patience time.Duration
 
 	mu      sync.Mutex
 	process *readProcess
@@ -47,7 +50,8 @@ type reader struct {
 type readProcess struct {
 	command  *exec.Cmd
 	stdin    io.WriteCloser
-	stdout   *bufio.Reader
+	output   *os.File
+	stdout   *bufio.Reader // of output
 	messages *tailBuffer
 }
 
@@ -137,6 +141,9 @@ func (r *reader) try(request string, answer func(*readProcess) (object, error)) 
 	if r.timer == nil {
 		r.stopWhenIdle(r.used)
 	}
+	if err := r.process.output.SetReadDeadline(time.Now().Add(r.patience)); err != nil {
+		return object{}, fmt.Errorf("asking git cat-file: %w", err)
+	}
 	if _, err := io.WriteString(r.process.stdin, request+"\n"); err != nil {
 		return object{}, fmt.Errorf("asking git cat-file: %w", err)
 	}
@@ -157,6 +164,7 @@ func (r *reader) launch() (*readProcess, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting git cat-file: %w", err)
 	}
+	p.output = stdout.(*os.File) //nolint:forcetypeassert // so that it has deadlines
 	p.stdout = bufio.NewReaderSize(stdout, 64<<10)
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("starting git cat-file: %w", err)

@@ -30,7 +30,8 @@ type Options struct {
 	RefsTimeout time.Duration
 	// FetchTimeout bounds one fetch. Default: 10 min.
 	FetchTimeout time.Duration
-	// StallTimeout ends a transfer of less than 1 kB/s, in whole seconds. Default: 30 s.
+	// StallTimeout ends a transfer of less than 1 kB/s, in whole seconds, and a
+	// process that does not answer what is in a mirror. Default: 30 s.
 	StallTimeout time.Duration
 	// PerHost is how many transfers from one host go on at once. Default: 4.
 	PerHost int
