@@ -105,6 +105,7 @@ func (s *stage) show(ctx context.Context, result *Result) error {
 	} {
 		s.say.title(step.title)
 		if err := step.run(ctx, result); err != nil {
+			s.say.block(fmt.Sprintf("\n    the end of the log of syncline server:\n\n%s\n", s.server.tail()))
 			return fmt.Errorf("%s: %w", step.title, err)
 		}
 	}

@@ -45,6 +45,7 @@ type stage struct {
 	before  view // of definitions and namespaces
 	git     *testenv.GitServer
 	repo    *testenv.GitRepo
+	server  *server
 
 	apps     map[string]*unstructured.Unstructured // the declared Applications
 	revision string                                // of the last commit
@@ -206,6 +207,7 @@ func (s *stage) startSyncline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.server = server
 	s.closing(func(context.Context) error { return server.stop() })
 	if s.given() {
 		s.closing(s.uninstall)
