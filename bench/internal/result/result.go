@@ -95,6 +95,16 @@ func (s Set) Find(r Run, contender string) (Run, bool) {
 	return Run{}, false
 }
 
+// tenth returns the run of a contender for the same workload as r with a tenth
+// of the apps.
+func (s Set) tenth(r Run, contender string) (Run, bool) {
+	if r.Apps%10 != 0 {
+		return Run{}, false
+	}
+	r.Apps /= 10
+	return s.Find(r, contender)
+}
+
 // peers returns the runs for the same workload as r of the other contenders,
 // but the floor.
 func (s Set) peers(r Run) []Run {

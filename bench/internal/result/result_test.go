@@ -90,6 +90,34 @@ func TestFastestPeerCounts(t *testing.T) {
 	}
 }
 
+func TestTenTimesAsMany(t *testing.T) {
+	of := func(contender string, apps int, seconds, cpu float64) result.Run {
+		return run(contender, func(r *result.Run) { r.Apps, r.Seconds, r.CPUSeconds = apps, seconds, cpu })
+	}
+	for name, test := range map[string]struct {
+		set    result.Set
+		missed []string
+	}{
+		"linear":                        {result.Set{of("syncline", 1000, 24, 12)}, nil},
+		"more for each":                 {result.Set{of("syncline", 1000, 25, 13)}, []string{"time", "CPU"}},
+		"the control plane, too":        {result.Set{of("syncline", 1000, 40, 12), of("floor", 100, 1, 0), of("floor", 1000, 19, 0)}, nil},
+		"more than the control plane":   {result.Set{of("syncline", 1000, 50, 12), of("floor", 100, 1, 0), of("floor", 1000, 19, 0)}, []string{"time"}},
+		"a floor of less than 10 times": {result.Set{of("syncline", 1000, 24, 12), of("floor", 100, 1, 0), of("floor", 1000, 8, 0)}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var missed []string
+			for _, v := range result.Judge(append(test.set, of("syncline", 100, 2, 1)), "syncline") {
+				if what, ok := strings.CutSuffix(v.What, " for 10 times as many"); ok && !v.Holds() {
+					missed = append(missed, what)
+				}
+			}
+			if !reflect.DeepEqual(missed, test.missed) {
+				t.Errorf("missed are %q, want %q", missed, test.missed)
+			}
+		})
+	}
+}
+
 func TestUnfinished(t *testing.T) {
 	unfinished := run("syncline", func(r *result.Run) {
 		r.Unfinished, r.Seconds = true, 900
