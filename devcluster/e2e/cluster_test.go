@@ -82,8 +82,21 @@ func (c *cluster) install(ctx context.Context) error {
 	return nil
 }
 
-// fence returns when the log has what came to pass before the call, and the log's position then.
+// fence returns when the log has what came to pass before the call, and the log's position then. The API server logs a
+// request after it answered it, so that a watch may tell of a write first: that write gets the time of several requests.
 func (c *cluster) fence(ctx context.Context) (position int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for range 3 {
+		if position, err = c.ping(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return position, nil
+}
+
+// ping makes a request, and returns the log's position when it is there.
+func (c *cluster) ping(ctx context.Context) (position int, err error) {
 	_, position, _, err = c.log.Since(0)
 	if err != nil {
 		return 0, err
@@ -92,10 +105,7 @@ func (c *cluster) fence(ctx context.Context) (position int, err error) {
 	if err := c.api.ping(ctx, mark); err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	err = c.log.Await(ctx, position, func(e audit.Event) bool { return strings.Contains(e.URI, mark) })
-	if err != nil {
+	if err := c.log.Await(ctx, position, func(e audit.Event) bool { return strings.Contains(e.URI, mark) }); err != nil {
 		return 0, err
 	}
 	_, position, _, err = c.log.Since(0)
