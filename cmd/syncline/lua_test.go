@@ -2,13 +2,12 @@ package main
 
 import (
 	"os"
-	"runtime/debug"
-	"runtime/metrics"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/testenv"
 )
 
 // scripts returns a pool of child processes that run rules.
@@ -69,7 +68,7 @@ func TestLuaBombs(t *testing.T) {
 	pool := scripts(t)
 	for name, bomb := range luaBombs {
 		t.Run(name, func(t *testing.T) {
-			grown := growth(t)
+			grown := testenv.WatchMemory()
 			began := time.Now()
 			found, err := pool.Run(t.Context(), syncline.HealthRule{Script: bomb.script, OpenLibs: true}, map[string]any{})
 			took := time.Since(began)
@@ -89,38 +88,5 @@ func TestLuaBombs(t *testing.T) {
 				t.Errorf("the next rule: %v", err)
 			}
 		})
-	}
-}
-
-// growth returns a function that says by how many bytes this process has grown
-// at most since.
-func growth(t *testing.T) func() uint64 {
-	t.Helper()
-	debug.FreeOSMemory()
-	read := func() uint64 {
-		samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-		metrics.Read(samples)
-		return samples[0].Value.Uint64() - samples[1].Value.Uint64()
-	}
-	before := read()
-	most := before
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		ticker := time.NewTicker(2 * time.Millisecond)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				most = max(most, read())
-			case <-stop:
-				return
-			}
-		}
-	}()
-	return func() uint64 {
-		close(stop)
-		<-stopped
-		return most - before
 	}
 }

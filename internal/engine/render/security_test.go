@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
-	"runtime/metrics"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
@@ -298,7 +296,7 @@ func TestBombs(t *testing.T) {
 	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
 			request := bomb.aim(t, "")
-			grown := growth(t)
+			grown := testenv.WatchMemory()
 			began := time.Now()
 			result, err := renderer.Render(short(t), request)
 			took := time.Since(began)
@@ -331,38 +329,4 @@ func request2(tree memoryTree) render.Request {
 	r := request(tree)
 	r.Fresh = true
 	return r
-}
-
-// growth returns a function that says by how much this process has grown at
-// most since, in bytes.
-func growth(t *testing.T) func() uint64 {
-	t.Helper()
-	debug.FreeOSMemory()
-	read := func() uint64 {
-		samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-		metrics.Read(samples)
-		return samples[0].Value.Uint64() - samples[1].Value.Uint64()
-	}
-	before := read()
-	most := before
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		ticker := time.NewTicker(2 * time.Millisecond)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				most = max(most, read())
-			case <-stop:
-				return
-			}
-		}
-	}()
-	return func() uint64 {
-		close(stop)
-		<-stopped
-		runtime.KeepAlive(before)
-		return most - before
-	}
 }
