@@ -32,12 +32,19 @@ func (e *Engine) Touched(ctx context.Context, repoKey string) []syncline.AppID {
 	repo := e.followers.repository(repoKey)
 	repo.following.Lock() // one commit after the other
 	defer repo.following.Unlock()
+	done := map[*cohort]bool{}
 	for {
 		cohorts, inDoubt := e.followers.state(repo)
+		// Turns that ended meanwhile may have left Apps at the commits at which they
+		// began. What was followed already is behind again only by a commit of which
+		// another call is told.
+		cohorts = slices.DeleteFunc(cohorts, func(c *cohort) bool { return done[c] })
 		if !e.followAll(ctx, cohorts) {
 			return inDoubt
 		}
-		// Turns that ended meanwhile may have left Apps at the commits at which they began.
+		for _, c := range cohorts {
+			done[c] = true
+		}
 	}
 }
 

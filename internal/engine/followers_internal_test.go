@@ -209,3 +209,21 @@ func TestNoCommitIsMissed(t *testing.T) {
 		}
 	}
 }
+
+// TestCommitsThatKeepComing wants the Apps that a commit touches to be told of
+// it while the next ones come already.
+func TestCommitsThatKeepComing(t *testing.T) {
+	v := settle(make([]int, 3000)) // of which each is a commit that changes file a
+	for _, app := range v.apps {
+		v.begin(app)
+		v.end(app)
+	}
+	v.step()
+	v.follow(t.Context())
+	if !v.due[v.apps[0].ID] {
+		t.Error("the App is not due")
+	}
+	if came := 3000 - len(v.script); came > 20 {
+		t.Errorf("%d commits were waited for", came)
+	}
+}
