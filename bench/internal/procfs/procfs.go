@@ -83,15 +83,23 @@ func machineCPUOf(stat string) (time.Duration, error) {
 	return time.Duration(ticks) * tick, nil
 }
 
-// Memory returns the bytes of memory that all the trees occupy.
-func (f Forest) Memory() (int64, error) {
-	var sum int64
+// Memory is what processes occupy, in bytes.
+type Memory struct {
+	// All is of all of them, Own of those that run the program with which their
+	// tree begins: a server and its workers, without the programs that they use.
+	All, Own int64
+}
+
+// Memory returns what all the trees occupy.
+func (f Forest) Memory() (Memory, error) {
+	var sum Memory
 	for _, tree := range f {
 		used, err := tree.Memory()
 		if err != nil {
-			return 0, err
+			return Memory{}, err
 		}
-		sum += used
+		sum.All += used.All
+		sum.Own += used.Own
 	}
 	return sum, nil
 }
@@ -114,10 +122,11 @@ func cpuOf(stat string) (time.Duration, error) {
 	return time.Duration(ticks) * tick, nil
 }
 
-// Memory returns the bytes of memory that the tree occupies. What several of
-// its processes share, such as the program's text, counts once (PSS).
-func (t Tree) Memory() (int64, error) {
-	var sum int64
+// Memory returns what the tree occupies. What several of its processes share,
+// such as the program's text, counts once (PSS).
+func (t Tree) Memory() (Memory, error) {
+	var sum Memory
+	program := programOf(t.PID)
 	err := t.each(func(pid, parent int) error {
 		if parent != 0 && commandOf(pid) == commandOf(parent) {
 			return nil // it is about to become another program, and until then has its parent's memory
@@ -127,7 +136,10 @@ func (t Tree) Memory() (int64, error) {
 			return err
 		}
 		used, err := pssOf(string(text))
-		sum += used
+		sum.All += used
+		if programOf(pid) == program {
+			sum.Own += used
+		}
 		return err
 	})
 	return sum, err
@@ -158,6 +170,12 @@ func (t Tree) each(use func(pid, parent int) error) error {
 		}
 	}
 	return nil
+}
+
+// programOf returns the path of what a process runs, "" when there is none.
+func programOf(pid int) string {
+	file, _ := os.Readlink(path(pid, "exe"))
+	return file
 }
 
 // commandOf returns the command line of a process, "" when there is none.
@@ -201,7 +219,7 @@ type Sampler struct {
 	done   chan struct{}
 
 	mu   sync.Mutex
-	peak int64
+	peak Memory
 }
 
 // Sample begins to look at a forest, until Stop.
@@ -233,18 +251,19 @@ func (s *Sampler) look() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.peak = max(s.peak, used)
+	s.peak.All = max(s.peak.All, used.All)
+	s.peak.Own = max(s.peak.Own, used.Own)
 }
 
-// Peak returns the largest memory seen so far, in bytes.
-func (s *Sampler) Peak() int64 {
+// Peak returns the largest of each that was seen so far.
+func (s *Sampler) Peak() Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.peak
 }
 
 // Stop ends the sampling and returns the peak.
-func (s *Sampler) Stop() int64 {
+func (s *Sampler) Stop() Memory {
 	s.stop()
 	<-s.done
 	return s.Peak()

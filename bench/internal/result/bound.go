@@ -147,10 +147,16 @@ func perUnit(name, unit Figure, limit float64) func(Set, Run) (float64, float64,
 	return func(_ Set, r Run) (float64, float64, bool) { return r.Figures[name] / r.Figures[unit], limit, true }
 }
 
+// memory is that of the server and its workers together. The Git processes, which
+// come and go, are in the peak only.
 func memory(_ Set, r Run) (got, limit float64, applies bool) {
 	limits := map[int]float64{100: 100, 1000: 200}
 	limit, applies = limits[r.Apps]
-	return r.PeakMiB, limit, applies
+	got, measured := r.Figures[OwnPeak]
+	if !measured {
+		got = r.PeakMiB
+	}
+	return got, limit, applies
 }
 
 func writes(_ Set, r Run) (got, limit float64, applies bool) {

@@ -57,6 +57,7 @@ const (
 	Change       Figure = "change_seconds"    // from the refresh to applied
 	Libraries    Figure = "libraries_seconds" // the same without the worker pool
 	Alone        Figure = "alone_seconds"     // the same without the others
+	OwnPeak      Figure = "own_peak_mib"      // the peak without the programs that the contender uses, such as Git
 	MemoryBefore Figure = "memory_before_mib" // the peak of the second quarter
 	MemoryAfter  Figure = "memory_after_mib"  // the peak of the last quarter
 	// AllCPU is of everything: the control plane, the Git server, the driver and

@@ -34,6 +34,8 @@ func TestJudge(t *testing.T) {
 		"all holds":           {nil, nil, false},
 		"too slow":            {func(r *result.Run) { r.Seconds = 4.1 }, []string{"time"}, false},
 		"too large":           {func(r *result.Run) { r.PeakMiB = 101 }, []string{"memory"}, true},
+		"large by others":     {func(r *result.Run) { r.PeakMiB, r.Figures[result.OwnPeak] = 101, 99 }, nil, false},
+		"too large by itself": {func(r *result.Run) { r.PeakMiB, r.Figures[result.OwnPeak] = 110, 101 }, []string{"memory"}, true},
 		"a write too many":    {func(r *result.Run) { r.Figures[result.TargetWrites] = 301 }, []string{"writes of each object"}, true},
 		"a status too many":   {func(r *result.Run) { r.Figures[result.StatusWrites] = 301 }, []string{"status writes of each app"}, true},
 		"a read":              {func(r *result.Run) { r.Figures[result.TargetReads] = 1 }, []string{"reads of single objects"}, true},

@@ -114,7 +114,8 @@ func (m *meter) endNow(r *result.Run) error {
 
 func (m *meter) endWith(counts audit.Counts, r *result.Run) error {
 	m.enter(counts.Minus(m.before), r)
-	r.PeakMiB = mebibytes(m.sampler.Stop())
+	peak := m.sampler.Stop()
+	r.PeakMiB, r.Figures[result.OwnPeak] = mebibytes(peak.All), mebibytes(peak.Own)
 	used, err := m.processes.CPU()
 	if err != nil {
 		return err
