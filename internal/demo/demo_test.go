@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
@@ -137,18 +136,20 @@ func installApplication(t *testing.T, api *kube.Cluster) {
 	if err := errors.Join(apply(string(definition)), apply("{apiVersion: v1, kind: Namespace, metadata: {name: argocd}}")); err != nil {
 		t.Fatal(err)
 	}
-	ctx, established := context.WithTimeout(t.Context(), time.Minute)
-	defer established()
-	api.WatchObjects(ctx, schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
-		kube.WatchOptions{}, kube.Handler{Set: func(u *unstructured.Unstructured) {
-			api.Outdated()
-			if apply(`{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: somebodys, namespace: argocd}, spec: {
-				project: default, source: {repoURL: "https://git.example.com/a.git", path: a}, destination: {name: in-cluster}}}`) == nil {
-				established()
-			}
-		}})
-	if !errors.Is(ctx.Err(), context.Canceled) {
-		t.Fatal("the Application could not be created")
+	// That the definition is established does not mean yet that its kind is served, and nothing tells when it is.
+	deadline := time.After(time.Minute)
+	for tick := time.NewTicker(50 * time.Millisecond); ; {
+		api.Outdated()
+		err := apply(`{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: somebodys, namespace: argocd}, spec: {
+			project: default, source: {repoURL: "https://git.example.com/a.git", path: a}, destination: {name: in-cluster}}}`)
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("the Application could not be created: %v", err)
+		}
 	}
 }
 
