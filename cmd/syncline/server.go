@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/syncline-io/syncline"
@@ -28,10 +29,18 @@ import (
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
+// gcPercent is how much may be allocated, of what is in use, until garbage is
+// collected, unless GOGC says otherwise. Go's default of 100 takes a tenth less
+// of processor time, and up to a tenth more memory.
+const gcPercent = 50
+
 // serve runs the agent until ctx is done.
 func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 	if err := startLog(options); err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	stopProfiles, err := startProfiles(options.ProfileDir)
 	if err != nil {
