@@ -83,23 +83,15 @@ func machineCPUOf(stat string) (time.Duration, error) {
 	return time.Duration(ticks) * tick, nil
 }
 
-// Memory is what processes occupy, in bytes.
-type Memory struct {
-	// All is of all of them, Own of those that run the program with which their
-	// tree begins: a server and its workers, without the programs that they use.
-	All, Own int64
-}
-
-// Memory returns what all the trees occupy.
-func (f Forest) Memory() (Memory, error) {
-	var sum Memory
+// Memory returns the bytes of memory that all the trees occupy.
+func (f Forest) Memory() (int64, error) {
+	var sum int64
 	for _, tree := range f {
 		used, err := tree.Memory()
 		if err != nil {
-			return Memory{}, err
+			return 0, err
 		}
-		sum.All += used.All
-		sum.Own += used.Own
+		sum += used
 	}
 	return sum, nil
 }
@@ -122,11 +114,10 @@ func cpuOf(stat string) (time.Duration, error) {
 	return time.Duration(ticks) * tick, nil
 }
 
-// Memory returns what the tree occupies. What several of its processes share,
-// such as the program's text, counts once (PSS).
-func (t Tree) Memory() (Memory, error) {
-	var sum Memory
-	program := programOf(t.PID)
+// Memory returns the bytes of memory that the tree occupies. What several of
+// its processes share, such as the program's text, counts once (PSS).
+func (t Tree) Memory() (int64, error) {
+	var sum int64
 	err := t.each(func(pid, parent int) error {
 		if parent != 0 && commandOf(pid) == commandOf(parent) {
 			return nil // it is about to become another program, and until then has its parent's memory
@@ -136,10 +127,7 @@ func (t Tree) Memory() (Memory, error) {
 			return err
 		}
 		used, err := pssOf(string(text))
-		sum.All += used
-		if programOf(pid) == program {
-			sum.Own += used
-		}
+		sum += used
 		return err
 	})
 	return sum, err
@@ -170,12 +158,6 @@ func (t Tree) each(use func(pid, parent int) error) error {
 		}
 	}
 	return nil
-}
-
-// programOf returns the path of what a process runs, "" when there is none.
-func programOf(pid int) string {
-	file, _ := os.Readlink(path(pid, "exe"))
-	return file
 }
 
 // commandOf returns the command line of a process, "" when there is none.
@@ -219,7 +201,7 @@ type Sampler struct {
 	done   chan struct{}
 
 	mu   sync.Mutex
-	peak Memory
+	peak int64
 }
 
 // Sample begins to look at a forest, until Stop.
@@ -251,19 +233,18 @@ func (s *Sampler) look() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.peak.All = max(s.peak.All, used.All)
-	s.peak.Own = max(s.peak.Own, used.Own)
+	s.peak = max(s.peak, used)
 }
 
-// Peak returns the largest of each that was seen so far.
-func (s *Sampler) Peak() Memory {
+// Peak returns the largest memory seen so far, in bytes.
+func (s *Sampler) Peak() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.peak
 }
 
 // Stop ends the sampling and returns the peak.
-func (s *Sampler) Stop() Memory {
+func (s *Sampler) Stop() int64 {
 	s.stop()
 	<-s.done
 	return s.Peak()

@@ -147,16 +147,10 @@ func perUnit(name, unit Figure, limit float64) func(Set, Run) (float64, float64,
 	return func(_ Set, r Run) (float64, float64, bool) { return r.Figures[name] / r.Figures[unit], limit, true }
 }
 
-// memory is that of the server and its workers together. The Git processes, which
-// come and go, are in the peak only.
 func memory(_ Set, r Run) (got, limit float64, applies bool) {
 	limits := map[int]float64{100: 100, 1000: 200}
 	limit, applies = limits[r.Apps]
-	got, measured := r.Figures[OwnPeak]
-	if !measured {
-		got = r.PeakMiB
-	}
-	return got, limit, applies
+	return r.PeakMiB, limit, applies
 }
 
 func writes(_ Set, r Run) (got, limit float64, applies bool) {
@@ -165,19 +159,12 @@ func writes(_ Set, r Run) (got, limit float64, applies bool) {
 
 // linearTime compares with a tenth of the apps. What is spent once, whatever
 // their number, must not hide that each app costs more, so it is not deducted.
-// What the control plane takes more than ten times as long for by itself, as the
-// floor shows, is allowed besides.
 func linearTime(set Set, r Run) (got, limit float64, applies bool) {
-	tenth, applies := set.tenth(r, r.Contender)
-	limit = 12
-	floor, measured := set.Find(r, "floor")
-	if fewer, both := set.tenth(r, "floor"); measured && both {
-		limit *= max(1, floor.Seconds/fewer.Seconds/10)
-	}
-	return r.Seconds / tenth.Seconds, limit, applies
+	tenth, applies := set.tenth(r)
+	return r.Seconds / tenth.Seconds, 12, applies
 }
 
 func linearCPU(set Set, r Run) (got, limit float64, applies bool) {
-	tenth, applies := set.tenth(r, r.Contender)
+	tenth, applies := set.tenth(r)
 	return r.CPUSeconds / tenth.CPUSeconds, 12, applies
 }

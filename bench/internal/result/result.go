@@ -57,7 +57,6 @@ const (
 	Change       Figure = "change_seconds"    // from the refresh to applied
 	Libraries    Figure = "libraries_seconds" // the same without the worker pool
 	Alone        Figure = "alone_seconds"     // the same without the others
-	OwnPeak      Figure = "own_peak_mib"      // the peak without the programs that the contender uses, such as Git
 	MemoryBefore Figure = "memory_before_mib" // the peak of the second quarter
 	MemoryAfter  Figure = "memory_after_mib"  // the peak of the last quarter
 	// AllCPU is of everything: the control plane, the Git server, the driver and
@@ -96,14 +95,13 @@ func (s Set) Find(r Run, contender string) (Run, bool) {
 	return Run{}, false
 }
 
-// tenth returns the run of a contender for the same workload as r with a tenth
-// of the apps.
-func (s Set) tenth(r Run, contender string) (Run, bool) {
+// tenth returns the contender's run of the same workload with a tenth of the apps.
+func (s Set) tenth(r Run) (Run, bool) {
 	if r.Apps%10 != 0 {
 		return Run{}, false
 	}
 	r.Apps /= 10
-	return s.Find(r, contender)
+	return s.Find(r, r.Contender)
 }
 
 // peers returns the runs for the same workload as r of the other contenders,

@@ -172,14 +172,14 @@ func (s *scene) commitMany(ctx context.Context, session contender.Refresher, r *
 	values := map[types.NamespacedName]string{}
 	var committed time.Time
 	sampler := procfs.Sample(session.Processes())
-	defer func() { r.Figures[result.MemoryAfter] = mebibytes(sampler.Stop().All) }()
+	defer func() { r.Figures[result.MemoryAfter] = mebibytes(sampler.Stop()) }()
 	for i := range manyCommits {
 		switch i {
 		case manyCommits / 4, manyCommits * 3 / 4:
 			sampler.Stop()
 			sampler = procfs.Sample(session.Processes())
 		case manyCommits / 2:
-			r.Figures[result.MemoryBefore] = mebibytes(sampler.Stop().All)
+			r.Figures[result.MemoryBefore] = mebibytes(sampler.Stop())
 		}
 		app := s.input.Apps[i*7%len(s.input.Apps)] // some apps change more than once where there are few
 		edit := app.Edit(fmt.Sprintf("W9 %d", i))

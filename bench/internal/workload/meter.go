@@ -114,8 +114,7 @@ func (m *meter) endNow(r *result.Run) error {
 
 func (m *meter) endWith(counts audit.Counts, r *result.Run) error {
 	m.enter(counts.Minus(m.before), r)
-	peak := m.sampler.Stop()
-	r.PeakMiB, r.Figures[result.OwnPeak] = mebibytes(peak.All), mebibytes(peak.Own)
+	r.PeakMiB = mebibytes(m.sampler.Stop())
 	used, err := m.processes.CPU()
 	if err != nil {
 		return err
