@@ -12,6 +12,8 @@ GOLANGCI_LINT_VERSION := v2.15.0
 TEST_PACKAGES ?= 2
 # Flags for go test, such as GOTESTFLAGS='-run TestPlan -v'.
 GOTESTFLAGS ?=
+# How long each function is fuzzed.
+FUZZTIME ?= 2s
 # Flags for the demo and the benchmark, such as ARGS=--once.
 ARGS ?=
 
@@ -52,6 +54,12 @@ demo: build ## Start a control plane, a Git server and Syncline, and show the lo
 test: ## Run the tests of every module, against a real control plane. GOTESTFLAGS=… adds flags
 	@$(call each,testing,go test -p $(TEST_PACKAGES) -timeout 20m $(GOTESTFLAGS) ./...)
 
+.PHONY: race
+race: ## Run the tests that need no cluster under the race detector, which needs a C compiler
+	@go test -race -p $(TEST_PACKAGES) -timeout 20m $(GOTESTFLAGS) $$(go list ./... | grep -vxFf <(grep -rlE \
+		'testenv\.(Main|StartCluster)\(|kube/kubetest"|^package testenv' --include='*_test.go' cmd deploy internal | \
+		xargs dirname | sort -u | sed "s|^|$$(go list -m)/|"))
+
 .PHONY: lint
 lint: $(LINTER) ## Check style and common mistakes in every module; .golangci.yml says what and why
 	@$(call each,linting,$(LINTER) run --config $(CURDIR)/.golangci.yml ./...)
@@ -86,10 +94,15 @@ bench-short: ## The part of the benchmark that every change has to pass: it coun
 	@cd bench && exec ../bin/syncline-bench run --check --out ../bin/bench-short \
 		--workloads W1,W2,W3,W4 --apps 100 --idle 60s --drifts 20 --record=false $(ARGS)
 
+.PHONY: fuzz
+fuzz: ## Fuzz every Fuzz function of every module for FUZZTIME each; what is found is kept in testdata/fuzz
+	@$(call each,fuzzing in,$(CURDIR)/.ci/fuzz $(FUZZTIME))
+
 .PHONY: nightly
-nightly: ## What takes too long for every change: 10,000 random commits rendered both ways, and the benchmark with 5,000 apps
+nightly: ## What takes too long for every change: 10,000 random commits rendered both ways, hours of fuzzing, and the benchmark with 5,000 apps
 	@echo "comparing incremental rendering with rendering from scratch in 10,000 cases"
 	@go test -count=1 -timeout 3h ./internal/engine/render -run '^TestIncrementalEqualsFromScratch$$' -rapid.checks=2000
+	@$(MAKE) fuzz FUZZTIME=5m
 	@(cd bench && go build -o ../bin/syncline-bench .)
 	@cd bench && exec ../bin/syncline-bench run --check --out ../bin/nightly --workloads W1 --apps 500,5000 $(ARGS)
 
