@@ -164,10 +164,11 @@ func (o SyncOptions) Over(lower SyncOptions) SyncOptions {
 
 // IgnoreRule names fields whose difference does not count.
 type IgnoreRule struct {
-	// Group and Kind are globs; Name and Namespace are exact, "" matches any.
-	Group, Kind, Name, Namespace string
-	JSONPointers                 []string
-	JQPathExpressions            []string
+	Group, Kind Pattern
+	// Name and Namespace are exact, "" matches any.
+	Name, Namespace   string
+	JSONPointers      []string
+	JQPathExpressions []string
 	// Managers are field managers whose fields are left alone.
 	Managers []string
 }

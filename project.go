@@ -1,12 +1,17 @@
 package syncline
 
+import (
+	"errors"
+	"strings"
+)
+
 // Project says what its Apps may use and touch, as an Argo CD AppProject does.
 type Project struct {
 	Name string
-	// SourceRepos are globs over repository URLs; "!" in front denies.
-	SourceRepos []string
-	// Destinations are where objects may go; "!" in front of any part denies.
-	Destinations []Destination
+	// SourceRepos are the repositories that may be used.
+	SourceRepos []RepoPattern
+	// Destinations are where objects may go.
+	Destinations []DestinationRule
 	// ClusterAllow and ClusterDeny restrict cluster-scoped kinds. Nothing is
 	// allowed that ClusterAllow does not name.
 	ClusterAllow []KindRule
@@ -17,9 +22,58 @@ type Project struct {
 	NamespaceDeny  []KindRule
 }
 
+// DestinationRule names destinations by globs. Denies says that it had a "!" in
+// front of one of its parts. A cluster is named by its Server or by its Name.
+type DestinationRule struct {
+	Server    Pattern
+	Name      Pattern
+	Namespace Pattern
+	Denies    bool
+}
+
+// NewDestinationRule reads the globs of a rule; "!" in front of any part denies.
+func NewDestinationRule(globs Destination) DestinationRule {
+	rule := DestinationRule{}
+	read := func(text string) Pattern {
+		glob, denies := strings.CutPrefix(text, "!")
+		rule.Denies = rule.Denies || denies
+		return Glob(glob)
+	}
+	rule.Server, rule.Name, rule.Namespace = read(globs.Server), read(globs.Name), read(globs.Namespace)
+	return rule
+}
+
 // KindRule names kinds by globs. An empty Name matches every object.
 type KindRule struct {
-	Group string
-	Kind  string
-	Name  string
+	Group Pattern
+	Kind  Pattern
+	Name  Pattern
+}
+
+// NewKindRule reads the globs of a rule.
+func NewKindRule(group, kind, name string) KindRule {
+	return KindRule{Group: Glob(group), Kind: Glob(kind), Name: Glob(name)}
+}
+
+// Matches reports whether the rule names the object.
+func (r KindRule) Matches(ref Ref) bool {
+	return r.Group.Matches(ref.Group) && r.Kind.Matches(ref.Kind) && (r.Name.String() == "" || r.Name.Matches(ref.Name))
+}
+
+// Err joins why patterns of the project cannot be read, nil when all can. What
+// such a project denies is not known: nothing of it may be delivered.
+func (p Project) Err() error {
+	var errs []error
+	for _, pattern := range p.SourceRepos {
+		errs = append(errs, pattern.Err())
+	}
+	for _, d := range p.Destinations {
+		errs = append(errs, d.Server.Err(), d.Name.Err(), d.Namespace.Err())
+	}
+	for _, rules := range [][]KindRule{p.ClusterAllow, p.ClusterDeny, p.NamespaceAllow, p.NamespaceDeny} {
+		for _, rule := range rules {
+			errs = append(errs, rule.Group.Err(), rule.Kind.Err(), rule.Name.Err())
+		}
+	}
+	return errors.Join(errs...)
 }

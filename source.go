@@ -26,6 +26,9 @@ type Source struct {
 	Directory *Directory
 }
 
+// Address returns where the repository is, read.
+func (s Source) Address() Address { return AddressOf(s.RepoURL) }
+
 // Tool is what renders a Source.
 type Tool string
 
@@ -143,9 +146,12 @@ type JsonnetVar struct {
 	Code  bool
 }
 
-// Repository is how to reach the repository at URL.
+// Repository is how to reach the repository at an address.
 type Repository struct {
-	URL string
+	Address Address
+	// Declared says that the operator named the repository, or its server, by a
+	// repository Secret.
+	Declared bool
 	// Username and Password are sent as HTTP basic authentication. A token
 	// alone goes with any user name.
 	Username string

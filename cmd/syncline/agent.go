@@ -125,7 +125,7 @@ func (a *agent) watchSettings(ctx context.Context, group *sync.WaitGroup) []chan
 			Gone: func(name types.NamespacedName) { a.projects.delete(name.Name); a.onProject(name.Name) },
 		}),
 		watch(secrets(), kube.WatchOptions{LabelSelector: labels}, kube.Handler{
-			Set:  func(u *unstructured.Unstructured) { a.onRepository(a.repositories.Put(u)) },
+			Set:  a.putRepository,
 			Gone: func(name types.NamespacedName) { a.onRepository(a.repositories.Delete(name.String())) },
 		}),
 		watch(configMaps(), kube.WatchOptions{Name: settings.Name}, kube.Handler{
@@ -167,13 +167,27 @@ func (a *agent) onApplication(app syncline.App, change application.Change) {
 
 // onProject makes the Apps of a project due.
 func (a *agent) onProject(name string) {
-	a.mark(queue.Commit, func(app syncline.App) bool { return app.Project == name })
+	a.mark(a.apps.OfProject(name))
 }
 
 // onRepository makes the Apps due that may reach their repository otherwise now.
-func (a *agent) onRepository(url string) {
-	key := syncline.RepoKey(url)
-	a.mark(queue.Commit, func(app syncline.App) bool { return usesPrefix(app, key) })
+func (a *agent) onRepository(concerns []repository.Concern) {
+	for _, concern := range concerns {
+		if concern.Template {
+			a.mark(a.apps.OfRepositories(concern.Repository))
+		} else {
+			a.mark(a.apps.OfRepository(concern.Repository))
+		}
+	}
+}
+
+// putRepository takes note of a repository Secret.
+func (a *agent) putRepository(u *unstructured.Unstructured) {
+	concerns, err := a.repositories.Put(u)
+	if err != nil {
+		slog.Warn("a repository Secret is of no use", "secret", u.GetNamespace()+"/"+u.GetName(), "err", syncline.Explain(err))
+	}
+	a.onRepository(concerns)
 }
 
 // onCommit makes the Apps of a repository due whose refs changed.
@@ -181,7 +195,7 @@ func (a *agent) onCommit(repoKey string) {
 	select {
 	case a.commits <- repoKey:
 	default: // so many at once that nobody looks which Apps they touch
-		a.mark(queue.Commit, func(app syncline.App) bool { return uses(app, repoKey) })
+		a.mark(a.apps.OfRepository(repoKey))
 	}
 }
 
@@ -226,9 +240,12 @@ func (a *agent) followCommit(ctx context.Context, repoKey string) {
 // one that had to be stopped is worth another try.
 func (a *agent) judgeAgain(kind schema.GroupKind) { a.target.Live.Reread(kind) }
 
-func (a *agent) mark(priority queue.Priority, concerned func(syncline.App) bool) {
-	for _, app := range a.apps.Select(concerned) {
-		a.queue.Add(app.ID, app.Project, priority)
+// mark makes Apps due as by a commit.
+func (a *agent) mark(ids []syncline.AppID) {
+	for _, id := range ids {
+		if app, ok := a.apps.App(id); ok {
+			a.queue.Add(id, app.Project, queue.Commit)
+		}
 	}
 }
 

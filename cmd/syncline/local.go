@@ -83,7 +83,7 @@ func loadSettings(ctx context.Context, cluster *kube.Cluster, namespace string, 
 		return nil // who may not read credentials may still look at public repositories
 	}
 	for i := range listed {
-		repositories.Put(&listed[i])
+		_, _ = repositories.Put(&listed[i]) // what cannot be read concerns nothing
 	}
 	return err
 }

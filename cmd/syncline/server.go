@@ -97,10 +97,7 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	}
 	poll := time.Duration(options.PollSeconds) * time.Second
 	sources, resolver := newSources(store, repositories, source.Options{
-		Interval: poll, Changed: a.onCommit,
-		Uses: func(key string) bool {
-			return len(a.apps.Select(func(app syncline.App) bool { return uses(app, key) })) > 0
-		},
+		Interval: poll, Changed: a.onCommit, Uses: a.apps.Uses,
 	})
 	a.resolver = resolver
 	a.apps.Later, a.apps.Changed = a.queue.AddAt, a.onApplication

@@ -54,8 +54,8 @@ func newWorld(texts ...string) *world {
 	w := &world{
 		kubernetes: enginetest.New(), now: noon, head: "c1", commits: map[string]string{},
 		project: syncline.Project{
-			Name: "default", SourceRepos: []string{"*"}, Destinations: []syncline.Destination{{Server: "*", Namespace: "*"}},
-			ClusterAllow: []syncline.KindRule{{Group: "*", Kind: "*"}},
+			Name: "default", SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("*")}, Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
+			ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "*", "")},
 		},
 		app: syncline.App{
 			ID: syncline.AppID{Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web", Project: "default",

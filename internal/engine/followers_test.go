@@ -17,8 +17,8 @@ import (
 // anonymous needs no credentials.
 type anonymous struct{}
 
-func (anonymous) Repository(_, url string) (syncline.Repository, error) {
-	return syncline.Repository{URL: url}, nil
+func (anonymous) Repository(_ string, url syncline.Address) (syncline.Repository, error) {
+	return syncline.Repository{Address: url}, nil
 }
 
 // interrupted are sources during whose reading something happens.
@@ -83,7 +83,7 @@ func (p *published) commit(t *testing.T, change testenv.GitCommit) {
 // learn asks the repository anew, as polling does.
 func (p *published) learn(t *testing.T) {
 	t.Helper()
-	if _, err := p.resolver.Resolve(t.Context(), p.app.Sources[0], syncline.Repository{URL: p.repo.URL}, 0); err != nil {
+	if _, err := p.resolver.Resolve(t.Context(), p.app.Sources[0], syncline.Repository{Address: syncline.AddressOf(p.repo.URL)}, 0); err != nil {
 		t.Fatal(err)
 	}
 }

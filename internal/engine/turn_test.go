@@ -81,7 +81,7 @@ func TestAnInvalidApp(t *testing.T) {
 			w.app.Invalid = []syncline.Condition{{Type: syncline.InvalidSpecError, Message: "spec.source is missing"}}
 		},
 		"no project": func(w *world) { w.app.Project = "nothing" },
-		"a project that does not permit its source": func(w *world) { w.project.SourceRepos = []string{"https://other"} },
+		"a project that does not permit its source": func(w *world) { w.project.SourceRepos = []syncline.RepoPattern{syncline.RepoGlob("https://other")} },
 		"a project that does not permit its target": func(w *world) { w.project.Destinations = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestASpecThatBecomesInvalidEndsTheOperation(t *testing.T) {
 
 func TestTheSourceOfAnOperationHasToBePermitted(t *testing.T) {
 	w := newWorld(config("a", "1"))
-	w.project.SourceRepos = []string{"https://git.example/*"}
+	w.project.SourceRepos = []syncline.RepoPattern{syncline.RepoGlob("https://git.example/*")}
 	w.sync(t, syncline.Operation{Sources: []syncline.Source{{RepoURL: "https://evil.example/x"}}})
 	w.expectOperation(t, syncline.OperationError, "application repo https://evil.example/x is not permitted")
 	w.expectWrites(t)
@@ -414,7 +414,7 @@ func TestWhatTheProjectRefusesIsNotPruned(t *testing.T) {
 	w := newWorld(config("a", "1"), config("b", "1"))
 	w.automate()
 	w.settle(t)
-	w.project.NamespaceDeny = []syncline.KindRule{{Kind: "ConfigMap"}}
+	w.project.NamespaceDeny = []syncline.KindRule{syncline.NewKindRule("", "ConfigMap", "")}
 	w.commit(config("a", "1"))
 	w.wrote()
 	w.settle(t)

@@ -99,7 +99,7 @@ func (r *renders) fetch(ctx context.Context, server *testenv.GitServer, folder s
 	if err != nil {
 		return nil, err
 	}
-	access := syncline.Repository{URL: repo.URL}
+	access := syncline.Repository{Address: syncline.AddressOf(repo.URL)}
 	if err = store.Fetch(ctx, access, commit, "refs/heads/main"); err == nil {
 		r.tree, err = store.Tree(ctx, access, commit)
 	}

@@ -78,13 +78,13 @@ func TestUnreachableServer(t *testing.T) {
 	_ = s.server.Close()
 	_, err := s.store.Refs(t.Context(), s.repo)
 	want(t, err, syncline.Transient, s.origin.URL, "connect")
-	_, err = s.store.Refs(t.Context(), syncline.Repository{URL: "http://no-such-host.invalid/a"})
+	_, err = s.store.Refs(t.Context(), syncline.Repository{Address: syncline.AddressOf("http://no-such-host.invalid/a")})
 	want(t, err, syncline.Transient, "resolve host")
 }
 
 func TestMissingRepository(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{}, git.Options{})
-	_, err := s.store.Refs(t.Context(), syncline.Repository{URL: s.server.URL("team/none")})
+	_, err := s.store.Refs(t.Context(), syncline.Repository{Address: syncline.AddressOf(s.server.URL("team/none"))})
 	want(t, err, syncline.NotFound, "team/none", "check the address")
 }
 
@@ -151,7 +151,7 @@ func TestCloseEndsWhatHangs(t *testing.T) {
 func TestRedirectWithinTheServerIsFollowedWithCredentials(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{Username: "user", Password: "secret"}, git.Options{})
 	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
-	s.repo.URL = s.server.URL("team/old")
+	s.repo.Address = syncline.AddressOf(s.server.URL("team/old"))
 	s.server.Fail(testenv.GitFault{Repo: "team/old", Status: http.StatusMovedPermanently, Location: s.origin.URL + "/info/refs?service=git-upload-pack"})
 	if refs := s.refs(t.Context()); refs.Commits["refs/heads/main"] != commit {
 		t.Errorf("refs are %v", refs)
@@ -164,18 +164,21 @@ func TestRedirectWithinTheServerIsFollowedWithCredentials(t *testing.T) {
 }
 
 func TestCredentials(t *testing.T) {
-	for name, repo := range map[string]syncline.Repository{
-		"right":  {Username: "user", Password: "s3cr3t-canary"},
-		"in URL": {URL: "http://user:s3cr3t-canary@"},
+	for name, test := range map[string]struct {
+		syncline.Repository
+		url string
+	}{
+		"right":  {Repository: syncline.Repository{Username: "user", Password: "s3cr3t-canary"}},
+		"in URL": {url: "http://user:s3cr3t-canary@"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, testenv.GitOptions{Username: "user", Password: "s3cr3t-canary"}, git.Options{})
 			commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
-			s.repo = repo
-			if repo.URL != "" {
-				s.repo.URL = strings.Replace(s.origin.URL, "http://", repo.URL, 1)
+			s.repo = test.Repository
+			if test.url != "" {
+				s.repo.Address = syncline.AddressOf(strings.Replace(s.origin.URL, "http://", test.url, 1))
 			} else {
-				s.repo.URL = s.origin.URL
+				s.repo.Address = syncline.AddressOf(s.origin.URL)
 			}
 			s.refs(t.Context())
 			wantFile(t, s.tree(commit), "a", "1")
@@ -190,21 +193,24 @@ func TestCredentials(t *testing.T) {
 	})
 	t.Run("token alone", func(t *testing.T) {
 		s := newScene(t, testenv.GitOptions{Username: "git", Password: "t0ken"}, git.Options{})
-		s.repo = syncline.Repository{URL: s.origin.URL, Password: "t0ken"}
+		s.repo = syncline.Repository{Address: syncline.AddressOf(s.origin.URL), Password: "t0ken"}
 		s.refs(t.Context())
 	})
-	for name, repo := range map[string]syncline.Repository{
+	for name, test := range map[string]struct {
+		syncline.Repository
+		url string
+	}{
 		"none":         {},
-		"wrong":        {Username: "user", Password: "wr0ng-canary"},
-		"wrong in URL": {URL: "http://user:wr0ng-canary@"},
+		"wrong":        {Repository: syncline.Repository{Username: "user", Password: "wr0ng-canary"}},
+		"wrong in URL": {url: "http://user:wr0ng-canary@"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, testenv.GitOptions{Username: "user", Password: "right"}, git.Options{})
-			url := s.origin.URL
-			if repo.URL != "" {
-				url = strings.Replace(url, "http://", repo.URL, 1)
+			repo, url := test.Repository, s.origin.URL
+			if test.url != "" {
+				url = strings.Replace(url, "http://", test.url, 1)
 			}
-			repo.URL = url
+			repo.Address = syncline.AddressOf(url)
 			_, err := s.store.Refs(t.Context(), repo)
 			want(t, err, syncline.Denied, s.origin.URL, "argocd.argoproj.io/secret-type: repository")
 			if strings.Contains(err.Error(), "canary") {
@@ -226,7 +232,7 @@ func TestSecretsStayInTheEnvironment(t *testing.T) {
 	}
 	s := newScene(t, testenv.GitOptions{Username: "user", Password: secret}, git.Options{GitPath: wrapper})
 	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
-	s.repo.URL = strings.Replace(s.origin.URL, "http://", "http://user:"+secret+"@", 1)
+	s.repo.Address = syncline.AddressOf(strings.Replace(s.origin.URL, "http://", "http://user:"+secret+"@", 1))
 	s.refs(t.Context())
 	wantFile(t, s.tree(commit), "a", "1")
 

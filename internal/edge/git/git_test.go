@@ -35,7 +35,7 @@ func newScene(t testing.TB, server testenv.GitOptions, options git.Options) *sce
 	if s.origin, err = s.server.Create(t.Context(), "team/app"); err != nil {
 		t.Fatal(err)
 	}
-	s.repo = syncline.Repository{URL: s.origin.URL, Username: server.Username, Password: syncline.Sealed(server.Password)}
+	s.repo = syncline.Repository{Address: syncline.AddressOf(s.origin.URL), Username: server.Username, Password: syncline.Sealed(server.Password)}
 	s.open(options)
 	return s
 }
@@ -211,7 +211,9 @@ func TestNobodySeesByTheMirror(t *testing.T) {
 			s.open(git.Options{})
 		}
 		for _, stranger := range []syncline.Repository{
-			{URL: s.origin.URL}, {URL: s.origin.URL, Username: "user", Password: "wrong"}, {URL: s.origin.URL, Proxy: "http://127.0.0.1:1"},
+			{Address: syncline.AddressOf(s.origin.URL)},
+			{Address: syncline.AddressOf(s.origin.URL), Username: "user", Password: "wrong"},
+			{Address: syncline.AddressOf(s.origin.URL), Proxy: "http://127.0.0.1:1"},
 		} {
 			wantFile(t, s.tree(commit), "a", "1")
 			if err := s.store.Fetch(t.Context(), stranger, commit, ""); err == nil {

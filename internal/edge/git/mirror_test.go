@@ -248,7 +248,7 @@ func TestKillMidFetch(t *testing.T) {
 		s.server.Fail(fault)
 		before := s.server.Count(fault.Request)
 		child := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "-test.run=^TestFetchAsAChild$")
-		child.Env = append(os.Environ(), "SYNCLINE_FETCH="+strings.Join([]string{s.dir, s.repo.URL, next}, "\n"))
+		child.Env = append(os.Environ(), "SYNCLINE_FETCH="+strings.Join([]string{s.dir, s.repo.Address.URL(), next}, "\n"))
 		child.Stdout, child.Stderr = t.Output(), t.Output()
 		child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := child.Start(); err != nil {
@@ -291,7 +291,7 @@ func TestFetchAsAChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Fatal("not killed: ", store.Fetch(t.Context(), syncline.Repository{URL: parts[1]}, parts[2], "refs/heads/main"))
+	t.Fatal("not killed: ", store.Fetch(t.Context(), syncline.Repository{Address: syncline.AddressOf(parts[1])}, parts[2], "refs/heads/main"))
 }
 
 func TestTwoRevisionsAtOnce(t *testing.T) {

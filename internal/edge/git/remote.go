@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -38,81 +39,43 @@ type setting struct{ key, value string }
 
 // remote checks a repository's address and gathers what is needed to reach it.
 func (s *Store) remote(repo syncline.Repository) (*remote, error) {
-	name := syncline.RedactURL(repo.URL)
-	if strings.ContainsFunc(strings.TrimSpace(repo.URL), isControl) {
-		return nil, syncline.Errorf(syncline.Invalid, "repository address %q contains a control character", name)
+	address := repo.Address
+	if err := address.Err(); err != nil {
+		return nil, err
 	}
+	name := address.String()
 	if strings.ContainsFunc(strings.TrimSpace(repo.BearerToken.Reveal()), isControl) {
 		return nil, syncline.Errorf(syncline.Invalid, "repository %s: its bearer token contains a control character", name)
 	}
-	if s.options.AllowLocal {
-		if path, ok := localPath(repo.URL); ok {
-			return &remote{url: path, key: path, name: name}, nil
-		}
+	switch scheme := address.Scheme(); {
+	case scheme == "ssh":
+		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s: ssh is not supported", name),
+			"use the repository's https address, with a user name and password or token")
+	case scheme == "file" && s.options.AllowLocal && filepath.IsAbs(address.Path()):
+		return &remote{url: address.Path(), key: address.Path(), name: name}, nil
+	case scheme == "file":
+		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository address %q: only http and https addresses are allowed", name),
+			"write it as https://host/path")
 	}
-	u, err := parseAddress(repo.URL, name)
-	if err != nil {
-		return nil, err
-	}
-	r := &remote{key: syncline.RepoKey(repo.URL), name: name, host: strings.ToLower(u.Host)}
-	r.authorize(repo, u)
+	r := &remote{url: address.URL(), key: address.Key(), name: name, host: net.JoinHostPort(address.Host(), address.Port())}
+	r.authorize(repo)
 	if err := s.secure(r, repo); err != nil {
 		return nil, err
 	}
-	u.User = nil
-	r.url = u.String()
 	return r, nil
-}
-
-// parseAddress reads an address of which git understands what we do.
-func parseAddress(address, name string) (*url.URL, error) {
-	u, err := url.Parse(strings.TrimSpace(address))
-	if err != nil {
-		return nil, invalidAddress(name, "it cannot be read as a URL")
-	}
-	u.Scheme = strings.ToLower(u.Scheme)
-	switch {
-	case u.Scheme == "ssh" || u.Scheme == "" && strings.Contains(address, "@"):
-		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s: ssh is not supported", name),
-			"use the repository's https address, with a user name and password or token")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, invalidAddress(name, "only http and https addresses are allowed")
-	case u.Hostname() == "":
-		return nil, invalidAddress(name, "it names no host")
-	case u.Fragment != "":
-		return nil, invalidAddress(name, "it has a fragment")
-	case strings.ContainsFunc(u.Path, isControl), strings.ContainsFunc(u.Host, isControl):
-		return nil, invalidAddress(name, "it contains a control character")
-	}
-	return u, nil
-}
-
-func invalidAddress(name, why string) error {
-	return syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository address %q: %s", name, why),
-		"write it as https://host/path")
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// localPath returns the absolute path that an address names, if it does.
-func localPath(address string) (string, bool) {
-	if u, err := url.Parse(address); err == nil && u.Scheme == "file" && u.Host == "" {
-		address = filepath.FromSlash(u.Path)
-	}
-	return filepath.Clean(address), filepath.IsAbs(address)
-}
-
 // authorize puts the credentials into a header that goes to this origin only.
 // They are sent at once, which saves a request and serves servers that answer
 // 404 to strangers.
-func (r *remote) authorize(repo syncline.Repository, u *url.URL) {
+func (r *remote) authorize(repo syncline.Repository) {
+	address := repo.Address
 	username, password := repo.Username, repo.Password.Reveal()
-	if u.User != nil {
-		inURL, _ := u.User.Password()
-		r.secrets = append(r.secrets, inURL)
-		if username == "" && password == "" {
-			username, password = u.User.Username(), inURL
-		}
+	r.secrets = append(r.secrets, address.Password().Reveal())
+	if username == "" && password == "" {
+		username, password = address.User(), address.Password().Reveal()
 	}
 	var header string
 	switch token := strings.TrimSpace(repo.BearerToken.Reveal()); {
@@ -134,9 +97,9 @@ func (r *remote) authorize(repo syncline.Repository, u *url.URL) {
 		return
 	}
 	r.withCredentials = true
-	r.config = append(r.config, setting{"http." + u.Scheme + "://" + u.Host + "/.extraHeader", "Authorization: " + header})
-	if u.Scheme == "http" { // it may send us on to itself, with TLS
-		r.config = append(r.config, setting{"http.https://" + u.Hostname() + "/.extraHeader", "Authorization: " + header})
+	r.config = append(r.config, setting{"http." + address.Origin() + "/.extraHeader", "Authorization: " + header})
+	if address.Scheme() == "http" { // it may send us on to itself, with TLS
+		r.config = append(r.config, setting{"http.https://" + address.HostInURL() + "/.extraHeader", "Authorization: " + header})
 	}
 }
 

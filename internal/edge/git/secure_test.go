@@ -100,8 +100,8 @@ func TestProxy(t *testing.T) {
 	}))
 	defer proxy.Close()
 	s.repo = syncline.Repository{
-		URL:   "http://behind-the-proxy.invalid/team/app.git",
-		Proxy: strings.Replace(proxy.URL, "http://", "http://user:proxy-canary@", 1),
+		Address: syncline.AddressOf("http://behind-the-proxy.invalid/team/app.git"),
+		Proxy:   strings.Replace(proxy.URL, "http://", "http://user:proxy-canary@", 1),
 	}
 	s.refs(t.Context())
 	wantFile(t, s.tree(commit), "a", "1")

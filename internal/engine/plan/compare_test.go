@@ -122,7 +122,7 @@ func TestWhatIsAskedOfTheAPIServer(t *testing.T) {
 	f.app.Policy.Options = syncline.SyncOptions{"Validate=false"}
 	f.plan(t, configA)
 	asked("it is validated otherwise", once...)
-	f.app.Ignore = []syncline.IgnoreRule{{Kind: "*", Group: "*", JSONPointers: []string{"/data/x"}}}
+	f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("*"), Group: syncline.Glob("*"), JSONPointers: []string{"/data/x"}}}
 	f.plan(t, configA)
 	asked("something is ignored", once...)
 	f.planner.Forget(f.app.ID)
@@ -150,7 +150,7 @@ func TestAChangeWhileComparingIsNoDifference(t *testing.T) {
 	f := newFixture()
 	f.sync(t, configA)
 	f.Edit(t, refA(), func(u metadata) { setX("other")(u) })
-	f.app.Ignore = []syncline.IgnoreRule{{Kind: "ConfigMap", JSONPointers: []string{"/data/x"}}}
+	f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("ConfigMap"), JSONPointers: []string{"/data/x"}}}
 	edits := 0
 	f.Answer = func(r enginetest.Request) error {
 		if r.Verb == enginetest.DryRun && edits < 1 {
@@ -165,7 +165,7 @@ func TestAChangeWhileComparingIsNoDifference(t *testing.T) {
 		f := newFixture()
 		f.sync(t, configA)
 		f.Edit(t, refA(), setX("other"))
-		f.app.Ignore = []syncline.IgnoreRule{{Kind: "ConfigMap", JSONPointers: []string{"/data/x"}}}
+		f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("ConfigMap"), JSONPointers: []string{"/data/x"}}}
 		busy := true
 		f.Answer = func(r enginetest.Request) error {
 			if edits++; busy && r.Verb == enginetest.DryRun {
@@ -334,7 +334,7 @@ data: {x: "1", gone: "1", added: "1"}`
 	if !slices.Equal(paths, want) {
 		t.Errorf("got %q, want %q", paths, want)
 	}
-	f.app.Ignore = []syncline.IgnoreRule{{Kind: "ConfigMap", JSONPointers: []string{"/data/gone"}}}
+	f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("ConfigMap"), JSONPointers: []string{"/data/gone"}}}
 	for _, field := range f.plan(t, configA).Changes[0].Fields {
 		if field.Path == "data.gone" {
 			t.Error("what is ignored is a difference")

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gobwas/glob"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/syncline-io/syncline"
@@ -70,20 +69,13 @@ type ignoreRules struct {
 func (b *build) rulesFor(ref syncline.Ref) ignoreRules {
 	found := ignoreRules{expressions: b.expressions}
 	for _, rule := range b.App.Ignore {
-		if matches(rule.Group, ref.Group) && matches(rule.Kind, ref.Kind) &&
+		if rule.Group.Matches(ref.Group) && rule.Kind.Matches(ref.Kind) &&
 			(rule.Name == "" || rule.Name == ref.Name) &&
 			(rule.Namespace == "" || rule.Namespace == ref.Namespace) {
 			found.rules = append(found.rules, rule)
 		}
 	}
 	return found
-}
-
-// matches reports whether a value matches a glob; a pattern that is no glob
-// matches itself.
-func matches(pattern, value string) bool {
-	compiled, err := glob.Compile(pattern)
-	return pattern == value || err == nil && compiled.Match(value)
 }
 
 // strip removes what the rules ignore. A rule that does not apply to the object

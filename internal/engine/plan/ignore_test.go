@@ -18,11 +18,11 @@ func refWeb() syncline.Ref {
 
 func TestWhatIsIgnoredDoesNotDiffer(t *testing.T) {
 	for name, rule := range map[string]syncline.IgnoreRule{
-		"pointer":        {Group: "apps", Kind: "Deployment", JSONPointers: []string{"/spec/replicas"}},
-		"jq":             {Group: "apps", Kind: "Deployment", JQPathExpressions: []string{".spec.replicas"}},
-		"globs":          {Group: "*", Kind: "*", JSONPointers: []string{"/spec/replicas"}},
-		"name":           {Group: "apps", Kind: "Deployment", Name: "web", Namespace: "shop", JSONPointers: []string{"/spec/replicas"}},
-		"a glob in part": {Group: "a*", Kind: "Dep*", JSONPointers: []string{"/spec/replicas"}},
+		"pointer":        {Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), JSONPointers: []string{"/spec/replicas"}},
+		"jq":             {Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), JQPathExpressions: []string{".spec.replicas"}},
+		"globs":          {Group: syncline.Glob("*"), Kind: syncline.Glob("*"), JSONPointers: []string{"/spec/replicas"}},
+		"name":           {Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), Name: "web", Namespace: "shop", JSONPointers: []string{"/spec/replicas"}},
+		"a glob in part": {Group: syncline.Glob("a*"), Kind: syncline.Glob("Dep*"), JSONPointers: []string{"/spec/replicas"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture()
@@ -39,7 +39,7 @@ func TestIgnoredFieldsAreLeftToOthers(t *testing.T) {
 	f := newFixture()
 	f.sync(t, deployment)
 	f.Edit(t, refWeb(), setReplicas(7))
-	f.app.Ignore = []syncline.IgnoreRule{{Group: "apps", Kind: "Deployment", JSONPointers: []string{"/spec/replicas"}}}
+	f.app.Ignore = []syncline.IgnoreRule{{Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), JSONPointers: []string{"/spec/replicas"}}}
 	f.app.Policy.Options = syncline.SyncOptions{"RespectIgnoreDifferences=true"}
 	p := f.plan(t, deployment)
 	if _, has := p.Changes[0].Desired.Field("spec", "replicas"); has {
@@ -55,7 +55,7 @@ func TestExpressionsThatCannotBeObeyed(t *testing.T) {
 	f := newFixture()
 	f.sync(t, deployment)
 	f.Edit(t, refWeb(), setReplicas(7))
-	f.app.Ignore = []syncline.IgnoreRule{{Group: "apps", Kind: "Deployment", JQPathExpressions: []string{"last(repeat(.))", "((("}}}
+	f.app.Ignore = []syncline.IgnoreRule{{Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), JQPathExpressions: []string{"last(repeat(.))", "((("}}}
 	for _, when := range []string{"when found out", "when remembered"} {
 		t.Run(when, func(t *testing.T) {
 			p := f.plan(t, deployment)

@@ -6,9 +6,6 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"strings"
-
-	"github.com/gobwas/glob"
 
 	"github.com/syncline-io/syncline"
 )
@@ -16,10 +13,17 @@ import (
 // CheckApp reports why the project does not let the App be delivered at all:
 // its sources or its destination. It is asked before anything is fetched.
 func CheckApp(project syncline.Project, app syncline.App) error {
+	if err := project.Err(); err != nil {
+		return syncline.Errorf(syncline.Invalid, "project '%s' cannot be read: %w", project.Name, err)
+	}
 	for _, source := range app.Sources {
-		if !permitsSource(project, source.RepoURL) {
+		address := source.Address()
+		if err := address.Err(); err != nil {
+			return err
+		}
+		if !permitsSource(project, address) {
 			return syncline.WithHint(
-				syncline.Errorf(syncline.Denied, "application repo %s is not permitted in project '%s'", source.RepoURL, project.Name),
+				syncline.Errorf(syncline.Denied, "application repo %s is not permitted in project '%s'", address, project.Name),
 				"add the repository to spec.sourceRepos of the AppProject, or use another project")
 		}
 	}
@@ -82,64 +86,47 @@ func permitsNamespaced(project syncline.Project, ref syncline.Ref) bool {
 }
 
 func named(rules []syncline.KindRule, ref syncline.Ref) bool {
-	return slices.ContainsFunc(rules, func(r syncline.KindRule) bool {
-		return matches(r.Group, ref.Group) && matches(r.Kind, ref.Kind) && (r.Name == "" || matches(r.Name, ref.Name))
-	})
+	return slices.ContainsFunc(rules, func(r syncline.KindRule) bool { return r.Matches(ref) })
 }
 
-// permitsSource needs a pattern that matches the URL and none with "!" that does.
-func permitsSource(project syncline.Project, url string) bool {
+// permitsSource needs a pattern that matches the address and none that denies it.
+func permitsSource(project syncline.Project, address syncline.Address) bool {
 	allowed := false
 	for _, pattern := range project.SourceRepos {
-		denied, isDenial := strings.CutPrefix(pattern, "!")
-		switch {
-		case isDenial && matchesURL(denied, url):
-			return false
-		case !isDenial && (pattern == "*" || matchesURL(pattern, url)):
-			allowed = true
+		if !pattern.Matches(address) {
+			continue
 		}
+		if pattern.Denies() {
+			return false
+		}
+		allowed = true
 	}
 	return allowed
 }
 
-// permitsDestination needs an entry that matches in all its parts, and none
-// that matches with a "!" in one.
+// permitsDestination needs a rule that matches in all its parts, and none that
+// denies.
 func permitsDestination(project syncline.Project, to syncline.Destination) bool {
 	allowed := false
-	for _, entry := range project.Destinations {
-		denies := false
-		match := true
-		for _, part := range destinationParts(entry, to) {
-			pattern, isDenial := strings.CutPrefix(part.pattern, "!")
-			denies = denies || isDenial
-			match = match && matches(pattern, part.value)
+	for _, rule := range project.Destinations {
+		if !concerns(rule, to) {
+			continue
 		}
-		switch {
-		case match && denies:
+		if rule.Denies {
 			return false
-		case match:
-			allowed = true
 		}
+		allowed = true
 	}
 	return allowed
 }
 
-type part struct{ pattern, value string }
-
-// destinationParts pairs an entry's patterns with what they are held against.
-// The cluster is matched by the name or the address that the entry gives.
-func destinationParts(entry, to syncline.Destination) []part {
-	parts := []part{{entry.Namespace, to.Namespace}}
-	if entry.Server != "" {
-		parts = append(parts, part{entry.Server, serverOf(to)})
-	}
-	if entry.Name != "" {
-		parts = append(parts, part{entry.Name, nameOf(to)})
-	}
-	if entry.Server == "" && entry.Name == "" {
-		return []part{{"", "x"}} // an entry without a cluster matches nothing
-	}
-	return parts
+// concerns reports whether a rule matches a destination. The cluster is matched
+// by the name or the address that the rule gives; one without either matches
+// nothing.
+func concerns(rule syncline.DestinationRule, to syncline.Destination) bool {
+	hasServer, hasName := rule.Server.String() != "", rule.Name.String() != ""
+	return (hasServer || hasName) && rule.Namespace.Matches(to.Namespace) &&
+		(!hasServer || rule.Server.Matches(serverOf(to))) && (!hasName || rule.Name.Matches(nameOf(to)))
 }
 
 // The local cluster has one address and one name, and each implies the other.
@@ -160,21 +147,4 @@ func nameOf(to syncline.Destination) string {
 		return localName
 	}
 	return to.Name
-}
-
-// matches holds a value against a glob in which "*" also crosses "/".
-func matches(pattern, value string) bool {
-	compiled, err := glob.Compile(pattern)
-	return err == nil && compiled.Match(value)
-}
-
-// matchesURL holds a repository's URL against a glob in which "*" stays within
-// one "/"-separated part, whatever ".git" at the end of either.
-func matchesURL(pattern, url string) bool {
-	compiled, err := glob.Compile(normalized(pattern), '/')
-	return err == nil && compiled.Match(normalized(url))
-}
-
-func normalized(url string) string {
-	return strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(url, "/"), ".git"))
 }

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -10,6 +11,22 @@ import (
 )
 
 const local = "https://kubernetes.default.svc"
+
+func repos(globs ...string) []syncline.RepoPattern {
+	var patterns []syncline.RepoPattern
+	for _, glob := range globs {
+		patterns = append(patterns, syncline.RepoGlob(glob))
+	}
+	return patterns
+}
+
+func destinations(globs ...syncline.Destination) []syncline.DestinationRule {
+	var rules []syncline.DestinationRule
+	for _, glob := range globs {
+		rules = append(rules, syncline.NewDestinationRule(glob))
+	}
+	return rules
+}
 
 func TestCheckApp(t *testing.T) {
 	everywhere := []syncline.Destination{{Server: "*", Namespace: "*"}}
@@ -34,12 +51,11 @@ func TestCheckApp(t *testing.T) {
 		"a denied namespace":          {[]string{"*"}, append([]syncline.Destination{{Server: "*", Namespace: "!kube-system"}}, everywhere...), "u", syncline.Destination{Server: local, Namespace: "kube-system"}, false},
 		"not the denied namespace":    {[]string{"*"}, append([]syncline.Destination{{Server: "*", Namespace: "!kube-system"}}, everywhere...), "u", syncline.Destination{Server: local, Namespace: "x"}, true},
 		"an entry without a cluster":  {[]string{"*"}, []syncline.Destination{{Namespace: "*"}}, "u", syncline.Destination{Server: local, Namespace: "x"}, false},
-		"a glob that does not parse":  {[]string{"https://["}, everywhere, "https://[", syncline.Destination{Server: local}, false},
 		"a denial alone allows none":  {[]string{"!https://x"}, everywhere, "https://y", syncline.Destination{Server: local}, false},
 		"no destinations, no permits": {[]string{"*"}, nil, "u", syncline.Destination{Server: local}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			project := syncline.Project{Name: "p", SourceRepos: test.repos, Destinations: test.destinations}
+			project := syncline.Project{Name: "p", SourceRepos: repos(test.repos...), Destinations: destinations(test.destinations...)}
 			err := policy.CheckApp(project, syncline.App{Sources: []syncline.Source{{RepoURL: test.url}}, Destination: test.to})
 			if test.permitted && err != nil {
 				t.Fatal(err)
@@ -51,8 +67,31 @@ func TestCheckApp(t *testing.T) {
 	}
 }
 
+// TestAPatternThatCannotBeRead takes it that nothing is permitted: what it would
+// deny is not known.
+func TestAPatternThatCannotBeRead(t *testing.T) {
+	everywhere := syncline.Destination{Server: "*", Namespace: "*"}
+	for name, project := range map[string]syncline.Project{
+		"a repository":    {SourceRepos: repos("*", "!https://["), Destinations: destinations(everywhere)},
+		"a host":          {SourceRepos: repos("*", "!https://{a,b/**"), Destinations: destinations(everywhere)},
+		"a dot":           {SourceRepos: repos("*", "!https://h/team/../secret"), Destinations: destinations(everywhere)},
+		"an encoding":     {SourceRepos: repos("*", "!https://h/%73ecret"), Destinations: destinations(everywhere)},
+		"a namespace":     {SourceRepos: repos("*"), Destinations: destinations(everywhere, syncline.Destination{Server: "*", Namespace: "!{kube"})},
+		"a cluster":       {SourceRepos: repos("*"), Destinations: destinations(everywhere, syncline.Destination{Server: "![", Namespace: "*"})},
+		"a kind":          {SourceRepos: repos("*"), Destinations: destinations(everywhere), ClusterDeny: []syncline.KindRule{syncline.NewKindRule("*", "[", "")}},
+		"a group":         {SourceRepos: repos("*"), Destinations: destinations(everywhere), NamespaceDeny: []syncline.KindRule{syncline.NewKindRule("{", "*", "")}},
+		"a name":          {SourceRepos: repos("*"), Destinations: destinations(everywhere), ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "*", "{")}},
+		"of what is long": {SourceRepos: repos("*", "!https://h/"+strings.Repeat("a", 5000)), Destinations: destinations(everywhere)},
+	} {
+		app := syncline.App{Sources: []syncline.Source{{RepoURL: "https://h/a"}}, Destination: syncline.Destination{Server: local, Namespace: "x"}}
+		if err := policy.CheckApp(project, app); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "pattern") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 func TestAllow(t *testing.T) {
-	all := []syncline.KindRule{{Group: "*", Kind: "*"}}
+	all := []syncline.KindRule{syncline.NewKindRule("*", "*", "")}
 	role := syncline.Ref{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "admin"}
 	config := syncline.Ref{Kind: "ConfigMap", Namespace: "x", Name: "c"}
 	for name, test := range map[string]struct {
@@ -62,18 +101,18 @@ func TestAllow(t *testing.T) {
 	}{
 		"cluster-scoped kinds need a rule":     {syncline.Project{}, syncline.Change{Ref: role, Action: syncline.Create}, false},
 		"cluster-scoped with a rule":           {syncline.Project{ClusterAllow: all}, syncline.Change{Ref: role, Action: syncline.Create}, true},
-		"cluster-scoped by name":               {syncline.Project{ClusterAllow: []syncline.KindRule{{Group: "*", Kind: "ClusterRole", Name: "team-*"}}}, syncline.Change{Ref: role, Action: syncline.Create}, false},
-		"cluster-scoped denied":                {syncline.Project{ClusterAllow: all, ClusterDeny: []syncline.KindRule{{Group: "rbac*", Kind: "*"}}}, syncline.Change{Ref: role, Action: syncline.Prune, UID: "u"}, false},
+		"cluster-scoped by name":               {syncline.Project{ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "ClusterRole", "team-*")}}, syncline.Change{Ref: role, Action: syncline.Create}, false},
+		"cluster-scoped denied":                {syncline.Project{ClusterAllow: all, ClusterDeny: []syncline.KindRule{syncline.NewKindRule("rbac*", "*", "")}}, syncline.Change{Ref: role, Action: syncline.Prune, UID: "u"}, false},
 		"namespaced kinds need none":           {syncline.Project{}, syncline.Change{Ref: config, Action: syncline.Create}, true},
 		"an empty list allows none":            {syncline.Project{NamespaceAllow: []syncline.KindRule{}}, syncline.Change{Ref: config, Action: syncline.Create}, false},
-		"namespaced denied":                    {syncline.Project{NamespaceDeny: []syncline.KindRule{{Kind: "ConfigMap"}}}, syncline.Change{Ref: config, Action: syncline.Create}, false},
-		"hooks are judged too":                 {syncline.Project{NamespaceDeny: []syncline.KindRule{{Kind: "ConfigMap"}}}, syncline.Change{Ref: config, Role: syncline.RoleHook, Action: syncline.Run}, false},
+		"namespaced denied":                    {syncline.Project{NamespaceDeny: []syncline.KindRule{syncline.NewKindRule("", "ConfigMap", "")}}, syncline.Change{Ref: config, Action: syncline.Create}, false},
+		"hooks are judged too":                 {syncline.Project{NamespaceDeny: []syncline.KindRule{syncline.NewKindRule("", "ConfigMap", "")}}, syncline.Change{Ref: config, Role: syncline.RoleHook, Action: syncline.Run}, false},
 		"another namespace than the App's":     {syncline.Project{}, syncline.Change{Ref: syncline.Ref{Kind: "ConfigMap", Namespace: "kube-system", Name: "c"}, Action: syncline.Create}, false},
 		"the destination namespace is allowed": {syncline.Project{}, syncline.Change{Ref: syncline.Ref{Kind: "Namespace", Name: "x"}, Role: syncline.RoleNamespace, Action: syncline.Create}, true},
 		"a declared namespace needs a rule":    {syncline.Project{}, syncline.Change{Ref: syncline.Ref{Kind: "Namespace", Name: "x"}, Role: syncline.RoleResource, Action: syncline.Create}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			test.project.Destinations = []syncline.Destination{{Server: local, Namespace: "x"}}
+			test.project.Destinations = destinations(syncline.Destination{Server: local, Namespace: "x"})
 			app := syncline.App{Destination: syncline.Destination{Server: local, Namespace: "x"}}
 			grant, refused := policy.Allow(test.project, app, syncline.Plan{Changes: []syncline.Change{test.change}})
 			if got := grant.Permits(test.change); got != test.permitted {
@@ -89,7 +128,7 @@ func TestAllow(t *testing.T) {
 func TestGrantCoversExactlyTheChange(t *testing.T) {
 	ref := syncline.Ref{Kind: "ConfigMap", Namespace: "x", Name: "c"}
 	planned := syncline.Change{Ref: ref, Action: syncline.Prune, UID: "one"}
-	project := syncline.Project{Destinations: []syncline.Destination{{Server: "*", Namespace: "*"}}}
+	project := syncline.Project{Destinations: destinations(syncline.Destination{Server: "*", Namespace: "*"})}
 	app := syncline.App{Destination: syncline.Destination{Server: local}}
 	grant, _ := policy.Allow(project, app, syncline.Plan{Changes: []syncline.Change{planned}})
 	for name, change := range map[string]func(*syncline.Change){

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gobwas/glob"
-
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
@@ -196,13 +194,13 @@ func asList(text []byte) []byte {
 }
 
 // filter chooses files by their paths below the folder.
-type filter struct{ include, exclude *glob.Pattern }
+type filter struct{ include, exclude *syncline.Pattern }
 
 func newFilter(options syncline.Directory) (filter, error) {
 	var f filter
 	for _, pattern := range []struct {
 		name, text string
-		into       **glob.Pattern
+		into       **syncline.Pattern
 	}{
 		{"include", options.Include, &f.include},
 		{"exclude", options.Exclude, &f.exclude},
@@ -210,19 +208,19 @@ func newFilter(options syncline.Directory) (filter, error) {
 		if pattern.text == "" {
 			continue
 		}
-		compiled, err := glob.Compile(pattern.text)
-		if err != nil {
-			return f, syncline.Errorf(syncline.Invalid, "directory.%s: %q is not a pattern: %w", pattern.name, pattern.text, err)
+		compiled := syncline.Glob(pattern.text)
+		if err := compiled.Err(); err != nil {
+			return f, syncline.Errorf(syncline.Invalid, "directory.%s: %w", pattern.name, err)
 		}
-		*pattern.into = compiled
+		*pattern.into = &compiled
 	}
 	return f, nil
 }
 
 // matches reports whether the file counts. As in Argo CD, "*" matches "/" too.
 func (f filter) matches(name string) bool {
-	if f.exclude != nil && f.exclude.Match(name) {
+	if f.exclude != nil && f.exclude.Matches(name) {
 		return false
 	}
-	return f.include == nil || f.include.Match(name)
+	return f.include == nil || f.include.Matches(name)
 }

@@ -125,7 +125,7 @@ func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo syn
 		return Revision{}, err
 	}
 	if found.Commit == "" {
-		return Revision{}, noMatch(refs, want, syncline.RedactURL(repo.URL))
+		return Revision{}, noMatch(refs, want, repo.Address.String())
 	}
 	return found, nil
 }
@@ -136,7 +136,7 @@ func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo syn
 func (r *Resolver) Remembered(source syncline.Source, repo syncline.Repository) (Revision, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known := r.known[syncline.RepoKey(repo.URL)]
+	known := r.known[repo.Address.Key()]
 	if known == nil || known.refs == nil || !sameAccess(known.access, repo) {
 		return Revision{}, false
 	}
@@ -219,13 +219,13 @@ func (r *Resolver) await(ctx context.Context, going *listing, repo syncline.Repo
 	case <-going.done:
 		return nil
 	case <-ctx.Done():
-		return syncline.Errorf(syncline.Transient, "repository %s: waiting for its refs: %w", syncline.RedactURL(repo.URL), ctx.Err())
+		return syncline.Errorf(syncline.Transient, "repository %s: waiting for its refs: %w", repo.Address.String(), ctx.Err())
 	}
 }
 
 // repository returns what is remembered of repo, which may be nothing.
 func (r *Resolver) repository(repo syncline.Repository) *repository {
-	key := syncline.RepoKey(repo.URL)
+	key := repo.Address.Key()
 	known := r.known[key]
 	if known == nil {
 		known = &repository{access: repo, asked: map[target]Revision{}, found: map[target]string{}}
@@ -242,7 +242,7 @@ func (r *Resolver) begin(ctx context.Context, known *repository, repo syncline.R
 		defer close(going.done)
 		refs, err := r.remote.Refs(context.WithoutCancel(ctx), repo)
 		if r.settle(known, refs, err) {
-			r.options.Changed(syncline.RepoKey(repo.URL))
+			r.options.Changed(repo.Address.Key())
 		}
 		select {
 		case r.wake <- struct{}{}:
@@ -321,6 +321,7 @@ func spread(d time.Duration) time.Duration {
 
 // sameAccess reports whether two ways to a repository show the same of it.
 func sameAccess(a, b syncline.Repository) bool {
-	a.URL, b.URL = syncline.RepoKey(a.URL), syncline.RepoKey(b.URL)
-	return reflect.DeepEqual(a, b)
+	sameKey := a.Address.Key() == b.Address.Key() && a.Address.User() == b.Address.User() && a.Address.Password() == b.Address.Password()
+	a.Address, b.Address = syncline.Address{}, syncline.Address{}
+	return sameKey && reflect.DeepEqual(a, b)
 }

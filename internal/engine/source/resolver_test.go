@@ -35,8 +35,8 @@ func newRemote(repos map[string]*served) *remote {
 
 func (r *remote) Refs(_ context.Context, repo syncline.Repository) (syncline.Refs, error) {
 	r.mu.Lock()
-	r.listed[repo.URL]++
-	s := *r.repos[repo.URL]
+	r.listed[repo.Address.URL()]++
+	s := *r.repos[repo.Address.URL()]
 	r.mu.Unlock()
 	time.Sleep(s.wait) //nolint:forbidigo // of the bubble's clock: how long the server takes
 	if s.err != nil {
@@ -54,7 +54,7 @@ func (r *remote) Find(_ context.Context, repo syncline.Repository, digits string
 	if strings.HasPrefix(commit("f"), digits) {
 		return commit("f"), nil
 	}
-	return "", syncline.Errorf(syncline.NotFound, "%s has no commit %s", repo.URL, digits)
+	return "", syncline.Errorf(syncline.NotFound, "%s has no commit %s", repo.Address.URL(), digits)
 }
 
 func (r *remote) set(url string, change func(*served)) {
@@ -81,7 +81,7 @@ var down = syncline.Errorf(syncline.Transient, "repository https://example.com/a
 // resolve resolves the branch main, or another revision, and wants a commit or an error.
 func resolve(t *testing.T, r *source.Resolver, url, revision string, maxAge time.Duration) (source.Revision, error) {
 	t.Helper()
-	return r.Resolve(t.Context(), syncline.Source{RepoURL: url, TargetRevision: revision}, syncline.Repository{URL: url}, maxAge)
+	return r.Resolve(t.Context(), syncline.Source{RepoURL: url, TargetRevision: revision}, syncline.Repository{Address: syncline.AddressOf(url)}, maxAge)
 }
 
 func wantCommit(t *testing.T, r *source.Resolver, url, revision string, maxAge time.Duration, want string) {
@@ -100,7 +100,7 @@ func TestManyAppsAskOnce(t *testing.T) {
 			group.Go(func() {
 				revision := []string{"", "HEAD", "main", "refs/heads/main", "1111111"}[i%5]
 				spelling := []string{"https://example.com/a", "https://EXAMPLE.com/a.git", "https://example.com/a/"}[i%3]
-				got, err := resolver.Resolve(t.Context(), syncline.Source{TargetRevision: revision}, syncline.Repository{URL: spelling}, 3*time.Minute)
+				got, err := resolver.Resolve(t.Context(), syncline.Source{TargetRevision: revision}, syncline.Repository{Address: syncline.AddressOf(spelling)}, 3*time.Minute)
 				if err != nil || got.Commit != commit("1") {
 					t.Errorf("Resolve = %+v, %v", got, err)
 				}
@@ -222,7 +222,7 @@ func TestRememberedWhileUnreachable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1")}})
 		resolver := source.NewResolver(world, source.Options{})
-		repo, main := syncline.Repository{URL: urlA}, syncline.Source{TargetRevision: "main"}
+		repo, main := syncline.Repository{Address: syncline.AddressOf(urlA)}, syncline.Source{TargetRevision: "main"}
 		if _, ok := resolver.Remembered(main, repo); ok {
 			t.Error("something is remembered of nothing")
 		}
@@ -251,7 +251,7 @@ func TestCredentialsDoNotShare(t *testing.T) {
 		resolver := source.NewResolver(world, source.Options{})
 		wantCommit(t, resolver, urlA, "main", time.Hour, "1")
 		world.set(urlA, func(s *served) { s.err = syncline.Errorf(syncline.Denied, "no") })
-		stranger := syncline.Repository{URL: urlA, Username: "stranger"}
+		stranger := syncline.Repository{Address: syncline.AddressOf(urlA), Username: "stranger"}
 		if _, err := resolver.Resolve(t.Context(), syncline.Source{}, stranger, time.Hour); syncline.KindOf(err) != syncline.Denied {
 			t.Errorf("a stranger gets %v", err)
 		}
@@ -264,7 +264,7 @@ func TestCallerDoesNotWaitForever(t *testing.T) {
 		resolver := source.NewResolver(world, source.Options{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := resolver.Resolve(ctx, syncline.Source{}, syncline.Repository{URL: urlA}, 0)
+		_, err := resolver.Resolve(ctx, syncline.Source{}, syncline.Repository{Address: syncline.AddressOf(urlA)}, 0)
 		if !errors.Is(err, context.DeadlineExceeded) || syncline.KindOf(err) != syncline.Transient || !strings.Contains(err.Error(), urlA) {
 			t.Errorf("the error is %v", err)
 		}

@@ -18,8 +18,9 @@ type Mirror interface {
 
 // Credentials know how to reach repositories.
 type Credentials interface {
-	// Repository returns how an App of the project reaches the repository at url.
-	Repository(project, url string) (syncline.Repository, error)
+	// Repository returns how an App of the project reaches the repository at an
+	// address, which is one that is not refused.
+	Repository(project string, address syncline.Address) (syncline.Repository, error)
 }
 
 // Stage yields what an App's sources hold.
@@ -35,10 +36,19 @@ func New(resolver *Resolver, mirror Mirror, credentials Credentials) *Stage {
 	return &Stage{resolver: resolver, mirror: mirror, credentials: credentials}
 }
 
+// repository returns how the App reaches the repository of a source.
+func (s *Stage) repository(app syncline.App, source syncline.Source) (syncline.Repository, error) {
+	address := source.Address()
+	if err := address.Err(); err != nil {
+		return syncline.Repository{}, err
+	}
+	return s.credentials.Repository(app.Project, address)
+}
+
 // Resolve returns the commit that the source's target revision names; see
 // [Resolver.Resolve].
 func (s *Stage) Resolve(ctx context.Context, app syncline.App, source syncline.Source, maxAge time.Duration) (string, error) {
-	repo, err := s.credentials.Repository(app.Project, source.RepoURL)
+	repo, err := s.repository(app, source)
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +59,7 @@ func (s *Stage) Resolve(ctx context.Context, app syncline.App, source syncline.S
 // Tree returns the files of a commit, fetched if need be, and confined to the
 // repository as [Confine] does. The source's path is a folder among them.
 func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Source, commit string) (syncline.Tree, error) {
-	repo, err := s.credentials.Repository(app.Project, source.RepoURL)
+	repo, err := s.repository(app, source)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +70,7 @@ func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Sour
 	files = Confine(files)
 	if _, err := Folder(files, source.Path); err != nil {
 		return nil, syncline.WithHint(
-			syncline.Errorf(syncline.KindOf(err), "repository %s at %s: %w", syncline.RedactURL(repo.URL), commit, err),
+			syncline.Errorf(syncline.KindOf(err), "repository %s at %s: %w", repo.Address, commit, err),
 			syncline.HintOf(err))
 	}
 	return files, nil
@@ -70,11 +80,11 @@ func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Sour
 // fetched before; what is not there any more is a Transient error. The answer is
 // remembered for the other Apps of the repository.
 func (s *Stage) Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*Difference, error) {
-	pair := commits{syncline.RepoKey(source.RepoURL), before, after}
+	pair := commits{source.Address().Key(), before, after}
 	if known := s.compared.get(pair); known != nil {
 		return known, nil
 	}
-	repo, err := s.credentials.Repository(app.Project, source.RepoURL)
+	repo, err := s.repository(app, source)
 	if err != nil {
 		return nil, err
 	}

@@ -14,11 +14,11 @@ import (
 // open knows a repository that needs no credentials, and refuses all others.
 type open string
 
-func (o open) Repository(project, url string) (syncline.Repository, error) {
-	if url != string(o) || project != "default" {
+func (o open) Repository(project string, url syncline.Address) (syncline.Repository, error) {
+	if url != syncline.AddressOf(string(o)) || project != "default" {
 		return syncline.Repository{}, syncline.Errorf(syncline.Denied, "project %q may not use %s", project, url)
 	}
-	return syncline.Repository{URL: url}, nil
+	return syncline.Repository{Address: url}, nil
 }
 
 func newStage(o *origin) *source.Stage {

@@ -56,7 +56,7 @@ func (o *origin) commit(change testenv.GitCommit) string {
 func (o *origin) files(change testenv.GitCommit) syncline.Tree {
 	o.t.Helper()
 	hash := o.commit(change)
-	repo := syncline.Repository{URL: o.URL}
+	repo := syncline.Repository{Address: syncline.AddressOf(o.URL)}
 	if err := o.store.Fetch(o.t.Context(), repo, hash, ""); err != nil {
 		o.t.Fatal(err)
 	}

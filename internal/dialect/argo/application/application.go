@@ -80,7 +80,7 @@ func toDestination(d v1alpha1.ApplicationDestination) syncline.Destination {
 func toIgnoreRules(rules []v1alpha1.ResourceIgnoreDifferences) []syncline.IgnoreRule {
 	return each(rules, func(r v1alpha1.ResourceIgnoreDifferences) syncline.IgnoreRule {
 		return syncline.IgnoreRule{
-			Group: r.Group, Kind: r.Kind, Name: r.Name, Namespace: r.Namespace,
+			Group: syncline.Glob(r.Group), Kind: syncline.Glob(r.Kind), Name: r.Name, Namespace: r.Namespace,
 			JSONPointers:      r.JSONPointers,
 			JQPathExpressions: r.JQPathExpressions,
 			Managers:          r.ManagedFieldsManagers,

@@ -97,7 +97,7 @@ func TestReadTranslatesEveryField(t *testing.T) {
 			NamespaceAnnotations: map[string]string{"owner": "dev"},
 		},
 		Ignore: []syncline.IgnoreRule{{
-			Group: "apps", Kind: "Deployment", Name: "web", Namespace: "web",
+			Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), Name: "web", Namespace: "web",
 			JSONPointers:      []string{"/spec/replicas"},
 			JQPathExpressions: []string{".spec.template"},
 			Managers:          []string{"hpa"},

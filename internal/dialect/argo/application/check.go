@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 )
 
@@ -16,6 +17,7 @@ func checkSpec(spec v1alpha1.ApplicationSpec, found *problems) {
 		found.add(`spec.project is empty: name the AppProject that the Application belongs to, such as "default"`)
 	}
 	checkDestination(spec.Destination, found)
+	checkIgnore(spec.IgnoreDifferences, found)
 	switch {
 	case spec.SourceHydrator != nil:
 		found.add("spec.sourceHydrator is not supported yet: commit the rendered manifests and use spec.source")
@@ -40,13 +42,39 @@ func checkDestination(d v1alpha1.ApplicationDestination, found *problems) {
 	}
 }
 
+// maxIgnorePatterns is how many bytes the globs of ignoreDifferences may have in
+// all: each is held compiled.
+const maxIgnorePatterns = 64 << 10
+
+// checkIgnore finds globs that cannot be read.
+func checkIgnore(rules []v1alpha1.ResourceIgnoreDifferences, found *problems) {
+	bytes := 0
+	for i, rule := range rules {
+		for _, field := range []struct{ name, glob string }{{"group", rule.Group}, {"kind", rule.Kind}} {
+			bytes += len(field.glob)
+			if err := syncline.Glob(field.glob).Err(); err != nil {
+				found.add("spec.ignoreDifferences[%d].%s: %s", i, field.name, syncline.Explain(err))
+				return
+			}
+		}
+	}
+	if bytes > maxIgnorePatterns {
+		found.add("spec.ignoreDifferences has groups and kinds of %d bytes in all: at most %d are read; "+
+			"name several kinds by one glob", bytes, maxIgnorePatterns)
+	}
+}
+
 // checkSource finds what is wrong with the source at the given path.
 func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 	switch {
 	case s.RepoURL == "":
 		found.add("%s.repoURL is empty: set it to the address of a Git repository", path)
 	case strings.HasPrefix(s.RepoURL, "oci://"):
-		found.add("%s.repoURL is %s: OCI repositories are not supported yet", path, s.RepoURL)
+		found.add("%s.repoURL is %s: OCI repositories are not supported yet", path, syncline.RedactURL(s.RepoURL))
+	default:
+		if err := syncline.AddressOf(s.RepoURL).Err(); err != nil {
+			found.add("%s.repoURL: %s", path, syncline.Explain(err))
+		}
 	}
 	switch {
 	case s.Chart != "" && s.Path != "":

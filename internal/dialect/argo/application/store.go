@@ -3,6 +3,7 @@ package application
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -41,6 +42,10 @@ type Store struct {
 	mu         sync.RWMutex
 	entries    map[syncline.AppID]entry
 	byInstance map[string]syncline.AppID
+	// byProject and byRepository hold the Apps of each, so that who asks for them
+	// does not look at the others.
+	byProject    map[string]map[syncline.AppID]struct{}
+	byRepository map[string]map[syncline.AppID]struct{}
 }
 
 // entry is one Application. Its cr is not changed, only replaced.
@@ -48,6 +53,8 @@ type entry struct {
 	app     syncline.App
 	cr      *v1alpha1.Application
 	version string
+	// repositories are the keys of the App's.
+	repositories []string
 	// written is when a report was last written.
 	written time.Time
 }
@@ -58,6 +65,7 @@ func NewStore(resources Resources, controlPlane string) *Store {
 	return &Store{
 		resources: resources, controlPlane: controlPlane,
 		entries: map[syncline.AppID]entry{}, byInstance: map[string]syncline.AppID{},
+		byProject: map[string]map[syncline.AppID]struct{}{}, byRepository: map[string]map[syncline.AppID]struct{}{},
 	}
 }
 
@@ -82,7 +90,7 @@ func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, Change) {
 		return app, Same
 	}
 	app, cr := Read(u, s.controlPlane)
-	seen := entry{app: app, cr: cr, version: u.GetResourceVersion()}
+	seen := entry{app: app, cr: cr, version: u.GetResourceVersion(), repositories: repositoriesOf(app)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, known := s.entries[app.ID]
@@ -90,8 +98,7 @@ func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, Change) {
 		return old.app, Same
 	}
 	seen.written = old.written
-	s.entries[app.ID] = seen
-	s.byInstance[app.Instance] = app.ID
+	s.replace(old, seen)
 	if !known {
 		return app, Declared
 	}
@@ -148,7 +155,90 @@ func (s *Store) Delete(id syncline.AppID) {
 	if e, ok := s.entries[id]; ok {
 		delete(s.byInstance, e.app.Instance)
 		delete(s.entries, id)
+		s.leaveIndexes(e)
 	}
+}
+
+// repositoriesOf returns the keys of an App's repositories.
+func repositoriesOf(app syncline.App) []string {
+	return each(app.Sources, func(source syncline.Source) string { return source.Address().Key() })
+}
+
+// replace puts an entry, and its indexes, in the place of the old one.
+func (s *Store) replace(old, seen entry) {
+	id := seen.app.ID
+	s.entries[id] = seen
+	s.byInstance[seen.app.Instance] = id
+	if old.app.Project == seen.app.Project && slices.Equal(old.repositories, seen.repositories) && old.cr != nil {
+		return
+	}
+	if old.cr != nil {
+		s.leaveIndexes(old)
+	}
+	add(s.byProject, seen.app.Project, id)
+	for _, key := range seen.repositories {
+		add(s.byRepository, key, id)
+	}
+}
+
+func (s *Store) leaveIndexes(e entry) {
+	remove(s.byProject, e.app.Project, e.app.ID)
+	for _, key := range e.repositories {
+		remove(s.byRepository, key, e.app.ID)
+	}
+}
+
+func add(index map[string]map[syncline.AppID]struct{}, key string, id syncline.AppID) {
+	if index[key] == nil {
+		index[key] = map[syncline.AppID]struct{}{}
+	}
+	index[key][id] = struct{}{}
+}
+
+func remove(index map[string]map[syncline.AppID]struct{}, key string, id syncline.AppID) {
+	if delete(index[key], id); len(index[key]) == 0 {
+		delete(index, key)
+	}
+}
+
+// OfProject returns the Apps of a project, in the order of their names.
+func (s *Store) OfProject(name string) []syncline.AppID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return sorted(s.byProject[name])
+}
+
+// OfRepository returns the Apps that read the repository of that
+// [syncline.Address.Key], in the order of their names.
+func (s *Store) OfRepository(key string) []syncline.AppID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return sorted(s.byRepository[key])
+}
+
+// OfRepositories returns the Apps that read a repository whose key begins so, in
+// the order of their names. It looks at every repository.
+func (s *Store) OfRepositories(prefix string) []syncline.AppID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	found := map[syncline.AppID]struct{}{}
+	for key, ids := range s.byRepository {
+		if strings.HasPrefix(key+"/", prefix) {
+			maps.Copy(found, ids)
+		}
+	}
+	return sorted(found)
+}
+
+// Uses reports whether an App reads the repository of that key.
+func (s *Store) Uses(key string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.byRepository[key]) > 0
+}
+
+func sorted(ids map[syncline.AppID]struct{}) []syncline.AppID {
+	return slices.SortedFunc(maps.Keys(ids), func(a, b syncline.AppID) int { return strings.Compare(a.String(), b.String()) })
 }
 
 // App returns an App as it is declared now.
@@ -165,20 +255,6 @@ func (s *Store) ByInstance(instance string) (syncline.App, bool) {
 	defer s.mu.RUnlock()
 	e, ok := s.entries[s.byInstance[instance]]
 	return e.app, ok
-}
-
-// Select returns the Apps that pass the filter, in the order of their names.
-func (s *Store) Select(filter func(syncline.App) bool) []syncline.App {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	var apps []syncline.App
-	for _, e := range s.entries {
-		if filter(e.app) {
-			apps = append(apps, e.app)
-		}
-	}
-	slices.SortFunc(apps, func(a, b syncline.App) int { return strings.Compare(a.ID.String(), b.ID.String()) })
-	return apps
 }
 
 // Keep writes a report into its Application, when it says anything new. What

@@ -34,8 +34,8 @@ func Read(u *unstructured.Unstructured) (syncline.Project, error) {
 }
 
 // ToProject translates an AppProject. It is an Invalid error when the project
-// asks for a restriction that Syncline does not hold yet: delivering without it
-// would allow what somebody has forbidden. Passed over is what restricts no
+// asks for a restriction that Syncline does not hold yet, or has a pattern that
+// cannot be read: delivering all the same would allow what somebody has forbidden. Passed over is what restricts no
 // delivery (roles, orphaned resources), and sourceNamespaces, which only permits:
 // no Application outside the control plane's namespace is delivered.
 func ToProject(cr *v1alpha1.AppProject) (syncline.Project, error) {
@@ -46,15 +46,22 @@ func ToProject(cr *v1alpha1.AppProject) (syncline.Project, error) {
 				cr.Name, strings.Join(fields, ", ")),
 			"remove the fields from the AppProject if the restriction is not needed, or use another project")
 	}
-	return syncline.Project{
+	project := syncline.Project{
 		Name:           cr.Name,
-		SourceRepos:    cr.Spec.SourceRepos,
+		SourceRepos:    each(cr.Spec.SourceRepos, syncline.RepoGlob),
 		Destinations:   each(cr.Spec.Destinations, toDestination),
 		ClusterAllow:   each(cr.Spec.ClusterResourceWhitelist, toClusterRule),
 		ClusterDeny:    each(cr.Spec.ClusterResourceBlacklist, toClusterRule),
 		NamespaceAllow: each(cr.Spec.NamespaceResourceWhitelist, toRule),
 		NamespaceDeny:  each(cr.Spec.NamespaceResourceBlacklist, toRule),
-	}, nil
+	}
+	if err := project.Err(); err != nil {
+		return syncline.Project{}, syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "AppProject %s has a pattern that cannot be read: "+
+				"nothing of the project is delivered, because it is not known what it denies: %w", cr.Name, err),
+			"correct the pattern in the AppProject")
+	}
+	return project, nil
 }
 
 // unsupported lists the restrictions that the spec asks for and that are not
@@ -78,16 +85,16 @@ func unsupported(spec v1alpha1.AppProjectSpec) []string {
 	return fields
 }
 
-func toDestination(d v1alpha1.ApplicationDestination) syncline.Destination {
-	return syncline.Destination{Server: d.Server, Name: d.Name, Namespace: d.Namespace}
+func toDestination(d v1alpha1.ApplicationDestination) syncline.DestinationRule {
+	return syncline.NewDestinationRule(syncline.Destination{Server: d.Server, Name: d.Name, Namespace: d.Namespace})
 }
 
 func toClusterRule(r v1alpha1.ClusterResourceRestriction) syncline.KindRule {
-	return syncline.KindRule{Group: r.Group, Kind: r.Kind, Name: r.Name}
+	return syncline.NewKindRule(r.Group, r.Kind, r.Name)
 }
 
 func toRule(r v1alpha1.GroupKind) syncline.KindRule {
-	return syncline.KindRule{Group: r.Group, Kind: r.Kind}
+	return syncline.NewKindRule(r.Group, r.Kind, "")
 }
 
 // each translates a list. Nil stays nil and empty stays empty, which differ in

@@ -41,13 +41,16 @@ status: {jwtTokensByRole: {dev: {items: [{iat: 1}]}}}
 		t.Fatal(err)
 	}
 	want := syncline.Project{
-		Name:           "shop",
-		SourceRepos:    []string{"https://git.example.com/*", "!https://git.example.com/secret"},
-		Destinations:   []syncline.Destination{{Server: "*", Namespace: "shop"}, {Name: "in-cluster", Namespace: "!kube-system"}},
-		ClusterAllow:   []syncline.KindRule{{Kind: "Namespace", Name: "shop-*"}},
-		ClusterDeny:    []syncline.KindRule{{Group: "rbac.authorization.k8s.io", Kind: "*"}},
-		NamespaceAllow: []syncline.KindRule{{Group: "apps", Kind: "*"}},
-		NamespaceDeny:  []syncline.KindRule{{Kind: "Secret"}},
+		Name:        "shop",
+		SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("https://git.example.com/*"), syncline.RepoGlob("!https://git.example.com/secret")},
+		Destinations: []syncline.DestinationRule{
+			syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "shop"}),
+			syncline.NewDestinationRule(syncline.Destination{Name: "in-cluster", Namespace: "!kube-system"}),
+		},
+		ClusterAllow:   []syncline.KindRule{syncline.NewKindRule("", "Namespace", "shop-*")},
+		ClusterDeny:    []syncline.KindRule{syncline.NewKindRule("rbac.authorization.k8s.io", "*", "")},
+		NamespaceAllow: []syncline.KindRule{syncline.NewKindRule("apps", "*", "")},
+		NamespaceDeny:  []syncline.KindRule{syncline.NewKindRule("", "Secret", "")},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("project (-want +got):\n%s", diff)
@@ -102,9 +105,9 @@ func TestDefaultAllowsEverything(t *testing.T) {
 	}
 	want := syncline.Project{
 		Name:         "default",
-		SourceRepos:  []string{"*"},
-		Destinations: []syncline.Destination{{Server: "*", Namespace: "*"}},
-		ClusterAllow: []syncline.KindRule{{Group: "*", Kind: "*"}},
+		SourceRepos:  []syncline.RepoPattern{syncline.RepoGlob("*")},
+		Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
+		ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "*", "")},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("default project (-want +got):\n%s", diff)

@@ -27,6 +27,10 @@ const (
 type Store struct {
 	mu      sync.RWMutex
 	entries map[string]entry
+	// repositories are by the keys of their addresses, and templates by the servers
+	// that theirs name; then by the names of the Secrets.
+	repositories map[string]map[string]entry
+	templates    map[string]map[string]entry
 }
 
 // entry is one Secret.
@@ -37,57 +41,116 @@ type entry struct {
 	repository syncline.Repository
 }
 
-// NewStore returns an empty Store.
-func NewStore() *Store { return &Store{entries: map[string]entry{}} }
+// Concern is what a Secret is about.
+type Concern struct {
+	// Repository is the repository's [syncline.Address.Key], and the beginning of
+	// those that a template is about.
+	Repository string
+	Template   bool
+}
 
-// Put takes note of a Secret as it was seen. It returns the URL, or URL prefix,
-// that it is about.
-func (s *Store) Put(u *unstructured.Unstructured) string {
+// NewStore returns an empty Store.
+func NewStore() *Store {
+	return &Store{
+		entries:      map[string]entry{},
+		repositories: map[string]map[string]entry{},
+		templates:    map[string]map[string]entry{},
+	}
+}
+
+// Put takes note of a Secret as it was seen. It returns what it is about, and
+// what it was about before when that is something else. It is an Invalid error
+// when its address cannot be read: the Secret concerns nothing then.
+func (s *Store) Put(u *unstructured.Unstructured) ([]Concern, error) {
 	e := read(u)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	concerns := s.remove(e.name)
 	s.entries[e.name] = e
-	return e.repository.URL
+	if err := e.repository.Address.Err(); err != nil {
+		return concerns, err
+	}
+	index, key := s.index(e)
+	if index[key] == nil {
+		index[key] = map[string]entry{}
+	}
+	index[key][e.name] = e
+	if now := e.concern(); !slices.Contains(concerns, now) {
+		concerns = append(concerns, now)
+	}
+	return concerns, nil
 }
 
 // Delete forgets a Secret that is gone, and returns what it was about.
-func (s *Store) Delete(name string) string {
+func (s *Store) Delete(name string) []Concern {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.entries[name]
-	delete(s.entries, name)
-	return e.repository.URL
+	return s.remove(name)
 }
 
-// For returns how a project reaches the repository at url. The repository's own
-// Secret says so, one of the project before one of none; where it has no
-// credentials, those of the template with the longest matching prefix are used;
-// where there is no Secret at all, nothing but the URL is known.
-func (s *Store) For(url, project string) syncline.Repository {
+func (s *Store) remove(name string) []Concern {
+	e, known := s.entries[name]
+	delete(s.entries, name)
+	if !known || e.repository.Address.Err() != nil {
+		return nil
+	}
+	index, key := s.index(e)
+	if delete(index[key], name); len(index[key]) == 0 {
+		delete(index, key)
+	}
+	return []Concern{e.concern()}
+}
+
+func (e entry) concern() Concern {
+	if e.template {
+		return Concern{Repository: prefixOf(e.repository.Address), Template: true}
+	}
+	return Concern{Repository: e.repository.Address.Key()}
+}
+
+// index returns where an entry is found, and by what.
+func (s *Store) index(e entry) (map[string]map[string]entry, string) {
+	if e.template {
+		return s.templates, e.repository.Address.Origin()
+	}
+	return s.repositories, e.repository.Address.Key()
+}
+
+// For returns how a project reaches the repository at an address. The
+// repository's own Secret says so, one of the project before one of none; where
+// it has no credentials, those of the template with the longest matching prefix
+// are used; where there is no Secret at all, nothing but the address is known.
+func (s *Store) For(address syncline.Address, project string) syncline.Repository {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	own, found := s.best(project, false, func(e entry) bool { return syncline.RepoKey(e.repository.URL) == syncline.RepoKey(url) })
-	if found && hasCredentials(own.repository) {
-		return at(own.repository, url)
+	if address.Err() != nil {
+		return syncline.Repository{Address: address}
 	}
-	template, ok := s.best(project, true, func(e entry) bool {
-		return strings.HasPrefix(syncline.RepoKey(url)+"/", prefixOf(e.repository.URL))
+	key := address.Key()
+	own, found := best(s.repositories[key], project, func(entry) bool { return true })
+	if found && hasCredentials(own.repository) {
+		return at(own.repository, address)
+	}
+	template, ok := best(s.templates[address.Origin()], project, func(e entry) bool {
+		return strings.HasPrefix(key+"/", prefixOf(e.repository.Address))
 	})
 	switch {
 	case ok && found:
-		return at(merged(own.repository, template.repository), url)
+		return at(merged(own.repository, template.repository), address)
 	case ok:
-		return at(template.repository, url)
+		return at(template.repository, address)
+	case found:
+		return at(own.repository, address)
 	}
-	return at(own.repository, url)
+	return syncline.Repository{Address: address}
 }
 
-// best returns the entry that matches most closely: with the longest URL, then
-// of the project itself, then by name so that the choice does not change.
-func (s *Store) best(project string, template bool, matches func(entry) bool) (entry, bool) {
+// best returns the entry that matches most closely: with the longest address,
+// then of the project itself, then by name so that the choice does not change.
+func best(entries map[string]entry, project string, matches func(entry) bool) (entry, bool) {
 	var candidates []entry
-	for _, e := range s.entries {
-		if e.template == template && (e.project == "" || e.project == project) && matches(e) {
+	for _, e := range entries {
+		if (e.project == "" || e.project == project) && matches(e) {
 			candidates = append(candidates, e)
 		}
 	}
@@ -96,7 +159,7 @@ func (s *Store) best(project string, template bool, matches func(entry) bool) (e
 	}
 	return slices.MinFunc(candidates, func(a, b entry) int {
 		return cmp.Or(
-			cmp.Compare(len(syncline.RepoKey(b.repository.URL)), len(syncline.RepoKey(a.repository.URL))),
+			cmp.Compare(len(b.repository.Address.Key()), len(a.repository.Address.Key())),
 			cmp.Compare(b.project, a.project), // of the project before of none
 			cmp.Compare(a.name, b.name),
 		)
@@ -106,8 +169,8 @@ func (s *Store) best(project string, template bool, matches func(entry) bool) (e
 // prefixOf is what the key of a repository has to begin with for a template to
 // concern it. A template for a host must not send its credentials to another
 // host whose name begins alike.
-func prefixOf(url string) string {
-	key := syncline.RepoKey(url)
+func prefixOf(address syncline.Address) string {
+	key := address.Key()
 	_, rest, _ := strings.Cut(key, "://")
 	if !strings.Contains(rest, "/") {
 		return key + "/"
@@ -129,9 +192,9 @@ func merged(own, template syncline.Repository) syncline.Repository {
 	return own
 }
 
-// at is the repository under the URL that was asked for.
-func at(r syncline.Repository, url string) syncline.Repository {
-	r.URL = url
+// at is the repository under the address that was asked for.
+func at(r syncline.Repository, address syncline.Address) syncline.Repository {
+	r.Address, r.Declared = address, true
 	return r
 }
 
@@ -150,7 +213,7 @@ func read(u *unstructured.Unstructured) entry {
 		template: u.GetLabels()[Label] == TypeTemplate,
 		project:  field("project"),
 		repository: syncline.Repository{
-			URL:                field("url"),
+			Address:            syncline.AddressOf(field("url")),
 			Username:           field("username"),
 			Password:           syncline.Sealed(field("password")),
 			BearerToken:        syncline.Sealed(field("bearerToken")),

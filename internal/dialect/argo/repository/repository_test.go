@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 )
 
@@ -34,7 +35,7 @@ func TestFor(t *testing.T) {
 		secret("scoped", "repository", map[string]string{"url": "https://git.example/team/app", "project": "red", "username": "red", "password": "p"}),
 		secret("broken", "repository", map[string]string{}),
 	} {
-		store.Put(s)
+		_, _ = store.Put(s)
 	}
 	for _, test := range []struct{ name, url, project, user string }{
 		{"its own", "https://git.example/team/app", "blue", "own"},
@@ -47,26 +48,26 @@ func TestFor(t *testing.T) {
 		{"nothing", "https://elsewhere.example/x", "blue", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := store.For(test.url, test.project)
-			if got.Username != test.user || got.URL != test.url {
-				t.Errorf("got %s at %s, want %s", got.Username, got.URL, test.user)
+			got := store.For(syncline.AddressOf(test.url), test.project)
+			if got.Username != test.user || got.Address != syncline.AddressOf(test.url) {
+				t.Errorf("got %s at %s, want %s", got.Username, got.Address, test.user)
 			}
 		})
 	}
-	if got := store.For("https://git.example/team/bare", "blue").Proxy; got != "http://proxy.example" {
+	if got := store.For(syncline.AddressOf("https://git.example/team/bare"), "blue").Proxy; got != "http://proxy.example" {
 		t.Errorf("the repository's own proxy is lost: %q", got)
 	}
 	store.Delete("argocd/own")
-	if got := store.For("https://git.example/team/app", "blue").Username; got != "team" {
+	if got := store.For(syncline.AddressOf("https://git.example/team/app"), "blue").Username; got != "team" {
 		t.Errorf("after its Secret is gone: %q", got)
 	}
 }
 
 func TestSecretsDoNotPrint(t *testing.T) {
 	store := repository.NewStore()
-	store.Put(secret("s", "repository", map[string]string{"url": "https://x", "username": "u", "password": "hunter2", "bearerToken": "hunter2"}))
+	_, _ = store.Put(secret("s", "repository", map[string]string{"url": "https://x", "username": "u", "password": "hunter2", "bearerToken": "hunter2"}))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		if text := fmt.Sprintf(verb, store.For("https://x", "")); strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") {
+		if text := fmt.Sprintf(verb, store.For(syncline.AddressOf("https://x"), "")); strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") {
 			t.Errorf("%s shows the secret: %s", verb, text)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gobwas/glob"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
@@ -36,7 +35,7 @@ type Rules struct {
 
 // pattern is a rule for all kinds that match.
 type pattern struct {
-	match *glob.Pattern
+	match syncline.Pattern
 	rule  syncline.HealthRule
 }
 
@@ -69,7 +68,7 @@ func (r Rules) Find(kind schema.GroupKind) (syncline.HealthRule, bool) {
 		}
 	}
 	for _, p := range r.patterns {
-		if p.match.Match(name) {
+		if p.match.Matches(name) {
 			return p.rule, true
 		}
 	}
@@ -179,8 +178,8 @@ func patternsOf(rules map[string]syncline.HealthRule) ([]pattern, error) {
 		if !strings.ContainsAny(text, "*?[{\\") {
 			continue
 		}
-		match, err := glob.Compile(text)
-		if err != nil {
+		match := syncline.Glob(text)
+		if err := match.Err(); err != nil {
 			failures = append(failures, syncline.Errorf(syncline.Invalid, "%s: %w", rule.Origin, err))
 			continue
 		}
