@@ -146,6 +146,10 @@ type Plan struct {
 	Changes []Change
 	// Warnings are conditions found while planning, such as shared objects.
 	Warnings []Condition
+	// Unknown says why the App may own objects that are not in Changes; nil when
+	// all that it owns is known. It is Waiting while that is being found out, and
+	// then nothing is pruned.
+	Unknown error
 }
 
 // PruneDigest identifies what the plan would prune; an approval names it. It is

@@ -33,7 +33,9 @@ func (d destination) Write(ctx context.Context, write syncline.Write) (syncline.
 
 func (d destination) Get(ref syncline.Ref) (syncline.Live, bool) { return d.target.Live.Get(ref) }
 
-func (d destination) Owned(instance string) []syncline.Live { return d.target.Live.Owned(instance) }
+func (d destination) Owned(instance string) ([]syncline.Live, error) {
+	return d.target.Live.Owned(instance)
+}
 
 // Watch remembers the kinds. One that the cluster does not have holds nothing
 // up; one that cannot be watched is an error, because what is not known must

@@ -24,6 +24,9 @@ func (t *turn) automate(context.Context) error {
 	if !choice.at.IsZero() {
 		t.waitUntil(choice.at, choice.why)
 	}
+	if choice.operation != nil && t.mayOwnMore(*choice.operation) {
+		return t.plan.Unknown
+	}
 	if choice.operation != nil {
 		t.start(*choice.operation)
 		t.operation.Revisions = t.revisions

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/apply"
@@ -10,7 +11,8 @@ import (
 )
 
 // delete removes the next of the objects of an App that is being deleted. When
-// none is left, the App itself may go.
+// none is left, the App itself may go. It stays while it may have objects that
+// are not known.
 func (t *turn) delete(ctx context.Context) error {
 	if t.running() {
 		t.close(syncline.OperationFailed, "the application is being deleted")
@@ -23,12 +25,16 @@ func (t *turn) delete(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	teardown := plan.Teardown(t.app, t.cluster)
+	teardown, unknown := plan.Teardown(t.app, t.cluster)
+	if syncline.KindOf(unknown) == syncline.Waiting { // the order of waves counts
+		return unknown
+	}
 	grant, refused := policy.Allow(project, t.app, teardown)
 	t.waiting, err = apply.Delete(ctx, apply.Input{
 		App: t.app, Plan: teardown, Grant: grant, Refused: refused,
 		Memory: t.cluster, Reader: t.cluster, Writer: t.cluster, Now: t.now,
 	})
+	err = errors.Join(err, unknown)
 	t.deleted = err == nil && len(t.waiting) == 0
 	return err
 }

@@ -61,6 +61,9 @@ func (t *turn) operate(ctx context.Context) error {
 	if !t.operating() {
 		return mayPass(apply.LetGo(ctx, in))
 	}
+	if t.operation.Phase != syncline.OperationTerminating && t.mayOwnMore(t.operation.Operation) {
+		return t.plan.Unknown
+	}
 	if refused := t.refuse(); refused != nil {
 		t.conditions = append(t.conditions, *refused)
 		t.finish(syncline.OperationFailed, refused.Message)
@@ -81,6 +84,12 @@ func (t *turn) operate(ctx context.Context) error {
 		return mayPass(err)
 	}
 	return t.makePlan(ctx)
+}
+
+// mayOwnMore reports whether an operation has to wait because it prunes, and it
+// is still being found out what the App owns: what is pruned is judged as a whole.
+func (t *turn) mayOwnMore(op syncline.Operation) bool {
+	return op.Prune && syncline.KindOf(t.plan.Unknown) == syncline.Waiting
 }
 
 // refuse says why an operation that has done nothing yet may not begin: it

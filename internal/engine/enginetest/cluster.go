@@ -48,6 +48,8 @@ type Cluster struct {
 	After func(Request)
 	// Undiscovered, when set, is the answer to whoever asks where a kind lives.
 	Undiscovered error
+	// Unswept, when set, is why there may be objects of an App that are not known.
+	Unswept error
 	// Health is what new objects of a kind have; none when it is not named.
 	Health map[string]syncline.Health
 
@@ -147,8 +149,9 @@ func (c *Cluster) Get(ref syncline.Ref) (syncline.Live, bool) {
 	return o.live(), true
 }
 
-// Owned returns the objects whose tracking annotation names the instance.
-func (c *Cluster) Owned(instance string) []syncline.Live {
+// Owned returns the objects whose tracking annotation names the instance, and
+// Unswept.
+func (c *Cluster) Owned(instance string) ([]syncline.Live, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var owned []syncline.Live
@@ -159,7 +162,7 @@ func (c *Cluster) Owned(instance string) []syncline.Live {
 		}
 	}
 	slices.SortFunc(owned, func(a, b syncline.Live) int { return a.Ref.Compare(b.Ref) })
-	return owned
+	return owned, c.Unswept
 }
 
 // DryRun returns what applying the object would make of the live one.

@@ -30,8 +30,10 @@ type Cluster interface {
 // Memory is what is known of the live objects, without asking.
 type Memory interface {
 	Get(ref syncline.Ref) (syncline.Live, bool)
-	// Owned returns the objects whose tracking annotation names the instance.
-	Owned(instance string) []syncline.Live
+	// Owned returns the known objects whose tracking annotation names the instance.
+	// The error says why there may be others: it is Waiting while that is being
+	// found out, and of another kind when some of the cluster cannot be looked at.
+	Owned(instance string) ([]syncline.Live, error)
 }
 
 // Input is what a plan is made from.
@@ -98,7 +100,7 @@ func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
 		}
 	}
 	p.remember(in.App.ID, knowledge{b.after, b.expressions.verdicts})
-	return syncline.Plan{App: in.App.ID, Revisions: in.Revisions, Changes: b.changes, Warnings: b.warnings}, nil
+	return syncline.Plan{App: in.App.ID, Revisions: in.Revisions, Changes: b.changes, Warnings: b.warnings, Unknown: b.unknown}, nil
 }
 
 // stillAsked returns the verdicts on expressions that the rules still have.
@@ -136,6 +138,8 @@ type build struct {
 	defined map[schema.GroupKind]definition
 	// seen counts what stands at each place.
 	seen map[place]int
+	// unknown is why the App may own more than is known.
+	unknown error
 	// unplaced are the objects that lack a namespace.
 	unplaced    map[syncline.Ref]bool
 	expressions *expressions

@@ -136,7 +136,8 @@ func TestOnlyWhatIsOursAndNotDesiredIsPruned(t *testing.T) {
 				continue
 			}
 			live, exists := c.Get(change.Ref)
-			ours := slices.ContainsFunc(c.Owned(app.Instance), func(l syncline.Live) bool { return l.Ref == change.Ref })
+			owned, _ := c.Owned(app.Instance)
+			ours := slices.ContainsFunc(owned, func(l syncline.Live) bool { return l.Ref == change.Ref })
 			switch {
 			case !exists || live.UID != change.UID:
 				t.Fatalf("%s is not what is live", change.Ref)

@@ -16,7 +16,9 @@ func (b *build) addExtraneous(context.Context) error {
 	for _, c := range b.changes {
 		declared[c.Ref] = true
 	}
-	for _, live := range b.Memory.Owned(b.App.Instance) {
+	owned, err := b.Memory.Owned(b.App.Instance)
+	b.unknown = err
+	for _, live := range owned {
 		switch {
 		case declared[live.Ref] || live.Controlled:
 		case !isHook(live):
@@ -55,6 +57,8 @@ func (b *build) keeps(c syncline.Change, live syncline.Live) string {
 		return "it is no longer in the source, and kept by Prune=false"
 	case live.Marks[syncline.AnnotationHelmPolicy] == "keep":
 		return "it is no longer in the source, and kept by helm.sh/resource-policy: keep"
+	case syncline.KindOf(b.unknown) == syncline.Waiting:
+		return "it is no longer in the source; nothing is pruned yet: " + b.unknown.Error()
 	case len(b.unplaced) > 0:
 		return "nothing is pruned while it is not known in which namespace all objects belong"
 	}

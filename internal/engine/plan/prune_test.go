@@ -199,7 +199,7 @@ metadata: {name: web, namespace: argocd, annotations: {argocd.argoproj.io/tracki
 			`{name: wheels.example.com, annotations: {argocd.argoproj.io/tracking-id: "web:apiextensions.k8s.io/CustomResourceDefinition:shop/wheels.example.com"}}`, 1),
 	))
 	f.app.Deleting = &syncline.Deletion{Cascade: true, Propagation: "background"}
-	p := plan.Teardown(f.app, f.Cluster)
+	p, _ := plan.Teardown(f.app, f.Cluster)
 	expectSteps(t, p,
 		"Sync 5 prune ConfigMap/shop/last",
 		"Sync 0 prune ConfigMap/shop/a",
@@ -217,7 +217,8 @@ metadata: {name: web, namespace: argocd, annotations: {argocd.argoproj.io/tracki
 		}
 	}
 	f.app.ApprovedPrune = "true"
-	if c := change(t, plan.Teardown(f.app, f.Cluster), "unconfirmed"); c.Err != nil {
+	p, _ = plan.Teardown(f.app, f.Cluster)
+	if c := change(t, p, "unconfirmed"); c.Err != nil {
 		t.Errorf("an approved deletion waits: %v", c.Err)
 	}
 }

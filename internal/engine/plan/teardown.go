@@ -11,9 +11,11 @@ import (
 // Teardown plans the deletion of everything that an App has, hooks included,
 // the last wave first. Left out are what is kept by Delete=false or by Helm's
 // resource policy, and definitions of kinds, with which all of the kind would go.
-func Teardown(app syncline.App, memory Memory) syncline.Plan {
+// The error says why the App may have more; it is that of [Memory.Owned].
+func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
+	owned, err := memory.Owned(app.Instance)
 	var changes []syncline.Change
-	for _, live := range memory.Owned(app.Instance) {
+	for _, live := range owned {
 		options := syncline.ParseSyncOptions(live.Marks[syncline.AnnotationSyncOptions]).Over(app.Policy.Options)
 		kept := options.Has("Delete=false") || live.Marks[syncline.AnnotationHelmPolicy] == "keep" ||
 			live.Ref.Kind == "CustomResourceDefinition"
@@ -26,7 +28,7 @@ func Teardown(app syncline.App, memory Memory) syncline.Plan {
 	slices.SortStableFunc(changes, func(a, b syncline.Change) int {
 		return cmp.Or(cmp.Compare(b.Wave, a.Wave), a.Ref.Compare(b.Ref))
 	})
-	return syncline.Plan{App: app.ID, Changes: changes}
+	return syncline.Plan{App: app.ID, Changes: changes}, err
 }
 
 func teardown(app syncline.App, live syncline.Live, options syncline.SyncOptions) syncline.Change {

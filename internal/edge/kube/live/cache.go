@@ -173,18 +173,22 @@ func (c *Cache) Get(ref syncline.Ref) (syncline.Live, bool) {
 
 // Owned returns the objects of known kinds that are tracked by an instance,
 // sorted by ref. An object whose tracking annotation was copied from another
-// one is tracked by nobody. Callers do not change what is returned.
-func (c *Cache) Owned(instance string) []syncline.Live {
+// one is tracked by nobody. Callers do not change what is returned. The error
+// says why there may be others.
+func (c *Cache) Owned(instance string) ([]syncline.Live, error) {
 	c.mu.RLock()
 	owned := make([]syncline.Live, 0, len(c.owned[instance]))
+	var unknown error
 	for r := range c.owned[instance] {
-		if c.kinds[r.Ref.GroupKind()].known {
+		if k := c.kinds[r.Ref.GroupKind()]; k.known {
 			owned = append(owned, r.Live)
+		} else {
+			unknown = k.unknown()
 		}
 	}
 	c.mu.RUnlock()
 	slices.SortFunc(owned, func(a, b syncline.Live) int { return a.Ref.Compare(b.Ref) })
-	return owned
+	return owned, unknown
 }
 
 // Stats are counts of what is remembered.

@@ -153,7 +153,7 @@ func TestDeletionIsTold(t *testing.T) {
 	if change.Before != object.Ref().Namespace || change.After != "" {
 		t.Errorf("the change is %+v", change)
 	}
-	if _, ok := w.Get(object.Ref()); ok || len(w.Owned(object.Ref().Namespace)) != 0 {
+	if _, ok := w.Get(object.Ref()); ok || len(w.owned(object.Ref().Namespace)) != 0 {
 		t.Error("the object is still remembered")
 	}
 }
@@ -169,7 +169,7 @@ func TestOwnedFollowsTheTracking(t *testing.T) {
 		write(t, cluster, syncline.Write{Action: syncline.Create, Object: object})
 		w.change(t, about(object.Ref()))
 	}
-	if owned := w.Owned(namespace); len(owned) != 2 || owned[0].Ref != first.Ref() || owned[1].Ref != second.Ref() {
+	if owned := w.owned(namespace); len(owned) != 2 || owned[0].Ref != first.Ref() || owned[1].Ref != second.Ref() {
 		t.Errorf("the instance owns %v, want first and second, in this order", owned)
 	}
 	if seen, _ := w.Get(copied.Ref()); seen.Tracking != second.Annotation(syncline.AnnotationTracking) {
@@ -181,7 +181,7 @@ func TestOwnedFollowsTheTracking(t *testing.T) {
 	if change := w.change(t, about(first.Ref())); change.Before != namespace || change.After != "other" || !change.What.Has(live.Tracking) {
 		t.Errorf("the change is %+v, want the move to other", change)
 	}
-	if len(w.Owned(namespace)) != 1 || len(w.Owned("other")) != 1 {
+	if len(w.owned(namespace)) != 1 || len(w.owned("other")) != 1 {
 		t.Error("the object did not move to the other instance")
 	}
 }

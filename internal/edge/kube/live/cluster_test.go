@@ -98,6 +98,12 @@ func (w *watcher) until(t testing.TB, holds func() bool) {
 	}
 }
 
+// owned returns the known objects of an instance.
+func (w *watcher) owned(instance string) []syncline.Live {
+	owned, _ := w.Owned(instance)
+	return owned
+}
+
 // change waits for a change that matches, and returns it. It passes over others.
 func (w *watcher) change(t testing.TB, matches func(live.Change) bool) live.Change {
 	t.Helper()

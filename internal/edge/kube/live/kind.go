@@ -77,6 +77,15 @@ func newKind(c *Cache, gvk schema.GroupVersionKind) *kind {
 	}
 }
 
+// unknown says why the objects of the kind are not known: it is Waiting while
+// nothing is wrong.
+func (k *kind) unknown() error {
+	if k.err != nil {
+		return k.err
+	}
+	return syncline.Errorf(syncline.Waiting, "the objects of kind %s are not known yet", k.gvk.GroupKind())
+}
+
 func (k *kind) run() {
 	stream.Run(k.cache.ctx, stream.Options{Open: k.open, Handle: k.handle, Retry: k.retry, Anew: k.anew})
 }

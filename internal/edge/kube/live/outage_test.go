@@ -132,7 +132,7 @@ func TestAServerThatCannotStreamIsListed(t *testing.T) {
 			}
 			w := watch(t, cluster, live.Options{})
 			w.need(t, configMaps)
-			if owned := w.Owned(namespace); len(owned) != 5 {
+			if owned := w.owned(namespace); len(owned) != 5 {
 				t.Errorf("%d objects are remembered, want 5", len(owned))
 			}
 			late := tracked(t, namespace, "late")
@@ -160,7 +160,7 @@ func TestARefusedKindIsNotKnownAndOthersAre(t *testing.T) {
 	if err := w.Err(secrets.GroupKind()); syncline.KindOf(err) != syncline.Denied {
 		t.Errorf("the error is %v, want one that is denied", err)
 	}
-	if _, ok := w.Get(secret.Ref()); ok || len(w.Owned(namespace)) != 0 {
+	if _, ok := w.Get(secret.Ref()); ok || len(w.owned(namespace)) != 0 {
 		t.Error("an object of a kind that is not known is remembered")
 	}
 	if missing := w.Ready(configMaps.GroupKind(), secrets.GroupKind()); len(missing) != 0 {

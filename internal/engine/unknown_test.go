@@ -1,0 +1,88 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/syncline-io/syncline"
+)
+
+var (
+	errUnswept = syncline.Errorf(syncline.Waiting, "the cluster has not been searched yet")
+	errBroken  = syncline.Errorf(syncline.Transient, "the objects of kind Widget are not known")
+)
+
+func TestADeletionWaitsForWhatTheAppMayOwn(t *testing.T) {
+	w := newWorld(config("a", "1"))
+	w.automate()
+	w.settle(t)
+	w.wrote()
+	w.app.Deleting = &syncline.Deletion{Cascade: true}
+	w.Unswept = errUnswept
+	w.turn(t)
+	w.expectWrites(t)
+	if w.last.Deleted || len(w.last.Waiting) != 1 || !strings.Contains(w.last.Waiting[0].Why, "searched") {
+		t.Fatalf("got %+v", w.last)
+	}
+	w.Unswept = errBroken
+	w.turn(t)
+	w.turn(t)
+	w.expectWrites(t, "prune ConfigMap/shop/a")
+	w.expectCondition(t, syncline.DeletionError, "Widget are not known")
+	if w.last.Deleted {
+		t.Fatal("it may go though it may have more")
+	}
+	w.Unswept = nil
+	w.turn(t)
+	if !w.last.Deleted {
+		t.Errorf("it may not go: %+v", w.last)
+	}
+}
+
+func TestNothingIsPrunedBeforeAllIsKnown(t *testing.T) {
+	for name, begin := range map[string]func(*testing.T, *world){
+		"by itself": func(_ *testing.T, w *world) { w.automate() },
+		"when a person asks": func(t *testing.T, w *world) {
+			w.app.Request = &syncline.Operation{Prune: true}
+			w.turn(t)
+			w.expectOperation(t, syncline.OperationRunning, "")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(config("a", "1"), config("b", "1"))
+			w.sync(t, syncline.Operation{})
+			w.wrote()
+			w.commit(config("a", "2"))
+			w.Unswept = errUnswept
+			begin(t, w)
+			w.turn(t)
+			w.expectWrites(t)
+			w.expectSync(t, syncline.OutOfSync, "c2")
+			if len(w.last.Waiting) != 1 {
+				t.Errorf("it waits for %+v", w.last.Waiting)
+			}
+			w.Unswept = nil
+			w.settle(t)
+			w.expectWrites(t, "update ConfigMap/shop/a", "prune ConfigMap/shop/b")
+		})
+	}
+	t.Run("but a kind that cannot be looked at holds up nothing else", func(t *testing.T) {
+		w := newWorld(config("a", "1"), config("b", "1"))
+		w.automate()
+		w.settle(t)
+		w.wrote()
+		w.commit(config("a", "1"))
+		w.Unswept = errBroken
+		w.settle(t)
+		w.expectWrites(t, "prune ConfigMap/shop/b")
+	})
+}
+
+func TestWhatNeedsNoPruneDoesNotWaitForTheSearch(t *testing.T) {
+	w := newWorld(config("a", "1"))
+	w.Unswept = errUnswept
+	w.sync(t, syncline.Operation{})
+	w.expectWrites(t, "create ConfigMap/shop/a")
+	w.expectSync(t, syncline.Synced, "c1")
+	w.expectOperation(t, syncline.OperationSucceeded, "")
+}
