@@ -105,7 +105,8 @@ type SyncPolicy struct {
 	Options    SyncOptions
 	// Retry is nil when none is declared.
 	Retry *Retry
-	// NamespaceLabels and NamespaceAnnotations are put on the created namespace.
+	// NamespaceLabels and NamespaceAnnotations are put on the created namespace. It
+	// is managed, and never pruned, when one of them is not nil.
 	NamespaceLabels      map[string]string
 	NamespaceAnnotations map[string]string
 }

@@ -97,7 +97,7 @@ func NewObject(content map[string]any, origin string) (Object, error) {
 		{"kind", u.GetKind()},
 		{"metadata.name", u.GetName() + u.GetGenerateName()},
 	} {
-		if field.value == "" {
+		if field.value == "" && (field.name != "metadata.name" || !isNamelessHook(u)) {
 			return Object{}, Errorf(Invalid, "%s: %s is missing or is not a text", o.describe(), field.name)
 		}
 	}
@@ -113,6 +113,15 @@ func NewObject(content map[string]any, origin string) (Object, error) {
 		}
 	}
 	return o, nil
+}
+
+// isNamelessHook reports whether an object says that it is a hook of Argo CD or
+// of Helm, and nothing about its name: it gets one when it is run.
+func isNamelessHook(u *unstructured.Unstructured) bool {
+	name, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", "name")
+	generate, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", "generateName")
+	annotations := u.GetAnnotations()
+	return name == nil && generate == nil && (annotations[AnnotationHook] != "" || annotations[AnnotationHelmHook] != "")
 }
 
 // describe names an object that may be incomplete.

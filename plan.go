@@ -25,7 +25,8 @@ const (
 	Prune Action = "prune"
 	// Retain leaves an object that is no longer desired but may not be pruned.
 	Retain Action = "retain"
-	// Run creates a hook.
+	// Run creates a hook's object, or, when the Change has a UID, applies it over
+	// that of an earlier run.
 	Run Action = "run"
 )
 
@@ -82,11 +83,11 @@ type Change struct {
 	// Desired is the object to write; it is zero for Prune and Retain.
 	Desired Object
 	// UID is that of the live object that the change was planned against; empty
-	// when there was none.
+	// when there was none, and for a Run that deletes the object of an earlier run.
 	UID types.UID
 	// Options steer how this object is written.
 	Options SyncOptions
-	// HookPolicies are those of a hook.
+	// HookPolicies are those of a hook; none when its object is never to be deleted.
 	HookPolicies []HookPolicy
 	// Needs are objects of the same plan that have to be ready before this one
 	// is written: the definition of its kind, its namespace.

@@ -14,7 +14,7 @@ type Write struct {
 	Ref     Ref
 	Version string
 	// UID is that of the live object that was planned against. A write to another
-	// one is a Conflict error; so is a Run that finds an object there.
+	// one is a Conflict error; so is a Run without a UID that finds an object there.
 	UID types.UID
 	// Migrate takes over the fields of client-side apply first.
 	Migrate bool

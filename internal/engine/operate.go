@@ -44,9 +44,26 @@ func (t *turn) start(op syncline.Operation) {
 	}
 	t.operation = &syncline.OperationState{
 		Operation: op, Phase: syncline.OperationRunning, Sources: sources,
-		StartedAt: t.now, Message: "running",
+		StartedAt: t.beginning(), Message: "running",
 	}
 	t.begun = true
+}
+
+// beginning is when an operation that begins now began: not within the same
+// second as the one before. A status keeps seconds, and by its beginning the
+// hooks of an operation are told from those of another; so it may begin up to a
+// second from now. What is written down of a far future is no beginning.
+func (t *turn) beginning() time.Time {
+	const ahead = time.Minute
+	last := t.app.Past.Operation
+	if last == nil {
+		return t.now
+	}
+	next := last.StartedAt.Truncate(time.Second).Add(time.Second)
+	if next.After(t.now.Add(ahead)) || next.Before(t.now) {
+		return t.now
+	}
+	return next
 }
 
 // operate performs the next part of the operation.

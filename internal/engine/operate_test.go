@@ -623,3 +623,37 @@ func TestALeftHookMayGo(t *testing.T) {
 		t.Errorf("%q can never go", refs)
 	}
 }
+
+// TestOperationsOfOneSecond holds that the hooks of each run, though a status keeps
+// seconds only, and a hook that changed is not taken for the last one.
+func TestOperationsOfOneSecond(t *testing.T) {
+	w := newWorld()
+	w.commit(hookOf("first"))
+	w.sync(t, syncline.Operation{})
+	ref := syncline.Ref{Group: "batch", Kind: "Job", Namespace: "shop", Name: "h"}
+	w.SetHealth(t, ref, syncline.Healthy, "")
+	w.settle(t)
+	w.expectOperation(t, syncline.OperationSucceeded, "")
+	w.wrote()
+	began := w.app.Past.Operation.StartedAt
+	w.after(100 * time.Millisecond)
+	w.commit(hookOf("second"))
+	w.sync(t, syncline.Operation{})
+	w.expectWrites(t, "prune batch/Job/shop/h", "run batch/Job/shop/h")
+	if got, _, _ := unstructured.NestedString(w.Live(t, ref).Object, "data", "x"); got != "second" {
+		t.Errorf("what ran is the %s", got)
+	}
+	if w.app.Past.Operation.StartedAt.Equal(began) {
+		t.Error("both began at the same time")
+	}
+	w.app.Past.Operation.StartedAt = w.now.Add(1000 * time.Hour)
+	w.app.Past.Operation.Phase = syncline.OperationSucceeded
+	w.sync(t, syncline.Operation{})
+	if got := w.app.Past.Operation.StartedAt; got.After(w.now) {
+		t.Errorf("it began at %s, because the last one is said to have", got)
+	}
+}
+
+func hookOf(x string) string {
+	return fmt.Sprintf("apiVersion: batch/v1\nkind: Job\nmetadata: {name: h, annotations: {argocd.argoproj.io/hook: PreSync}}\ndata: {x: %s}", x)
+}

@@ -68,8 +68,12 @@ func (c *Cluster) update(ctx context.Context, w syncline.Write) (syncline.Object
 	return c.apply(ctx, w.Object, applying{options: w.Options, uid: w.UID})
 }
 
-// run creates a hook's object, and never changes one that is there.
+// run creates a hook's object, and never changes one that is there, but for that
+// of an earlier run which was planned to be applied over.
 func (c *Cluster) run(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	if w.UID != "" {
+		return c.update(ctx, w)
+	}
 	objects, err := c.objects(ctx, w.Object.Ref(), w.Object.GroupVersionKind().Version)
 	if err != nil {
 		return syncline.Object{}, failed(w.Ref, "create", err)

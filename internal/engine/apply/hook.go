@@ -10,8 +10,10 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// clearHooks deletes the objects of earlier runs that have the names of hooks
-// which are about to run, and waits for those that are still there.
+// clearHooks makes room for the hooks that are about to run. The objects of
+// earlier runs that have their names are deleted where the policy
+// BeforeHookCreation says so, and applied over otherwise; those that are being
+// deleted, whoever does it, are waited for.
 func (s *step) clearHooks(ctx context.Context, group []syncline.Change) error {
 	for _, c := range group {
 		live, exists := s.Memory.Get(c.Ref)
@@ -22,13 +24,32 @@ func (s *step) clearHooks(ctx context.Context, group []syncline.Change) error {
 			s.keep = true
 			return nil
 		}
-		gone, err := s.removeHook(ctx, c, live)
-		if err != nil {
+		if err := s.clearHook(ctx, c, live); err != nil || s.keep {
 			return err
 		}
-		if !gone {
-			s.waiting = append(s.waiting, syncline.Blocker{Ref: c.Ref, Why: "the object of an earlier run is being deleted"})
-		}
+	}
+	return nil
+}
+
+// clearHook deletes the object of an earlier run, or leaves it to be applied over.
+// What was made since the plan is neither: another plan decides about it.
+func (s *step) clearHook(ctx context.Context, c syncline.Change, live syncline.Live) error {
+	before := slices.Contains(c.HookPolicies, syncline.BeforeHookCreation)
+	switch {
+	case before || live.Terminating:
+	case live.UID == c.UID:
+		return nil
+	default:
+		return syncline.About(c.Ref, syncline.Errorf(syncline.Conflict, "another object has its name by now"))
+	}
+	gone, err := s.removeHook(ctx, c, live)
+	switch {
+	case err != nil:
+		return err
+	case !gone:
+		s.waiting = append(s.waiting, syncline.Blocker{Ref: c.Ref, Why: "the object of an earlier run is being deleted"})
+	case !before:
+		s.keep = true // it was to be applied over: another plan makes it anew
 	}
 	return nil
 }
@@ -158,7 +179,8 @@ func deletes(policies []syncline.HookPolicy, outcome syncline.OperationPhase) bo
 	return slices.Contains(policies, syncline.HookFailed)
 }
 
-// terminate ends the operation at once, and with it the hooks that still run.
+// terminate ends the operation at once, and with it the hooks that still run. An
+// object that no policy lets delete stays all the same.
 func (s *step) terminate(ctx context.Context) error {
 	if err := s.observe(ctx); err != nil {
 		return err
@@ -170,7 +192,7 @@ func (s *step) terminate(ctx context.Context) error {
 		}
 		running := !r.State.Done()
 		if task, known := s.task(*r); known {
-			if err := s.leave(ctx, task, running); err != nil {
+			if err := s.leave(ctx, task, running && len(task.HookPolicies) > 0); err != nil {
 				return err
 			}
 		}

@@ -192,6 +192,55 @@ func TestTheObjectOfAnEarlierRun(t *testing.T) {
 		s.on(t)
 		s.expectWrites(t, "run batch/Job/shop/h")
 	})
+	t.Run("is applied over when no policy deletes it", func(t *testing.T) {
+		kept := strings.Replace(object("ConfigMap", "h", hook("PreSync", policy("HookFailed"))), `data: {x: "1"}`, `data: {x: "2"}`, 1)
+		s := tell(object("ConfigMap", "h", hook("PreSync", policy("HookFailed"))))
+		s.on(t)
+		s.expectPhase(t, syncline.OperationSucceeded, "")
+		uid := s.UID(ref("ConfigMap", "h"))
+		s.Edit(t, ref("ConfigMap", "h"), func(u *unstructured.Unstructured) {
+			_ = unstructured.SetNestedField(u.Object, "made", "data", "secret")
+		})
+		s.declare(kept)
+		s.begin(syncline.Operation{})
+		s.wrote()
+		s.on(t)
+		s.expectWrites(t, "run ConfigMap/shop/h", "release ConfigMap/shop/h")
+		s.expectPhase(t, syncline.OperationSucceeded, "")
+		live := s.Live(t, ref("ConfigMap", "h"))
+		data, _, _ := unstructured.NestedStringMap(live.Object, "data")
+		if live.GetUID() != uid || data["x"] != "2" || data["secret"] != "made" {
+			t.Errorf("it is %s with %v, was %s", live.GetUID(), data, uid)
+		}
+		if len(live.GetFinalizers()) > 0 {
+			t.Error("nobody can delete it any more")
+		}
+	})
+	t.Run("is made anew when somebody deletes what would be applied over", func(t *testing.T) {
+		s := tell(object("Job", "h", hook("PreSync", policy("HookFailed"))))
+		s.on(t)
+		s.healthy(t, ref("Job", "h"))
+		s.on(t)
+		s.Hold(t, ref("Job", "h"))
+		s.Delete(ref("Job", "h"))
+		s.begin(syncline.Operation{})
+		s.wrote()
+		s.on(t)
+		s.expectWrites(t)
+		s.Release(t, ref("Job", "h"))
+		s.on(t)
+		s.expectWrites(t, "run batch/Job/shop/h")
+		s.expectPhase(t, syncline.OperationRunning, "waiting for completion of hook")
+	})
+	t.Run("is not deleted when it came after the plan", func(t *testing.T) {
+		s := tell(object("Job", "h", hook("PreSync", policy("HookFailed"))))
+		in := s.input(t)
+		s.Put(t, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: h, namespace: shop, annotations: {argocd.argoproj.io/hook: PreSync}}")
+		if _, err := apply.Step(t.Context(), in); syncline.KindOf(err) != syncline.Conflict {
+			t.Errorf("got %v", err)
+		}
+		s.expectWrites(t)
+	})
 	t.Run("is not touched when it is no hook's", func(t *testing.T) {
 		s := tell(object("Job", "h", hook("PreSync")), object("ConfigMap", "a", ""))
 		s.Put(t, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: h, namespace: shop}")
@@ -234,6 +283,35 @@ func TestAHookOfSeveralPhasesRunsInEach(t *testing.T) {
 	s.expectPhase(t, syncline.OperationFailed, "the second run fails")
 	if r := s.state.Results[0]; r.Phase != syncline.PreSync || r.State != syncline.OperationSucceeded {
 		t.Errorf("the outcome of the first run is not its own: %+v", r)
+	}
+}
+
+func TestAHookOfSeveralPhasesMayKeepItsObject(t *testing.T) {
+	s := tell(object("Job", "h", hook("PreSync,PostSync", policy("HookFailed"))), object("ConfigMap", "a", ""))
+	s.on(t)
+	first := s.UID(ref("Job", "h"))
+	s.healthy(t, ref("Job", "h"))
+	s.on(t)
+	s.expectWrites(t, "run batch/Job/shop/h", "create ConfigMap/shop/a", "run batch/Job/shop/h", "release batch/Job/shop/h")
+	s.expectPhase(t, syncline.OperationSucceeded, "")
+	if s.UID(ref("Job", "h")) != first {
+		t.Error("it was made anew")
+	}
+}
+
+func TestATerminationKeepsWhatNoPolicyDeletes(t *testing.T) {
+	for annotation, kept := range map[string]bool{
+		"helm.sh/resource-policy: keep":                     true,
+		"argocd.argoproj.io/hook-delete-policy: HookFailed": false,
+	} {
+		s := tell(object("Job", "h", hook("PreSync", annotation)))
+		s.on(t)
+		s.state.Phase = syncline.OperationTerminating
+		s.on(t)
+		s.expectPhase(t, syncline.OperationFailed, "terminated")
+		if stays := s.UID(ref("Job", "h")) != ""; stays != kept {
+			t.Errorf("%s: it stays %v", annotation, stays)
+		}
 	}
 }
 

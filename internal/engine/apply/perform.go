@@ -178,6 +178,10 @@ func (s *step) writeOf(c syncline.Change) syncline.Write {
 // not as planned, or not as it is about to be.
 func (s *step) note(c syncline.Change, err error) error {
 	kind := syncline.KindOf(err)
+	if c.Role == syncline.RoleHook && c.UID != "" && kind == syncline.Invalid {
+		err = syncline.WithHint(err, "let the object of the last run be deleted first, with the annotation "+
+			syncline.AnnotationHookDelete+": BeforeHookCreation")
+	}
 	switch {
 	case err == nil:
 		s.noteWritten(c)
@@ -200,6 +204,9 @@ func (s *step) noteWritten(c syncline.Change) {
 		syncline.Create: "created", syncline.Run: "created", syncline.Update: "configured",
 		syncline.Replace: "replaced", syncline.Recreate: "recreated", syncline.Prune: "pruned",
 	}[c.Action]
+	if c.Action == syncline.Run && c.UID != "" {
+		verb = "configured"
+	}
 	code := syncline.ResultSynced
 	if c.Action == syncline.Prune {
 		code = syncline.ResultPruned

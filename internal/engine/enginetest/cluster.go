@@ -194,7 +194,7 @@ func (c *Cluster) Read(_ context.Context, ref syncline.Ref, _ string) (syncline.
 	if !ok {
 		return syncline.Object{}, syncline.Errorf(syncline.NotFound, "%s does not exist", ref)
 	}
-	return o.reveal(), nil
+	return o.managed(), nil
 }
 
 // note counts a request and asks the test for its answer.

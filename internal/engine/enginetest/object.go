@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -82,6 +83,53 @@ func (o *object) reveal() syncline.Object {
 	return object
 }
 
+// managed is what reveal returns, with the fields that were applied, and by whom.
+func (o *object) managed() syncline.Object {
+	if o.applied == nil && !o.clientSide {
+		return o.reveal()
+	}
+	content := runtime.DeepCopyJSON(o.content)
+	manager, applied := syncline.FieldManager, o.applied
+	if o.clientSide {
+		manager, applied = "kubectl-client-side-apply", o.lastApplied()
+	}
+	fields := fieldsOf(applied).(map[string]any)
+	metadata, _ := fields["f:metadata"].(map[string]any)
+	for _, name := range []string{"f:apiVersion", "f:kind"} {
+		delete(fields, name)
+	}
+	delete(metadata, "f:name")
+	delete(metadata, "f:namespace")
+	asMap(content["metadata"])["managedFields"] = []any{map[string]any{
+		"manager": manager, "operation": "Apply", "apiVersion": content["apiVersion"], "fieldsV1": fields,
+	}}
+	object, err := syncline.NewObject(content, "the cluster")
+	if err != nil {
+		panic(err) // it came from an Object
+	}
+	return object
+}
+
+// fieldsOf returns what a value names, in the form of managedFields.
+func fieldsOf(value any) any {
+	fields := map[string]any{}
+	switch v := value.(type) {
+	case map[string]any:
+		for key, below := range v {
+			fields["f:"+key] = fieldsOf(below)
+		}
+	case []any:
+		for _, item := range v {
+			name, ok := asMap(item)["name"].(string)
+			if !ok {
+				return map[string]any{}
+			}
+			fields[fmt.Sprintf(`k:{"name":%q}`, name)] = fieldsOf(item)
+		}
+	}
+	return fields
+}
+
 // lastApplied is what kubectl wrote down of its last client-side apply.
 func (o *object) lastApplied() map[string]any {
 	applied := map[string]any{}
@@ -159,7 +207,10 @@ func mergeMaps(live, old, fresh map[string]any) map[string]any {
 	for key, value := range live {
 		_, was := old[key]
 		_, is := fresh[key]
-		if is || !was {
+		if was && !is {
+			value = subtract(value, old[key])
+		}
+		if value != nil {
 			merged[key] = value
 		}
 	}
@@ -169,19 +220,44 @@ func mergeMaps(live, old, fresh map[string]any) map[string]any {
 	return merged
 }
 
-func mergeNamed(live, old any, fresh []any) ([]any, bool) {
-	names := func(list any) map[string]any {
-		named := map[string]any{}
-		elements, _ := list.([]any)
-		for _, element := range elements {
-			if name, ok := asMap(element)["name"].(string); ok {
-				named[name] = element
-			}
+// subtract returns what others have of a live value of which old goes, or nil.
+func subtract(live, old any) any {
+	rest := map[string]any{}
+	for key, value := range asMap(live) {
+		was, had := asMap(old)[key]
+		if had {
+			value = subtract(value, was)
 		}
-		return named
+		if value != nil && old != nil {
+			rest[key] = value
+		}
 	}
-	liveNames, oldNames, freshNames := names(live), names(old), names(fresh)
-	if len(freshNames) != len(fresh) || len(fresh) == 0 {
+	if _, isList := live.([]any); isList {
+		merged, _ := mergeNamed(live, old, nil)
+		if len(merged) > 0 && len(namesOf(merged)) == len(merged) {
+			return merged
+		}
+	}
+	if len(rest) > 0 {
+		return rest
+	}
+	return nil
+}
+
+func namesOf(list any) map[string]any {
+	named := map[string]any{}
+	elements, _ := list.([]any)
+	for _, element := range elements {
+		if name, ok := asMap(element)["name"].(string); ok {
+			named[name] = element
+		}
+	}
+	return named
+}
+
+func mergeNamed(live, old any, fresh []any) ([]any, bool) {
+	liveNames, oldNames, freshNames := namesOf(live), namesOf(old), namesOf(fresh)
+	if len(freshNames) != len(fresh) || fresh != nil && len(fresh) == 0 {
 		return nil, false
 	}
 	var merged []any

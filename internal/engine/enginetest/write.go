@@ -36,6 +36,9 @@ func (c *Cluster) write(w syncline.Write) (syncline.Object, error) {
 	case syncline.Create, syncline.Update, syncline.Replace:
 		return c.apply(w)
 	case syncline.Run:
+		if w.UID != "" {
+			return c.apply(w)
+		}
 		o := c.put(runtime.DeepCopyJSON(w.Object.Reveal().Object))
 		return o.reveal(), nil
 	case syncline.Recreate:
@@ -54,7 +57,7 @@ func (c *Cluster) write(w syncline.Write) (syncline.Object, error) {
 
 // check refuses what the real writer refuses.
 func (c *Cluster) check(w syncline.Write) error {
-	makes := w.Action == syncline.Create || w.Action == syncline.Run
+	makes := w.Action == syncline.Create || w.Action == syncline.Run && w.UID == ""
 	switch live, exists := c.objects[w.Ref]; {
 	case c.kinds[w.Ref.GroupKind()] == "":
 		return syncline.Errorf(syncline.NotFound, "the cluster has no kind %s", w.Ref.GroupKind())
@@ -66,7 +69,7 @@ func (c *Cluster) check(w syncline.Write) error {
 		return syncline.Errorf(syncline.Internal, "%s %s: no UID was planned", w.Action, w.Ref)
 	case exists && live.meta().GetUID() != w.UID:
 		return syncline.Errorf(syncline.Conflict, "%s was created anew", w.Ref)
-	case !exists && (w.Action == syncline.Update || w.Action == syncline.Replace):
+	case !exists && (w.Action == syncline.Update || w.Action == syncline.Replace || w.Action == syncline.Run):
 		return syncline.Errorf(syncline.Conflict, "%s is gone", w.Ref)
 	}
 	return nil

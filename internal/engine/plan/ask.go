@@ -151,11 +151,31 @@ func becauseGone(err error) error {
 func fieldsOf(ctx context.Context, in inquiry, current, merged syncline.Object, rules ignoreRules) ([]syncline.Field, error) {
 	desired := in.change.Desired
 	fields, err := differences(ctx, current.Reveal().Object, merged.Reveal().Object, rules, desired.Sensitive())
-	if err != nil || !in.live.Migrate {
+	if err == nil && in.live.Migrate {
+		var left []syncline.Field
+		left, err = abandoned(ctx, current, desired, rules)
+		fields = append(fields, left...)
+	}
+	if err != nil || len(fields) == 0 || len(rules.rules) == 0 {
 		return fields, err
 	}
-	left, err := abandoned(ctx, current, desired, rules)
-	return append(fields, left...), err
+	all, err := differences(ctx, current.Reveal().Object, merged.Reveal().Object, ignoreRules{}, desired.Sensitive())
+	return withFields(fields, all), err
+}
+
+// withFields adds to what differs what is ignored and would be written with it,
+// so that no write happens that the plan does not show.
+func withFields(fields, all []syncline.Field) []syncline.Field {
+	shown := map[string]bool{}
+	for _, f := range fields {
+		shown[f.Path] = true
+	}
+	for _, f := range all {
+		if !shown[f.Path] {
+			fields = append(fields, f)
+		}
+	}
+	return fields
 }
 
 // lastApplied is where kubectl's client-side apply keeps what it applied.

@@ -53,7 +53,8 @@ func helmPhase(name string) syncline.Phase {
 }
 
 // hookPolicies reads when a hook's object is deleted. None, or none that is
-// known, means BeforeHookCreation.
+// known, means BeforeHookCreation, but for an object that Helm is to keep: it is
+// deleted only by a policy that says so.
 func hookPolicies(object syncline.Object) []syncline.HookPolicy {
 	var policies []syncline.HookPolicy
 	for name := range strings.SplitSeq(object.Annotation(syncline.AnnotationHookDelete), ",") {
@@ -72,17 +73,19 @@ func hookPolicies(object syncline.Object) []syncline.HookPolicy {
 			policies = append(policies, policy)
 		}
 	}
-	if policies == nil {
+	if policies == nil && object.Annotation(syncline.AnnotationHelmPolicy) != "keep" {
 		policies = []syncline.HookPolicy{syncline.BeforeHookCreation}
 	}
 	return policies
 }
 
-// addHooks plans one run of the hook for each of its phases. Unknown is why its
+// addHooks plans one run of the hook for each of its phases. The object of an
+// earlier run is applied over, and keeps its UID and what others wrote into it,
+// unless the policy BeforeHookCreation deletes it first. Unknown is why the hook's
 // kind or place is not known, or nil.
 func (b *build) addHooks(object syncline.Object, phases []syncline.Phase, index int, unknown error) {
 	for _, phase := range phases {
-		hook := b.tracked(b.uniqueHook(b.named(object, phase, index), phase, object.GenerateName() != "")).
+		hook := b.tracked(b.uniqueHook(b.named(object, phase, index), phase, object.Ref().Name == "")).
 			WithFinalizer(syncline.FinalizerHook)
 		if b.Operation != nil {
 			hook = hook.WithAnnotation(syncline.AnnotationOperation, RunID(b.App, b.Operation, phase))
@@ -91,7 +94,7 @@ func (b *build) addHooks(object syncline.Object, phases []syncline.Phase, index 
 		c.Action, c.Why, c.Err = syncline.Run, string(phase)+" hook", unknown
 		c.HookPolicies = hookPolicies(hook)
 		c.Options = b.options(hook.Annotation(syncline.AnnotationSyncOptions))
-		if live, ok := b.Memory.Get(c.Ref); ok {
+		if live, ok := b.Memory.Get(c.Ref); ok && !slices.Contains(c.HookPolicies, syncline.BeforeHookCreation) {
 			c.UID = live.UID
 		}
 		b.add(c)
@@ -116,7 +119,8 @@ func isHook(live syncline.Live) bool {
 
 // RunID names one run of a hook, for [syncline.AnnotationOperation]: the App,
 // the attempt of the operation, and the phase. A retried operation runs its
-// hooks again, hence the count.
+// hooks again, hence the count. No two operations of an App begin within one
+// second, so that the second tells them apart.
 func RunID(app syncline.App, state *syncline.OperationState, phase syncline.Phase) string {
 	return strings.Join([]string{
 		string(app.UID), state.StartedAt.UTC().Format("20060102T150405Z"),

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/syncline-io/syncline"
 )
 
@@ -123,4 +125,47 @@ func TestHooksAreNotPruned(t *testing.T) {
 			t.Errorf("it asks for an approval of %s", digest)
 		}
 	})
+}
+
+func TestHooksWithoutAnyName(t *testing.T) {
+	f := newFixture()
+	hook := "apiVersion: batch/v1\nkind: Job\nmetadata: {annotations: {argocd.argoproj.io/hook: PreSync}}"
+	expectSteps(t, f.plan(t, hook), "PreSync 0 run batch/Job/shop/0123456-presync")
+	f.operation = &syncline.OperationState{StartedAt: time.Unix(1700000000, 5)}
+	expectSteps(t, f.plan(t, together(hook, hook)),
+		"PreSync 0 run batch/Job/shop/0123456-presync-1700000000",
+		"PreSync 0 run batch/Job/shop/0123456-presync-1700000000-2",
+	)
+	for _, wrong := range []string{"name: 1", "generateName: [a]", "name: [a], generateName: b-"} {
+		content := map[string]any{}
+		text := "{apiVersion: v1, kind: ConfigMap, metadata: {" + wrong + ", annotations: {argocd.argoproj.io/hook: PreSync}}}"
+		if err := yaml.Unmarshal([]byte(text), &content); err != nil {
+			t.Fatal(err)
+		}
+		if o, err := syncline.NewObject(content, ""); err == nil && o.GenerateName() == "" {
+			t.Errorf("%s is taken for no name", wrong)
+		}
+	}
+}
+
+// TestOnlyBeforeHookCreationDeletes holds that the object of an earlier run has no
+// UID to be applied over only where its policy deletes it.
+func TestOnlyBeforeHookCreationDeletes(t *testing.T) {
+	for annotations, over := range map[string]bool{
+		"argocd.argoproj.io/hook: Sync": false,
+		"argocd.argoproj.io/hook: Sync, argocd.argoproj.io/hook-delete-policy: HookFailed":                              true,
+		`argocd.argoproj.io/hook: Sync, argocd.argoproj.io/hook-delete-policy: "HookSucceeded,BeforeHookCreation"`:      false,
+		"helm.sh/hook: pre-install, helm.sh/hook-delete-policy: hook-failed":                                            true,
+		"helm.sh/hook: pre-install, helm.sh/resource-policy: keep":                                                      true,
+		"helm.sh/hook: pre-install, helm.sh/resource-policy: keep, helm.sh/hook-delete-policy: before-hook-creation":    false,
+		"helm.sh/hook: pre-install, helm.sh/resource-policy: keep, argocd.argoproj.io/hook-delete-policy: no-such-name": true,
+	} {
+		t.Run(annotations, func(t *testing.T) {
+			f := newFixture()
+			f.Put(t, job("name: j, namespace: shop", annotations))
+			if c := f.plan(t, job("name: j", annotations)).Changes[0]; (c.UID != "") != over {
+				t.Errorf("it is planned against %q", c.UID)
+			}
+		})
+	}
 }

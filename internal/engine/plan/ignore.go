@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"k8s.io/apimachinery/pkg/runtime"
-
 	"github.com/syncline-io/syncline"
 )
 
@@ -154,22 +152,4 @@ func (b *build) warnIgnore(context.Context) error {
 		}
 	}
 	return nil
-}
-
-// withoutIgnored returns the object without the ignored fields, so that
-// applying it leaves them to whoever sets them (RespectIgnoreDifferences).
-func (b *build) withoutIgnored(ctx context.Context, object syncline.Object) (syncline.Object, error) {
-	rules := b.rulesFor(object.Ref())
-	if rules.rules == nil {
-		return object, nil
-	}
-	content, err := rules.strip(ctx, runtime.DeepCopyJSON(object.Reveal().Object))
-	if err != nil {
-		return object, err
-	}
-	stripped, err := syncline.NewObject(content, object.Origin())
-	if err != nil {
-		return object, nil //nolint:nilerr // a rule that removes the object's identity is not obeyed
-	}
-	return stripped, nil
 }

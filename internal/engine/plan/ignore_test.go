@@ -35,15 +35,23 @@ func TestWhatIsIgnoredDoesNotDiffer(t *testing.T) {
 	}
 }
 
-func TestIgnoredFieldsAreLeftToOthers(t *testing.T) {
+// TestIgnoredFieldsStayAsTheyAre holds that an ignored field that we own is asked
+// for as it is live: left out of an apply, it would be removed.
+func TestIgnoredFieldsStayAsTheyAre(t *testing.T) {
 	f := newFixture()
 	f.sync(t, deployment)
 	f.Edit(t, refWeb(), setReplicas(7))
 	f.app.Ignore = []syncline.IgnoreRule{{Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), JSONPointers: []string{"/spec/replicas"}}}
 	f.app.Policy.Options = syncline.SyncOptions{"RespectIgnoreDifferences=true"}
 	p := f.plan(t, deployment)
-	if _, has := p.Changes[0].Desired.Field("spec", "replicas"); has {
-		t.Error("an ignored field is applied")
+	expectSteps(t, p, "Sync 0 keep apps/Deployment/shop/web")
+	if replicas, _ := p.Changes[0].Desired.Field("spec", "replicas"); replicas != int64(7) {
+		t.Errorf("%v replicas would be applied", replicas)
+	}
+	f.Requests()
+	f.plan(t, deployment)
+	if asked := f.Requests(); len(asked) > 0 {
+		t.Errorf("nothing changed, and %v was asked", asked)
 	}
 	f.app.Ignore[0].JSONPointers = []string{"/metadata/name"}
 	if p := f.plan(t, deployment); p.Changes[0].Ref.Name != "web" {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,6 +110,13 @@ func hasKey(item any, text string) bool {
 		}
 	}
 	return true
+}
+
+// keyNames returns the names of the fields of a key, in the order of the alphabet.
+func keyNames(key string) []string {
+	fields := map[string]any{}
+	_ = json.Unmarshal([]byte(key), &fields) // what is no key names nothing
+	return slices.Sorted(maps.Keys(fields))
 }
 
 func textOf(value any) string {

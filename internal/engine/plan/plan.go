@@ -64,6 +64,8 @@ type knowledge struct {
 	compared map[syncline.Ref]answer
 	// verdicts say which jq expressions are obeyed.
 	verdicts map[string]string
+	// respected are the objects that keep ignored fields as they are live.
+	respected map[syncline.Ref]kept
 }
 
 // New returns a Planner that remembers nothing yet. What Apps ignore by jq
@@ -84,22 +86,22 @@ func (p *Planner) Forget(id syncline.AppID) {
 func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
 	before := p.remembered(in.App.ID)
 	b := &build{
-		Input: in, before: before.compared, after: map[syncline.Ref]answer{},
+		Input: in, before: before.compared, after: map[syncline.Ref]answer{}, respected: before.respected,
 		expressions: &expressions{Expressions: p.expressions, verdicts: stillAsked(before.verdicts, in.App.Ignore)},
 	}
 	steps := []func(context.Context) error{
-		b.checkIgnore, b.prepare, b.addNamespace, b.compare, b.addExtraneous, b.order, b.warnIgnore, b.explain,
+		b.checkIgnore, b.prepare, b.addNamespace, b.respect, b.compare, b.addExtraneous, b.order, b.warnIgnore, b.explain,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			compared := map[syncline.Ref]answer{}
 			maps.Copy(compared, b.before)
 			maps.Copy(compared, b.after)
-			p.remember(in.App.ID, knowledge{compared, b.expressions.verdicts})
+			p.remember(in.App.ID, knowledge{compared, b.expressions.verdicts, b.respected})
 			return syncline.Plan{}, err
 		}
 	}
-	p.remember(in.App.ID, knowledge{b.after, b.expressions.verdicts})
+	p.remember(in.App.ID, knowledge{b.after, b.expressions.verdicts, b.respected})
 	return syncline.Plan{App: in.App.ID, Revisions: in.Revisions, Changes: b.changes, Warnings: b.warnings, Unknown: b.unknown}, nil
 }
 
@@ -132,6 +134,7 @@ func (p *Planner) remember(id syncline.AppID, known knowledge) {
 type build struct {
 	Input
 	before, after map[syncline.Ref]answer
+	respected     map[syncline.Ref]kept
 	changes       []syncline.Change
 	warnings      []syncline.Condition
 	// defined maps the kinds that CRDs of this plan define.
@@ -140,6 +143,9 @@ type build struct {
 	seen map[place]int
 	// unknown is why the App may own more than is known.
 	unknown error
+	// declared are the objects that the source has, whether or not they have a
+	// change.
+	declared map[syncline.Ref]bool
 	// unplaced are the objects that lack a namespace.
 	unplaced    map[syncline.Ref]bool
 	expressions *expressions

@@ -19,20 +19,18 @@ func (b *build) prepare(ctx context.Context) error {
 	b.defined = definitions(b.Objects)
 	b.seen = map[place]int{}
 	b.unplaced = map[syncline.Ref]bool{}
+	b.declared = map[syncline.Ref]bool{}
 	for i, object := range b.Objects {
 		object, unknown, err := b.place(ctx, object.Desired())
 		if err != nil {
 			return err
 		}
+		b.declared[object.Ref()] = true
 		if phases := hookPhases(object); phases != nil {
 			b.addHooks(object, phases, i, unknown)
 			continue
 		}
-		resource, err := b.resource(ctx, b.named(object, "", i), unknown)
-		if err != nil {
-			return err
-		}
-		b.add(resource)
+		b.add(b.resource(b.named(object, "", i), unknown))
 	}
 	b.warnRepeated()
 	return nil
@@ -72,20 +70,14 @@ func (b *build) warnRepeated() {
 }
 
 // resource returns the Change of an object that the App keeps, not compared yet.
-func (b *build) resource(ctx context.Context, object syncline.Object, unknown error) (syncline.Change, error) {
+func (b *build) resource(object syncline.Object, unknown error) syncline.Change {
 	if object.Ref().Kind != "CustomResourceDefinition" { // CRDs are not tracked, as in Argo CD
 		object = b.tracked(object)
 	}
-	options := b.options(object.Annotation(syncline.AnnotationSyncOptions))
-	if options.Has("RespectIgnoreDifferences=true") {
-		var err error
-		if object, err = b.withoutIgnored(ctx, object); err != nil {
-			return syncline.Change{}, err
-		}
-	}
 	c := b.change(object, syncline.RoleResource, syncline.Sync)
-	c.Action, c.Options, c.Err = syncline.Create, options, unknown
-	return c, nil
+	c.Action, c.Err = syncline.Create, unknown
+	c.Options = b.options(object.Annotation(syncline.AnnotationSyncOptions))
+	return c
 }
 
 func (b *build) change(object syncline.Object, role syncline.Role, phase syncline.Phase) syncline.Change {
@@ -186,10 +178,10 @@ func waveOf(annotation func(string) string) int {
 	return wave
 }
 
-// named gives an object with generateName the name that it has in this
-// operation: the same on every turn, so that it is found again.
+// named gives an object without a name that which it has in this operation: the
+// same on every turn, so that it is found again. A hook needs no generateName.
 func (b *build) named(object syncline.Object, phase syncline.Phase, index int) syncline.Object {
-	if object.Ref().Name != "" || object.GenerateName() == "" {
+	if object.Ref().Name != "" {
 		return object
 	}
 	if phase == "" {

@@ -6,29 +6,83 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/syncline-io/syncline"
 )
 
 // addExtraneous plans for the live objects that are the App's and that it does
 // not declare any more.
 func (b *build) addExtraneous(context.Context) error {
-	declared := map[syncline.Ref]bool{}
-	for _, c := range b.changes {
-		declared[c.Ref] = true
-	}
+	declared := b.declarations()
 	owned, err := b.Memory.Owned(b.App.Instance)
 	b.unknown = err
 	for _, live := range owned {
 		switch {
-		case declared[live.Ref] || live.Controlled:
+		case declared.has(live) || live.Controlled:
 		case !isHook(live):
 			b.changes = append(b.changes, b.extraneous(live))
 		case heldAsHook(live):
 			b.changes = append(b.changes, leftHook(live))
 		}
 	}
+	b.keepInUse()
 	b.confirmPrunes()
 	return nil
+}
+
+// declarations tell which live objects the App declares, also where the plan has
+// no change of them: as a hook without a phase, under another group of the same
+// kind, or of a kind that is not known just now, whose scope is a guess.
+type declarations struct {
+	refs map[syncline.Ref]bool
+	uids map[types.UID]bool
+	// unsure are objects without their namespace.
+	unsure map[syncline.Ref]bool
+}
+
+func (b *build) declarations() declarations {
+	d := declarations{refs: b.declared, uids: map[types.UID]bool{}, unsure: map[syncline.Ref]bool{}}
+	for _, c := range b.changes {
+		d.refs[c.Ref] = true
+		if c.UID != "" {
+			d.uids[c.UID] = true
+		}
+		if c.Err != nil {
+			d.unsure[withoutNamespace(c.Ref)] = true
+		}
+	}
+	return d
+}
+
+func (d declarations) has(live syncline.Live) bool {
+	return d.refs[live.Ref] || d.uids[live.UID] || d.unsure[withoutNamespace(live.Ref)]
+}
+
+func withoutNamespace(ref syncline.Ref) syncline.Ref {
+	ref.Namespace = ""
+	return ref
+}
+
+// keepInUse holds back the prune of a namespace in which the App has objects that
+// stay, and of a definition of kinds of which it declares objects: they would go
+// with it.
+func (b *build) keepInUse() {
+	used := map[string]bool{}
+	for _, c := range b.changes {
+		if c.Action != syncline.Prune && !c.Leaving {
+			used[c.Ref.Namespace], used["."+c.Ref.Group] = true, true
+		}
+	}
+	for i := range b.changes {
+		c := &b.changes[i]
+		_, group, _ := strings.Cut(c.Ref.Name, ".")
+		inUse := c.Ref.Kind == "Namespace" && used[c.Ref.Name] ||
+			c.Ref.Kind == "CustomResourceDefinition" && used["."+group]
+		if c.Action == syncline.Prune && inUse {
+			c.Action, c.Why = syncline.Retain, "it is no longer in the source, and kept while the application has objects that would go with it"
+		}
+	}
 }
 
 // extraneous decides what happens to one object that left the source.
@@ -43,11 +97,22 @@ func (b *build) extraneous(live syncline.Live) syncline.Change {
 	if reason := b.keeps(c, live); reason != "" {
 		c.Action, c.Why = syncline.Retain, reason
 	}
+	if b.isDestination(live.Ref) {
+		c.Action, c.Extraneous, c.Why = syncline.Retain, true, "it is no longer in the source, and kept as the managed namespace of the destination"
+	}
 	if live.Terminating {
 		c.Action, c.Extraneous, c.Leaving = syncline.Retain, true, true
 		c.Why = "it is no longer in the source, and is being deleted" + heldBy(live)
 	}
 	return c
+}
+
+// isDestination reports whether an object is the namespace that the App wants to
+// have without declaring it: by CreateNamespace=true or by managedNamespaceMetadata.
+func (b *build) isDestination(ref syncline.Ref) bool {
+	managed := b.App.Policy.NamespaceLabels != nil || b.App.Policy.NamespaceAnnotations != nil
+	return ref == (syncline.Ref{Kind: "Namespace", Name: b.App.Destination.Namespace}) &&
+		(managed || b.options("").Has("CreateNamespace=true"))
 }
 
 // keeps says why an object that left the source is not pruned, or "".

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
@@ -49,6 +50,74 @@ func TestWhatLeftTheSource(t *testing.T) {
 			}
 		})
 	}
+}
+
+// leftNamespace is a namespace of the App that is no longer declared.
+const leftNamespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, annotations: {argocd.argoproj.io/tracking-id: \"web:/Namespace:shop/shop\"}}"
+
+func TestNamespacesThatLeftTheSource(t *testing.T) {
+	for name, test := range map[string]struct {
+		policy   syncline.SyncPolicy
+		declared string
+		kept     string
+		want     syncline.Action
+		differs  bool
+	}{
+		"are pruned when they are empty":          {want: syncline.Prune, differs: true},
+		"but the managed one":                     {policy: syncline.SyncPolicy{NamespaceLabels: map[string]string{}}, want: syncline.Retain},
+		"but the one that has managed metadata":   {policy: syncline.SyncPolicy{NamespaceAnnotations: map[string]string{"a": "b"}}, want: syncline.Retain},
+		"but the one that the App wants to have":  {policy: syncline.SyncPolicy{Options: syncline.SyncOptions{"CreateNamespace=true"}}, want: syncline.Retain},
+		"but one in which objects are declared":   {declared: configA, want: syncline.Retain, differs: true},
+		"but one in which an object is kept":      {kept: left(`, argocd.argoproj.io/sync-options: "Prune=false"`), want: syncline.Retain, differs: true},
+		"and with what leaves the source as well": {kept: left(""), want: syncline.Prune, differs: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture()
+			f.app.Policy = test.policy
+			f.Put(t, leftNamespace)
+			if test.kept != "" {
+				f.Put(t, test.kept)
+			}
+			if c := change(t, f.plan(t, test.declared), "shop"); c.Action != test.want || c.Differs() != test.differs || c.Why == "" {
+				t.Errorf("got %s, because %s; it differs: %v", c.Action, c.Why, c.Differs())
+			}
+		})
+	}
+}
+
+// TestWhatIsDeclaredIsNotPruned holds what is declared without a change of it in
+// the plan.
+func TestWhatIsDeclaredIsNotPruned(t *testing.T) {
+	for name, declared := range map[string]string{
+		"a hook that is skipped":     "argocd.argoproj.io/hook: Skip",
+		"a hook of an unknown phase": "argocd.argoproj.io/hook: Nonsense",
+		"a hook of a deletion":       "argocd.argoproj.io/hook: PostDelete",
+		"a test of Helm":             "helm.sh/hook: test",
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture()
+			f.Put(t, left(""))
+			expectSteps(t, f.plan(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: left, annotations: {"+declared+"}}"))
+		})
+	}
+	t.Run("under another group", func(t *testing.T) {
+		f := newFixture()
+		f.Serve(schema.GroupKind{Group: "new.example.com", Kind: "Wheel"}, syncline.Namespaced)
+		old := f.Put(t, `apiVersion: example.com/v1
+kind: Wheel
+metadata: {name: w, namespace: shop, annotations: {argocd.argoproj.io/tracking-id: "web:example.com/Wheel:shop/w"}}`)
+		twin := f.Put(t, "apiVersion: new.example.com/v1\nkind: Wheel\nmetadata: {name: w, namespace: shop}")
+		uid := f.UID(old)
+		f.Edit(t, twin, func(u metadata) { u.SetUID(uid) })
+		expectSteps(t, f.plan(t, "apiVersion: new.example.com/v1\nkind: Wheel\nmetadata: {name: w}"), "Sync 0 update new.example.com/Wheel/shop/w")
+	})
+	t.Run("of a kind that is not known just now", func(t *testing.T) {
+		f := newFixture()
+		f.Put(t, `apiVersion: gone.example.com/v1
+kind: Axle
+metadata: {name: w, annotations: {argocd.argoproj.io/tracking-id: "web:gone.example.com/Axle:shop/w"}}`)
+		expectSteps(t, f.plan(t, "apiVersion: gone.example.com/v1\nkind: Axle\nmetadata: {name: w}"), "Sync 0 create gone.example.com/Axle/shop/w !not found")
+	})
 }
 
 func TestExtraneousObjects(t *testing.T) {

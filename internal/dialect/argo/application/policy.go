@@ -25,6 +25,9 @@ func toPolicy(p *v1alpha1.SyncPolicy, found *problems) syncline.SyncPolicy {
 	}
 	if m := p.ManagedNamespaceMetadata; m != nil {
 		policy.NamespaceLabels = m.Labels
+		if m.Labels == nil && m.Annotations == nil {
+			policy.NamespaceLabels = map[string]string{} // managed, with nothing to put on it
+		}
 		policy.NamespaceAnnotations = m.Annotations
 	}
 	return policy

@@ -40,5 +40,5 @@ func tookWords(deployment syncline.Deployment) string {
 	if deployment.StartedAt.IsZero() {
 		return "-"
 	}
-	return deployment.DeployedAt.Sub(deployment.StartedAt).Round(time.Second).String()
+	return max(0, deployment.DeployedAt.Sub(deployment.StartedAt)).Round(time.Second).String()
 }

@@ -1,0 +1,257 @@
+package plan
+
+import (
+	"reflect"
+	"strings"
+)
+
+// sides are the four pictures of one value, and the fields of it that we own, nil
+// when that is none. A picture is nil where the value is not there. Stripped are
+// those without what is ignored.
+type sides struct {
+	declared, strippedDeclared any
+	live, strippedLive         any
+	own                        map[string]any
+}
+
+// ignored reports whether the value as a whole is ignored on either side.
+func (s sides) ignored() bool {
+	return s.declared != nil && s.strippedDeclared == nil || s.live != nil && s.strippedLive == nil
+}
+
+// untouched reports whether nothing of the value is ignored.
+func (s sides) untouched() bool {
+	return reflect.DeepEqual(s.declared, s.strippedDeclared) && reflect.DeepEqual(s.live, s.strippedLive)
+}
+
+// filling makes what an object asks for. Ignored values that are live and not ours
+// are left out, and so left to their owners, unless whole says that what is left
+// out is lost.
+type filling struct{ whole bool }
+
+// valueOf returns what to ask for in place of a value, nil when that is nothing.
+func (f filling) valueOf(s sides) any {
+	switch {
+	case s.ignored() && s.live == nil:
+		return s.declared
+	case s.ignored() && f.whole:
+		return s.live
+	case s.ignored() && s.own == nil:
+		return nil
+	case s.ignored():
+		return ownPart(s.live, s.own)
+	case s.untouched():
+		return s.declared
+	case s.declared != nil && s.own == nil:
+		f.whole = true // whether it is owned in parts or as one is not known yet
+	}
+	if _, isMap := or(s.declared, s.live).(map[string]any); isMap {
+		if part := f.mapOf(s); s.declared != nil || len(part) > 0 {
+			return part
+		}
+		return nil
+	}
+	if _, isList := or(s.declared, s.live).([]any); isList {
+		return f.listOf(s)
+	}
+	return s.declared
+}
+
+func or(a, b any) any {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// mapOf returns what to ask for in place of a map.
+func (f filling) mapOf(s sides) map[string]any {
+	declared, _ := s.declared.(map[string]any)
+	strippedDeclared, _ := s.strippedDeclared.(map[string]any)
+	live, _ := s.live.(map[string]any)
+	strippedLive, _ := s.strippedLive.(map[string]any)
+	f.whole = f.whole || s.own != nil && isWhole(s.own)
+	asked := map[string]any{}
+	for _, key := range keysOf(declared, live) {
+		below, _ := s.own["f:"+key].(map[string]any)
+		value := f.valueOf(sides{declared[key], strippedDeclared[key], live[key], strippedLive[key], below})
+		if explicit, isDeclared := declared[key]; value != nil || isDeclared && explicit == nil {
+			asked[key] = value
+		}
+	}
+	return asked
+}
+
+// listOf returns what to ask for in place of a list: the declared items, each as
+// it is live where that is ignored, and the live ones that are ignored as a whole.
+func (f filling) listOf(s sides) any {
+	declared, _ := s.declared.([]any)
+	live, _ := s.live.([]any)
+	strippedDeclared, strippedLive := aligned(declared, s.strippedDeclared), aligned(live, s.strippedLive)
+	parts := hasParts(s.own)
+	f.whole = f.whole || !parts
+	partner := partners(declared, live, s.own)
+	taken := map[int]bool{}
+	asked := []any{}
+	for i, item := range declared {
+		j, found := partner(i)
+		one := sides{declared: item, strippedDeclared: strippedDeclared[i]}
+		if found {
+			taken[j] = true
+			one.live, one.strippedLive = live[j], strippedLive[j]
+			one.own, _ = fieldsOfItem(live[j], j, s.own)
+		}
+		if value := f.valueOf(one); value != nil {
+			asked = append(asked, value)
+		}
+	}
+	for j, item := range live {
+		own, ours := fieldsOfItem(item, j, s.own)
+		if taken[j] || strippedLive[j] != nil || !f.whole && !ours {
+			continue
+		}
+		if f.whole {
+			own = map[string]any{}
+		}
+		if part := ownPart(item, own); part != nil {
+			asked = append(asked, part)
+		}
+	}
+	if s.declared == nil && len(asked) == 0 {
+		return nil
+	}
+	return asked
+}
+
+// hasParts reports whether fields name items of a list.
+func hasParts(fields map[string]any) bool {
+	for name := range fields {
+		if strings.HasPrefix(name, "k:") || strings.HasPrefix(name, "v:") || strings.HasPrefix(name, "i:") {
+			return true
+		}
+	}
+	return false
+}
+
+// aligned returns for each item of a list what is left of it in the stripped list,
+// nil when it is not in there.
+func aligned(list []any, stripped any) []any {
+	rest, _ := stripped.([]any)
+	left := make([]any, len(list))
+	if len(rest) == len(list) {
+		copy(left, rest)
+		return left
+	}
+	for i, item := range list {
+		if len(rest) > 0 && partOf(rest[0], item) {
+			left[i], rest = rest[0], rest[1:]
+		}
+	}
+	return left
+}
+
+// partOf reports whether a value is another without some of its fields.
+func partOf(part, value any) bool {
+	fields, ok := part.(map[string]any)
+	content, isMap := value.(map[string]any)
+	if !ok || !isMap {
+		_, isList := part.([]any)
+		_, wasList := value.([]any)
+		return isList && wasList || reflect.DeepEqual(part, value)
+	}
+	for key, below := range fields {
+		if !partOf(below, content[key]) {
+			return false
+		}
+	}
+	return true
+}
+
+// partners says which live item is the same as a declared one: that of the same
+// key where the owned fields tell the keys, of the same name, of the same value,
+// or in the same place.
+func partners(declared, live []any, own map[string]any) func(int) (int, bool) {
+	identify := identityOf(declared, live, own)
+	if identify == nil {
+		return func(i int) (int, bool) { return i, i < len(live) }
+	}
+	places := map[string]int{}
+	for j, item := range live {
+		places[identify(item)] = j
+	}
+	return func(i int) (int, bool) {
+		j, found := places[identify(declared[i])]
+		return j, found
+	}
+}
+
+// identityOf returns what tells items apart, nil when that is their place only.
+func identityOf(declared, live []any, own map[string]any) func(any) string {
+	for name := range own {
+		kind, text, _ := strings.Cut(name, ":")
+		switch kind {
+		case "v":
+			return textOf
+		case "k":
+			return keyOfItems(text)
+		}
+	}
+	_, ok1 := byName(declared)
+	_, ok2 := byName(live)
+	if !ok1 || !ok2 {
+		return nil
+	}
+	return keyOfItems(`{"name":""}`)
+}
+
+// keyOfItems returns the identity by the fields that a key has, such as
+// {"containerPort":80,"protocol":"TCP"}. A protocol is TCP where there is none,
+// the only default that keys of Kubernetes' own kinds have.
+func keyOfItems(key string) func(any) string {
+	names := keyNames(key)
+	return func(item any) string {
+		content, _ := item.(map[string]any)
+		values := make([]any, len(names))
+		for i, name := range names {
+			if values[i] = content[name]; values[i] == nil && name == "protocol" {
+				values[i] = "TCP"
+			}
+		}
+		return textOf(values)
+	}
+}
+
+// ownPart returns the part of a live value that the fields name: all of what they
+// name as a whole. It is nil when they name nothing that is live.
+func ownPart(value any, fields map[string]any) any {
+	if isWhole(fields) {
+		return value
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		part := map[string]any{}
+		for name, content := range v {
+			below, named := fields["f:"+name].(map[string]any)
+			if own := ownPart(content, below); named && own != nil {
+				part[name] = own
+			}
+		}
+		if len(part) > 0 {
+			return part
+		}
+		return nil
+	case []any:
+		var part []any
+		for i, item := range v {
+			below, named := fieldsOfItem(item, i, fields)
+			if own := ownPart(item, below); named && own != nil {
+				part = append(part, own)
+			}
+		}
+		if part != nil {
+			return part
+		}
+		return nil
+	}
+	return value
+}

@@ -1,0 +1,153 @@
+package plan
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/syncline-io/syncline"
+)
+
+// kept is what an object asks for that keeps ignored fields as they are live.
+type kept struct {
+	question question
+	desired  syncline.Object
+}
+
+// respect lets the objects with RespectIgnoreDifferences ask for what is live in
+// the fields that the App ignores, and for what is declared where nothing is live.
+// Leaving these fields out would not do: an apply removes what our manager owns
+// and does not ask for any more. The live object is read once for each of its
+// states that matters.
+func (b *build) respect(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(dryRuns)
+	found := make([]kept, len(b.changes))
+	for i := range b.changes {
+		c := &b.changes[i]
+		live, exists := b.Memory.Get(c.Ref)
+		if !exists || live.Terminating || !b.respects(*c) {
+			continue
+		}
+		asked, err := b.questionOf(*c, live)
+		if err != nil {
+			return err
+		}
+		if known, ok := b.respected[c.Ref]; ok && known.question == asked {
+			found[i] = known
+			continue
+		}
+		group.Go(func() error {
+			desired, err := b.keepIgnored(ctx, *c)
+			found[i] = kept{asked, desired}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	b.respected = map[syncline.Ref]kept{}
+	for i, k := range found {
+		if !k.desired.IsZero() {
+			b.changes[i].Desired = k.desired
+			b.respected[b.changes[i].Ref] = k
+		}
+	}
+	return nil
+}
+
+// respects reports whether a change keeps fields that the App ignores.
+func (b *build) respects(c syncline.Change) bool {
+	return c.Role == syncline.RoleResource && c.Err == nil && c.Options.Has("RespectIgnoreDifferences=true") &&
+		len(b.rulesFor(c.Ref).rules) > 0
+}
+
+// keepIgnored returns the desired object with the ignored fields as they are live.
+func (b *build) keepIgnored(ctx context.Context, c syncline.Change) (syncline.Object, error) {
+	current, err := b.Cluster.Read(ctx, c.Ref, c.Version)
+	if err != nil {
+		return syncline.Object{}, syncline.About(c.Ref, becauseGone(err))
+	}
+	rules := b.rulesFor(c.Ref).trusting(current)
+	declared, live := c.Desired.Reveal().Object, current.Reveal().Object
+	own := appliedBy(live, syncline.FieldManager, clientSideManager)
+	live = withoutServerFields(live)
+	strippedDeclared, err := rules.strip(ctx, runtime.DeepCopyJSON(declared))
+	if err != nil {
+		return syncline.Object{}, syncline.About(c.Ref, err)
+	}
+	strippedLive, err := rules.strip(ctx, runtime.DeepCopyJSON(live))
+	if err != nil {
+		return syncline.Object{}, syncline.About(c.Ref, err)
+	}
+	f := filling{whole: own == nil || c.Options.Has("Replace=true") || c.Options.Has("Force=true") ||
+		b.Operation != nil && b.Operation.Operation.Force}
+	content := f.mapOf(sides{declared, strippedDeclared, live, strippedLive, own})
+	return identified(content, c.Desired)
+}
+
+// identified makes an object of content, with the identity and the tracking of
+// the declared one, which no rule takes away.
+func identified(content map[string]any, declared syncline.Object) (syncline.Object, error) {
+	asked := declared.Reveal().Object
+	content["apiVersion"], content["kind"] = asked["apiVersion"], asked["kind"]
+	metadata, _ := content["metadata"].(map[string]any)
+	if metadata == nil {
+		metadata = map[string]any{}
+		content["metadata"] = metadata
+	}
+	before, _ := asked["metadata"].(map[string]any)
+	for _, field := range []string{"name", "namespace"} {
+		delete(metadata, field)
+		if value, ok := before[field]; ok {
+			metadata[field] = value
+		}
+	}
+	object, err := syncline.NewObject(content, declared.Origin())
+	if tracking := declared.Annotation(syncline.AnnotationTracking); err == nil && tracking != "" {
+		object = object.WithAnnotation(syncline.AnnotationTracking, tracking)
+	}
+	return object, err
+}
+
+// clientSideManager is the manager of kubectl's client-side apply, whose fields
+// become ours.
+const clientSideManager = "kubectl-client-side-apply"
+
+// appliedBy returns the fields of a live object that managers own, as managedFields
+// hold them, or nil. Those of a subresource do not count.
+func appliedBy(live map[string]any, managers ...string) map[string]any {
+	metadata, _ := live["metadata"].(map[string]any)
+	entries, _ := metadata["managedFields"].([]any)
+	var all map[string]any
+	for _, entry := range entries {
+		content, _ := entry.(map[string]any)
+		manager, _ := content["manager"].(string)
+		fields, _ := content["fieldsV1"].(map[string]any)
+		if fields != nil && content["subresource"] == nil && slices.Contains(managers, manager) {
+			all = together(all, fields)
+		}
+	}
+	return all
+}
+
+// together returns the fields of both. What either has as a whole it is.
+func together(a, b map[string]any) map[string]any {
+	if a == nil {
+		return b
+	}
+	all := make(map[string]any, len(a)+len(b))
+	for name, below := range a {
+		all[name] = below
+	}
+	for name, below := range b {
+		x, _ := all[name].(map[string]any)
+		y, _ := below.(map[string]any)
+		if all[name] = y; len(x) > 0 {
+			all[name] = together(x, y)
+		}
+	}
+	return all
+}
