@@ -56,7 +56,10 @@ type Past struct {
 	// Version is that of the resource when it was read; "" when it has none.
 	Version   string
 	Operation *OperationState
-	History   []Deployment
+	// Invalid lists why the operation cannot be carried on when it was not ended:
+	// whoever may write the resource can write anything there.
+	Invalid []Condition
+	History []Deployment
 	// Rendered identifies what the last deployment rendered to; "" when that was
 	// not written down.
 	Rendered Digest

@@ -104,6 +104,9 @@ type Change struct {
 	Leaving bool
 	// Err says why the change cannot be made; nil when it can.
 	Err error
+	// Refused says that the project does not let the App have the object, and Err
+	// why. Nothing is known of the live object then, and nothing may be shown of it.
+	Refused bool
 }
 
 // Differs reports whether the change means that the App is not as desired. A

@@ -97,7 +97,7 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	}
 	poll := time.Duration(options.PollSeconds) * time.Second
 	sources, resolver := newSources(store, repositories, source.Options{
-		Interval: poll, Changed: a.onCommit, Uses: a.apps.Uses,
+		Interval: poll, Changed: a.onCommit, Uses: a.polls,
 	})
 	a.resolver = resolver
 	a.apps.Later, a.apps.Changed = a.queue.AddAt, a.onApplication

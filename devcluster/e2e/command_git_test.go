@@ -181,6 +181,9 @@ func gitcount(s *script, _ *testscript.TestScript, args []string) error {
 	if len(args) != 2 {
 		return errUsage
 	}
+	if folder, ok := strings.CutPrefix(args[0], "repo="); ok {
+		return compare(args[1], s.git.CountOf(s.name+"/"+folder))
+	}
 	kind := testenv.GitRequest(args[0])
 	return compare(args[1], s.git.Count(kind)-s.counted[kind])
 }

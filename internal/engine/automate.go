@@ -30,6 +30,7 @@ func (t *turn) automate(context.Context) error {
 	if choice.operation != nil {
 		t.start(*choice.operation)
 		t.operation.Revisions = t.revisions
+		t.automatic = true
 	}
 	return nil
 }

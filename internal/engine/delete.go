@@ -10,6 +10,16 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/policy"
 )
 
+// leave finds the project by which the objects of an App that is being deleted
+// are judged. One that leaves its objects behind needs none.
+func (t *turn) leave(context.Context) error {
+	if !t.app.Deleting.Cascade {
+		t.judge = policy.For(syncline.Project{}, t.app)
+		return nil
+	}
+	return t.enter()
+}
+
 // delete removes the next of the objects of an App that is being deleted. When
 // none is left, the App itself may go. It stays while it may have objects that
 // are not known.
@@ -21,15 +31,12 @@ func (t *turn) delete(ctx context.Context) error {
 		t.deleted = true
 		return nil
 	}
-	project, err := t.Projects.Project(t.app.Project)
-	if err != nil {
-		return err
-	}
 	teardown, unknown := plan.Teardown(t.app, t.cluster)
 	if syncline.KindOf(unknown) == syncline.Waiting { // the order of waves counts
 		return unknown
 	}
-	grant, refused := policy.Allow(project, t.app, teardown)
+	grant, refused := t.judge.Allow(teardown)
+	var err error
 	t.waiting, err = apply.Delete(ctx, apply.Input{
 		App: t.app, Plan: teardown, Grant: grant, Refused: refused,
 		Memory: t.cluster, Reader: t.cluster, Writer: t.cluster, Now: t.now,

@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/plan"
+	"github.com/syncline-io/syncline/internal/engine/policy"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
@@ -117,6 +118,14 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 		Sources: sources, Renderer: renderer, Projects: projects, Clusters: clusters,
 		planner: plan.New(options.Expressions), options: options, followers: newFollowers(), failing: map[syncline.AppID]time.Time{},
 	}
+}
+
+// Permits reports whether the App's project permits its sources and where they go:
+// whether a repository may be asked for anything on its behalf. A turn finds out
+// itself, and says why.
+func (e *Engine) Permits(app syncline.App) bool {
+	project, err := e.Projects.Project(app.Project)
+	return err == nil && policy.CheckApp(project, app) == nil
 }
 
 // Result is what a turn came to.
@@ -226,6 +235,7 @@ func (t *turn) do(ctx context.Context, s step) (err error) {
 func (t *turn) steps() []step {
 	if t.app.Deleting != nil {
 		return []step{
+			{"leave", t.leave, syncline.DeletionError},
 			{"connect", t.connect, syncline.DeletionError},
 			{"watch", t.watch, syncline.DeletionError},
 			{"delete", t.delete, syncline.DeletionError},

@@ -69,6 +69,10 @@ func (e *Engine) followAll(ctx context.Context, cohorts []*cohort) bool {
 // follow takes a cohort to the commit that its sources mean now, and reports
 // whether that is another one.
 func (e *Engine) follow(ctx context.Context, c *cohort) bool {
+	if !e.Permits(c.app) { // any more
+		e.followers.doubt(c)
+		return true
+	}
 	commit, err := e.Sources.Resolve(ctx, c.app, c.source, e.options.Poll)
 	if err == nil && commit == c.commit {
 		return false

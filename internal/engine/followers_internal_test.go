@@ -45,6 +45,16 @@ func (s shelf) ReadDir(string) ([]syncline.Entry, error) {
 	return entries, nil
 }
 
+// open are projects that permit everything.
+type open struct{}
+
+func (open) Project(name string) (syncline.Project, error) {
+	return syncline.Project{
+		Name: name, SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("*")},
+		Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
+	}, nil
+}
+
 // village is a repository and the Apps that read a file of it each. It does, in
 // an order that a script says, what else goes on in an agent: commits come, and
 // turns begin and end, also while commits are followed.
@@ -66,7 +76,7 @@ const repoURL = "https://git.example.com/village.git"
 
 func settle(script []int) *village {
 	v := &village{
-		engine:  New(nil, nil, nil, nil, Options{}),
+		engine:  New(nil, nil, open{}, nil, Options{}),
 		commits: []shelf{{"a": "0", "b": "0"}},
 		script:  script, unseen: true,
 		due: map[syncline.AppID]bool{}, turns: map[syncline.AppID]int{}, ended: map[syncline.AppID]int{},

@@ -28,22 +28,47 @@ func (t *turn) begin(context.Context) error {
 		t.start(*t.app.Request)
 		t.consumed = true
 	}
-	if !t.operating() {
-		return nil
+	if t.running() {
+		t.admit()
 	}
-	app := t.app
-	app.Sources = t.operation.Sources // they need not be those that the App declares
-	return policy.CheckApp(t.project, app)
+	return nil
+}
+
+// admit judges the operation that goes on, whoever wrote down what it delivers.
+func (t *turn) admit() {
+	if len(t.operation.Sources) == 0 { // as a status may say of an operation that had hardly begun
+		t.operation.Sources, t.operation.Revisions = sourcesOf(t.operation.Operation, t.app), nil
+	}
+	err := policy.CheckSources(t.project, t.operation.Sources) // they need not be those that the App declares
+	if err == nil && !t.consumed && len(t.app.Past.Invalid) > 0 {
+		err = syncline.Errorf(syncline.Invalid, "%s", t.app.Past.Invalid[0].Message)
+	}
+	if err != nil {
+		t.refuseForGood(err)
+	}
+}
+
+// refuseForGood ends an operation that no retry helps, and the turn. Another
+// follows: what the App declares is delivered all the same.
+func (t *turn) refuseForGood(err error) {
+	condition := status.Condition(syncline.SyncError, err)
+	t.conditions = append(t.conditions, condition)
+	t.close(syncline.OperationError, condition.Message)
+	t.again()
+}
+
+// sourcesOf returns the sources that an operation delivers.
+func sourcesOf(op syncline.Operation, app syncline.App) []syncline.Source {
+	if len(op.Sources) > 0 {
+		return op.Sources
+	}
+	return app.Sources
 }
 
 // start makes an operation the current one. Its revisions are resolved next.
 func (t *turn) start(op syncline.Operation) {
-	sources := op.Sources
-	if sources == nil {
-		sources = t.app.Sources
-	}
 	t.operation = &syncline.OperationState{
-		Operation: op, Phase: syncline.OperationRunning, Sources: sources,
+		Operation: op, Phase: syncline.OperationRunning, Sources: sourcesOf(op, t.app),
 		StartedAt: t.beginning(), Message: "running",
 	}
 	t.begun = true
@@ -140,7 +165,7 @@ func (t *turn) recorded() bool {
 		kinds[o.Ref.GroupKind()] = true
 	}
 	return !slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool {
-		return c.Role == syncline.RoleResource && !kinds[c.Ref.GroupKind()]
+		return c.Role == syncline.RoleResource && !c.Refused && !kinds[c.Ref.GroupKind()]
 	})
 }
 
@@ -152,7 +177,7 @@ func (t *turn) recorded() bool {
 // made is found by its tracking.
 func (t *turn) repeatable() bool {
 	op := t.operation
-	if !op.Operation.By.Automated || op.RetryCount > 0 || !op.Operation.Partial() && !t.beginsAgain() {
+	if !t.automatic || op.RetryCount > 0 || !op.Operation.Partial() && !t.beginsAgain() {
 		return false
 	}
 	return !slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool {

@@ -28,7 +28,10 @@ type turn struct {
 	failures int
 	outage   time.Duration
 
-	project   syncline.Project
+	project syncline.Project
+	// judge says what of the cluster the App may have; nil while the project is not
+	// known. The cluster is confined to that.
+	judge     *policy.Judge
 	cluster   Cluster
 	sources   []syncline.Source
 	revisions []string
@@ -45,11 +48,13 @@ type turn struct {
 	conditions []syncline.Condition
 	waiting    []syncline.Blocker
 	// begun says that the operation began in this turn; consumed, that it is the
-	// one which the App requested.
-	begun    bool
-	consumed bool
-	resolved bool
-	deleted  bool
+	// one which the App requested; automatic, that it is the one which the App's
+	// policy asked for. What an operation says of who began it decides nothing.
+	begun     bool
+	consumed  bool
+	automatic bool
+	resolved  bool
+	deleted   bool
 	// deployed identifies what a deployment that is completed rendered to.
 	deployed syncline.Digest
 	// stale is why the revisions could not be looked up again; what is compared
@@ -123,15 +128,23 @@ func (t *turn) validate(context.Context) error {
 	if len(t.app.Invalid) > 0 {
 		return t.invalid(t.app.Invalid)
 	}
-	project, err := t.Projects.Project(t.app.Project)
+	err := t.enter()
 	if err == nil {
-		t.project = project
-		err = policy.CheckApp(project, t.app)
+		err = policy.CheckApp(t.project, t.app)
 	}
 	if err != nil {
 		return t.invalid([]syncline.Condition{status.Condition(syncline.InvalidSpecError, err)})
 	}
 	return nil
+}
+
+// enter makes the App's project the one by which everything is judged from here on.
+func (t *turn) enter() error {
+	project, err := t.Projects.Project(t.app.Project)
+	if err == nil {
+		t.project, t.judge = project, policy.For(project, t.app)
+	}
+	return err
 }
 
 // invalid ends the turn of an App that may not be delivered. An operation that
@@ -158,10 +171,13 @@ func (t *turn) resolve(ctx context.Context) error {
 	t.sources = t.app.Sources
 	if t.running() {
 		t.sources = t.operation.Sources
-		if t.operation.Revisions != nil {
-			t.revisions = t.operation.Revisions
-			return nil
-		}
+	}
+	if err := policy.CheckSources(t.project, t.sources); err != nil {
+		return err
+	}
+	if t.running() && len(t.operation.Revisions) == len(t.sources) {
+		t.revisions = t.operation.Revisions
+		return nil
 	}
 	revisions := make([]string, 0, len(t.sources))
 	for i, source := range t.sources {
@@ -218,10 +234,28 @@ func (t *turn) resolveStale(err error) error {
 	return nil
 }
 
-func (t *turn) connect(context.Context) error {
+// connect finds the cluster, of which the App sees what its project permits.
+func (t *turn) connect(ctx context.Context) error {
 	cluster, err := t.Clusters.Cluster(t.app.Destination)
-	t.cluster = cluster
-	return err
+	if err != nil {
+		return err
+	}
+	t.cluster = confine(ctx, cluster, t.judge)
+	t.dismiss()
+	return nil
+}
+
+// dismiss drops the objects that the status claims and the project refuses: a
+// status is written by whoever may write the App, and nothing is looked up for it.
+func (t *turn) dismiss() {
+	t.app.Past.Objects = slices.DeleteFunc(slices.Clone(t.app.Past.Objects), func(o syncline.ObjectReport) bool {
+		return t.judge.Object(o.Ref) != nil
+	})
+	if t.running() {
+		t.operation.Results = slices.DeleteFunc(slices.Clone(t.operation.Results), func(r syncline.ObjectResult) bool {
+			return !r.State.Done() && t.judge.Object(r.Ref) != nil
+		})
+	}
 }
 
 // render renders every source.
@@ -296,27 +330,14 @@ func (t *turn) makePlan(ctx context.Context) error {
 	t.plan = nil
 	made, err := t.planner.Build(ctx, plan.Input{
 		App: t.app, Objects: t.objects, Revisions: t.revisions, Operation: t.going(),
-		Cluster: t.cluster, Memory: t.cluster,
+		Cluster: t.cluster, Memory: t.cluster, Judge: t.judge.Change,
 	})
 	if err != nil {
 		return mayPass(err)
 	}
-	t.grant, t.refused = policy.Allow(t.project, t.app, made)
-	leaveRefused(made, t.refused)
+	t.grant, t.refused = t.judge.Allow(made)
 	t.plan = &made
 	return nil
-}
-
-// leaveRefused makes the plan leave alone what is no longer declared and what
-// the project does not let the App touch: it is not the App's to prune.
-func leaveRefused(p syncline.Plan, refused map[syncline.Ref]error) {
-	for i := range p.Changes {
-		c := &p.Changes[i]
-		if err := refused[c.Ref]; err != nil && c.Role == syncline.RoleResource && c.Action == syncline.Prune {
-			c.Action, c.Extraneous = syncline.Retain, true
-			c.Why = "it is no longer in the source, and left alone: " + err.Error()
-		}
-	}
 }
 
 // going returns the operation that goes on, or nil.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -419,7 +420,13 @@ func TestWhatTheProjectRefusesIsNotPruned(t *testing.T) {
 	w.wrote()
 	w.settle(t)
 	w.expectWrites(t)
-	w.expectSync(t, syncline.Synced, "c2")
+	w.expectSync(t, syncline.OutOfSync, "c2")
+	want := []syncline.ObjectReport{{
+		Ref: syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "a"}, Version: "v1", Sync: syncline.SyncUnknown, Health: syncline.Health{Status: syncline.Missing},
+	}}
+	if diff := cmp.Diff(want, w.last.Objects); diff != "" {
+		t.Errorf("of what it may not have is shown (-want +got):\n%s", diff)
+	}
 }
 
 func TestManagedNamespaceMetadataIsKeptUp(t *testing.T) {

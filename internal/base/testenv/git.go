@@ -13,6 +13,7 @@ import (
 	"net/http/cgi"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -87,6 +88,7 @@ type GitServer struct {
 	fault   GitFault
 	changed chan struct{} // closed when the fault is replaced
 	counts  map[GitRequest]int
+	repos   map[string]int
 	came    chan struct{} // closed at the next request
 }
 
@@ -101,6 +103,7 @@ func StartGit(ctx context.Context, options GitOptions) (*GitServer, error) {
 		served:  make(chan struct{}),
 		changed: make(chan struct{}),
 		counts:  map[GitRequest]int{},
+		repos:   map[string]int{},
 		came:    make(chan struct{}),
 	}
 	if s.options.Dir == "" {
@@ -199,6 +202,23 @@ func (s *GitServer) Count(kind GitRequest) int {
 	return s.counts[kind]
 }
 
+// CountOf returns how many requests came about the repository called name,
+// whatever way its path was written.
+func (s *GitServer) CountOf(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.repos[name]
+}
+
+// repoOf returns the name of the repository that a request is about.
+func repoOf(r *http.Request) string {
+	whole := path.Clean(r.URL.Path)
+	for _, end := range []string{"/info/refs", "/git-upload-pack", "/git-receive-pack"} {
+		whole = strings.TrimSuffix(whole, end)
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(whole, "/"), ".git")
+}
+
 // Await waits until at least so many requests of a kind have come in all.
 func (s *GitServer) Await(ctx context.Context, kind GitRequest, count int) error {
 	for {
@@ -227,6 +247,7 @@ func (s *GitServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.counts[kind]++
 	s.counts[GitAny]++
+	s.repos[repoOf(r)]++
 	close(s.came)
 	s.came = make(chan struct{})
 	fault, changed := s.fault, s.changed

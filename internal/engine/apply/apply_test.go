@@ -83,6 +83,7 @@ func (s *story) input(t tester) apply.Input {
 	t.Helper()
 	made, err := s.planner.Build(t.Context(), plan.Input{
 		App: s.app, Objects: s.declared, Revisions: s.state.Revisions, Operation: &s.state, Cluster: s.Cluster, Memory: s.Cluster,
+		Judge: func(syncline.Change) error { return nil }, // what is refused is judged below
 	})
 	if err != nil {
 		t.Fatalf("plan: %v", err)

@@ -14,7 +14,7 @@ func (b *build) compare(ctx context.Context) error {
 	var open []inquiry
 	for i := range b.changes {
 		c := &b.changes[i]
-		if c.Role == syncline.RoleHook || c.Err != nil {
+		if c.Role == syncline.RoleHook || c.Err != nil || c.Refused {
 			continue
 		}
 		live, exists := b.Memory.Get(c.Ref)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -90,11 +91,11 @@ func (b *build) addHooks(object syncline.Object, phases []syncline.Phase, index 
 		if b.Operation != nil {
 			hook = hook.WithAnnotation(syncline.AnnotationOperation, RunID(b.App, b.Operation, phase))
 		}
-		c := b.change(hook, syncline.RoleHook, phase)
-		c.Action, c.Why, c.Err = syncline.Run, string(phase)+" hook", unknown
+		c := b.change(hook, syncline.RoleHook, phase, unknown)
+		c.Action, c.Why = syncline.Run, cmp.Or(c.Why, string(phase)+" hook")
 		c.HookPolicies = hookPolicies(hook)
 		c.Options = b.options(hook.Annotation(syncline.AnnotationSyncOptions))
-		if live, ok := b.Memory.Get(c.Ref); ok && !slices.Contains(c.HookPolicies, syncline.BeforeHookCreation) {
+		if live, ok := b.Memory.Get(c.Ref); ok && !c.Refused && !slices.Contains(c.HookPolicies, syncline.BeforeHookCreation) {
 			c.UID = live.UID
 		}
 		b.add(c)

@@ -47,6 +47,9 @@ type Input struct {
 	Operation *syncline.OperationState
 	Cluster   Cluster
 	Memory    Memory
+	// Judge says why the App may not have the object of a change, or nil. It is
+	// asked as soon as the ref is final, and what it refuses is looked up nowhere.
+	Judge func(syncline.Change) error
 }
 
 // Planner makes plans and remembers comparisons, so that the API server is

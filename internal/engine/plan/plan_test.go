@@ -31,11 +31,15 @@ type fixture struct {
 	planner *plan.Planner
 	// operation is the one going on; nil when there is none.
 	operation *syncline.OperationState
+	// judge is the project's.
+	judge func(syncline.Change) error
 }
 
 func newFixture() *fixture {
-	return &fixture{Cluster: enginetest.New(), app: shop(), planner: plan.New(plan.InProcess{})}
+	return &fixture{Cluster: enginetest.New(), app: shop(), planner: plan.New(plan.InProcess{}), judge: permitAll}
 }
+
+func permitAll(syncline.Change) error { return nil }
 
 func (f *fixture) input(t *testing.T, text string) plan.Input {
 	t.Helper()
@@ -45,7 +49,7 @@ func (f *fixture) input(t *testing.T, text string) plan.Input {
 	}
 	return plan.Input{
 		App: f.app, Objects: objects, Revisions: []string{"0123456789abcdef"}, Operation: f.operation,
-		Cluster: f.Cluster, Memory: f.Cluster,
+		Cluster: f.Cluster, Memory: f.Cluster, Judge: f.judge,
 	}
 }
 

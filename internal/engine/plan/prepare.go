@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -74,17 +75,24 @@ func (b *build) resource(object syncline.Object, unknown error) syncline.Change 
 	if object.Ref().Kind != "CustomResourceDefinition" { // CRDs are not tracked, as in Argo CD
 		object = b.tracked(object)
 	}
-	c := b.change(object, syncline.RoleResource, syncline.Sync)
-	c.Action, c.Err = syncline.Create, unknown
+	c := b.change(object, syncline.RoleResource, syncline.Sync, unknown)
+	c.Action = syncline.Create
 	c.Options = b.options(object.Annotation(syncline.AnnotationSyncOptions))
 	return c
 }
 
-func (b *build) change(object syncline.Object, role syncline.Role, phase syncline.Phase) syncline.Change {
-	return syncline.Change{
+// change returns the Change of an object whose ref is final, judged. Unknown is
+// why its kind or place is not known, or nil.
+func (b *build) change(object syncline.Object, role syncline.Role, phase syncline.Phase, unknown error) syncline.Change {
+	c := syncline.Change{
 		Ref: object.Ref(), Version: object.GroupVersionKind().Version, Role: role,
-		Phase: phase, Wave: waveOf(object.Annotation), Desired: object,
+		Phase: phase, Wave: waveOf(object.Annotation), Desired: object, Err: unknown,
 	}
+	if err := b.Judge(c); err != nil {
+		c.Refused, c.Why = true, "the project does not allow it"
+		c.Err = cmp.Or(unknown, err)
+	}
+	return c
 }
 
 // options returns the sync options in force for an object: its own, then those
@@ -226,8 +234,8 @@ func (b *build) addNamespace(context.Context) error {
 	for key, value := range b.App.Policy.NamespaceAnnotations {
 		object = object.WithAnnotation(key, value)
 	}
-	c := b.change(object, syncline.RoleNamespace, syncline.PreSync)
-	c.Action, c.Why, c.Options = syncline.Create, "CreateNamespace=true", b.options("")
+	c := b.change(object, syncline.RoleNamespace, syncline.PreSync, nil)
+	c.Action, c.Why, c.Options = syncline.Create, cmp.Or(c.Why, "CreateNamespace=true"), b.options("")
 	b.changes = append(b.changes, c)
 	return nil
 }

@@ -28,7 +28,7 @@ func (b *build) respect(ctx context.Context) error {
 	for i := range b.changes {
 		c := &b.changes[i]
 		live, exists := b.Memory.Get(c.Ref)
-		if !exists || live.Terminating || !b.respects(*c) {
+		if c.Refused || !exists || live.Terminating || !b.respects(*c) {
 			continue
 		}
 		asked, err := b.questionOf(*c, live)

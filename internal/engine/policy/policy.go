@@ -4,7 +4,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/syncline-io/syncline"
@@ -13,10 +12,23 @@ import (
 // CheckApp reports why the project does not let the App be delivered at all:
 // its sources or its destination. It is asked before anything is fetched.
 func CheckApp(project syncline.Project, app syncline.App) error {
-	if err := project.Err(); err != nil {
-		return syncline.Errorf(syncline.Invalid, "project '%s' cannot be read: %w", project.Name, err)
+	if err := CheckSources(project, app.Sources); err != nil {
+		return err
 	}
-	for _, source := range app.Sources {
+	if !permitsDestination(project, app.Destination) {
+		return destinationError(project, app.Destination)
+	}
+	return nil
+}
+
+// CheckSources reports why the project does not let an App use all of the
+// sources, wherever they were found: in its declaration, in an operation that is
+// asked for, or in a status.
+func CheckSources(project syncline.Project, sources []syncline.Source) error {
+	if err := readable(project); err != nil {
+		return err
+	}
+	for _, source := range sources {
 		address := source.Address()
 		if err := address.Err(); err != nil {
 			return err
@@ -27,8 +39,13 @@ func CheckApp(project syncline.Project, app syncline.App) error {
 				"add the repository to spec.sourceRepos of the AppProject, or use another project")
 		}
 	}
-	if !permitsDestination(project, app.Destination) {
-		return destinationError(project, app.Destination)
+	return nil
+}
+
+// readable is an error for a project of which it is not known what it denies.
+func readable(project syncline.Project) error {
+	if err := project.Err(); err != nil {
+		return syncline.Errorf(syncline.Invalid, "project '%s' cannot be read: %w", project.Name, err)
 	}
 	return nil
 }
@@ -48,25 +65,7 @@ func destinationError(project syncline.Project, to syncline.Destination) error {
 // final object. It returns the permission for those that the project allows,
 // and an error by ref for the others.
 func Allow(project syncline.Project, app syncline.App, plan syncline.Plan) (syncline.Grant, map[syncline.Ref]error) {
-	return plan.Grant(func(c syncline.Change) error { return judge(project, app, c) })
-}
-
-func judge(project syncline.Project, app syncline.App, c syncline.Change) error {
-	if c.Ref.Namespace == "" {
-		if c.Role != syncline.RoleNamespace && !permitsClusterScoped(project, c.Ref) {
-			return kindError(project, c.Ref, "spec.clusterResourceWhitelist")
-		}
-		return nil
-	}
-	if !permitsNamespaced(project, c.Ref) {
-		return kindError(project, c.Ref, "spec.namespaceResourceWhitelist")
-	}
-	to := app.Destination
-	to.Namespace = c.Ref.Namespace
-	if !permitsDestination(project, to) {
-		return fmt.Errorf("%s: %w", c.Ref, syncline.Errorf(syncline.Denied, "namespace %s is not permitted in project '%s'", to.Namespace, project.Name))
-	}
-	return nil
+	return For(project, app).Allow(plan)
 }
 
 func kindError(project syncline.Project, ref syncline.Ref, field string) error {

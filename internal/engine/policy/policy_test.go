@@ -94,22 +94,25 @@ func TestAllow(t *testing.T) {
 	all := []syncline.KindRule{syncline.NewKindRule("*", "*", "")}
 	role := syncline.Ref{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "admin"}
 	config := syncline.Ref{Kind: "ConfigMap", Namespace: "x", Name: "c"}
+	namespace := syncline.Ref{Kind: "Namespace", Name: "x"}
 	for name, test := range map[string]struct {
 		project   syncline.Project
 		change    syncline.Change
 		permitted bool
 	}{
-		"cluster-scoped kinds need a rule":     {syncline.Project{}, syncline.Change{Ref: role, Action: syncline.Create}, false},
-		"cluster-scoped with a rule":           {syncline.Project{ClusterAllow: all}, syncline.Change{Ref: role, Action: syncline.Create}, true},
-		"cluster-scoped by name":               {syncline.Project{ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "ClusterRole", "team-*")}}, syncline.Change{Ref: role, Action: syncline.Create}, false},
-		"cluster-scoped denied":                {syncline.Project{ClusterAllow: all, ClusterDeny: []syncline.KindRule{syncline.NewKindRule("rbac*", "*", "")}}, syncline.Change{Ref: role, Action: syncline.Prune, UID: "u"}, false},
-		"namespaced kinds need none":           {syncline.Project{}, syncline.Change{Ref: config, Action: syncline.Create}, true},
-		"an empty list allows none":            {syncline.Project{NamespaceAllow: []syncline.KindRule{}}, syncline.Change{Ref: config, Action: syncline.Create}, false},
-		"namespaced denied":                    {syncline.Project{NamespaceDeny: []syncline.KindRule{syncline.NewKindRule("", "ConfigMap", "")}}, syncline.Change{Ref: config, Action: syncline.Create}, false},
-		"hooks are judged too":                 {syncline.Project{NamespaceDeny: []syncline.KindRule{syncline.NewKindRule("", "ConfigMap", "")}}, syncline.Change{Ref: config, Role: syncline.RoleHook, Action: syncline.Run}, false},
-		"another namespace than the App's":     {syncline.Project{}, syncline.Change{Ref: syncline.Ref{Kind: "ConfigMap", Namespace: "kube-system", Name: "c"}, Action: syncline.Create}, false},
-		"the destination namespace is allowed": {syncline.Project{}, syncline.Change{Ref: syncline.Ref{Kind: "Namespace", Name: "x"}, Role: syncline.RoleNamespace, Action: syncline.Create}, true},
-		"a declared namespace needs a rule":    {syncline.Project{}, syncline.Change{Ref: syncline.Ref{Kind: "Namespace", Name: "x"}, Role: syncline.RoleResource, Action: syncline.Create}, false},
+		"cluster-scoped kinds need a rule":                   {syncline.Project{}, syncline.Change{Ref: role, Action: syncline.Create}, false},
+		"cluster-scoped with a rule":                         {syncline.Project{ClusterAllow: all}, syncline.Change{Ref: role, Action: syncline.Create}, true},
+		"cluster-scoped by name":                             {syncline.Project{ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "ClusterRole", "team-*")}}, syncline.Change{Ref: role, Action: syncline.Create}, false},
+		"cluster-scoped denied":                              {syncline.Project{ClusterAllow: all, ClusterDeny: []syncline.KindRule{syncline.NewKindRule("rbac*", "*", "")}}, syncline.Change{Ref: role, Action: syncline.Prune, UID: "u"}, false},
+		"namespaced kinds need none":                         {syncline.Project{}, syncline.Change{Ref: config, Action: syncline.Create}, true},
+		"an empty list allows none":                          {syncline.Project{NamespaceAllow: []syncline.KindRule{}}, syncline.Change{Ref: config, Action: syncline.Create}, false},
+		"namespaced denied":                                  {syncline.Project{NamespaceDeny: []syncline.KindRule{syncline.NewKindRule("", "ConfigMap", "")}}, syncline.Change{Ref: config, Action: syncline.Create}, false},
+		"hooks are judged too":                               {syncline.Project{NamespaceDeny: []syncline.KindRule{syncline.NewKindRule("", "ConfigMap", "")}}, syncline.Change{Ref: config, Role: syncline.RoleHook, Action: syncline.Run}, false},
+		"another namespace than the App's":                   {syncline.Project{}, syncline.Change{Ref: syncline.Ref{Kind: "ConfigMap", Namespace: "kube-system", Name: "c"}, Action: syncline.Create}, false},
+		"the destination namespace is like any other object": {syncline.Project{}, syncline.Change{Ref: namespace, Role: syncline.RoleNamespace, Action: syncline.Create}, false},
+		"the destination namespace with a rule":              {syncline.Project{ClusterAllow: []syncline.KindRule{syncline.NewKindRule("", "Namespace", "x")}}, syncline.Change{Ref: namespace, Role: syncline.RoleNamespace, Action: syncline.Create}, true},
+		"the destination namespace denied":                   {syncline.Project{ClusterAllow: all, ClusterDeny: []syncline.KindRule{syncline.NewKindRule("", "Namespace", "")}}, syncline.Change{Ref: namespace, Role: syncline.RoleNamespace, Action: syncline.Create}, false},
+		"a declared namespace needs a rule":                  {syncline.Project{}, syncline.Change{Ref: syncline.Ref{Kind: "Namespace", Name: "x"}, Role: syncline.RoleResource, Action: syncline.Create}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.project.Destinations = destinations(syncline.Destination{Server: local, Namespace: "x"})

@@ -15,12 +15,17 @@ type Memory interface {
 }
 
 // Objects reports on every object of the plan: those that are kept, with their
-// sync status, and the hooks that are live.
+// sync status, and the hooks that are live. Of an object that the project refuses
+// it says only that it is declared.
 func Objects(plan syncline.Plan, memory Memory) []syncline.ObjectReport {
 	var objects []syncline.ObjectReport
 	seen := map[syncline.Ref]bool{}
 	for _, c := range plan.Changes {
-		live, exists := memory.Get(c.Ref)
+		var live syncline.Live
+		exists := false
+		if !c.Refused {
+			live, exists = memory.Get(c.Ref)
+		}
 		if seen[c.Ref] || c.Role == syncline.RoleNamespace || c.Role == syncline.RoleHook && !exists {
 			continue
 		}
@@ -39,6 +44,8 @@ func object(c syncline.Change, live syncline.Live, exists bool) syncline.ObjectR
 	}
 	switch {
 	case report.Hook:
+	case c.Refused:
+		report.Sync = syncline.SyncUnknown
 	case c.Action == syncline.Keep:
 		report.Sync = syncline.Synced
 	default:

@@ -403,3 +403,31 @@ func TestReadPassesOverABadStatus(t *testing.T) {
 		t.Errorf("problems are %v and revisions %v", app.Invalid, app.Past.Revisions)
 	}
 }
+
+// Who began an operation is a text that anybody may write. It stands in the status
+// three times and more.
+func TestInitiatorsAreShortAndPrintable(t *testing.T) {
+	long := strings.Repeat("é", 200_000)
+	for given, want := range map[string]string{
+		"ann@example.com":                   "ann@example.com",
+		"ann müller":                        "ann müller",
+		"a\x1b]52;c;ZXZpbA==\x07b\nc\u202e": "a]52;c;ZXZpbA==bc",
+		long:                                long[:256],
+		"a" + long:                          ("a" + long)[:255],
+	} {
+		u := with(t, `operation: {sync: {}}`)
+		if err := unstructured.SetNestedField(u.Object, given, "operation", "initiatedBy", "username"); err != nil {
+			t.Fatal(err)
+		}
+		app, cr := application.Read(u, controlPlane)
+		if got := app.Request.By.Username; got != want {
+			t.Errorf("of %.40q is read %.300q, want %.300q", given, got, want)
+		}
+		patch, _, err := application.Patch(syncline.Report{
+			App: app.ID, Consumed: true, Operation: &syncline.OperationState{Operation: *app.Request},
+		}, cr)
+		if err != nil || len(patch) > 2000 {
+			t.Errorf("%v: a patch of %d bytes is written for %.40q", err, len(patch), given)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package application
 
 import (
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -154,5 +155,25 @@ func checkOperation(op v1alpha1.Operation, sources int, found *problems) {
 	}
 	if n := len(op.Sync.Revisions); n > 0 && n != max(sources, len(op.Sync.Sources)) {
 		found.add("operation.sync.revisions has %d entries for %d sources: give one each", n, sources)
+	}
+}
+
+// checkStatusOperation finds what is wrong with the sources that an operation
+// delivers according to the status, which need not be those that were asked for.
+func checkStatusOperation(s *v1alpha1.OperationState, found *problems) {
+	if s.SyncResult == nil {
+		return
+	}
+	sources := s.SyncResult.Sources
+	if len(sources) == 0 && s.SyncResult.Source != nil {
+		sources = []v1alpha1.ApplicationSource{*s.SyncResult.Source}
+	}
+	if len(sources) > 1 {
+		found.add("status.operationState.syncResult.sources has %d entries: more than one source is not supported yet", len(sources))
+	}
+	for _, source := range sources {
+		if !reflect.DeepEqual(source, v1alpha1.ApplicationSource{}) { // one that says nothing says only that it is not known
+			checkSource("status.operationState.syncResult.source", source, found)
+		}
 	}
 }

@@ -1,7 +1,9 @@
 package application
 
 import (
+	"strings"
 	"time"
+	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -73,7 +75,22 @@ func fromStrategy(skipHooks, force bool) *v1alpha1.SyncStrategy {
 	}
 }
 
-func toInitiator(by v1alpha1.OperationInitiator) syncline.Initiator { return syncline.Initiator(by) }
+// maxUsername is how much of the name of who began an operation is kept, in bytes.
+const maxUsername = 256
+
+// toInitiator reads who began an operation: a text that anybody may have written.
+// It is kept short, because it stands in the status several times, and without
+// what a terminal would obey. Nothing follows from it.
+func toInitiator(by v1alpha1.OperationInitiator) syncline.Initiator {
+	name := by.Username[:min(len(by.Username), maxUsername)]
+	name = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) { // controls, marks of direction, and what is no text
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(name, ""))
+	return syncline.Initiator{Username: name, Automated: by.Automated}
+}
 
 func fromInitiator(by syncline.Initiator) v1alpha1.OperationInitiator {
 	return v1alpha1.OperationInitiator(by)

@@ -20,6 +20,11 @@ func toPast(cr *v1alpha1.Application) syncline.Past {
 		Health:       syncline.Health{Status: syncline.HealthStatus(s.Health.Status), Message: s.Health.Message},
 		ReconciledAt: toTime(s.ReconciledAt),
 	}
+	if s.OperationState != nil {
+		var found problems
+		checkStatusOperation(s.OperationState, &found)
+		past.Invalid = found
+	}
 	if s.Syncline != nil {
 		past.Rendered = syncline.Digest(s.Syncline.Rendered)
 	}

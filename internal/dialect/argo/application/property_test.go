@@ -44,6 +44,8 @@ func anyOf[V any]() *rapid.Generator[V] {
 	}
 	fields := map[reflect.Type]map[string]*rapid.Generator[any]{
 		reflect.TypeFor[syncline.Retry](): {"Factor": rapid.Int64Range(0, 9).AsAny()},
+		// What is read of a name is what can be printed.
+		reflect.TypeFor[syncline.Initiator](): {"Username": rapid.StringMatching(`[a-z é]{0,8}`).AsAny()},
 	}
 	config := rapid.MakeConfig{Types: types, Kinds: kinds, Fields: fields}
 	few[syncline.Source](config)

@@ -216,6 +216,7 @@ func (f *folder) operation(op syncline.Operation) v1alpha1.Operation {
 	}
 	for _, candidate := range asked {
 		if reflect.DeepEqual(toOperation(candidate, &problems{}), op) {
+			candidate.InitiatedBy = fromInitiator(op.By)
 			return operationWithoutNulls(candidate)
 		}
 	}
@@ -242,6 +243,7 @@ func operationWithoutNulls(op v1alpha1.Operation) v1alpha1.Operation {
 func (f *folder) deployment(d syncline.Deployment) v1alpha1.RevisionHistory {
 	for _, before := range f.cr.Status.History {
 		if before.ID == d.ID && reflect.DeepEqual(toDeployment(before), inSeconds(d)) {
+			before.InitiatedBy = fromInitiator(d.By)
 			return before
 		}
 	}

@@ -1,0 +1,102 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Judge says what one App may have. It is asked as soon as a ref is final, and
+// what it refuses is looked up nowhere: not compared, not asked for, not shown. It
+// is safe for concurrent use.
+type Judge struct {
+	project syncline.Project
+	app     syncline.App
+	// unreadable is why nothing is permitted, or nil.
+	unreadable error
+
+	mu sync.Mutex
+	// permitted remembers what was found to be, so that many objects of one kind
+	// cost one search.
+	permitted map[syncline.Ref]bool
+}
+
+// For returns the Judge of an App of the project.
+func For(project syncline.Project, app syncline.App) *Judge {
+	return &Judge{project: project, app: app, unreadable: readable(project), permitted: map[syncline.Ref]bool{}}
+}
+
+// Allow returns the permission for the changes of the plan that the project
+// allows, and an error by ref for the others.
+func (j *Judge) Allow(plan syncline.Plan) (syncline.Grant, map[syncline.Ref]error) {
+	return plan.Grant(j.Change)
+}
+
+// Change says why the App may not make the change, or nil.
+func (j *Judge) Change(c syncline.Change) error { return j.Object(c.Ref) }
+
+// Object says why the App may not have the object, or nil. A ref without a
+// namespace is of a cluster-scoped kind. The destination namespace is an object
+// like any other: to make or to change it, its project has to allow Namespace.
+func (j *Judge) Object(ref syncline.Ref) error {
+	key := ref
+	if ref.Namespace != "" {
+		key.Name = "" // the rules for kinds that live in namespaces name no objects
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.permitted[key] {
+		return nil
+	}
+	err := j.judge(ref)
+	j.permitted[key] = err == nil
+	return err
+}
+
+func (j *Judge) judge(ref syncline.Ref) error {
+	switch {
+	case j.unreadable != nil:
+		return j.unreadable
+	case ref.Namespace == "" && !permitsClusterScoped(j.project, ref):
+		return kindError(j.project, ref, "spec.clusterResourceWhitelist")
+	case ref.Namespace == "":
+		return nil
+	case !permitsNamespaced(j.project, ref):
+		return kindError(j.project, ref, "spec.namespaceResourceWhitelist")
+	case !j.permitsNamespace(ref.Namespace):
+		return fmt.Errorf("%s: %w", ref, syncline.Errorf(syncline.Denied, "namespace %s is not permitted in project '%s'", ref.Namespace, j.project.Name))
+	}
+	return nil
+}
+
+// permitsNamespace reports whether the project permits the namespace, in the
+// App's cluster, as a destination.
+func (j *Judge) permitsNamespace(name string) bool {
+	to := j.app.Destination
+	to.Namespace = name
+	return permitsDestination(j.project, to)
+}
+
+// Kind reports whether the App may have any object of the kind, which lives as
+// the scope says: whether there is something that it may look for.
+func (j *Judge) Kind(kind schema.GroupKind, scope syncline.Scope) bool {
+	allow, deny, all := j.project.NamespaceAllow, j.project.NamespaceDeny, j.project.NamespaceAllow == nil
+	if scope == syncline.ClusterScoped {
+		allow, deny, all = j.project.ClusterAllow, j.project.ClusterDeny, false
+	}
+	matches := func(r syncline.KindRule) bool { return r.Group.Matches(kind.Group) && r.Kind.Matches(kind.Kind) }
+	return j.unreadable == nil && (all || slices.ContainsFunc(allow, matches)) &&
+		!slices.ContainsFunc(deny, func(r syncline.KindRule) bool { return r.Name.String() == "" && matches(r) })
+}
+
+// Home returns the ref of the App's destination namespace, of which the App may
+// know whether it is there and being deleted, whatever kinds its project allows;
+// false when the project does not permit it as a destination.
+func (j *Judge) Home() (syncline.Ref, bool) {
+	name := j.app.Destination.Namespace
+	return syncline.Ref{Kind: "Namespace", Name: name}, name != "" && j.unreadable == nil && j.permitsNamespace(name)
+}
