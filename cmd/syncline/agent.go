@@ -85,7 +85,7 @@ func (a *agent) run(ctx context.Context) error {
 			return nil
 		}
 	}
-	a.sweep(ctx)
+	a.target.Live.Sweep()
 	group.Go(func() {
 		a.cluster.WatchObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: a.namespace}, a.applicationHandler())
 	})
@@ -94,17 +94,6 @@ func (a *agent) run(ctx context.Context) error {
 	slog.Info("syncline is running", "namespace", a.namespace)
 	a.loop.Run(ctx)
 	return nil
-}
-
-// sweep finds kinds of which there are objects that Apps left behind, so that
-// they are watched and pruned. What cannot be listed is looked at when an App
-// has it.
-func (a *agent) sweep(ctx context.Context) {
-	kinds, err := a.target.Live.Sweep(ctx)
-	if err != nil {
-		slog.Warn("not every kind could be searched for tracked objects", "err", err)
-	}
-	a.target.Live.Need(kinds...)
 }
 
 // watchSettings watches projects, repository Secrets and the rules for health, and
@@ -266,9 +255,15 @@ func (a *agent) onLive(change live.Change) {
 }
 
 // onKind makes the Apps due that wait for a kind to be known, and those that
-// have objects of it: what happened to them while it was not known was not told.
+// want or own objects of it: what happened to them while it was not known was not
+// told. The first turn of an App needs no telling.
 func (a *agent) onKind(kind schema.GroupKind) {
 	a.loop.Known()
+	for _, instance := range a.target.Live.Instances(kind) {
+		if app, ok := a.apps.ByInstance(instance); ok && a.catalog.Planned(app.ID) {
+			a.queue.Add(app.ID, app.Project, queue.Drift)
+		}
+	}
 	for _, id := range a.catalog.WantingKind(kind) {
 		if app, ok := a.apps.App(id); ok {
 			a.queue.Add(id, app.Project, queue.Drift)

@@ -104,7 +104,7 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: a.queue} // before the watches, which call it
 	checks, own := newChecks(pools.scripts, a.judgeAgain)
 	a.rules = &healthRules{set: own, changed: a.judgeAgain}
-	a.target = kube.NewTarget(cluster, live.Options{Assess: checks.Of, OnChange: a.onLive, OnReady: a.onKind})
+	a.target = kube.NewTarget(cluster, live.Options{Assess: checks.Of, OnChange: a.onLive, OnReady: a.onKind, OnSwept: a.loop.Known})
 	renderer := render.New(pools.builder, render.Options{Version: version().Version})
 	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{
 		Poll:  2 * poll, // the resolver asks every poll by itself

@@ -89,6 +89,13 @@ func (c *Catalog) Wanting(ref syncline.Ref) []syncline.AppID {
 	return slices.Collect(maps.Keys(c.wanting[ref]))
 }
 
+// Planned reports whether a plan of the App was made.
+func (c *Catalog) Planned(id syncline.AppID) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.entries[id].Plan != nil
+}
+
 // WantingKind returns the Apps whose last plan has objects of a kind. It looks
 // at every App, and is for what happens rarely.
 func (c *Catalog) WantingKind(kind schema.GroupKind) []syncline.AppID {

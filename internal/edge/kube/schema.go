@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -239,6 +240,25 @@ func (k *kinds) explain(kind schema.GroupVersionKind) error {
 			schema.GroupVersion{Group: kind.Group, Version: versions[0]}))
 	}
 	return syncline.WithHint(err, "install its CustomResourceDefinition, or put that into the same app")
+}
+
+// unanswered returns an error that names the groups of which nothing is known,
+// or nil. Those that only measure hold nothing that anybody could own.
+func (k *kinds) unanswered() error {
+	var failed []string
+	for groupVersion := range k.failed {
+		told := slices.ContainsFunc(slices.Collect(maps.Keys(k.versions)), func(gk schema.GroupKind) bool { return gk.Group == groupVersion.Group })
+		if !told && groupVersion.Group != "metrics.k8s.io" && !strings.HasSuffix(groupVersion.Group, ".metrics.k8s.io") {
+			failed = append(failed, groupVersion.String())
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	slices.Sort(failed)
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Transient, "the kinds of %s are not known: what serves them does not answer", strings.Join(failed, ", ")),
+		"see which APIService is not available")
 }
 
 // sort puts what was told into its order.

@@ -167,11 +167,15 @@ func TestKindsAreThoseThatCanBeWatched(t *testing.T) {
 	for kind, want := range map[schema.GroupVersionKind]bool{
 		{Version: "v1", Kind: "ConfigMap"}:                                          true,
 		{Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"}:      true,
-		{Group: "autoscaling", Version: "v1", Kind: "HorizontalPodAutoscaler"}:      false,
+		{Group: "autoscaling", Version: "v1", Kind: "HorizontalPodAutoscaler"}:      true,
 		{Group: "authorization.k8s.io", Version: "v1", Kind: "SubjectAccessReview"}: false,
 	} {
 		if slices.Contains(kinds, kind) != want {
 			t.Errorf("%s is among the kinds: %t", kind, !want)
 		}
+	}
+	version := func(kind schema.GroupVersionKind) bool { return kind.Kind == "HorizontalPodAutoscaler" }
+	if first := kinds[slices.IndexFunc(kinds, version)]; first.Version != "v2" {
+		t.Errorf("%s comes before the preferred version", first)
 	}
 }

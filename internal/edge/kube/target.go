@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -66,22 +67,26 @@ func failedAll(objects schema.GroupResource, err error) error {
 	return &syncline.Error{Kind: kind, Hint: hint, Err: fmt.Errorf("watch %s failed: %w", objects, err)}
 }
 
-// Kinds returns every kind that can be listed and watched, in its preferred
-// version, sorted.
+// Kinds returns every kind that can be listed and watched, in all versions that
+// are served, sorted, of each kind the preferred version first. The error is
+// Transient when there are groups of which nothing is known, because what serves
+// them does not answer; the kinds of the others are returned all the same.
 func (c *Cluster) Kinds(ctx context.Context) ([]schema.GroupVersionKind, error) {
 	known, err := c.schemas.all(ctx)
 	if err != nil {
 		return nil, err
 	}
+	groups := slices.SortedFunc(maps.Keys(known.versions), func(a, b schema.GroupKind) int { return strings.Compare(a.String(), b.String()) })
 	var kinds []schema.GroupVersionKind
-	for gk := range known.versions {
-		r, _ := known.find(gk.WithVersion(""))
-		if slices.Contains(r.verbs, "list") && slices.Contains(r.verbs, "watch") {
-			kinds = append(kinds, r.kind)
+	for _, gk := range groups {
+		for _, version := range known.versions[gk] {
+			r, _ := known.find(gk.WithVersion(version))
+			if slices.Contains(r.verbs, "list") && slices.Contains(r.verbs, "watch") {
+				kinds = append(kinds, r.kind)
+			}
 		}
 	}
-	slices.SortFunc(kinds, func(a, b schema.GroupVersionKind) int { return strings.Compare(a.String(), b.String()) })
-	return kinds, nil
+	return kinds, known.unanswered()
 }
 
 // Outdated says that kinds may have come, gone or changed, so that they are

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -19,8 +20,8 @@ type API interface {
 	// Resource returns how to reach the objects of a kind. With an empty version
 	// it is the preferred one. The error is NotFound when there is no such kind.
 	Resource(ctx context.Context, kind schema.GroupVersionKind) (Resource, error)
-	// Kinds returns every kind that can be listed and watched, in its preferred
-	// version.
+	// Kinds returns every kind that can be listed and watched, in all versions that
+	// are served, the preferred one first. With an error there are others.
 	Kinds(ctx context.Context) ([]schema.GroupVersionKind, error)
 	// Outdated says that kinds may have come, gone or changed.
 	Outdated()
@@ -49,6 +50,9 @@ type Options struct {
 	// OnReady is told that what [Cache.Ready] or [Cache.Err] say of a kind changed.
 	// It is called like OnChange.
 	OnReady func(schema.GroupKind)
+	// OnSwept is told that what [Cache.Owned] says of objects that are not known
+	// changed. It is called like OnChange.
+	OnSwept func()
 	// Patience is how many tries in a row may fail for a passing reason before the
 	// objects of a known kind count as not known. Default 7, which is about 12 s
 	// when the API server refuses connections: it may be restarted in that time
@@ -69,6 +73,9 @@ type Cache struct {
 	kinds map[schema.GroupKind]*kind
 	// owned holds the objects of each instance.
 	owned map[string]map[*record]struct{}
+	sweep sweep
+	// definitions tells that kinds came, went or changed.
+	definitions chan struct{}
 }
 
 // New returns a cache that watches nothing but the definitions of kinds. Close
@@ -83,6 +90,9 @@ func New(api API, options Options) *Cache {
 	if options.OnReady == nil {
 		options.OnReady = func(schema.GroupKind) {}
 	}
+	if options.OnSwept == nil {
+		options.OnSwept = func() {}
+	}
 	if options.Patience == 0 {
 		options.Patience = 7
 	}
@@ -91,9 +101,15 @@ func New(api API, options Options) *Cache {
 		names: names{known: map[string]string{}, marks: map[[2]string]map[string]string{}},
 		kinds: map[schema.GroupKind]*kind{},
 		owned: map[string]map[*record]struct{}{},
+		sweep: sweep{
+			pending: map[schema.GroupKind]struct{}{}, searched: map[schema.GroupKind]struct{}{},
+			failed: map[schema.GroupKind]error{},
+		},
+		definitions: make(chan struct{}, 1),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.watchDefinitions()
+	c.sweep.unknown = c.unknown()
 	return c
 }
 
@@ -110,12 +126,23 @@ func (c *Cache) Need(kinds ...schema.GroupVersionKind) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, gvk := range kinds {
-		if c.kinds[gvk.GroupKind()] != nil || c.ctx.Err() != nil {
-			continue
-		}
-		k := newKind(c, gvk)
+		c.watch(gvk, true)
+	}
+}
+
+// watch begins to watch a kind, of which either everything is remembered or only
+// what is tracked.
+func (c *Cache) watch(gvk schema.GroupVersionKind, whole bool) {
+	k := c.kinds[gvk.GroupKind()]
+	switch {
+	case c.ctx.Err() != nil:
+	case k == nil:
+		k = newKind(c, gvk)
+		k.partial = !whole
 		c.kinds[gvk.GroupKind()] = k
 		c.running.Go(k.run)
+	case whole && k.partial:
+		k.widen()
 	}
 }
 
@@ -178,17 +205,33 @@ func (c *Cache) Get(ref syncline.Ref) (syncline.Live, bool) {
 func (c *Cache) Owned(instance string) ([]syncline.Live, error) {
 	c.mu.RLock()
 	owned := make([]syncline.Live, 0, len(c.owned[instance]))
-	var unknown error
+	unknown := c.sweep.unknown
 	for r := range c.owned[instance] {
 		if k := c.kinds[r.Ref.GroupKind()]; k.known {
 			owned = append(owned, r.Live)
-		} else {
-			unknown = k.unknown()
+		} else if err := k.unknown(); err != nil {
+			unknown = err
 		}
 	}
 	c.mu.RUnlock()
 	slices.SortFunc(owned, func(a, b syncline.Live) int { return a.Ref.Compare(b.Ref) })
 	return owned, unknown
+}
+
+// Instances returns those that track objects of a kind. It looks at every object
+// of the kind, and is for what happens rarely.
+func (c *Cache) Instances(gk schema.GroupKind) []string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	instances := map[string]struct{}{}
+	if k := c.kinds[gk]; k != nil && k.known {
+		for _, r := range k.objects {
+			if instance := instanceOf(&r.Live); instance != "" {
+				instances[instance] = struct{}{}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(instances))
 }
 
 // Stats are counts of what is remembered.

@@ -53,14 +53,16 @@ type watcher struct {
 	cluster *kube.Cluster
 	changes chan live.Change
 	turns   chan schema.GroupKind
+	sweeps  chan struct{}
 }
 
 // watch returns a cache of a cluster.
 func watch(t testing.TB, cluster *kube.Cluster, options live.Options) *watcher {
 	t.Helper()
-	w := &watcher{cluster: cluster, changes: make(chan live.Change, 10000), turns: make(chan schema.GroupKind, 10000)}
+	w := &watcher{cluster: cluster, changes: make(chan live.Change, 10000), turns: make(chan schema.GroupKind, 10000), sweeps: make(chan struct{}, 10000)}
 	options.OnChange = func(c live.Change) { w.changes <- c }
 	options.OnReady = func(gk schema.GroupKind) { w.turns <- gk }
+	options.OnSwept = func() { w.sweeps <- struct{}{} }
 	w.Cache = live.New(cluster, options)
 	t.Cleanup(w.Close)
 	return w

@@ -57,6 +57,7 @@ func metadataOf(r Resource) stream.Source {
 
 func (c *Cache) definitionsChanged() {
 	c.api.Outdated()
+	ask(c.definitions)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, k := range c.kinds {

@@ -29,7 +29,10 @@ type kind struct {
 	// classify gives errors of the stream their kind.
 	classify func(error) error
 
-	// known says that objects holds every object of the kind.
+	// partial says that only objects that are tracked are remembered. After it
+	// ended a reading that began before does not count: stale.
+	partial, stale bool
+	// known says that objects holds every object of the kind that is remembered.
 	known bool
 	// err is why the kind is not known; nil while it is being read.
 	err     error
@@ -78,9 +81,12 @@ func newKind(c *Cache, gvk schema.GroupVersionKind) *kind {
 }
 
 // unknown says why the objects of the kind are not known: it is Waiting while
-// nothing is wrong.
+// nothing is wrong, and nil when there are none, because there is no such kind.
 func (k *kind) unknown() error {
-	if k.err != nil {
+	switch {
+	case syncline.KindOf(k.err) == syncline.NotFound:
+		return nil
+	case k.err != nil:
 		return k.err
 	}
 	return syncline.Errorf(syncline.Waiting, "the objects of kind %s are not known yet", k.gvk.GroupKind())
@@ -147,12 +153,32 @@ func (k *kind) handle(event stream.Event) {
 	before := k.state()
 	changes := k.take(event, told)
 	after := k.state()
+	swept := func() {}
+	if before != after {
+		swept = c.judgeSweep()
+	}
 	c.mu.Unlock()
+	swept()
 	if before != after {
 		c.options.OnReady(k.gvk.GroupKind())
 	}
 	if before.known && after.known {
 		c.tell(changes...)
+	}
+}
+
+// widen has everything remembered from now on.
+func (k *kind) widen() {
+	k.partial, k.stale, k.known = false, true, false
+	ask(k.anew)
+}
+
+// settle takes note that everything was told.
+func (k *kind) settle() {
+	k.known, k.err = !k.stale, nil
+	if k.known {
+		k.cache.sweep.searched[k.gvk.GroupKind()] = struct{}{}
+		delete(k.cache.sweep.failed, k.gvk.GroupKind())
 	}
 }
 
@@ -168,7 +194,7 @@ func (k *kind) take(event stream.Event, told *record) []Change {
 		return k.complete(event.Version)
 	case stream.Progress:
 		k.version = event.Version
-		k.known, k.err = true, nil
+		k.settle()
 	case stream.Failed:
 		k.fail(event)
 	}
@@ -179,7 +205,7 @@ func (k *kind) take(event stream.Event, told *record) []Change {
 // ended before it, so none of these has to be protected from it.
 func (k *kind) begin() {
 	k.round++
-	k.reading = true
+	k.reading, k.stale = true, false
 	clear(k.deleted)
 	for _, r := range k.objects {
 		r.ours = false
@@ -199,6 +225,9 @@ func (k *kind) set(told *record) Change {
 		return Change{}
 	}
 	told.round = k.round
+	if k.partial && instanceOf(&told.Live) == "" {
+		return k.put(told.Ref, nil)
+	}
 	return k.put(told.Ref, told)
 }
 
@@ -224,7 +253,7 @@ func (k *kind) reached(version string) {
 // it since.
 func (k *kind) complete(version string) []Change {
 	k.version, k.reading = version, false
-	k.known, k.err = true, nil
+	k.settle()
 	var changes []Change
 	for _, r := range k.objects {
 		if r.round != k.round && !(r.ours && newer(r.ResourceVersion, version)) {

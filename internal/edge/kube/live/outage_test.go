@@ -2,7 +2,6 @@ package live_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -285,64 +284,6 @@ func TestTheAPIServerRestarts(t *testing.T) {
 	w.change(t, about(after.Ref()))
 	if _, ok := w.Get(before.Ref()); !ok {
 		t.Error("an object that is there was forgotten")
-	}
-}
-
-func TestSweepFindsStrays(t *testing.T) {
-	var whole atomic.Int32
-	cluster := connect(t, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
-		list := request.Method == http.MethodGet && request.URL.Query().Get("limit") != ""
-		if list && !strings.Contains(request.Header.Get("Accept"), "PartialObjectMetadata") {
-			whole.Add(1)
-		}
-		return next.RoundTrip(request)
-	})
-	w := watch(t, cluster, live.Options{})
-	w.need(t, configMaps)
-	namespace := namespace(t)
-	for _, stray := range []string{
-		`{apiVersion: v1, kind: ServiceAccount, metadata: {name: stray}}`,
-		`{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: stray}}`,
-		`{apiVersion: v1, kind: ConfigMap, metadata: {name: stray}}`,
-	} {
-		object := kubetest.Parse(t, stray).WithNamespace(namespace).WithAnnotation(syncline.AnnotationTracking, "stray:x")
-		write(t, cluster, syncline.Write{Action: syncline.Create, Object: object})
-	}
-	found, err := w.Sweep(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	has := map[schema.GroupKind]bool{}
-	for _, kind := range found {
-		has[kind.GroupKind()] = true
-	}
-	if !has[schema.GroupKind{Kind: "ServiceAccount"}] {
-		t.Errorf("found are %v, want service accounts", found)
-	}
-	if has[schema.GroupKind{Group: "coordination.k8s.io", Kind: "Lease"}] || has[configMaps.GroupKind()] {
-		t.Errorf("found are %v, want no leases, and nothing that is watched", found)
-	}
-	if n := whole.Load(); n != 0 {
-		t.Errorf("%d lists asked for whole objects, want metadata only", n)
-	}
-}
-
-func TestSweepReturnsWhatItFindsInSpiteOfFailures(t *testing.T) {
-	cluster := connect(t, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
-		if strings.HasSuffix(request.URL.Path, "/secrets") {
-			return kubetest.Answer(request, http.StatusForbidden, metav1.StatusReasonForbidden), nil
-		}
-		return next.RoundTrip(request)
-	})
-	write(t, cluster, syncline.Write{Action: syncline.Create, Object: kubetest.Parse(t, `{apiVersion: v1, kind: ServiceAccount, metadata: {name: stray}}`).
-		WithNamespace(namespace(t)).WithAnnotation(syncline.AnnotationTracking, "stray:x")})
-	found, err := watch(t, cluster, live.Options{}).Sweep(context.Background())
-	var classified *syncline.Error
-	if !errors.As(err, &classified) || classified.Kind != syncline.Denied || !strings.Contains(err.Error(), "Secret") {
-		t.Errorf("the error is %v, want that secrets are refused", err)
-	}
-	if len(found) == 0 {
-		t.Error("nothing was found")
 	}
 }
 
