@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -92,6 +93,7 @@ func (l *lazyDigest) get(compute func() Digest) Digest {
 func NewObject(content map[string]any, origin string) (Object, error) {
 	o := Object{content: content, origin: origin, digest: &lazyDigest{}, body: &lazyDigest{}}
 	u := o.unstructured()
+	wrong := o.wrongMetadata()
 	for _, field := range []struct{ name, value string }{
 		{"apiVersion", u.GetAPIVersion()},
 		{"kind", u.GetKind()},
@@ -104,13 +106,8 @@ func NewObject(content map[string]any, origin string) (Object, error) {
 	if _, err := schema.ParseGroupVersion(u.GetAPIVersion()); err != nil {
 		return Object{}, Errorf(Invalid, "%s: apiVersion %q is not GROUP/VERSION", o.describe(), u.GetAPIVersion())
 	}
-	for _, field := range []string{"annotations", "labels"} {
-		if value, _, _ := unstructured.NestedFieldNoCopy(content, "metadata", field); value == nil {
-			continue // absent, or a null, as templates often leave it
-		}
-		if _, _, err := unstructured.NestedStringMap(content, "metadata", field); err != nil {
-			return Object{}, Errorf(Invalid, "%s: metadata.%s has a value that is not a text: put it in quotes", o.describe(), field)
-		}
+	if wrong != "" {
+		return Object{}, WithHint(Errorf(Invalid, "%s: %s is not a text", o.describe(), wrong), "put its value in quotes")
 	}
 	return o, nil
 }
@@ -122,6 +119,28 @@ func isNamelessHook(u *unstructured.Unstructured) bool {
 	generate, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", "generateName")
 	annotations := u.GetAnnotations()
 	return name == nil && generate == nil && (annotations[AnnotationHook] != "" || annotations[AnnotationHelmHook] != "")
+}
+
+// wrongMetadata makes texts of the labels and annotations that have no value, as
+// the API server does, and returns the first whose value is something else.
+func (o Object) wrongMetadata() string {
+	metadata, _ := o.content["metadata"].(map[string]any)
+	for _, field := range []string{"annotations", "labels"} {
+		texts, isMap := metadata[field].(map[string]any)
+		if metadata[field] != nil && !isMap {
+			return "metadata." + field
+		}
+		for _, key := range slices.Sorted(maps.Keys(texts)) {
+			switch texts[key].(type) {
+			case string:
+			case nil:
+				texts[key] = ""
+			default:
+				return fmt.Sprintf("metadata.%s[%q]", field, key)
+			}
+		}
+	}
+	return ""
 }
 
 // describe names an object that may be incomplete.

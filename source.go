@@ -20,7 +20,8 @@ type Source struct {
 	// Name is a stable name for people. Empty when the source has none.
 	Name string
 
-	// At most one of these is set; when none is, the files decide the tool.
+	// At most one of these is declared; when none is, the files decide the tool.
+	// See [Source.Declared].
 	Helm      *Helm
 	Kustomize *Kustomize
 	Directory *Directory
@@ -28,6 +29,22 @@ type Source struct {
 
 // Address returns where the repository is, read.
 func (s Source) Address() Address { return AddressOf(s.RepoURL) }
+
+// Declared returns the tools that the source has options of. Options that say
+// nothing are no options, as in Argo CD: programs leave them behind.
+func (s Source) Declared() []Tool {
+	var declared []Tool
+	if !s.Helm.isEmpty() {
+		declared = append(declared, ToolHelm)
+	}
+	if !s.Kustomize.isEmpty() {
+		declared = append(declared, ToolKustomize)
+	}
+	if !s.Directory.isEmpty() {
+		declared = append(declared, ToolDirectory)
+	}
+	return declared
+}
 
 // Tool is what renders a Source.
 type Tool string
@@ -64,6 +81,15 @@ type Helm struct {
 	// KubeVersion and APIVersions replace what the cluster reports.
 	KubeVersion string
 	APIVersions []string
+	// Version and PassCredentials do nothing but say that Helm is meant.
+	Version         string
+	PassCredentials bool
+}
+
+func (h *Helm) isEmpty() bool {
+	return h == nil || h.ReleaseName == "" && h.Values == "" && h.Namespace == "" && h.KubeVersion == "" && h.Version == "" &&
+		len(h.ValueFiles)+len(h.Parameters)+len(h.FileParameters)+len(h.APIVersions) == 0 &&
+		!h.IgnoreMissingValueFiles && !h.SkipCRDs && !h.SkipTests && !h.SkipSchemaValidation && !h.PassCredentials
 }
 
 // HelmParameter is one --set, or --set-string when ForceString.
@@ -99,6 +125,15 @@ type Kustomize struct {
 	IgnoreMissingComponents bool
 	KubeVersion             string
 	APIVersions             []string
+	// Version does nothing but say that kustomize is meant.
+	Version string
+}
+
+// isEmpty leaves out the fields that only say how others are meant.
+func (k *Kustomize) isEmpty() bool {
+	return k == nil || k.NamePrefix == "" && k.NameSuffix == "" && k.Namespace == "" && k.KubeVersion == "" && k.Version == "" &&
+		len(k.Images)+len(k.CommonLabels)+len(k.CommonAnnotations)+len(k.Replicas)+len(k.Patches)+len(k.Components)+len(k.APIVersions) == 0 &&
+		!k.IgnoreMissingComponents
 }
 
 // KustomizeReplica sets the replicas of the workloads called Name.
@@ -129,6 +164,11 @@ type Directory struct {
 	Include string
 	Exclude string
 	Jsonnet Jsonnet
+}
+
+func (d *Directory) isEmpty() bool {
+	return d == nil || !d.Recurse && d.Include == "" && d.Exclude == "" &&
+		len(d.Jsonnet.ExtVars)+len(d.Jsonnet.TLAs)+len(d.Jsonnet.Libs) == 0
 }
 
 // Jsonnet holds the variables and library folders of jsonnet files.

@@ -1,5 +1,11 @@
 package syncline
 
+import "errors"
+
+// ErrElsewhere is that a file only stands for content, which is not in the
+// repository. What was read of it is returned with the error.
+var ErrElsewhere = errors.New("has its content elsewhere")
+
 // Tree is a read-only picture of the files of one revision. Paths are
 // slash-separated and relative to its root, without "." or ".." elements; ""
 // is the root. A path that does not exist yields an error that is

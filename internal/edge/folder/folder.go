@@ -100,6 +100,9 @@ func (t *Tree) entry(path string, info fs.FileInfo) (syncline.Entry, error) {
 	default:
 		return entry, syncline.Errorf(syncline.Invalid, "%s: neither a file, a folder nor a link", path)
 	}
+	if entry.Type == syncline.EntryFile && info.Size() > maxFile {
+		return entry, nil // it may lie there as long as nobody reads it
+	}
 	content, err := t.ReadFile(path)
 	sum := sha256.Sum256(content)
 	entry.Hash = hex.EncodeToString(sum[:])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -99,6 +100,9 @@ func (r *chartReader) walk(ctx context.Context, below string) error {
 				return err
 			}
 		case entry.Type == syncline.EntrySubmodule:
+			return syncline.WithHint(
+				syncline.Errorf(syncline.Invalid, "%s is a submodule, which is not fetched", path.Join(r.folder, name)),
+				"copy its files into the chart, or name it in "+ignore.HelmIgnore)
 		default:
 			r.names = append(r.names, name)
 		}
@@ -125,7 +129,7 @@ func (r *chartReader) read() error {
 	}
 	size := 0
 	for i, read := range syncline.ReadFiles(r.files, paths) {
-		if read.Err != nil {
+		if read.Err != nil && (!errors.Is(read.Err, syncline.ErrElsewhere) || isPart(r.names[i])) {
 			return read.Err
 		}
 		if size += len(read.Data); size > maxChartBytes {
@@ -135,6 +139,25 @@ func (r *chartReader) read() error {
 		r.found = append(r.found, &archive.BufferedFile{Name: r.names[i], Data: text})
 	}
 	return nil
+}
+
+// isPart reports whether Helm itself reads a file of a chart. Templates may read the
+// others, such as a picture for the documentation; see [pointedAt].
+func isPart(name string) bool {
+	top, _, below := strings.Cut(name, "/")
+	if below {
+		return top == chartutil.TemplatesDir || top == chartutil.ChartsDir || top == "crds"
+	}
+	return slices.Contains([]string{
+		chartutil.ChartfileName, chartutil.ValuesfileName, chartutil.SchemafileName, "Chart.lock", "requirements.yaml", "requirements.lock",
+	}, name)
+}
+
+// pointedAt reports whether a template used the text of a file that only stands for
+// content elsewhere, as it is or in base64.
+func pointedAt(text string) bool {
+	const pointer = "version https://git-lfs.github.com/spec/v1"
+	return strings.Contains(text, pointer) || strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(pointer)))
 }
 
 // sortDependencies gives a chart's dependencies an order: the loader's changes
@@ -157,7 +180,7 @@ func checkChart(c *chart.Chart, capabilities *common.Capabilities) error {
 	}
 	var missing []string
 	for _, wanted := range c.Metadata.Dependencies {
-		if wanted != nil && !slices.ContainsFunc(c.Dependencies(), func(d *chart.Chart) bool { return d.Name() == wanted.Name }) {
+		if wanted != nil && !slices.Contains(missing, wanted.Name) && !slices.ContainsFunc(c.Dependencies(), func(d *chart.Chart) bool { return d.Name() == wanted.Name }) {
 			missing = append(missing, wanted.Name)
 		}
 	}

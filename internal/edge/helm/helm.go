@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	_ "time/tzdata" // templates name time zones, and a container may have none
+	"unicode"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
@@ -25,6 +26,10 @@ import (
 // DefaultKubeVersion is the version of Kubernetes that charts see when the
 // options name none: that of the client libraries.
 const DefaultKubeVersion = "v1.37.0"
+
+// Version is that of the program whose libraries these are. Released programs are
+// told theirs when they are linked.
+const Version = "v4.3.1"
 
 // Renderer renders charts. The zero Renderer is ready for use, also concurrently.
 type Renderer struct{}
@@ -128,6 +133,7 @@ func newCapabilities(options syncline.Helm) (*common.Capabilities, error) {
 	}
 	capabilities := common.DefaultCapabilities.Copy()
 	capabilities.KubeVersion = *parsed
+	capabilities.HelmVersion.Version, capabilities.HelmVersion.GitTreeState = Version, "clean"
 	capabilities.APIVersions = append(slices.Clone(capabilities.APIVersions), options.APIVersions...)
 	return capabilities, nil
 }
@@ -143,24 +149,51 @@ func assemble(c *chart.Chart, folder string, texts map[string]string, options sy
 	if err != nil {
 		return nil, err
 	}
-	var manifests []syncline.Manifest
-	add := func(name, text string) {
-		_, inChart, _ := strings.Cut(name, "/")
-		manifests = append(manifests, syncline.Manifest{Origin: path.Join(folder, inChart), Text: []byte(text)})
-	}
+	var made printed
 	if !options.SkipCRDs {
 		for _, crd := range c.CRDObjects() {
-			add(crd.Filename, string(crd.File.Data))
+			made.add(crd.Filename, string(crd.File.Data))
 		}
 	}
 	for _, object := range objects {
-		add(object.Name, object.Content)
+		made.add(object.Name, object.Content)
 	}
+	made.trimLast()
 	for _, hook := range hooks {
 		if options.SkipTests && slices.Contains(hook.Events, release.HookTest) {
 			continue
 		}
-		add(hook.Path, hook.Manifest)
+		made.add(hook.Path, hook.Manifest)
+	}
+	return made.manifests(folder)
+}
+
+// printed is what the helm program prints, before it is parsed. It ends every
+// manifest with a newline, which counts where a text ends a manifest, and trims the
+// end of the last one that is not a hook.
+type printed []struct{ name, text string }
+
+func (p *printed) add(name, text string) {
+	*p = append(*p, struct{ name, text string }{name, text + "\n"})
+}
+
+func (p printed) trimLast() {
+	if last := len(p) - 1; last >= 0 {
+		p[last].text = strings.TrimRightFunc(p[last].text, unicode.IsSpace) + "\n"
+	}
+}
+
+// manifests names the files that they come from.
+func (p printed) manifests(folder string) ([]syncline.Manifest, error) {
+	manifests := make([]syncline.Manifest, len(p))
+	for i, one := range p {
+		_, inChart, _ := strings.Cut(one.name, "/")
+		manifests[i] = syncline.Manifest{Origin: path.Join(folder, inChart), Text: []byte(one.text)}
+		if pointedAt(one.text) {
+			return nil, syncline.WithHint(
+				syncline.Errorf(syncline.Invalid, "%s uses a file of Git LFS, which is not fetched", manifests[i].Origin),
+				"commit the file itself: take it out of .gitattributes, then run `git add --renormalize`")
+		}
 	}
 	return manifests, nil
 }

@@ -22,9 +22,10 @@ func (f *fileSystem) check(file string, text []byte) error {
 	}
 	k.FixKustomization()
 	if len(k.HelmCharts) > 0 || k.HelmGlobals != nil {
-		return syncline.WithHint(
-			syncline.Errorf(syncline.Denied, "helmCharts: charts are not inflated by kustomize"),
-			"make the chart a source of the App, or commit what it renders to")
+		return refuseChart("helmCharts")
+	}
+	if file == f.top {
+		f.managed = slices.Contains(k.BuildMetadata, types.ManagedByLabelOption)
 	}
 	if len(k.OpenAPI) > 0 || len(k.Crds) > 0 {
 		f.schemas = true
@@ -35,7 +36,7 @@ func (f *fileSystem) check(file string, text []byte) error {
 		}
 	}
 	for _, config := range slices.Concat(k.Generators, k.Transformers, k.Validators) {
-		if strings.ContainsAny(config, "\n") {
+		if isInline(config) {
 			if err := checkConfig([]byte(config)); err != nil {
 				return err
 			}
@@ -44,6 +45,13 @@ func (f *fileSystem) check(file string, text []byte) error {
 		f.configs[path.Join(path.Dir(file), config)] = true
 	}
 	return nil
+}
+
+// refuseChart says that a field asks for a chart.
+func refuseChart(field string) error {
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Denied, "%s: charts are not inflated by kustomize", field),
+		"make the chart a source of the App, or commit what it renders to")
 }
 
 func refuseRemote(field, text string) error {
@@ -91,8 +99,11 @@ func references(k *types.Kustomization) []reference {
 
 // singleLines returns the texts that can be paths: the others are inline YAML.
 func singleLines(texts []string) []string {
-	return slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return strings.Contains(text, "\n") })
+	return slices.DeleteFunc(slices.Clone(texts), isInline)
 }
+
+// isInline reports whether a text is YAML itself, and not the path of a file.
+func isInline(text string) bool { return strings.Contains(text, "\n") || strings.HasPrefix(text, "{") }
 
 // dataFiles returns the files of a generator, without the keys before "=".
 func dataFiles(sources types.KvPairSources) []string {
@@ -119,6 +130,9 @@ func checkConfig(text []byte) error {
 		var config map[string]any
 		if err := yaml.Unmarshal([]byte(document), &config); err != nil {
 			continue
+		}
+		if kind, _ := config["kind"].(string); strings.HasPrefix(kind, "HelmChart") {
+			return refuseChart("kind " + kind)
 		}
 		if err := checkFields(config, false); err != nil {
 			return err

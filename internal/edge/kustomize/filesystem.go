@@ -38,6 +38,8 @@ type fileSystem struct {
 	configs map[string]bool
 	// schemas is set when a kustomization brings schemas.
 	schemas bool
+	// managed is set when the kustomization wants a label that says who built it.
+	managed bool
 	// failed is the first error that is not a missing file. It is kept here
 	// because kustomize takes some errors for something else.
 	failed error

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -15,11 +16,16 @@ import (
 
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/provenance"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 
 	"github.com/syncline-io/syncline"
 )
+
+// Version is that of the program whose libraries these are. Released programs are
+// told theirs when they are linked.
+const Version = "v5.8.2"
 
 // schemas guards kustomize's schemas, which are state of the whole process: two
 // builds at once would see each other's.
@@ -45,17 +51,40 @@ func (r *Renderer) Build(ctx context.Context, files syncline.Tree, folder string
 	if err == nil {
 		var built resmap.ResMap
 		if built, err = r.run(fsys, folder); err == nil {
-			return manifests(built, file)
+			if err = fsys.name(built); err == nil {
+				return manifests(built, file)
+			}
 		}
 	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("kustomization %s: %w", file, ctx.Err())
 	}
 	if _, known := errors.AsType[*syncline.Error](err); !known {
-		message := strings.ReplaceAll(err.Error(), root+"/", "")
-		err = syncline.Errorf(syncline.Invalid, "%s", strings.Join(strings.Fields(message), " "))
+		err = said(err.Error())
 	}
 	return nil, fmt.Errorf("kustomization %s: %w", file, err)
+}
+
+var (
+	// restricted is what kustomize says of a file that it does not load.
+	restricted = regexp.MustCompile(`security; file '([^']*)' is not in or below '([^']*)'`)
+	// charted is what it says of a chart. The option that it names is not there.
+	charted = regexp.MustCompile(`must specify --enable-helm`)
+)
+
+// said returns an error of kustomize on one line, in words that help here.
+func said(message string) error {
+	message = strings.Join(strings.Fields(strings.ReplaceAll(message, root+"/", "")), " ")
+	if charted.MatchString(message) {
+		return refuseChart("HelmChartInflationGenerator")
+	}
+	if outside := restricted.FindStringSubmatch(message); outside != nil {
+		folder := outside[2]
+		return syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "file %s is not in or below %s, the folder of the kustomization that names it", outside[1], folder),
+			"kustomize loads files of that folder only: move it there, or put a kustomization beside it and name its folder under resources")
+	}
+	return syncline.Errorf(syncline.Invalid, "%s", message)
 }
 
 func (r *Renderer) run(fsys *fileSystem, folder string) (built resmap.ResMap, err error) {
@@ -79,6 +108,26 @@ func (r *Renderer) run(fsys *fileSystem, folder string) (built resmap.ResMap, er
 		return nil, fsys.failed
 	}
 	return built, err
+}
+
+// name puts the program's version in the label that says who built an object, in
+// place of what the libraries know of this program.
+func (f *fileSystem) name(built resmap.ResMap) error {
+	if !f.managed {
+		return nil
+	}
+	unnamed := "kustomize-" + provenance.GetProvenance().Semver()
+	for _, resource := range built.Resources() {
+		labels := resource.GetLabels()
+		if labels[konfig.ManagedbyLabelKey] != unnamed {
+			continue
+		}
+		labels[konfig.ManagedbyLabelKey] = "kustomize-" + Version
+		if err := resource.SetLabels(labels); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func manifests(built resmap.ResMap, origin string) ([]syncline.Manifest, error) {

@@ -31,6 +31,8 @@ type argoHelm struct {
 	Namespace               string          `json:"namespace,omitempty"`
 	KubeVersion             string          `json:"kubeVersion,omitempty"`
 	APIVersions             []string        `json:"apiVersions,omitempty"`
+	Version                 string          `json:"version,omitempty"`
+	PassCredentials         bool            `json:"passCredentials,omitempty"`
 }
 
 type argoParameter struct {
@@ -62,6 +64,7 @@ type argoKustomize struct {
 	IgnoreMissingComponents bool              `json:"ignoreMissingComponents,omitempty"`
 	KubeVersion             string            `json:"kubeVersion,omitempty"`
 	APIVersions             []string          `json:"apiVersions,omitempty"`
+	Version                 string            `json:"version,omitempty"`
 }
 
 type argoReplica struct {
@@ -130,6 +133,7 @@ func toArgo(source syncline.Source) argoSource {
 			FileParameters: each(h.FileParameters, func(p syncline.HelmFileParameter) argoFile { return argoFile(p) }),
 			SkipCRDs:       h.SkipCRDs, SkipTests: h.SkipTests, SkipSchemaValidation: h.SkipSchemaValidation,
 			Namespace: h.Namespace, KubeVersion: h.KubeVersion, APIVersions: h.APIVersions,
+			Version: h.Version, PassCredentials: h.PassCredentials,
 		}
 	}
 	if k := source.Kustomize; k != nil {
@@ -146,7 +150,7 @@ func toArgo(source syncline.Source) argoSource {
 				return argoPatch{Path: p.Path, Patch: p.Patch, Target: (*argoSelector)(p.Target), Options: p.Options}
 			}),
 			Components: k.Components, IgnoreMissingComponents: k.IgnoreMissingComponents,
-			KubeVersion: k.KubeVersion, APIVersions: k.APIVersions,
+			KubeVersion: k.KubeVersion, APIVersions: k.APIVersions, Version: k.Version,
 		}
 	}
 	if d := source.Directory; d != nil {
@@ -176,6 +180,7 @@ func (a argoSource) over(source syncline.Source) (syncline.Source, error) {
 			FileParameters: each(h.FileParameters, func(p argoFile) syncline.HelmFileParameter { return syncline.HelmFileParameter(p) }),
 			SkipCRDs:       h.SkipCRDs, SkipTests: h.SkipTests, SkipSchemaValidation: h.SkipSchemaValidation,
 			Namespace: h.Namespace, KubeVersion: h.KubeVersion, APIVersions: h.APIVersions,
+			Version: h.Version, PassCredentials: h.PassCredentials,
 		}
 	}
 	if k := a.Kustomize; k != nil {
@@ -192,7 +197,7 @@ func (a argoSource) over(source syncline.Source) (syncline.Source, error) {
 				return syncline.KustomizePatch{Path: p.Path, Patch: p.Patch, Target: (*syncline.KustomizeSelector)(p.Target), Options: p.Options}
 			}),
 			Components: k.Components, IgnoreMissingComponents: k.IgnoreMissingComponents,
-			KubeVersion: k.KubeVersion, APIVersions: k.APIVersions,
+			KubeVersion: k.KubeVersion, APIVersions: k.APIVersions, Version: k.Version,
 		}
 	}
 	if d := a.Directory; d != nil {

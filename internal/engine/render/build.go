@@ -46,6 +46,7 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 		return Output{}, err
 	}
 	job.Source.Path = folder
+	inputs.Files = allPresent(inputs.Files)
 	syncline.Expect(inputs.Files, looksOf(job))
 	if err := checkFolder(folder, inputs.Files); err != nil {
 		return Output{}, err
@@ -69,7 +70,7 @@ func looksOf(job Job) syncline.Looks {
 	for _, name := range overridesOf(job) {
 		looks.Files = append(looks.Files, path.Join(folder, name))
 	}
-	if declared := job.Source; declared.Helm == nil && declared.Kustomize == nil && declared.Directory == nil {
+	if len(job.Source.Declared()) == 0 {
 		for _, marker := range markers {
 			looks.Entries = append(looks.Entries, path.Join(folder, marker.name))
 		}

@@ -3,8 +3,6 @@ package render
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -36,11 +34,9 @@ func (d directory) build(ctx context.Context) (Output, error) {
 	output := Output{Apart: !slices.ContainsFunc(paths, isJsonnet)}
 	var decoder decode.Decoder
 	for some := range slices.Chunk(paths, readAtOnce) {
-		found, err := d.read(ctx, some, &decoder)
-		if err != nil {
+		if err := d.read(ctx, some, &decoder, &output); err != nil {
 			return Output{}, err
 		}
-		output.Documents = append(output.Documents, found...)
 	}
 	output.Bytes = decoder.Bytes()
 	return output, nil
@@ -55,17 +51,11 @@ func (d directory) paths(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := d.walk(ctx, "", 0)
-	if err != nil {
+	w := walker{directory: d, wanted: wanted}
+	if err := w.walk(ctx, "", 0); err != nil {
 		return nil, err
 	}
-	var paths []string
-	for _, name := range names {
-		if wanted.matches(name) {
-			paths = append(paths, path.Join(d.folder, name))
-		}
-	}
-	return paths, nil
+	return w.paths, nil
 }
 
 func isJsonnet(name string) bool { return path.Ext(name) == ".jsonnet" }
@@ -73,115 +63,151 @@ func isJsonnet(name string) bool { return path.Ext(name) == ".jsonnet" }
 // readAtOnce is how many files are held at once.
 const readAtOnce = 250
 
-// read returns the documents of some files.
-func (d directory) read(ctx context.Context, paths []string, decoder *decode.Decoder) ([]decode.Document, error) {
-	var documents []decode.Document
+// read adds the documents of some files to output.
+func (d directory) read(ctx context.Context, paths []string, decoder *decode.Decoder, output *Output) error {
 	for i, read := range syncline.ReadFiles(d.files, paths) {
-		if errors.Is(read.Err, fs.ErrNotExist) { // a link that leads nowhere
-			continue
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		if read.Err != nil {
-			return nil, read.Err
+			return excludable(read.Err)
 		}
-		found, err := d.decode(ctx, syncline.Manifest{Origin: paths[i], Text: read.Data}, decoder)
+		found, passed, err := d.decode(ctx, syncline.Manifest{Origin: paths[i], Text: read.Data}, decoder)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		documents = append(documents, found...)
+		output.Documents = append(output.Documents, found...)
+		if passed != nil {
+			output.PassedOver = append(output.PassedOver, *passed)
+		}
 	}
-	return documents, ctx.Err()
+	return ctx.Err()
+}
+
+// excludable tells what to do about a file that cannot be read. Leaving it out
+// would prune its objects.
+func excludable(err error) error {
+	if syncline.KindOf(err) != syncline.Invalid || syncline.HintOf(err) != "" {
+		return err
+	}
+	return syncline.WithHint(err, "correct the file, or name it in directory.exclude when it is no manifest")
 }
 
 // The bounds of a walk, which links to folders above themselves make endless.
 const (
-	maxFolders = 64
+	maxNesting = 64
+	maxFolders = 10_000
 	maxFiles   = 100_000
 )
 
-// walk returns the paths below the folder of files that are manifests by their
-// names, sorted.
-func (d directory) walk(ctx context.Context, below string, depth int) ([]string, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	folder := path.Join(d.folder, below)
-	if depth > maxFolders {
-		return nil, syncline.Errorf(syncline.Invalid, "%s: folders nest deeper than %d", folder, maxFolders)
-	}
-	entries, err := d.files.ReadDir(folder)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, entry := range entries {
-		name := path.Join(below, entry.Name)
-		switch {
-		case entry.Type == syncline.EntryDir && d.options.Recurse:
-			deeper, err := d.walk(ctx, name, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			names = append(names, deeper...)
-		case (entry.Type == syncline.EntryFile || entry.Type == syncline.EntryLink) && isManifestName(entry.Name):
-			names = append(names, name)
-		}
-		if len(names) > maxFiles {
-			return nil, syncline.Errorf(syncline.Invalid, "%s: more than %d manifests", folder, maxFiles)
-		}
-	}
-	return names, nil
+// walker finds the files that count.
+type walker struct {
+	directory
+	wanted  filter
+	folders int
+	paths   []string
 }
 
+// walk adds the paths below the folder of files that are manifests by their names
+// and that are wanted, in the order of their names.
+func (w *walker) walk(ctx context.Context, below string, depth int) error {
+	folder := path.Join(w.folder, below)
+	w.folders++
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case depth > maxNesting:
+		return syncline.Errorf(syncline.Invalid, "%s: folders nest deeper than %d", folder, maxNesting)
+	case w.folders > maxFolders:
+		return syncline.Errorf(syncline.Invalid, "%s: more than %d folders", w.folder, maxFolders)
+	}
+	entries, err := w.files.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := w.visit(ctx, entry, path.Join(below, entry.Name), depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// visit looks at one entry of a folder.
+func (w *walker) visit(ctx context.Context, entry syncline.Entry, name string, depth int) error {
+	switch {
+	case entry.Type == syncline.EntryDir && w.options.Recurse:
+		return w.walk(ctx, name, depth+1)
+	case entry.Type == syncline.EntryDir, entry.Type == syncline.EntrySubmodule && !w.options.Recurse:
+	case entry.Type == syncline.EntrySubmodule:
+		if w.wanted.excludes(name) || w.wanted.excludes(name+"/any.yaml") {
+			return nil
+		}
+		return syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "%s is a submodule, which is not fetched", path.Join(w.folder, name)),
+			"use the submodule's repository as a source, copy its files, or name it in directory.exclude")
+	case isManifestName(entry.Name) && w.wanted.matches(name):
+		if w.paths = append(w.paths, path.Join(w.folder, name)); len(w.paths) > maxFiles {
+			return syncline.Errorf(syncline.Invalid, "%s: more than %d manifests", w.folder, maxFiles)
+		}
+	}
+	return nil
+}
+
+// isManifestName reports whether a file may be a manifest by its name, also one
+// that is in capitals.
 func isManifestName(name string) bool {
-	switch path.Ext(name) {
+	switch strings.ToLower(path.Ext(name)) {
 	case ".yaml", ".yml", ".json", ".jsonnet":
 		return !strings.HasPrefix(name, ".argocd-source")
 	}
 	return false
 }
 
-// decode returns the documents of one file.
-func (d directory) decode(ctx context.Context, manifest syncline.Manifest, decoder *decode.Decoder) ([]decode.Document, error) {
+// decode returns the documents of one file, or says that it is none of ours.
+func (d directory) decode(ctx context.Context, manifest syncline.Manifest, decoder *decode.Decoder) ([]decode.Document, *PassedOver, error) {
 	if bytes.Contains(manifest.Text, []byte(skipMarker)) {
-		return nil, nil
+		return nil, &PassedOver{File: manifest.Origin, Why: "it has the marker " + skipMarker, Meant: true}, nil
+	}
+	if ext := path.Ext(manifest.Origin); ext != strings.ToLower(ext) {
+		return d.capitals(manifest)
 	}
 	if isJsonnet(manifest.Origin) {
 		text, err := d.jsonnet.Evaluate(ctx, d.files, d.folder, manifest.Origin, d.options.Jsonnet)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return decoder.Decode(syncline.Manifest{Origin: manifest.Origin, Text: asList(text)})
+		documents, err := decoder.Decode(syncline.Manifest{Origin: manifest.Origin, Text: asList(text)})
+		return documents, nil, err
 	}
 	documents, err := decoder.Decode(manifest)
-	if path.Ext(manifest.Origin) != ".json" && unrelated(manifest.Text, documents, err) {
-		return nil, nil
+	if err == nil && slices.ContainsFunc(documents, isWhole) || path.Ext(manifest.Origin) == ".json" {
+		return documents, nil, err
 	}
-	return documents, err
+	if why := whatElse(manifest.Origin, decode.UTF8(manifest.Text), documents, err); why != "" {
+		return nil, &PassedOver{File: manifest.Origin, Why: why, Meant: err == nil && len(documents) == 0}, nil
+	}
+	if err != nil && isBinary(manifest.Text) {
+		err = excludable(err)
+	}
+	return documents, nil, err
 }
 
-// unrelated reports whether a YAML file is of something else than Kubernetes,
-// such as the configuration of a program. As in Argo CD, such a file may lie
-// beside manifests. One that cannot be parsed but has the words of an object is
-// a manifest with a mistake.
-func unrelated(text []byte, documents []decode.Document, err error) bool {
-	var syntax *decode.SyntaxError
-	if err != nil && !errors.As(err, &syntax) {
-		return false
+// isWhole reports whether a document looks like an object.
+func isWhole(d decode.Document) bool {
+	return isObject(d.Content) && d.Content["metadata"] != nil
+}
+
+// capitals passes over a file that is a manifest but for the capitals in its name,
+// as Argo CD does, unless it has objects.
+func (d directory) capitals(manifest syncline.Manifest) ([]decode.Document, *PassedOver, error) {
+	text := decode.UTF8(manifest.Text)
+	if suspicious.Match(text) {
+		return nil, nil, syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "%s has objects, and files whose names end in capitals are not rendered", manifest.Origin),
+			"rename it to end in "+strings.ToLower(path.Ext(manifest.Origin))+", or name it in directory.exclude")
 	}
-	if err != nil {
-		for _, word := range []string{"apiVersion:", "kind:", "metadata:"} {
-			if !bytes.Contains(text, []byte(word)) {
-				return true
-			}
-		}
-		return false
-	}
-	return !slices.ContainsFunc(documents, func(d decode.Document) bool {
-		_, kind := d.Content["kind"]
-		_, version := d.Content["apiVersion"]
-		_, metadata := d.Content["metadata"]
-		return kind || version && metadata
-	})
+	return nil, &PassedOver{File: manifest.Origin, Why: "its name ends in capitals"}, nil
 }
 
 // asList makes jsonnet's output, an object or an array of them, one document.
@@ -219,8 +245,7 @@ func newFilter(options syncline.Directory) (filter, error) {
 
 // matches reports whether the file counts. As in Argo CD, "*" matches "/" too.
 func (f filter) matches(name string) bool {
-	if f.exclude != nil && f.exclude.Matches(name) {
-		return false
-	}
-	return f.include == nil || f.include.Matches(name)
+	return !f.excludes(name) && (f.include == nil || f.include.Matches(name))
 }
+
+func (f filter) excludes(name string) bool { return f.exclude != nil && f.exclude.Matches(name) }

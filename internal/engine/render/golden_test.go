@@ -51,7 +51,7 @@ func TestGolden(t *testing.T) {
 				program := "kustomize"
 				if found.tool == syncline.ToolHelm {
 					program, args = "helm", helmArgs(filepath.Join(root, found.path), "--include-crds")
-					source.Helm = &syncline.Helm{} // also beside a kustomization
+					source.Helm = &syncline.Helm{ReleaseName: "shop"} // also beside a kustomization
 				}
 				want := ref.run(t, version, program, args...)
 				if compare(t, renderer, diskTree(root), source, want) {

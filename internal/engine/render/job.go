@@ -42,6 +42,8 @@ type Output struct {
 	Documents []decode.Document
 	// Repeated says which keys a chart repeats, and where.
 	Repeated []string
+	// PassedOver are the files among manifests that were not rendered.
+	PassedOver []PassedOver
 	// Apart says that each document depends on its own File alone.
 	Apart bool
 	// Bytes is how much manifest text was decoded.
@@ -60,7 +62,7 @@ func newJob(request Request) Job {
 
 // result makes objects of the documents.
 func (o Output) result() (Result, error) {
-	result := Result{Tool: o.Tool, Warnings: repeatedKeys(o.Repeated), apart: o.Apart, bytes: o.Bytes}
+	result := Result{Tool: o.Tool, Warnings: repeatedKeys(o.Repeated), PassedOver: o.PassedOver, apart: o.Apart, bytes: o.Bytes}
 	for _, document := range o.Documents {
 		object, err := syncline.NewObject(document.Content, document.Origin)
 		if err != nil {

@@ -71,8 +71,8 @@ func withLink(t *testing.T, request render.Request, name, target string) synclin
 // TestLinksWithin follows links, and renders again when what they lead to changes.
 func TestLinksWithin(t *testing.T) {
 	renderer := inProcess()
-	files := memoryTree{"app/a.yaml": "../shared/a.yaml", "app/broken.yaml": "nowhere", "shared/a.yaml": configMap}
-	links := map[string]bool{"app/a.yaml": true, "app/broken.yaml": true}
+	files := memoryTree{"app/a.yaml": "../shared/a.yaml", "app/notes.txt": "nowhere", "shared/a.yaml": configMap}
+	links := map[string]bool{"app/a.yaml": true, "app/notes.txt": true}
 	seen := map[syncline.Digest]bool{}
 	for _, data := range []string{"", "data: {a: b}\n"} {
 		files["shared/a.yaml"] = configMap + data

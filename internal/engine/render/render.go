@@ -49,6 +49,8 @@ type Result struct {
 	Objects []syncline.Object
 	// Warnings are about what was accepted and is hardly meant.
 	Warnings []syncline.Condition
+	// PassedOver are the files in a folder of manifests that were not rendered.
+	PassedOver []PassedOver
 	// Reads is what was looked at for it; see [Traceable].
 	Reads record.Reads
 
@@ -103,6 +105,7 @@ type Renderer struct {
 	version  string
 	memo     *record.Memo[outcome]
 	suspects suspects
+	gave     *gave
 }
 
 // outcome is a remembered result: what the source renders to, or why it cannot.
@@ -129,6 +132,7 @@ func New(builder Builder, options Options) *Renderer {
 		version:  options.Version,
 		memo:     record.NewMemo[outcome](max(options.MemoBytes, 0)),
 		suspects: newSuspects(),
+		gave:     newGave(),
 	}
 }
 
@@ -143,7 +147,7 @@ func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) 
 	inputs := record.Inputs{Files: request.Files, Facts: facts(request)}
 	if !request.Fresh {
 		if known, ok := r.memo.Find(key, inputs); ok {
-			return known.result.clone(), known.err
+			return r.judged(key, known)
 		}
 	}
 	done, err := r.suspects.begin(ctx, key)
@@ -161,7 +165,17 @@ func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) 
 	if made.err == nil || lasting(made.err) {
 		r.memo.Put(key, made.result.Reads, made, made.size())
 	}
-	return made.result.clone(), made.err
+	return r.judged(key, made)
+}
+
+// judged returns an outcome unless it leaves out what was there before.
+func (r *Renderer) judged(key syncline.Digest, o outcome) (Result, error) {
+	if o.err == nil {
+		if err := r.gave.judge(key, o.result); err != nil {
+			return Result{Reads: o.result.Reads}, err
+		}
+	}
+	return o.result.clone(), o.err
 }
 
 // build builds everything.

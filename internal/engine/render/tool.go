@@ -13,16 +13,7 @@ import (
 // else the one that the files of its folder ask for. A folder with both a chart
 // and a kustomization is a kustomization, as in Argo CD.
 func chooseTool(source syncline.Source, files syncline.Tree) (syncline.Tool, error) {
-	var declared []syncline.Tool
-	if source.Helm != nil {
-		declared = append(declared, syncline.ToolHelm)
-	}
-	if source.Kustomize != nil {
-		declared = append(declared, syncline.ToolKustomize)
-	}
-	if source.Directory != nil {
-		declared = append(declared, syncline.ToolDirectory)
-	}
+	declared := source.Declared()
 	switch {
 	case len(declared) > 1:
 		return "", syncline.WithHint(

@@ -15,9 +15,10 @@ const maxLinks = 40
 
 // Confine returns files with its links followed within the repository. An entry
 // that links to another has the type, the hash and the content of what it leads
-// to, under its own name. A link that leads nowhere is not there; one that leads
-// out of the repository, or round in a circle, is Invalid by an error that names
-// the link and shows nothing of where it leads. ReadDir lists both as links.
+// to, under its own name. A link that leads nowhere, out of the repository, into a
+// submodule, or round in a circle is Invalid by an error that names the link and
+// shows nothing of where it leads; ReadDir lists it as a link. What is in a
+// submodule is Invalid, too: it is elsewhere, which is not the same as not there.
 //
 // The hash of a directory covers the links in it, and not what they lead to.
 // What is returned has a method Linked() bool, which reports whether a link was
@@ -60,11 +61,12 @@ func (c *confined) ReadDir(name string) ([]syncline.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	effort := maxEffort
 	for i, entry := range entries {
 		if entry.Type != syncline.EntryLink {
 			continue
 		}
-		_, found, err := c.follow(path.Join(at, entry.Name))
+		_, found, err := c.walk(path.Join(at, entry.Name), &effort)
 		switch {
 		case err == nil:
 			found.Name = entry.Name
@@ -79,11 +81,24 @@ func (c *confined) ReadDir(name string) ([]syncline.Entry, error) {
 // leadsAstray reports whether an error is the link's own fault, and not a
 // failure to read.
 func leadsAstray(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errLink)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errLink) || errors.Is(err, errSubmodule)
 }
 
-// errLink is a link that cannot be followed.
-var errLink = errors.New("bad link")
+var (
+	// errLink is a link that cannot be followed.
+	errLink = errors.New("bad link")
+	// errSubmodule is a path that leads into a submodule.
+	errSubmodule = errors.New("is a submodule, which is not fetched")
+)
+
+// The bounds of following links.
+const (
+	// maxTarget is the length of what a link points at, as in Linux.
+	maxTarget = 4096
+	// maxEffort is how many steps the links of one folder may take together. A
+	// target costs a step for every 16 bytes.
+	maxEffort = 200_000
+)
 
 // follow returns the path behind all links of name, and what is there. Of a
 // path without links it costs one Stat.
@@ -95,7 +110,14 @@ func (c *confined) follow(name string) (string, syncline.Entry, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", entry, err
 	}
-	w := &walk{files: c.files, name: name, rest: name}
+	effort := maxEffort
+	return c.walk(name, &effort)
+}
+
+// walk returns the path behind all links of name, and what is there, within some
+// effort.
+func (c *confined) walk(name string, effort *int) (string, syncline.Entry, error) {
+	w := &walk{files: c.files, name: name, rest: name, asked: len(name), effort: effort}
 	at, entry, err := w.run()
 	if w.links > 0 {
 		c.linked.Store(true)
@@ -111,13 +133,18 @@ type walk struct {
 	rest  string // what remains
 	link  string // that was followed last
 	links int
+	// asked is how much of rest is of what was asked for, and not of a link.
+	asked  int
+	effort *int // that is left
 }
 
 func (w *walk) run() (string, syncline.Entry, error) {
 	for w.rest != "" {
+		linked := len(w.rest) > w.asked
 		if err := w.step(); err != nil {
-			if errors.Is(err, fs.ErrNotExist) && w.links > 0 {
-				err = syncline.Errorf(syncline.NotFound, "%s: the link leads nowhere: %w", w.name, fs.ErrNotExist)
+			if errors.Is(err, fs.ErrNotExist) && linked {
+				err = syncline.WithHint(
+					syncline.Errorf(syncline.Invalid, "%w: %s leads nowhere", errLink, w.link), "point it at a file of the same repository, or remove it")
 			}
 			return "", syncline.Entry{}, err
 		}
@@ -128,6 +155,9 @@ func (w *walk) run() (string, syncline.Entry, error) {
 
 // step goes down, or up, by one element.
 func (w *walk) step() error {
+	if *w.effort--; *w.effort < 0 {
+		return syncline.Errorf(syncline.Invalid, "the links in folder %q are too many, or too long, to follow", path.Dir(w.name))
+	}
 	var element string
 	element, w.rest, _ = strings.Cut(w.rest, "/")
 	switch element {
@@ -149,6 +179,10 @@ func (w *walk) step() error {
 		w.link = next
 		return w.jump()
 	}
+	if entry.Type == syncline.EntrySubmodule && strings.Trim(w.rest, "/.") != "" {
+		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: %s %w", w.name, next, errSubmodule),
+			"use the submodule's repository as a source, or copy its files")
+	}
 	w.at = next
 	return nil
 }
@@ -163,9 +197,13 @@ func (w *walk) jump() error {
 	if err != nil {
 		return err
 	}
+	if *w.effort -= len(target) / 16; len(target) > maxTarget {
+		return syncline.Errorf(syncline.Invalid, "%w: %s points at a path of more than %d bytes", errLink, w.link, maxTarget)
+	}
 	if len(target) == 0 || path.IsAbs(string(target)) {
 		return w.leaves()
 	}
+	w.asked = min(w.asked, len(w.rest))
 	w.rest = strings.TrimSuffix(string(target)+"/"+w.rest, "/")
 	return nil
 }

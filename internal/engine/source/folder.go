@@ -15,6 +15,9 @@ import (
 // that is absolute or leaves the repository, or that is a file; NotFound, with
 // the folders that are there instead.
 func Folder(files syncline.Tree, declared string) (string, error) {
+	if len(declared) > maxPath {
+		return "", syncline.Errorf(syncline.Invalid, "path %q… is longer than %d bytes", declared[:40], maxPath)
+	}
 	folder := path.Clean(declared)
 	if folder == "." {
 		return "", nil
@@ -45,6 +48,9 @@ func Folder(files syncline.Tree, declared string) (string, error) {
 	return folder, nil
 }
 
+// maxPath is the length of a path, as in Linux.
+const maxPath = 4096
+
 // neighbours tells which folders there are where the path ends to exist, the
 // likeliest first.
 func neighbours(files syncline.Tree, missing string) string {
@@ -59,11 +65,13 @@ func neighbours(files syncline.Tree, missing string) string {
 	}
 	var folders []string
 	for _, entry := range entries {
-		if entry.Type == syncline.EntryDir && len(entry.Name) < 64 {
+		if entry.Type == syncline.EntryDir && len(entry.Name) < maxSuggested {
 			folders = append(folders, entry.Name)
 		}
 	}
-	slices.SortStableFunc(folders, func(a, b string) int { return distance(a, name) - distance(b, name) })
+	if len(name) < maxSuggested && len(folders) <= maxCompared {
+		slices.SortStableFunc(folders, func(a, b string) int { return distance(a, name) - distance(b, name) })
+	}
 	where := "the root of the repository"
 	if above != "" {
 		where = "folder " + above
@@ -78,6 +86,12 @@ func neighbours(files syncline.Tree, missing string) string {
 	}
 	return where + " has " + list
 }
+
+// The bounds of a suggestion: the length of a name, and how many are compared.
+const (
+	maxSuggested = 64
+	maxCompared  = 1000
+)
 
 // distance counts the edits between two names.
 func distance(a, b string) int {

@@ -124,6 +124,8 @@ func TestConfineRefusesLinksThatLeave(t *testing.T) {
 		"absolute": "absolute", "absolute-secret": "absolute-secret", "above": "above", "dir/above": "dir/above", "above-and-back": "above-and-back",
 		"deep-above": "deep-above", "through-above": "above", "absolute/below": "absolute", "to-dir/above": "dir/above", "in-dir-above": "dir/above",
 		"loop": "loop", "ping": "ping", "loop-dir": "loop-dir", "chain40": "chain40", "loop/below": "loop/below",
+		"dangling": "dangling", "dir/dangling": "dir/dangling", "to-dir/dangling": "dir/dangling", "dangling/x": "dangling", "below-file": "below-file",
+		"module/x": "module is a submodule", "module-link/x": "module is a submodule", "module/a/b": "module is a submodule",
 	} {
 		_, statErr := tree.Stat(path)
 		_, fileErr := tree.ReadFile(path)
@@ -140,9 +142,54 @@ func TestConfineRefusesLinksThatLeave(t *testing.T) {
 	}
 }
 
+// TestConfineHasBounds lists links of which each costs more than all may.
+func TestConfineHasBounds(t *testing.T) {
+	for name, target := range map[string]string{"large": strings.Repeat("a/", 2<<20), "long": strings.Repeat("dir/../", 500) + "top"} {
+		files := hostileLinks{target: target, links: 2000}
+		_, err := source.Confine(&files).ReadDir("")
+		if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "too many, or too long") {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+		if files.asked > 300_000 {
+			t.Errorf("%s: %d questions", name, files.asked)
+		}
+		if _, err := source.Confine(&files).ReadFile("link7"); name == "large" && (syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "link7 points at a path of more than 4096 bytes")) {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+}
+
+// hostileLinks is a folder of links beside a folder "dir".
+type hostileLinks struct {
+	target       string
+	links, asked int
+}
+
+func (h *hostileLinks) Stat(path string) (syncline.Entry, error) {
+	h.asked++
+	entry := syncline.Entry{Name: path, Type: syncline.EntryDir}
+	if strings.HasPrefix(path, "link") {
+		entry.Type = syncline.EntryLink
+	}
+	return entry, nil
+}
+
+func (h *hostileLinks) ReadFile(string) ([]byte, error) {
+	h.asked++
+	return []byte(h.target), nil
+}
+
+func (h *hostileLinks) ReadDir(string) ([]syncline.Entry, error) {
+	entries := make([]syncline.Entry, h.links)
+	for i := range entries {
+		entries[i] = syncline.Entry{Name: fmt.Sprintf("link%d", i), Type: syncline.EntryLink}
+	}
+	return entries, nil
+}
+
 func TestConfineMissesWhatIsNotThere(t *testing.T) {
 	tree := linked(t)
-	for _, path := range []string{"none", "dir/none", "to-dir/none", "dangling", "dir/dangling", "to-dir/dangling", "dangling/x", "below-file", "top/x", "to-file/x", "module/x"} {
+	for _, path := range []string{"none", "dir/none", "to-dir/none", "top/x", "to-file/x"} {
 		_, statErr := tree.Stat(path)
 		_, fileErr := tree.ReadFile(path)
 		_, dirErr := tree.ReadDir(path)
@@ -208,7 +255,10 @@ func TestFolder(t *testing.T) {
 		{path: "file", kind: syncline.Invalid, says: "is a file"},
 		{path: "module", kind: syncline.Invalid, says: "submodule"},
 		{path: "out", kind: syncline.Invalid, says: "out leads out of the repository"},
-		{path: "gone", kind: syncline.NotFound, says: `there is no folder "gone"`},
+		{path: "gone", kind: syncline.Invalid, says: "gone leads nowhere"},
+		{path: "module/apps", kind: syncline.Invalid, says: "module is a submodule, which is not fetched"},
+		{path: strings.Repeat("x/", 350_000), kind: syncline.Invalid, says: "longer than 4096 bytes"},
+		{path: strings.Repeat("x", 4000), kind: syncline.NotFound, says: "the root of the repository has"},
 		{path: "apps/shpo", kind: syncline.NotFound, says: `there is no folder "apps/shpo" | folder apps has shop, blog, shop-api`},
 		{path: "aps/shop/x", kind: syncline.NotFound, says: "the root of the repository has apps"},
 		{path: "deep/er/none", kind: syncline.NotFound, says: "folder deep/er has no folders"},

@@ -136,6 +136,7 @@ func wholeKustomize() *syncline.Kustomize {
 		IgnoreMissingComponents: true,
 		KubeVersion:             "1.36",
 		APIVersions:             []string{"example.com/v1"},
+		Version:                 "v5",
 	}
 }
 
@@ -213,6 +214,7 @@ spec:
 		FileParameters: []syncline.HelmFileParameter{{Name: "c", Path: "c.txt"}},
 		SkipCRDs:       true, SkipTests: true, SkipSchemaValidation: true,
 		Namespace: "other", KubeVersion: "1.36", APIVersions: []string{"v1"},
+		Version: "v3", PassCredentials: true,
 	}
 	if diff := cmp.Diff(want, app.Sources[0].Helm); diff != "" {
 		t.Errorf("helm (-want +got):\n%s", diff)
@@ -349,7 +351,7 @@ func TestReadNamesProblems(t *testing.T) {
 			`spec.source.chart is "redis": charts from a Helm repository are not supported yet`},
 		{"a ref alone", `spec: {source: {path: null, ref: values}}`, `spec.source has a ref but no path`},
 		{"a plugin", `spec: {source: {plugin: {name: cue}}}`, `spec.source.plugin is not supported yet`},
-		{"two tools", `spec: {source: {helm: {}, kustomize: {}}}`,
+		{"two tools", `spec: {source: {helm: {version: v3}, kustomize: {namePrefix: a-}, directory: {jsonnet: {}}}}`,
 			`spec.source has options of more than one tool: helm, kustomize; keep one of them`},
 		{"a count that is none", `spec: {source: {kustomize: {replicas: [{name: web, count: many}]}}}`,
 			`spec.source.kustomize.replicas: count of "web" is "many": it has to be a whole number`},

@@ -95,21 +95,14 @@ func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 	checkReplicas(path, s.Kustomize, found)
 }
 
-// checkTools finds more than one tool.
+// checkTools finds more than one tool. Empty options are none.
 func checkTools(path string, s v1alpha1.ApplicationSource, found *problems) {
 	var tools []string
-	for _, tool := range []struct {
-		name string
-		set  bool
-	}{
-		{"helm", s.Helm != nil},
-		{"kustomize", s.Kustomize != nil},
-		{"directory", s.Directory != nil},
-		{"plugin", s.Plugin != nil},
-	} {
-		if tool.set {
-			tools = append(tools, tool.name)
-		}
+	for _, tool := range toSource(s).Declared() {
+		tools = append(tools, strings.ToLower(string(tool)))
+	}
+	if s.Plugin != nil {
+		tools = append(tools, "plugin")
 	}
 	if len(tools) > 1 {
 		found.add("%s has options of more than one tool: %s; keep one of them", path, strings.Join(tools, ", "))

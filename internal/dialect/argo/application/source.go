@@ -71,6 +71,8 @@ func toHelm(h *v1alpha1.ApplicationSourceHelm) *syncline.Helm {
 		Namespace:            h.Namespace,
 		KubeVersion:          h.KubeVersion,
 		APIVersions:          each(h.APIVersions, same),
+		Version:              h.Version,
+		PassCredentials:      h.PassCredentials,
 	}
 }
 
@@ -103,6 +105,8 @@ func fromHelm(h *syncline.Helm) *v1alpha1.ApplicationSourceHelm {
 		Namespace:            h.Namespace,
 		KubeVersion:          h.KubeVersion,
 		APIVersions:          h.APIVersions,
+		Version:              h.Version,
+		PassCredentials:      h.PassCredentials,
 	}
 }
 
@@ -128,6 +132,7 @@ func toKustomize(k *v1alpha1.ApplicationSourceKustomize) *syncline.Kustomize {
 		IgnoreMissingComponents: k.IgnoreMissingComponents,
 		KubeVersion:             k.KubeVersion,
 		APIVersions:             each(k.APIVersions, same),
+		Version:                 k.Version,
 	}
 }
 
@@ -153,6 +158,7 @@ func fromKustomize(k *syncline.Kustomize) *v1alpha1.ApplicationSourceKustomize {
 		IgnoreMissingComponents:   k.IgnoreMissingComponents,
 		KubeVersion:               k.KubeVersion,
 		APIVersions:               k.APIVersions,
+		Version:                   k.Version,
 	}
 }
 

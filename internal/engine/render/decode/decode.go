@@ -8,12 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 
 	kjson "sigs.k8s.io/json"
-	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
 )
@@ -36,10 +33,29 @@ type Document struct {
 	// manifest holds several.
 	File, Origin string
 	Content      map[string]any
+	// Item says that it was in a list of objects.
+	Item bool
 }
 
 // SyntaxError says that text is not what it should be: YAML or JSON of mappings.
-type SyntaxError struct{ Err error }
+type SyntaxError struct {
+	Err error
+	// Kind says what there is instead of a mapping. Empty means that it cannot be
+	// parsed.
+	Kind Kind
+}
+
+// Kind is what a document is at its root.
+type Kind string
+
+// The kinds of document.
+const (
+	Text    Kind = "text"
+	Boolean Kind = "boolean"
+	Number  Kind = "number"
+	List    Kind = "list"
+	Mapping Kind = "mapping"
+)
 
 // Error returns the message.
 func (e *SyntaxError) Error() string { return e.Err.Error() }
@@ -48,7 +64,7 @@ func (e *SyntaxError) Error() string { return e.Err.Error() }
 func (e *SyntaxError) Unwrap() error { return e.Err }
 
 func syntaxError(format string, args ...any) error {
-	return &SyntaxError{fmt.Errorf(format, args...)}
+	return &SyntaxError{Err: fmt.Errorf(format, args...)}
 }
 
 // Decoder decodes the manifests of one render and keeps account of the bounds.
@@ -77,7 +93,7 @@ func (d *Decoder) Decode(m syncline.Manifest) ([]Document, error) {
 			"%s: the manifests are larger than %d MiB together", m.Origin, MaxBytes>>20)
 	}
 	var documents []Document
-	parts := split(toUTF8(m.Text))
+	parts := split(UTF8(m.Text))
 	for i, part := range parts {
 		origin := m.Origin
 		if len(parts) > 1 {
@@ -113,8 +129,10 @@ func flatten(value any, origin string, depth int) ([]Document, error) {
 	case value == nil, isMap && len(content) == 0:
 		return nil, nil
 	case !isMap:
+		kind := kindOf(value)
+		wrong := &SyntaxError{Err: fmt.Errorf("a %s where a Kubernetes object is expected", kind), Kind: kind}
 		return nil, syncline.WithHint(
-			syncline.Errorf(syncline.Invalid, "%s: %w", origin, syntaxError("a %s where a Kubernetes object is expected", typeName(value))),
+			syncline.Errorf(syncline.Invalid, "%s: %w", origin, wrong),
 			"an object is a mapping with apiVersion, kind and metadata")
 	case depth > MaxDepth:
 		return nil, syncline.Errorf(syncline.Invalid, "%s: lists nested deeper than %d", origin, MaxDepth)
@@ -129,7 +147,10 @@ func flatten(value any, origin string, depth int) ([]Document, error) {
 		if err != nil {
 			return nil, err
 		}
-		documents = append(documents, found...)
+		for _, document := range found {
+			document.Item = true
+			documents = append(documents, document)
+		}
 	}
 	return documents, nil
 }
@@ -142,18 +163,18 @@ func listItems(content map[string]any) ([]any, bool) {
 	return items, strings.HasSuffix(kind, "List") && present && (isSlice || value == nil)
 }
 
-func typeName(value any) string {
+func kindOf(value any) Kind {
 	switch value.(type) {
 	case string:
-		return "text"
+		return Text
 	case bool:
-		return "boolean"
+		return Boolean
 	case int64, float64:
-		return "number"
+		return Number
 	case []any:
-		return "list"
+		return List
 	default:
-		return "mapping"
+		return Mapping
 	}
 }
 
@@ -185,24 +206,6 @@ func (p part) decode(lastCounts bool) (value any, repeated string, err error) {
 	return value, repeated, nil
 }
 
-// toJSON turns YAML into JSON. What is wrong with it besides repeated keys is
-// found once more without strictness.
-func (p part) toJSON(lastCounts bool) (asJSON []byte, repeated string, err error) {
-	if err := checkAliases(p.text); err != nil {
-		return nil, "", err
-	}
-	asJSON, strict := yaml.YAMLToJSONStrict(p.text)
-	if strict == nil {
-		return asJSON, "", nil
-	}
-	if lastCounts {
-		if asJSON, err := yaml.YAMLToJSON(p.text); err == nil {
-			return asJSON, p.located(strict), nil
-		}
-	}
-	return nil, "", syntaxError("not valid YAML: %s", p.located(strict))
-}
-
 // depth returns how deep JSON text nests. The text is valid.
 func depth(text []byte) int {
 	deepest, now, quoted := 0, 0, false
@@ -221,19 +224,4 @@ func depth(text []byte) int {
 		}
 	}
 	return deepest
-}
-
-var lineNumber = regexp.MustCompile(`\bline (\d+)\b`)
-
-// located returns the message of an error on one line, with the line numbers of
-// the whole file.
-func (p part) located(err error) string {
-	message := strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
-	message = strings.TrimPrefix(message, "yaml: ")
-	message = strings.TrimPrefix(message, "unmarshal errors:\n  ")
-	message = strings.ReplaceAll(message, "\n  ", "; ")
-	return lineNumber.ReplaceAllStringFunc(message, func(match string) string {
-		line, _ := strconv.Atoi(strings.TrimPrefix(match, "line ")) // digits, by the pattern
-		return fmt.Sprintf("line %d", line+p.line)
-	})
 }

@@ -3,6 +3,9 @@ package decode
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
 	"unicode/utf16"
 )
 
@@ -13,13 +16,14 @@ type part struct {
 	line int
 }
 
-// split cuts a YAML stream into documents that are not blank. JSON is one document.
+// split cuts a YAML stream into documents that are not blank. JSON is one document,
+// or several that follow each other.
 func split(text []byte) []part {
 	var parts []part
 	start, line, startLine := 0, 0, 0
 	add := func(end int) {
 		if !isBlank(text[start:end]) {
-			parts = append(parts, part{text: text[start:end], line: startLine})
+			parts = append(parts, part{text: text[start:end], line: startLine}.values()...)
 		}
 		start, startLine = end, line
 	}
@@ -42,9 +46,31 @@ func split(text []byte) []part {
 	return parts
 }
 
+// values returns the JSON objects that follow each other in the text, as Argo CD
+// and kubectl read them. Of anything else it returns the part as it is.
+func (p part) values() []part {
+	if text := bytes.TrimSpace(p.text); len(text) == 0 || text[0] != '{' || json.Valid(text) {
+		return []part{p}
+	}
+	var found []part
+	decoder := json.NewDecoder(bytes.NewReader(p.text))
+	for {
+		var value json.RawMessage
+		err := decoder.Decode(&value)
+		switch {
+		case errors.Is(err, io.EOF):
+			return found
+		case err != nil || value[0] != '{':
+			return []part{p}
+		}
+		before := p.text[:int(decoder.InputOffset())-len(value)]
+		found = append(found, part{text: value, line: p.line + bytes.Count(before, []byte("\n"))})
+	}
+}
+
 // isMarker reports whether a line is the given document marker.
 func isMarker(line []byte, marker string) bool {
-	rest, ok := bytes.CutPrefix(line, []byte(marker))
+	rest, ok := bytes.CutPrefix(bytes.TrimPrefix(line, byteOrderMark), []byte(marker))
 	return ok && (len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0)
 }
 
@@ -79,11 +105,14 @@ func isBlank(text []byte) bool {
 	return true
 }
 
-// toUTF8 drops a byte order mark and converts UTF-16 that begins with one.
-func toUTF8(text []byte) []byte {
+// byteOrderMark is that of UTF-8. Programs that join files leave it within them.
+var byteOrderMark = []byte{0xEF, 0xBB, 0xBF}
+
+// UTF8 drops a byte order mark and converts UTF-16 that begins with one.
+func UTF8(text []byte) []byte {
 	switch {
-	case bytes.HasPrefix(text, []byte{0xEF, 0xBB, 0xBF}):
-		return text[3:]
+	case bytes.HasPrefix(text, byteOrderMark):
+		return text[len(byteOrderMark):]
 	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}):
 		return fromUTF16(text[2:], binary.LittleEndian)
 	case bytes.HasPrefix(text, []byte{0xFE, 0xFF}):

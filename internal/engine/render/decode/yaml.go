@@ -1,0 +1,166 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	yamlv2 "go.yaml.in/yaml/v2"
+	yamlv3 "go.yaml.in/yaml/v3"
+)
+
+// toJSON turns a YAML document into JSON, as sigs.k8s.io/yaml does for kubectl
+// and Argo CD. Unlike them it refuses text that follows the document, which they
+// pass over.
+func (p part) toJSON(lastCounts bool) (asJSON []byte, repeated string, err error) {
+	if err := checkAliases(p.text); err != nil {
+		return nil, "", err
+	}
+	value, err := p.parse(true)
+	var strict *yamlv2.TypeError
+	if errors.As(err, &strict) { // a key is there twice, or overrides one that is merged
+		doubled := p.located(err)
+		if value, err = p.parse(false); err == nil && !p.onlyOverrides() {
+			repeated = doubled
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, "", syntaxError("not valid YAML: %s", p.located(err))
+	case repeated != "" && !lastCounts:
+		return nil, "", syntaxError("not valid YAML: %s", repeated)
+	}
+	if value, err = jsonable(value); err != nil {
+		return nil, "", syntaxError("not valid YAML: %w", err)
+	}
+	if asJSON, err = json.Marshal(value); err != nil {
+		return nil, "", syntaxError("not valid YAML: a number that is infinite or not a number")
+	}
+	return asJSON, repeated, nil
+}
+
+// errTrailing is text that no document has.
+var errTrailing = errors.New(`there is text after the end of the document: check the indentation, or put a line "---" between documents`)
+
+// parse returns the one document of the text. In strict mode a key that is set
+// twice is a TypeError.
+func (p part) parse(strict bool) (any, error) {
+	decoder := yamlv2.NewDecoder(bytes.NewReader(p.text))
+	decoder.SetStrict(strict)
+	var value, more any
+	if err := decoder.Decode(&value); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, errTrailing
+	}
+	return value, nil
+}
+
+// onlyOverrides reports whether no mapping of the text has a key twice. Then what
+// is set twice is a key that also comes by a merge key ("<<").
+func (p part) onlyOverrides() bool {
+	if !bytes.Contains(p.text, []byte("<<")) {
+		return false
+	}
+	var root yamlv3.Node
+	return yamlv3.Unmarshal(p.text, &root) == nil && !repeatsKey(&root)
+}
+
+// repeatsKey reports whether a mapping at or below the node has a key twice.
+func repeatsKey(n *yamlv3.Node) bool {
+	seen := map[string]bool{}
+	for i, child := range n.Content {
+		if repeatsKey(child) {
+			return true
+		}
+		if n.Kind != yamlv3.MappingNode || i%2 != 0 || child.ShortTag() == "!!merge" {
+			continue
+		}
+		key := child.ShortTag() + " " + child.Value
+		if seen[key] {
+			return true
+		}
+		seen[key] = true
+	}
+	return false
+}
+
+// jsonable returns a value with texts as the keys of its mappings, which YAML
+// does not need to have.
+func jsonable(value any) (any, error) {
+	switch value := value.(type) {
+	case map[any]any:
+		texts := make(map[string]any, len(value))
+		for key, below := range value {
+			name, err := keyText(key)
+			if err != nil {
+				return nil, err
+			}
+			if texts[name], err = jsonable(below); err != nil {
+				return nil, err
+			}
+		}
+		return texts, nil
+	case []any:
+		for i := range value {
+			below, err := jsonable(value[i])
+			if err != nil {
+				return nil, err
+			}
+			value[i] = below
+		}
+	}
+	return value, nil
+}
+
+// keyText returns the text of a mapping's key.
+func keyText(key any) (string, error) {
+	switch key := key.(type) {
+	case string:
+		return key, nil
+	case int, int64, bool:
+		return fmt.Sprint(key), nil
+	case float64:
+		text := strconv.FormatFloat(key, 'g', -1, 32)
+		if special, ok := map[string]string{"+Inf": ".inf", "-Inf": "-.inf", "NaN": ".nan"}[text]; ok {
+			text = special
+		}
+		return text, nil
+	}
+	return "", errors.New("a mapping has a key that is neither a text, a number nor a boolean")
+}
+
+// What the library quotes of a document, which may be the value of a Secret: a
+// password that begins with "*" is an alias to it.
+var (
+	quotedAnchor = regexp.MustCompile(`unknown anchor '(?s:.*)' referenced`)
+	quotedValue  = regexp.MustCompile("cannot (?:decode|unmarshal) (!!\\w+) `(?s:.*)` (?:as a|into) (\\S+)")
+	quotedKey    = regexp.MustCompile(`invalid map key: (?s:.*)`)
+	setTwice     = regexp.MustCompile(`key "(?:[^"\\]|\\.){100,}"`)
+	lineNumber   = regexp.MustCompile(`\bline (\d+)\b`)
+)
+
+// located returns the message of an error on one line, with the line numbers of
+// the whole file and without values.
+func (p part) located(err error) string {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	message = strings.TrimPrefix(message, "unmarshal errors:\n  ")
+	message = strings.ReplaceAll(message, "\n  ", "; ")
+	message = quotedAnchor.ReplaceAllString(message, `unknown anchor: put a text that begins with "*" in quotes`)
+	message = quotedValue.ReplaceAllString(message, "cannot decode $1 as $2")
+	message = quotedKey.ReplaceAllString(message, "a key that is a mapping or a list: put a text with braces in quotes")
+	message = setTwice.ReplaceAllString(message, "a long key")
+	return lineNumber.ReplaceAllStringFunc(message, func(match string) string {
+		line, _ := strconv.Atoi(strings.TrimPrefix(match, "line ")) // digits, by the pattern
+		return fmt.Sprintf("line %d", line+p.line)
+	})
+}
