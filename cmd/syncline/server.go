@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
@@ -135,12 +136,13 @@ func startLog(options cli.ServerOptions) error {
 	if err := level.UnmarshalText([]byte(options.LogLevel)); err != nil {
 		return syncline.Errorf(syncline.Invalid, "log level %q is neither info nor debug", options.LogLevel)
 	}
+	lines := visible.Log(os.Stderr)
 	handling := &slog.HandlerOptions{Level: level}
 	switch options.LogFormat {
 	case "json":
-		slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, handling)))
+		slog.SetDefault(slog.New(slog.NewJSONHandler(lines, handling)))
 	case "text":
-		slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, handling)))
+		slog.SetDefault(slog.New(slog.NewTextHandler(lines, handling)))
 	default:
 		return fmt.Errorf("log format %q is neither json nor text", options.LogFormat)
 	}

@@ -4,9 +4,8 @@ import (
 	"bufio"
 	"io"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
 // WriteYAML writes objects as a multi-document YAML stream in their order, each
@@ -19,7 +18,7 @@ func WriteYAML(w io.Writer, objects []syncline.Object, reveal bool) error {
 		if reveal {
 			content = object.Reveal().Object
 		}
-		text, err := yaml.Marshal(content)
+		text, err := visible.YAML(content)
 		if err != nil {
 			return syncline.Errorf(syncline.Internal, "%s: %w", object, err)
 		}

@@ -68,7 +68,7 @@ func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags) ([
 		if err := onlyFile(cmd, args); err != nil {
 			return nil, err
 		}
-		content, err := declare.ReadFile(f.file, p.io.In)
+		content, err := declare.ReadFile(f.file, p.in)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags) ([
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := f.application.Manifest(cmd.Flags(), id, p.io.In)
+	manifest, err := f.application.Manifest(cmd.Flags(), id, p.in)
 	return []map[string]any{manifest}, asUsage(err)
 }
 

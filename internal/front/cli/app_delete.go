@@ -119,10 +119,10 @@ func (p *program) deleteOne(ctx context.Context, backend Backend, app App, f *de
 
 // confirm asks a question on stderr and reads the answer from stdin.
 func (p *program) confirm(question string) error {
-	fmt.Fprintf(p.io.Err, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(p.io.In).ReadString('\n')
-	if _, typed := terminal(p.io.In); !typed || err != nil { // nobody saw the line end
-		fmt.Fprintln(p.io.Err)
+	fmt.Fprintf(p.err, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(p.in).ReadString('\n')
+	if _, typed := terminal(p.in); !typed || err != nil { // nobody saw the line end
+		fmt.Fprintln(p.err)
 	}
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
 		return nil

@@ -55,7 +55,7 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 		return err
 	}
 	for _, warning := range plan.Warnings {
-		p.notef("%s: %s", warning.Type, view.Clean(warning.Message))
+		p.notef("%s: %s", warning.Type, warning.Message)
 	}
 	if err := p.printPlan(plan, f.output.value); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (p *program) plan(ctx context.Context, app App, revision string) (syncline.
 func (p *program) printPlan(plan syncline.Plan, f format) error {
 	switch f {
 	case formatJSON, formatYAML:
-		return encode(p.io.Out, f, planDocument(plan))
+		return encode(p.out, f, planDocument(plan))
 	case formatName:
 		for _, change := range plan.Changes {
 			if change.Differs() {
@@ -87,7 +87,7 @@ func (p *program) printPlan(plan syncline.Plan, f format) error {
 			}
 		}
 	default:
-		fmt.Fprint(p.io.Out, view.Diff(plan, p.palette(p.io.Out)))
+		fmt.Fprint(p.out, view.Diff(plan, p.out.palette()))
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (p *program) get(cmd *cobra.Command, name string, f getFlags) error {
 	}
 	show := view.Showing{Wide: f.output.value == formatWide, Operation: f.showOperation, Parameters: f.showParams}
 	draw := func(apps []App) []string {
-		return view.App(apps[0].App, apps[0].Report, show, p.palette(p.io.Out))
+		return view.App(apps[0].App, apps[0].Report, show, p.out.palette())
 	}
 	if f.watch {
 		query := Query{Namespace: app.ID.Namespace, Name: app.ID.Name}
@@ -51,7 +51,7 @@ func (p *program) get(cmd *cobra.Command, name string, f getFlags) error {
 	}
 	switch f.output.value {
 	case formatJSON, formatYAML:
-		return encode(p.io.Out, f.output.value, app.Manifest)
+		return encode(p.out, f.output.value, app.Manifest)
 	case formatName:
 		p.printLines([]string{app.ID.String()})
 	default:

@@ -34,7 +34,7 @@ func (p *program) history(cmd *cobra.Command, name string, f format) error {
 	case formatJSON, formatYAML:
 		status, _ := app.Manifest["status"].(map[string]any)
 		entries, _ := status["history"].([]any)
-		return encode(p.io.Out, f, append([]any{}, entries...))
+		return encode(p.out, f, append([]any{}, entries...))
 	case formatName:
 		for _, deployment := range app.Report.History {
 			p.printLines([]string{fmt.Sprint(deployment.ID)})

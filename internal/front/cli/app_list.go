@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -63,10 +62,10 @@ func (p *program) list(cmd *cobra.Command, f listFlags) error {
 	apps = f.filter(apps)
 	switch f.output.value {
 	case formatJSON, formatYAML:
-		return encode(p.io.Out, f.output.value, manifestsOf(apps))
+		return encode(p.out, f.output.value, manifestsOf(apps))
 	case formatName:
 		for _, app := range apps {
-			fmt.Fprintln(p.io.Out, app.ID)
+			p.out.lines(app.ID.String())
 		}
 	default:
 		p.printLines(p.drawList(f)(apps))
@@ -86,7 +85,7 @@ func (f listFlags) filter(apps []App) []App {
 
 // drawList returns a function that lays out a table of Apps.
 func (p *program) drawList(f listFlags) func([]App) []string {
-	palette := p.palette(p.io.Out)
+	palette := p.out.palette()
 	wide := f.output.value == formatWide
 	var widths []int
 	return func(apps []App) []string {

@@ -52,7 +52,7 @@ func (p *program) manifests(ctx context.Context, name, source, revision string, 
 	if err != nil {
 		return err
 	}
-	return printObjects(p.io.Out, f, objects, false)
+	return printObjects(p.out, f, objects, false)
 }
 
 // objects returns the App's objects, as they are or as they are declared.

@@ -31,14 +31,14 @@ func (p *program) resources(cmd *cobra.Command, name string, f format, watch boo
 	if err != nil {
 		return err
 	}
-	draw := func(apps []App) []string { return view.Objects(apps[0].Report, f == formatWide, p.palette(p.io.Out)) }
+	draw := func(apps []App) []string { return view.Objects(apps[0].Report, f == formatWide, p.out.palette()) }
 	if watch {
 		query := Query{Namespace: app.ID.Namespace, Name: app.ID.Name}
 		return p.watch(ctx, backend, watching{query: query, format: f, draw: ifAny(draw), once: true})
 	}
 	switch f {
 	case formatJSON, formatYAML:
-		return encode(p.io.Out, f, resourcesOf(app.Manifest))
+		return encode(p.out, f, resourcesOf(app.Manifest))
 	case formatName:
 		for _, object := range app.Report.Objects {
 			p.printLines([]string{object.Ref.String()})

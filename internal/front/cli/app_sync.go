@@ -147,11 +147,11 @@ func (p *program) planFor(ctx context.Context, app App, f *syncFlags) (syncline.
 
 // preview shows the difference and asks whether to go on.
 func (p *program) preview(plan syncline.Plan, yes bool) error {
-	text := view.Diff(plan, p.palette(p.io.Err))
+	text := view.Diff(plan, p.err.palette())
 	if text == "" {
 		text = "nothing differs\n"
 	}
-	fmt.Fprint(p.io.Err, text)
+	fmt.Fprint(p.err, text)
 	if yes {
 		return nil
 	}
@@ -220,9 +220,9 @@ func (p *program) followSync(ctx context.Context, backend Reader, app App, f for
 	if err := p.printApps([]App{last}, f); err != nil {
 		return err
 	}
-	drawn := !p.quiet && isTerminal(p.io.Err) && isTerminal(p.io.Out)
+	drawn := !p.quiet && p.err.isTerminal() && p.out.isTerminal()
 	if f == formatWide || f == formatTable && !drawn {
-		p.printLines(view.Results(last.Report, p.palette(p.io.Out)))
+		p.printLines(view.Results(last.Report, p.out.palette()))
 	}
 	if err := await.Failure(last.state()); err != nil {
 		return cmp.Or(await.Blocked(last.state()), err)

@@ -10,15 +10,12 @@ import (
 	"cmp"
 	"context"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
 // Streams are where a command reads and writes. A stream that is an *os.File
@@ -31,8 +28,11 @@ type Streams struct {
 
 // program is one run of the command line.
 type program struct {
-	deps       Deps
-	io         Streams
+	deps Deps
+	// streams are for workers; commands read in and print on out and err.
+	streams    Streams
+	in         io.Reader
+	out, err   *paper
 	connection Connection
 	// namespace is where Apps without a namespace are looked for.
 	namespace string
@@ -46,26 +46,34 @@ type program struct {
 func Main(ctx context.Context, args []string, deps Deps, streams Streams) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	p := &program{deps: deps, io: streams}
+	p := newProgram(deps, streams)
 	root := p.root(cancel)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		printError(ctx, streams.Err, p.palette(streams.Err), err)
+		printError(ctx, p.err, err)
 	}
 	return exitCode(ctx, err)
 }
 
 // New returns the commands, for completion and documentation; Main runs them.
 func New(deps Deps) *cobra.Command {
-	p := &program{deps: deps, io: Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}}
-	return p.root(func(error) {})
+	return newProgram(deps, Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}).root(func(error) {})
+}
+
+func newProgram(deps Deps, streams Streams) *program {
+	p := &program{deps: deps, streams: streams, in: streams.In}
+	p.out, p.err = p.newPaper(streams.Out), p.newPaper(streams.Err)
+	return p
 }
 
 const rootLong = `Syncline makes and keeps Kubernetes clusters as Git says.
 
 "syncline server" is the agent that does it. Every other command looks at what
-it does, or asks it to do something, and needs nothing but a kubeconfig.`
+it does, or asks it to do something, and needs nothing but a kubeconfig.
+
+What others wrote is printed without what could steer a terminal or hide text.
+JSON and YAML hold all of it, as escapes.`
 
 // root makes the command tree. Cancel ends the run's context for a cause.
 func (p *program) root(cancel context.CancelCauseFunc) *cobra.Command {
@@ -84,9 +92,9 @@ func (p *program) root(cancel context.CancelCauseFunc) *cobra.Command {
 			return p.checkColor()
 		},
 	}
-	root.SetIn(p.io.In)
-	root.SetOut(p.io.Out)
-	root.SetErr(p.io.Err)
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.err)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -120,34 +128,11 @@ func (p *program) checkColor() error {
 	return usagef("--color is %q, not auto, always or never", p.color)
 }
 
-// palette says how text on w is coloured.
-func (p *program) palette(w io.Writer) view.Palette {
-	switch p.color {
-	case "always":
-		return view.Palette{On: true}
-	case "never":
-		return view.Palette{}
-	}
-	plain := p.getenv("NO_COLOR") != "" || p.getenv("TERM") == "dumb"
-	return view.Palette{On: !plain && isTerminal(w)}
-}
-
 func (p *program) getenv(name string) string {
 	if p.deps.Getenv == nil {
 		return ""
 	}
 	return p.deps.Getenv(name)
-}
-
-// terminal returns the file that w is, if it is a terminal.
-func terminal(w any) (*os.File, bool) {
-	file, ok := w.(*os.File)
-	return file, ok && term.IsTerminal(int(file.Fd()))
-}
-
-func isTerminal(w io.Writer) bool {
-	_, ok := terminal(w)
-	return ok
 }
 
 // backend opens the way in.

@@ -3,14 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/front/cli/await"
-	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
 // The exit codes that do not follow from an error's kind.
@@ -98,7 +95,7 @@ func endedBy(ctx context.Context, err, reason error) bool {
 }
 
 // printError tells a person what went wrong and what to do next.
-func printError(ctx context.Context, w io.Writer, palette view.Palette, err error) {
+func printError(ctx context.Context, w *paper, err error) {
 	if _, differs := errors.AsType[differsError](err); differs {
 		return
 	}
@@ -109,13 +106,13 @@ func printError(ctx context.Context, w io.Writer, palette view.Palette, err erro
 	case endedBy(ctx, err, context.Canceled):
 		message = "interrupted"
 	}
-	fmt.Fprintf(w, "%s %s\n", palette.Bad("Error:"), view.Clean(message))
+	w.message(w.palette().Bad("Error:")+" ", message)
 	if waited, ok := errors.AsType[*await.Error](err); ok {
 		for _, detail := range waited.Details {
-			fmt.Fprintf(w, "  %s\n", view.Clean(detail))
+			w.message("  ", detail)
 		}
 	}
 	if hint := syncline.HintOf(err); hint != "" {
-		fmt.Fprintf(w, "%s %s\n", palette.Note("Hint:"), view.Clean(hint))
+		w.message(w.palette().Note("Hint:")+" ", hint)
 	}
 }

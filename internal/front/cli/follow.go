@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/syncline-io/syncline"
@@ -78,21 +77,18 @@ func (p *program) drawAll(app App, pictures <-chan App) App {
 // progress returns what shows the picture of a sync on stderr: drawn in place
 // on a terminal, else lines for what is new.
 func (p *program) progress() func(view.Picture) {
-	palette := p.palette(p.io.Err)
+	palette := p.err.palette()
 	if p.quiet {
 		return func(view.Picture) {}
 	}
-	if file, ok := terminal(p.io.Err); ok {
-		screen := p.screen(file)
+	if draw, room, ok := p.err.screen(); ok {
 		return func(picture view.Picture) {
-			_ = screen.Draw(picture.Lines(palette, screen.Room())) // what cannot be shown is no reason to stop
+			_ = draw(picture.Lines(palette, room())) // what cannot be shown is no reason to stop
 		}
 	}
 	var before view.Picture
 	return func(picture view.Picture) {
-		for _, text := range picture.News(before, palette) {
-			fmt.Fprintln(p.io.Err, text)
-		}
+		p.err.lines(picture.News(before, palette)...)
 		before = picture
 	}
 }

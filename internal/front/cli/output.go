@@ -1,17 +1,15 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/view"
+	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
 // format is how a command prints what it found.
@@ -59,20 +57,19 @@ func outputFlag(cmd *cobra.Command, formats ...format) *formatFlag {
 	return flag
 }
 
-// encode writes a value as JSON or YAML.
+// encode writes a value as JSON or YAML that means what the value does, and in
+// which nothing steers a terminal.
 func encode(w io.Writer, f format, value any) error {
+	write := visible.JSON
 	if f == formatYAML {
-		text, err := yaml.Marshal(value)
-		if err != nil {
-			return syncline.Errorf(syncline.Internal, "printing: %w", err)
-		}
-		_, err = w.Write(text)
-		return err
+		write = visible.YAML
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
+	text, err := write(value)
+	if err != nil {
+		return syncline.Errorf(syncline.Internal, "printing: %w", err)
+	}
+	_, err = w.Write(text)
+	return err
 }
 
 func manifestsOf(apps []App) []map[string]any {
@@ -89,9 +86,9 @@ func (p *program) printApps(apps []App, f format) error {
 	switch f {
 	case formatJSON, formatYAML:
 		if len(apps) == 1 {
-			return encode(p.io.Out, f, apps[0].Manifest)
+			return encode(p.out, f, apps[0].Manifest)
 		}
-		return encode(p.io.Out, f, manifestsOf(apps))
+		return encode(p.out, f, manifestsOf(apps))
 	case formatName:
 		for _, app := range apps {
 			p.printLines([]string{app.ID.String()})
@@ -101,15 +98,11 @@ func (p *program) printApps(apps []App, f format) error {
 }
 
 // printLines writes lines to stdout.
-func (p *program) printLines(lines []string) {
-	for _, text := range lines {
-		fmt.Fprintln(p.io.Out, text)
-	}
-}
+func (p *program) printLines(lines []string) { p.out.lines(lines...) }
 
-// notef writes a line to stderr, unless --quiet.
+// notef writes a message to stderr, unless --quiet.
 func (p *program) notef(format string, args ...any) {
 	if !p.quiet {
-		fmt.Fprintln(p.io.Err, view.Clean(fmt.Sprintf(format, args...)))
+		p.err.message("", fmt.Sprintf(format, args...))
 	}
 }

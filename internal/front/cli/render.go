@@ -68,7 +68,7 @@ func (p *program) render(cmd *cobra.Command, args []string, f *renderFlags) erro
 	}
 	objects = slices.Clone(objects)
 	slices.SortStableFunc(objects, func(a, b syncline.Object) int { return a.Ref().Compare(b.Ref()) })
-	return printObjects(p.io.Out, f.output.value, objects, f.showSecrets)
+	return printObjects(p.out, f.output.value, objects, f.showSecrets)
 }
 
 func (p *program) rendered(ctx context.Context, request RenderRequest) ([]syncline.Object, error) {
@@ -87,7 +87,7 @@ func (p *program) rendered(ctx context.Context, request RenderRequest) ([]syncli
 func (p *program) warn(warning syncline.Condition) { p.notef("%s: %s", warning.Type, warning.Message) }
 
 func (p *program) renderRequest(cmd *cobra.Command, args []string, f *renderFlags) (RenderRequest, error) {
-	source, err := f.source.Read(cmd.Flags(), p.io.In)
+	source, err := f.source.Read(cmd.Flags(), p.in)
 	if err != nil {
 		return RenderRequest{}, asUsage(err)
 	}

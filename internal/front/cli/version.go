@@ -17,7 +17,7 @@ func (p *program) newVersion() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			v := p.deps.Version
 			if output.value == formatJSON || output.value == formatYAML {
-				return encode(p.io.Out, output.value, v)
+				return encode(p.out, output.value, v)
 			}
 			text := fmt.Sprintf("syncline %s %s %s %s", v.Version, v.Commit, v.Go, v.Platform)
 			p.printLines([]string{strings.Join(strings.Fields(text), " ")})

@@ -2,12 +2,8 @@ package cli
 
 import (
 	"context"
-	"io"
-
-	"golang.org/x/term"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
 // watching says what --watch shows.
@@ -45,9 +41,8 @@ func (p *program) watch(ctx context.Context, backend Reader, w watching) error {
 
 // linesOf draws in place on a terminal, and prints new lines elsewhere.
 func (p *program) linesOf(w watching) func([]App) error {
-	if file, ok := terminal(p.io.Out); ok {
-		screen := p.screen(file)
-		return func(apps []App) error { return screen.Draw(w.draw(apps)) }
+	if draw, _, ok := p.out.screen(); ok {
+		return func(apps []App) error { return draw(w.draw(apps)) }
 	}
 	printed := map[string]bool{}
 	return func(apps []App) error {
@@ -90,19 +85,5 @@ func (p *program) printDocument(f format, app App) error {
 	case formatYAML:
 		p.printLines([]string{"---"})
 	}
-	return encode(p.io.Out, f, app.Manifest)
-}
-
-// screen draws on a terminal.
-func (p *program) screen(file interface {
-	io.Writer
-	Fd() uintptr
-}) *view.Screen {
-	return &view.Screen{Out: file, Size: func() (columns, rows int) {
-		columns, rows, err := term.GetSize(int(file.Fd()))
-		if err != nil {
-			return 0, 0
-		}
-		return columns, rows
-	}}
+	return encode(p.out, f, app.Manifest)
 }

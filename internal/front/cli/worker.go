@@ -25,7 +25,7 @@ func (p *program) newWorker(name, short string, worker Worker) *cobra.Command {
 			if worker == nil {
 				return syncline.Errorf(syncline.Internal, "this program was built without %ss", name)
 			}
-			return worker(cmd.Context(), p.io.In, p.io.Out)
+			return worker(cmd.Context(), p.streams.In, p.streams.Out)
 		},
 	}
 }

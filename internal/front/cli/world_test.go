@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
@@ -73,7 +74,7 @@ func (w *world) read(path string) (*unstructured.Unstructured, error) {
 func (w *world) write(u *unstructured.Unstructured) error {
 	version, _ := strconv.Atoi(u.GetResourceVersion())
 	u.SetResourceVersion(strconv.Itoa(version + 1))
-	text, err := yaml.Marshal(u.Object)
+	text, err := visible.YAML(u.Object)
 	if err != nil {
 		return err
 	}

@@ -1,14 +1,11 @@
 package view
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
 // Diff shows what a plan would change, field by field, and "" when the cluster
@@ -58,12 +55,13 @@ func summary(counts map[syncline.Action]int) string {
 func writeChange(text *strings.Builder, change syncline.Change, palette Palette) {
 	mark, paint := markOf(change.Action, palette)
 	step := Row{Phase: change.Phase, Wave: change.Wave}.Step()
-	fmt.Fprintf(text, "%s  %s\n", paint(fmt.Sprintf("%s %s %s", mark, change.Action, change.Ref)), palette.Faint("("+step+")"))
+	title := visible.Line(fmt.Sprintf("%s %s %s", mark, change.Action, change.Ref))
+	fmt.Fprintf(text, "%s  %s\n", paint(title), palette.Faint("("+step+")"))
 	if change.Why != "" {
-		fmt.Fprintf(text, "    %s\n", palette.Faint(line(change.Why)))
+		fmt.Fprintf(text, "    %s\n", palette.Faint(visible.Line(change.Why)))
 	}
 	if change.Err != nil {
-		fmt.Fprintf(text, "    %s %s\n", palette.Bad("cannot:"), line(change.Err.Error()))
+		fmt.Fprintf(text, "    %s %s\n", palette.Bad("cannot:"), visible.Line(change.Err.Error()))
 	}
 	for _, field := range change.Fields {
 		writeField(text, field, palette)
@@ -96,7 +94,7 @@ func markOf(action syncline.Action, palette Palette) (string, func(string) strin
 func writeField(text *strings.Builder, field syncline.Field, palette Palette) {
 	live, liveShort := scalar(field.Live)
 	desired, desiredShort := scalar(field.Desired)
-	path := Clean(field.Path)
+	path := visible.Line(field.Path)
 	switch {
 	case !liveShort || !desiredShort:
 	case field.Live == nil:
@@ -131,20 +129,15 @@ func scalar(value any) (text string, ok bool) {
 	case map[string]any, []any:
 		return "", false
 	}
-	var encoded bytes.Buffer
-	encoder := json.NewEncoder(&encoded)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil || encoded.Len() > longest {
-		return "", false
-	}
-	return line(encoded.String()), true
+	encoded, err := visible.Short(value)
+	return encoded, err == nil && len(encoded) < longest
 }
 
-// yamlText writes a value as YAML, which escapes control characters.
+// yamlText writes a value as YAML.
 func yamlText(value any) string {
-	text, err := yaml.Marshal(value)
+	text, err := visible.YAML(value)
 	if err != nil { // values came from a JSON or YAML parser
-		return fmt.Sprint(value)
+		return visible.Line(fmt.Sprint(value))
 	}
-	return Clean(string(text))
+	return string(text)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
 // Lines draws the picture in at most room lines; 0 means any number. Where it
@@ -46,7 +47,7 @@ func (p Picture) foot(palette Palette) []string {
 			lines = append(lines, palette.Faint(fmt.Sprintf("  … and %d more", len(p.Waiting)-most)))
 			break
 		}
-		lines = append(lines, palette.Note("  waiting for ")+line(blocker))
+		lines = append(lines, palette.Note("  waiting for ")+visible.Line(blocker))
 	}
 	if len(lines) == 0 && p.Message != "" {
 		lines = append(lines, "  "+p.Message)

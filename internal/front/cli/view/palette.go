@@ -3,15 +3,54 @@
 package view
 
 import (
+	"crypto/rand"
+	"encoding/binary"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/width"
+
+	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
 // Palette colours text by what it means. The zero value leaves text plain.
 type Palette struct {
 	// On adds terminal escapes.
 	On bool
+	// key is in every escape, so that no text from elsewhere can look as if the
+	// palette had coloured it; see [Palette.Show].
+	key string
+}
+
+// NewPalette returns a Palette, switched off, whose escapes only its own Show
+// lets pass.
+func NewPalette() Palette {
+	var key [8]byte
+	_, _ = rand.Read(key[:]) // which does not fail
+	return Palette{key: strconv.FormatUint(binary.BigEndian.Uint64(key[:]), 10) + ";"}
+}
+
+// Show returns text as a terminal may get it: with the colours of this palette,
+// and without anything else that could steer a terminal, wherever in the text
+// that came from.
+func (p Palette) Show(text string) string {
+	var shown strings.Builder
+	for {
+		before, after, found := strings.Cut(text, escape+p.key)
+		shown.WriteString(visible.Text(before))
+		if !found {
+			return shown.String()
+		}
+		if n := escapeLength(escape + after); n > 0 {
+			shown.WriteString((escape + after)[:n])
+			after = after[n-len(escape):]
+		} else {
+			shown.WriteString(visible.Text(escape + p.key))
+		}
+		text = after
+	}
 }
 
 // Good is what is as it should be.
@@ -38,7 +77,7 @@ func (p Palette) paint(code, text string) string {
 	if !p.On || text == "" {
 		return text
 	}
-	return escape + code + "m" + text + escape + "0m"
+	return escape + p.key + code + "m" + text + escape + p.key + "0m"
 }
 
 // Word colours a sync status, health status or operation phase.
@@ -56,40 +95,34 @@ func (p Palette) Word(word string) string {
 	return word
 }
 
-// Clean makes text from elsewhere safe to print: control characters, which
-// could steer the terminal, become spaces; only line ends stay.
-func Clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && (unicode.IsControl(r) || r == utf8.RuneError || isBidi(r)) {
-			return ' '
-		}
-		return r
-	}, text)
-}
-
-// isBidi reports whether r changes the direction of the text around it.
-func isBidi(r rune) bool {
-	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
-}
-
-// line is Clean on one line.
-func line(text string) string {
-	return strings.Join(strings.Fields(Clean(text)), " ")
-}
-
-// width is the number of columns that text takes, escapes not counted.
-func width(text string) int {
+// widthOf is the number of columns that text takes, escapes not counted.
+func widthOf(text string) int {
 	columns := 0
 	for rest := text; rest != ""; {
 		if n := escapeLength(rest); n > 0 {
 			rest = rest[n:]
 			continue
 		}
-		_, size := utf8.DecodeRuneInString(rest)
+		r, size := utf8.DecodeRuneInString(rest)
 		rest = rest[size:]
-		columns++
+		columns += columnsOf(r)
 	}
 	return columns
+}
+
+// columnsOf is the number of columns that a terminal gives to a character.
+func columnsOf(r rune) int {
+	if r < utf8.RuneSelf {
+		return 1
+	}
+	if unicode.In(r, unicode.Mn, unicode.Me) {
+		return 0 // it is put onto the one before
+	}
+	switch width.LookupRune(r).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth:
+		return 2
+	}
+	return 1
 }
 
 // escapeLength is the length of the colour that text begins with, or 0.
@@ -105,27 +138,36 @@ func escapeLength(text string) int {
 	return len(text) - len(codes) + 1
 }
 
+// ending is the escape that ends a colour, by the key of the one that began it.
+func ending(began string) string {
+	codes := strings.TrimSuffix(strings.TrimPrefix(began, escape), "m")
+	return escape + codes[:strings.LastIndex(codes, ";")+1] + "0m"
+}
+
 // clip cuts text to a number of columns and keeps its escapes whole.
 func clip(text string, columns int) string {
-	if columns <= 0 || width(text) <= columns {
+	if columns <= 0 || widthOf(text) <= columns {
 		return text
 	}
 	var kept strings.Builder
-	used, painted := 0, false
-	for rest := text; rest != "" && used < columns-1; {
+	used, end := 0, ""
+	for rest := text; rest != ""; {
 		n := escapeLength(rest)
 		if n > 0 {
-			painted = true
+			end = rest[:n]
 		} else {
-			_, n = utf8.DecodeRuneInString(rest)
-			used++
+			var r rune
+			r, n = utf8.DecodeRuneInString(rest)
+			if used += columnsOf(r); used > columns-1 {
+				break
+			}
 		}
 		kept.WriteString(rest[:n])
 		rest = rest[n:]
 	}
 	kept.WriteString("…")
-	if painted {
-		kept.WriteString(escape + "0m")
+	if end != "" {
+		kept.WriteString(ending(end))
 	}
 	return kept.String()
 }

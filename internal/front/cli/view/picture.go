@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
 // Level says what a Row means to a person.
@@ -66,7 +67,7 @@ func PictureOf(report syncline.Report, moment Moment) Picture {
 		return picture
 	}
 	picture.State = string(operation.Phase)
-	picture.Message = line(operation.Message)
+	picture.Message = visible.Line(operation.Message)
 	picture.Revisions = operation.Revisions
 	end := moment.Now
 	if operation.Phase.Done() && !operation.FinishedAt.IsZero() {
@@ -91,7 +92,7 @@ func rowsOf(report syncline.Report) []Row {
 		started[result.Ref] = true
 		row := resultRow(result, known[result.Ref])
 		if report.Operation.Phase.Done() && row.Level == LevelBusy {
-			row.State, row.Level, row.Detail = string(cmp.Or(result.Code, syncline.ResultSynced)), LevelGood, line(result.Message)
+			row.State, row.Level, row.Detail = string(cmp.Or(result.Code, syncline.ResultSynced)), LevelGood, visible.Line(result.Message)
 		}
 		rows = append(rows, row)
 	}
@@ -122,7 +123,7 @@ func pendingRows(report syncline.Report, started map[syncline.Ref]bool) []Row {
 func resultRow(result syncline.ObjectResult, object syncline.ObjectReport) Row {
 	row := Row{
 		Ref: result.Ref, Phase: result.Phase, Wave: object.Wave, Hook: result.HookType != "",
-		State: string(result.Code), Level: LevelGood, Detail: line(result.Message),
+		State: string(result.Code), Level: LevelGood, Detail: visible.Line(result.Message),
 	}
 	switch {
 	case result.Code == syncline.ResultFailed, result.State == syncline.OperationFailed, result.State == syncline.OperationError:
@@ -130,7 +131,7 @@ func resultRow(result syncline.ObjectResult, object syncline.ObjectReport) Row {
 	case result.State == syncline.OperationRunning:
 		row.State, row.Level = "Running", LevelBusy
 		if health := object.Health; !row.Hook && health.Status != syncline.NoHealth && health.Status != syncline.Healthy {
-			row.State, row.Detail = string(health.Status), line(cmp.Or(health.Message, result.Message))
+			row.State, row.Detail = string(health.Status), visible.Line(cmp.Or(health.Message, result.Message))
 		}
 	case result.Code == syncline.ResultPruneSkipped:
 		row.Level = LevelNote
@@ -163,7 +164,7 @@ func Short(revisions []string) []string {
 
 // Step names the part of an operation that a row belongs to.
 func (r Row) Step() string {
-	step := string(cmp.Or(r.Phase, syncline.Sync))
+	step := visible.Line(string(cmp.Or(r.Phase, syncline.Sync)))
 	if r.Wave != 0 || r.Phase == syncline.Sync {
 		step += fmt.Sprintf(" wave %d", r.Wave)
 	}

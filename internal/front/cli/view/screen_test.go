@@ -127,3 +127,41 @@ func TestTableAlignsColouredCells(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+func TestALongCellDoesNotWidenItsTable(t *testing.T) {
+	table := Table{}
+	table.Add(strings.Repeat("long ", 200_000), "b")
+	for range 99 {
+		table.Add("a", "b")
+	}
+	if text, most := strings.Join(table.Lines(), "\n"), 101*(longest+4); len(text) > most {
+		t.Errorf("the table takes %d bytes, want at most %d", len(text), most)
+	}
+}
+
+func TestOnlyThePalettesOwnColoursAreShown(t *testing.T) {
+	palette := NewPalette()
+	palette.On = true
+	other := NewPalette()
+	other.On = true
+	for _, c := range []struct{ name, text, want string }{
+		{"own", palette.Good("a") + "b", "\x1b[32ma\x1b[0mb"},
+		{"plain", "\x1b[32ma\x1b[0m", " [32ma [0m"},
+		{"of another", other.Good("a"), strings.ReplaceAll(other.Good("a"), "\x1b", " ")},
+		{"nothing behind", palette.Good("a")[:len(palette.key)+len(escape)] + "2J", " [" + palette.key + "2J"},
+		{"cut", clip(palette.Good("abc"), 2), "\x1b[32ma…\x1b[0m"},
+		{"in a table", func() string { table := Table{}; table.Add(palette.Good("a ") + "\x1b[31mb"); return table.Lines()[0] }(), "\x1b[32ma \x1b[0m [31mb"},
+	} {
+		if got := palette.Show(c.text); got != c.want {
+			t.Errorf("%s: %q is shown as %q, want %q", c.name, c.text, got, c.want)
+		}
+	}
+}
+
+func TestWideCharactersTakeTwoColumns(t *testing.T) {
+	for text, want := range map[string]int{"abc": 3, "日本": 4, "e\u0301": 1, "ü": 1, "🎉": 2} {
+		if got := widthOf(text); got != want {
+			t.Errorf("%q takes %d columns, want %d", text, got, want)
+		}
+	}
+}

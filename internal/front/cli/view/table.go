@@ -23,32 +23,16 @@ func (t *Table) Add(cells ...string) {
 	t.Rows = append(t.Rows, row)
 }
 
-// tidy is line, but keeps the indentation and the escapes of colours.
+// longest is how many columns a cell may take: every row of the table is as
+// wide as its widest.
+const longest = 4096
+
+// tidy is [visible.Line] of a cell that is not too long, but keeps the
+// indentation and the escapes of colours.
 func tidy(text string) string {
 	indent := text[:len(text)-len(strings.TrimLeft(text, " "))]
-	var kept strings.Builder
-	for {
-		i := strings.Index(text, escape)
-		if i < 0 {
-			break
-		}
-		kept.WriteString(text[:i])
-		n := escapeLength(text[i:])
-		if n == 0 {
-			n = 1
-			kept.WriteString(" ")
-		} else {
-			kept.WriteString(strings.Replace(text[i:i+n], "\x1b", shelter, 1))
-		}
-		text = text[i+n:]
-	}
-	kept.WriteString(text)
-	return indent + strings.ReplaceAll(line(kept.String()), shelter, "\x1b")
+	return indent + clip(strings.Join(strings.Fields(Palette{}.Show(text)), " "), longest)
 }
-
-// shelter stands for the escape character while others are removed. It is a
-// noncharacter, which no valid text has.
-const shelter = "\ufdd0"
 
 // Lines lays the table out. The header is left out when there is none.
 func (t *Table) Lines() []string {
@@ -61,7 +45,7 @@ func (t *Table) Lines() []string {
 			if i == len(t.Widths) {
 				t.Widths = append(t.Widths, 0)
 			}
-			t.Widths[i] = max(t.Widths[i], width(cell))
+			t.Widths[i] = max(t.Widths[i], widthOf(cell))
 		}
 	}
 	lines := make([]string, 0, len(rows))
@@ -69,7 +53,7 @@ func (t *Table) Lines() []string {
 		var text strings.Builder
 		for i, cell := range row {
 			text.WriteString(cell)
-			text.WriteString(strings.Repeat(" ", t.Widths[i]-width(cell)+2))
+			text.WriteString(strings.Repeat(" ", t.Widths[i]-widthOf(cell)+2))
 		}
 		lines = append(lines, strings.TrimRight(text.String(), " "))
 	}
