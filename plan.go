@@ -2,6 +2,7 @@ package syncline
 
 import (
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -85,6 +86,9 @@ type Change struct {
 	// UID is that of the live object that the change was planned against; empty
 	// when there was none, and for a Run that deletes the object of an earlier run.
 	UID types.UID
+	// Migrate says that the fields of client-side apply are taken over first, so
+	// that those that are no longer desired go.
+	Migrate bool
 	// Options steer how this object is written.
 	Options SyncOptions
 	// HookPolicies are those of a hook; none when its object is never to be deleted.
@@ -183,15 +187,24 @@ type Grant struct {
 	allowed map[grantKey]bool
 }
 
+// grantKey is everything of a Change that decides what is written, and where:
+// the namespace of its ref says too that the kind has namespaces.
 type grantKey struct {
-	ref    Ref
-	action Action
-	uid    types.UID
-	body   Digest
+	ref     Ref
+	version string
+	role    Role
+	action  Action
+	uid     types.UID
+	migrate bool
+	options string
+	body    Digest
 }
 
 func keyOf(c Change) grantKey {
-	key := grantKey{ref: c.Ref, action: c.Action, uid: c.UID}
+	key := grantKey{
+		ref: c.Ref, version: c.Version, role: c.Role, action: c.Action, uid: c.UID,
+		migrate: c.Migrate, options: strings.Join(c.Options, "\n"),
+	}
 	if !c.Desired.IsZero() {
 		key.body = c.Desired.Digest()
 	}

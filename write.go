@@ -9,7 +9,8 @@ type Write struct {
 	// object, Release.
 	Action Action
 	// Object is what to write; it is zero for Prune and Release, which Ref and
-	// Version name.
+	// Version name. The namespace of the ref, or that it has none, is the scope that
+	// the write was permitted for: it is a Conflict error when the kind has another.
 	Object  Object
 	Ref     Ref
 	Version string

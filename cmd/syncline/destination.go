@@ -9,10 +9,11 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
-// destination is a cluster as the engine sees it.
+// destination is a cluster as the engine looks at it.
 type destination struct{ target *kube.Target }
 
 func (d destination) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {
@@ -23,12 +24,12 @@ func (d destination) DryRun(ctx context.Context, object syncline.Object, options
 	return d.target.DryRun(ctx, object, options)
 }
 
-func (d destination) Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error) {
-	return d.target.Cluster.Get(ctx, ref, version)
+func (d destination) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
+	return d.target.Rehearse(ctx, object, live, options)
 }
 
-func (d destination) Write(ctx context.Context, write syncline.Write) (syncline.Object, error) {
-	return d.target.Write(ctx, write)
+func (d destination) Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error) {
+	return d.target.Cluster.Get(ctx, ref, version)
 }
 
 func (d destination) Get(ref syncline.Ref) (syncline.Live, bool) { return d.target.Live.Get(ref) }
@@ -73,14 +74,29 @@ const (
 type clusters struct{ local destination }
 
 func (c clusters) Cluster(to syncline.Destination) (engine.Cluster, error) {
+	if err := known(to); err != nil {
+		return nil, err
+	}
+	return c.local, nil
+}
+
+func (c clusters) Writer(to syncline.Destination) (apply.Writer, error) {
+	if err := known(to); err != nil {
+		return nil, err
+	}
+	return c.local.target, nil
+}
+
+// known returns an error for another cluster than the local one.
+func known(to syncline.Destination) error {
 	if to.Name == localName || to.Server == localServer {
-		return c.local, nil
+		return nil
 	}
 	name := to.Name
 	if name == "" {
 		name = to.Server
 	}
-	return nil, syncline.WithHint(
+	return syncline.WithHint(
 		syncline.Errorf(syncline.NotFound, "there is no cluster %q", name),
 		fmt.Sprintf("use server %s or name %s: other clusters are not supported yet", localServer, localName))
 }

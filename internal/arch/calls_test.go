@@ -18,6 +18,47 @@ var only = map[string][]string{
 	"Grant":  {"internal/engine/policy"},
 }
 
+// writes says which files may call a Write that takes a context and a write: the
+// gate, and what performs its writes.
+var writes = []string{"internal/engine/apply/gate.go", "internal/engine/confined.go", "internal/edge/kube/target.go"}
+
+// TestWrites holds that nothing writes to a target cluster but through the gate.
+func TestWrites(t *testing.T) {
+	found := map[string]bool{}
+	eachFile(t, func(path, from string) {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := from + "/" + filepath.Base(path)
+		if callsWrite(file) {
+			found[name] = true
+			if !slices.Contains(writes, name) {
+				t.Errorf("%s writes to a cluster: only %s may", name, writes)
+			}
+		}
+	})
+	for _, name := range writes {
+		if !found[name] {
+			t.Errorf("%s writes to no cluster: the rule is about nothing", name)
+		}
+	}
+}
+
+// callsWrite reports whether a file calls a method Write that may be a
+// cluster's: one with other than the one argument of io.Writer.
+func callsWrite(file *ast.File) bool {
+	found := false
+	ast.Inspect(file, func(node ast.Node) bool {
+		if call, ok := node.(*ast.CallExpr); ok && len(call.Args) != 1 {
+			selector, ok := call.Fun.(*ast.SelectorExpr)
+			found = found || ok && selector.Sel.Name == "Write"
+		}
+		return true
+	})
+	return found
+}
+
 // runs says which packages, and those below them, may run other programs.
 var runs = []string{"internal/edge/git", "internal/engine/render/worker", "internal/base/testenv", "internal/demo"}
 

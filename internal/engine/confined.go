@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/policy"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
@@ -55,12 +56,32 @@ func (c confined) Read(ctx context.Context, ref syncline.Ref, version string) (s
 	return c.cluster.Read(ctx, ref, version)
 }
 
+// Rehearse is Denied for an object that the App may not have.
+func (c confined) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
+	if err := c.judge.Object(object.Ref()); err != nil {
+		return err
+	}
+	return c.cluster.Rehearse(ctx, object, live, options)
+}
+
+// confinedWriter is what writes to a cluster for one App.
+type confinedWriter struct {
+	writer apply.Writer
+	judge  *policy.Judge
+}
+
+// writer returns what writes to the App's destination, for the gate alone.
+func (t *turn) writer() (apply.Writer, error) {
+	writer, err := t.Clusters.Writer(t.app.Destination)
+	return confinedWriter{writer, t.judge}, err
+}
+
 // Write is Denied for an object that the App may not have, whatever was granted.
-func (c confined) Write(ctx context.Context, write syncline.Write) (syncline.Object, error) {
+func (c confinedWriter) Write(ctx context.Context, write syncline.Write) (syncline.Object, error) {
 	if err := c.judge.Object(write.Ref); err != nil {
 		return syncline.Object{}, err
 	}
-	return c.cluster.Write(ctx, write)
+	return c.writer.Write(ctx, write)
 }
 
 // Get knows of nothing that the App may not have, but for its own destination

@@ -36,10 +36,13 @@ func (t *turn) delete(ctx context.Context) error {
 		return unknown
 	}
 	grant, refused := t.judge.Allow(teardown)
-	var err error
+	writer, err := t.writer()
+	if err != nil {
+		return err
+	}
 	t.waiting, err = apply.Delete(ctx, apply.Input{
 		App: t.app, Plan: teardown, Grant: grant, Refused: refused,
-		Memory: t.cluster, Reader: t.cluster, Writer: t.cluster, Now: t.now,
+		Memory: t.cluster, Reader: t.cluster, Writer: writer, Now: t.now,
 	})
 	err = errors.Join(err, unknown)
 	t.deleted = err == nil && len(t.waiting) == 0

@@ -44,12 +44,14 @@ type Projects interface {
 type Clusters interface {
 	// Cluster returns the cluster that a destination names, or a NotFound error.
 	Cluster(to syncline.Destination) (Cluster, error)
+	// Writer returns what writes to that cluster. It is handed to the write gate
+	// and to nothing else.
+	Writer(to syncline.Destination) (apply.Writer, error)
 }
 
-// Cluster is one destination.
+// Cluster is one destination, as it is looked at: nothing is written through it.
 type Cluster interface {
 	plan.Cluster
-	apply.Writer
 	plan.Memory
 	// Watch begins to remember the objects of the kinds, and returns those of
 	// which not everything is remembered yet.

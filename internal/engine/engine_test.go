@@ -13,6 +13,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
@@ -145,6 +146,9 @@ func (w *world) Cluster(syncline.Destination) (engine.Cluster, error) {
 	}
 	return w, nil
 }
+
+// Writer returns the cluster's.
+func (w *world) Writer(syncline.Destination) (apply.Writer, error) { return w.kubernetes, nil }
 
 // turn runs one turn and keeps its report, as the loop does.
 func (w *world) turn(t *testing.T) engine.Result {

@@ -96,9 +96,13 @@ func (t *turn) operate(ctx context.Context) error {
 	if t.options.ReadOnly {
 		return nil
 	}
+	writer, err := t.writer()
+	if err != nil {
+		return err
+	}
 	in := apply.Input{
 		App: t.app, Plan: *t.plan, Grant: t.grant, Refused: t.refused,
-		Memory: t.cluster, Reader: t.cluster, Writer: t.cluster, Now: t.now, Impatient: t.impatient(),
+		Memory: t.cluster, Reader: t.cluster, Writer: writer, Now: t.now, Impatient: t.impatient(),
 	}
 	if !t.operating() {
 		return mayPass(apply.LetGo(ctx, in))

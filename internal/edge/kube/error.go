@@ -51,6 +51,8 @@ func kindOf(status metav1.Status) syncline.Kind {
 		return syncline.Transient
 	case isUIDMismatch(status):
 		return syncline.Conflict
+	case isDenial(status):
+		return syncline.Denied
 	}
 	switch status.Code {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -75,6 +77,13 @@ func isUnfit(status metav1.Status) bool {
 	return (strings.HasPrefix(status.Message, "failed to create typed patch object") ||
 		strings.HasPrefix(status.Message, "failed to convert new object")) &&
 		!strings.Contains(status.Message, "conversion webhook")
+}
+
+// isDenial reports whether a policy of the cluster refuses an object. Whoever
+// wrote the policy chose the code of the answer; the API server's own words stand
+// in front of theirs.
+func isDenial(status metav1.Status) bool {
+	return admissionDenies.MatchString(status.Message)
 }
 
 // hintFor says what a person can do about an answer, or "".
@@ -128,12 +137,13 @@ func statusOf(err error) (metav1.Status, bool) {
 // strictly decoded object, and unfitField the path of a field that does not fit,
 // with what is wrong but without its value. internalValue is how a value looks
 // that was printed with its Go type.
-// lacksRight is how RBAC denies.
+// lacksRight is how RBAC denies, admissionDenies how webhooks and policies do.
 var (
-	lacksRight    = regexp.MustCompile(`cannot [a-z]+ resource "`)
-	unknownField  = regexp.MustCompile(`unknown field "([^"]+)"`)
-	unfitField    = regexp.MustCompile(`: (\.\S+: (?:expected [a-z]+|field not declared in schema|duplicate entries))`)
-	internalValue = regexp.MustCompile(`&value\.valueUnstructured\{Value:(.*?)\}`)
+	admissionDenies = regexp.MustCompile(`^(?:\S+(?: "[^"]*")? is forbidden: )?(?:admission webhook ".*?" denied the request|ValidatingAdmissionPolicy '.*?' (?:with binding '.*?' )?denied request)`)
+	lacksRight      = regexp.MustCompile(`cannot [a-z]+ resource "`)
+	unknownField    = regexp.MustCompile(`unknown field "([^"]+)"`)
+	unfitField      = regexp.MustCompile(`: (\.\S+: (?:expected [a-z]+|field not declared in schema|duplicate entries))`)
+	internalValue   = regexp.MustCompile(`&value\.valueUnstructured\{Value:(.*?)\}`)
 )
 
 // readable returns err without the Go types that the API server prints.

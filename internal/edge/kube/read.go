@@ -88,17 +88,21 @@ func validation(options syncline.SyncOptions) string {
 }
 
 // objects returns how to reach the objects of ref's kind, in ref's namespace
-// where the kind has namespaces.
+// where the kind has namespaces. Whether ref has a namespace is the scope that
+// was permitted: an object that was judged within a namespace is not reached
+// beyond it when its kind has become one of the whole cluster.
 func (c *Cluster) objects(ctx context.Context, ref syncline.Ref, version string) (dynamic.ResourceInterface, error) {
 	r, err := c.schemas.find(ctx, schema.GroupVersionKind{Group: ref.Group, Version: version, Kind: ref.Kind})
 	if err != nil {
 		return nil, err
 	}
 	all := c.dynamic.Resource(r.path)
-	if r.scope == syncline.ClusterScoped {
+	switch {
+	case r.scope == syncline.ClusterScoped && ref.Namespace != "":
+		return nil, syncline.Errorf(syncline.Conflict, "the kind has no namespaces any more: it was in namespace %s when this was decided", ref.Namespace)
+	case r.scope == syncline.ClusterScoped:
 		return all, nil
-	}
-	if ref.Namespace == "" {
+	case ref.Namespace == "":
 		return nil, syncline.Errorf(syncline.Invalid, "metadata.namespace is missing, and the kind has namespaces")
 	}
 	return all.Namespace(ref.Namespace), nil

@@ -117,23 +117,6 @@ func (c *Cluster) replace(ctx context.Context, w syncline.Write) (syncline.Objec
 	return taken(after)
 }
 
-// recreate deletes the planned object, and creates the desired one when it is
-// gone. A namespace and a definition of kinds are refused: everything in them
-// would be deleted too.
-func (c *Cluster) recreate(ctx context.Context, w syncline.Write) (syncline.Object, error) {
-	if w.Ref.Kind == "Namespace" || w.Ref.Kind == "CustomResourceDefinition" {
-		return syncline.Object{}, syncline.Errorf(syncline.Denied, "%s is not recreated: everything in it would be deleted", w.Ref)
-	}
-	left, err := c.remove(ctx, w)
-	if err != nil {
-		return syncline.Object{}, err
-	}
-	if !left.IsZero() {
-		return left, stillThere(left)
-	}
-	return c.create(ctx, w)
-}
-
 // stillThere says that an object has to go before a new one can be made.
 func stillThere(live syncline.Object) error {
 	held := ""
@@ -153,10 +136,16 @@ func (c *Cluster) remove(ctx context.Context, w syncline.Write) (syncline.Object
 	case err != nil || live.Reveal().GetDeletionTimestamp() != nil:
 		return live, err
 	}
-	propagation := propagation(w.Options)
+	return c.delete(ctx, w, objects, propagation(w.Options))
+}
+
+// delete asks for the deletion of the planned object, and returns what is left.
+func (c *Cluster) delete(
+	ctx context.Context, w syncline.Write, objects dynamic.ResourceInterface, propagation metav1.DeletionPropagation,
+) (syncline.Object, error) {
 	bounded, cancel := c.bounded(ctx)
 	defer cancel()
-	err = objects.Delete(bounded, w.Ref.Name, metav1.DeleteOptions{
+	err := objects.Delete(bounded, w.Ref.Name, metav1.DeleteOptions{
 		Preconditions:     &metav1.Preconditions{UID: &w.UID},
 		PropagationPolicy: &propagation,
 	})

@@ -32,6 +32,7 @@ type Input struct {
 	State  syncline.OperationState
 	Memory Memory
 	Reader Reader
+	// Writer is for the gate alone: a step does not keep it.
 	Writer Writer
 	Now    time.Time
 	// Impatient makes failures that may pass final: they have been tried often
@@ -84,8 +85,10 @@ type place struct {
 }
 
 func newStep(in Input) *step {
+	gate := gate{writer: in.Writer, grant: in.Grant, refused: in.Refused}
+	in.Writer = nil
 	s := &step{
-		Input: in, gate: gate{writer: in.Writer, grant: in.Grant, refused: in.Refused},
+		Input: in, gate: gate,
 		tasks: tasksOf(in.Plan, in.State.Operation), taskAt: map[place]int{}, needed: map[syncline.Ref]int{},
 		resultAt: map[place]int{}, kept: map[place]syncline.ObjectResult{},
 	}

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 
 	"github.com/syncline-io/syncline"
 )
@@ -23,7 +24,7 @@ type gate struct {
 }
 
 // write performs a write that follows from change: the change's own, with the
-// object and the UID that were permitted. A hook's Change covers the deletion and
+// object, version, UID and options that were permitted. A hook's Change covers the deletion and
 // the release of its object too, of whichever run it is.
 func (g gate) write(ctx context.Context, change syncline.Change, write syncline.Write) (syncline.Object, error) {
 	if err := g.refused[change.Ref]; err != nil {
@@ -37,11 +38,19 @@ func (g gate) write(ctx context.Context, change syncline.Change, write syncline.
 
 // follows reports whether a write does what the change says and nothing else.
 func follows(write syncline.Write, change syncline.Change) bool {
-	if write.Object.IsZero() && change.Role == syncline.RoleHook &&
-		(write.Action == syncline.Prune || write.Action == syncline.Release) {
-		return true
+	if write.Version != change.Version {
+		return false
 	}
-	same := write.Object.IsZero() || write.Object.Ref() == change.Ref
-	return same && write.Action == change.Action && write.UID == change.UID &&
-		write.Object.Digest() == change.Desired.Digest()
+	if write.Object.IsZero() && change.Role == syncline.RoleHook {
+		switch write.Action {
+		case syncline.Prune:
+			return slices.Equal(write.Options, change.Options)
+		case syncline.Release: // its patch has no options
+			return len(write.Options) == 0
+		}
+	}
+	same := write.Object.IsZero() ||
+		write.Object.Ref() == change.Ref && write.Object.GroupVersionKind().Version == change.Version
+	return same && write.Action == change.Action && write.UID == change.UID && write.Migrate == change.Migrate &&
+		slices.Equal(write.Options, change.Options) && write.Object.Digest() == change.Desired.Digest()
 }

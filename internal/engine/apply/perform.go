@@ -166,10 +166,9 @@ func (s *step) blocked(c syncline.Change) (syncline.Blocker, bool) {
 }
 
 func (s *step) writeOf(c syncline.Change) syncline.Write {
-	live, _ := s.Memory.Get(c.Ref)
 	return syncline.Write{
 		Action: c.Action, Object: c.Desired, Ref: c.Ref, Version: c.Version,
-		UID: c.UID, Migrate: live.Migrate, Options: c.Options,
+		UID: c.UID, Migrate: c.Migrate, Options: c.Options,
 	}
 }
 

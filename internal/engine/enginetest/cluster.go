@@ -22,11 +22,13 @@ type Verb string
 
 // The verbs that are not an Action.
 const (
-	DryRun Verb = "dry-run"
-	Read   Verb = "read"
+	DryRun   Verb = "dry-run"
+	Rehearse Verb = "rehearse"
+	Read     Verb = "read"
 )
 
-// Request is one request that the cluster got. Write is zero for DryRun and Read.
+// Request is one request that the cluster got. Write is zero for those
+// that write nothing.
 type Request struct {
 	Verb  Verb
 	Ref   syncline.Ref
@@ -181,6 +183,11 @@ func (c *Cluster) DryRun(_ context.Context, desired syncline.Object, _ syncline.
 		c.Default(merged.content)
 	}
 	return merged.reveal(), nil
+}
+
+// Rehearse returns nil when a creation of the object would be accepted.
+func (c *Cluster) Rehearse(_ context.Context, desired, _ syncline.Object, _ syncline.SyncOptions) error {
+	return c.note(Request{Verb: Rehearse, Ref: desired.Ref()})
 }
 
 // Read returns the live object as it is now.

@@ -32,8 +32,9 @@ type question struct {
 type answer struct {
 	question question
 	fields   []syncline.Field
-	// err is why the API server refuses the object.
-	err error
+	// err is why the API server refuses the object; beyond is why it would refuse
+	// a new one in its place, nil when it would not.
+	err, beyond error
 	// known is false in the zero answer; lasting says that to ask again is in vain.
 	known, lasting bool
 }
@@ -110,8 +111,7 @@ func (b *build) ask(ctx context.Context, in inquiry) (answer, error) {
 		switch syncline.KindOf(err) {
 		case "":
 		case syncline.Invalid, syncline.Denied, syncline.NotFound:
-			found.err = err
-			return found, nil
+			return b.askRefused(ctx, in, current, err), nil
 		default:
 			return answer{}, syncline.About(c.Ref, err)
 		}
@@ -126,6 +126,18 @@ func (b *build) ask(ctx context.Context, in inquiry) (answer, error) {
 		found.lasting = seen == versionOf(merged) && seen == version{string(in.live.UID), in.live.ResourceVersion}
 		return found, nil
 	}
+}
+
+// askRefused finds out what helps an object that the API server refuses as an
+// update. A policy of the cluster is not got around, so that nothing is asked
+// then.
+func (b *build) askRefused(ctx context.Context, in inquiry, current syncline.Object, cause error) answer {
+	c := *in.change
+	found := answer{question: in.question, known: true, err: cause, beyond: cause}
+	if syncline.KindOf(cause) == syncline.Invalid && recreatable(c.Ref) {
+		found.beyond = b.Cluster.Rehearse(ctx, c.Desired, current, c.Options)
+	}
+	return found
 }
 
 // version identifies one state of one object.

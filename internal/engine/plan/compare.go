@@ -45,7 +45,7 @@ func (b *build) compareKnown(c *syncline.Change, live syncline.Live, exists bool
 		}
 		return true
 	}
-	c.UID = live.UID
+	c.UID, c.Migrate = live.UID, live.Migrate
 	if live.Terminating {
 		c.Why = "the live object is being deleted; it is created again when it is gone"
 		c.Err = syncline.Errorf(syncline.Waiting, "%s is being deleted%s", c.Ref, heldBy(live))
@@ -88,7 +88,7 @@ func (b *build) decide(c *syncline.Change, found answer) {
 	c.Fields = found.fields
 	switch {
 	case found.err != nil:
-		b.decideRefused(c, found.err)
+		b.decideRefused(c, found)
 	case len(found.fields) == 0:
 		c.Action, c.Why = syncline.Keep, ""
 	case c.Options.Has("Replace=true"):
@@ -98,24 +98,43 @@ func (b *build) decide(c *syncline.Change, found answer) {
 	}
 }
 
-// decideRefused plans for an object that the API server would not update:
-// with force it is recreated, with Replace=true replaced, else it stays as it is.
-func (b *build) decideRefused(c *syncline.Change, cause error) {
-	c.Why = "it cannot be updated: " + cause.Error()
+// decideRefused plans for an object that the API server would not update: with
+// force it is recreated, if a new one would be accepted; with Replace=true it is
+// replaced; else it stays as it is.
+func (b *build) decideRefused(c *syncline.Change, found answer) {
+	c.Why = "it cannot be updated: " + found.err.Error()
 	force := c.Options.Has("Force=true") || b.Operation != nil && b.Operation.Operation.Force
 	switch {
-	case force && syncline.KindOf(cause) == syncline.Invalid && recreatable(c.Ref):
+	case force && found.beyond == nil:
 		c.Action = syncline.Recreate
-	case c.Options.Has("Replace=true") && syncline.KindOf(cause) == syncline.Invalid:
+	case c.Options.Has("Replace=true") && syncline.KindOf(found.err) == syncline.Invalid:
 		c.Action = syncline.Replace
 	default:
-		c.Action, c.Err, c.Why = syncline.Update, cause, "it differs, and cannot be updated"
+		c.Action, c.Err, c.Why = syncline.Update, withRemedy(c.Ref, found, force), "it differs, and cannot be updated"
 	}
 }
 
-// recreatable reports whether deleting the object takes nothing else with it.
+// withRemedy adds what a person can do about an object that cannot be updated.
+func withRemedy(ref syncline.Ref, found answer, force bool) error {
+	switch {
+	case found.beyond == nil:
+		return syncline.WithHint(found.err, "undo the change, or have the object deleted and created anew with the sync option Force=true: a new one would be accepted")
+	case force && syncline.KindOf(found.err) == syncline.Invalid && recreatable(ref):
+		return syncline.WithHint(found.err, "correct the manifest: the object is left as it is, because a new one would be refused too")
+	case force && syncline.KindOf(found.err) == syncline.Invalid:
+		return syncline.WithHint(found.err, "undo the change: Force=true does not delete what holds data or other objects; delete it by hand if that is meant")
+	}
+	return found.err
+}
+
+// recreatable reports whether deleting the object takes nothing with it that
+// does not come back: neither other objects nor data.
 func recreatable(ref syncline.Ref) bool {
-	return ref.Kind != "Namespace" && ref.Kind != "CustomResourceDefinition"
+	switch ref.GroupKind().String() {
+	case "Namespace", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition.apiextensions.k8s.io":
+		return false
+	}
+	return true
 }
 
 func describeFields(fields []syncline.Field) string {

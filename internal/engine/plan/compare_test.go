@@ -30,6 +30,18 @@ func TestActions(t *testing.T) {
 		}
 		return nil
 	}
+	never := func(r enginetest.Request) error {
+		if r.Verb == enginetest.DryRun || r.Verb == enginetest.Rehearse {
+			return syncline.Errorf(syncline.Invalid, "no API server takes it")
+		}
+		return nil
+	}
+	noNew := func(r enginetest.Request) error {
+		if r.Verb == enginetest.Rehearse {
+			return syncline.Errorf(syncline.Denied, "a policy refuses new ones")
+		}
+		return immutable(r)
+	}
 	drift := func(t *testing.T, f *fixture) { f.Edit(t, refA(), setX("other")) }
 	for name, test := range map[string]struct {
 		live    func(t *testing.T, f *fixture)
@@ -38,17 +50,21 @@ func TestActions(t *testing.T) {
 		answer  func(enginetest.Request) error
 		want    string
 	}{
-		"missing":            {func(_ *testing.T, f *fixture) { f.Delete(refA()) }, nil, false, nil, "Sync 0 create ConfigMap/shop/a"},
-		"as desired":         {func(*testing.T, *fixture) {}, nil, false, nil, "Sync 0 keep ConfigMap/shop/a"},
-		"drifted":            {drift, nil, false, nil, "Sync 0 update ConfigMap/shop/a"},
-		"drifted, Replace":   {drift, syncline.SyncOptions{"Replace=true"}, false, nil, "Sync 0 replace ConfigMap/shop/a"},
-		"going":              {func(t *testing.T, f *fixture) { f.Hold(t, refA()); f.Delete(refA()) }, nil, false, nil, "Sync 0 create ConfigMap/shop/a !waiting"},
-		"immutable":          {drift, nil, false, immutable, "Sync 0 update ConfigMap/shop/a !invalid"},
-		"immutable, Replace": {drift, syncline.SyncOptions{"Replace=true"}, false, immutable, "Sync 0 replace ConfigMap/shop/a"},
-		"immutable, Force":   {drift, syncline.SyncOptions{"Force=true"}, false, immutable, "Sync 0 recreate ConfigMap/shop/a"},
-		"immutable, forced":  {drift, nil, true, immutable, "Sync 0 recreate ConfigMap/shop/a"},
-		"forbidden":          {drift, nil, false, forbidden, "Sync 0 update ConfigMap/shop/a !denied"},
-		"forbidden, forced":  {drift, nil, true, forbidden, "Sync 0 update ConfigMap/shop/a !denied"},
+		"missing":                 {func(_ *testing.T, f *fixture) { f.Delete(refA()) }, nil, false, nil, "Sync 0 create ConfigMap/shop/a"},
+		"as desired":              {func(*testing.T, *fixture) {}, nil, false, nil, "Sync 0 keep ConfigMap/shop/a"},
+		"drifted":                 {drift, nil, false, nil, "Sync 0 update ConfigMap/shop/a"},
+		"drifted, Replace":        {drift, syncline.SyncOptions{"Replace=true"}, false, nil, "Sync 0 replace ConfigMap/shop/a"},
+		"going":                   {func(t *testing.T, f *fixture) { f.Hold(t, refA()); f.Delete(refA()) }, nil, false, nil, "Sync 0 create ConfigMap/shop/a !waiting"},
+		"immutable":               {drift, nil, false, immutable, "Sync 0 update ConfigMap/shop/a !invalid"},
+		"immutable, Replace":      {drift, syncline.SyncOptions{"Replace=true"}, false, immutable, "Sync 0 replace ConfigMap/shop/a"},
+		"immutable, Force":        {drift, syncline.SyncOptions{"Force=true"}, false, immutable, "Sync 0 recreate ConfigMap/shop/a"},
+		"immutable, forced":       {drift, nil, true, immutable, "Sync 0 recreate ConfigMap/shop/a"},
+		"forbidden":               {drift, nil, false, forbidden, "Sync 0 update ConfigMap/shop/a !denied"},
+		"forbidden, forced":       {drift, nil, true, forbidden, "Sync 0 update ConfigMap/shop/a !denied"},
+		"never accepted, Force":   {drift, syncline.SyncOptions{"Force=true"}, false, never, "Sync 0 update ConfigMap/shop/a !invalid"},
+		"never accepted, forced":  {drift, nil, true, never, "Sync 0 update ConfigMap/shop/a !invalid"},
+		"no new one, Force":       {drift, syncline.SyncOptions{"Force=true"}, false, noNew, "Sync 0 update ConfigMap/shop/a !invalid"},
+		"no new one, Replace too": {drift, syncline.SyncOptions{"Force=true", "Replace=true"}, false, noNew, "Sync 0 replace ConfigMap/shop/a"},
 		"others' fields count": {func(t *testing.T, f *fixture) {
 			f.Edit(t, refA(), func(u metadata) { u.SetLabels(map[string]string{"by": "them"}) })
 		}, nil, false, nil, "Sync 0 keep ConfigMap/shop/a"},

@@ -23,6 +23,9 @@ type Cluster interface {
 	Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error)
 	// DryRun returns what applying the object would make of the live one.
 	DryRun(ctx context.Context, object syncline.Object, options syncline.SyncOptions) (syncline.Object, error)
+	// Rehearse returns nil when a creation of the object would be accepted, were
+	// the live one gone.
+	Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error
 	// Read returns the live object as it is now.
 	Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error)
 }

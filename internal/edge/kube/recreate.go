@@ -1,0 +1,183 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Rehearse returns nil when the API server would create the object, were the
+// live one of its name gone. It asks for the creation by a dry-run under the
+// very name: an object is admitted, defaulted and validated before its name is
+// looked up, so that "already exists" is the answer to one which has nothing
+// else against it.
+func (c *Cluster) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
+	ref := object.Ref()
+	objects, err := c.objects(ctx, ref, object.GroupVersionKind().Version)
+	if err != nil {
+		return failed(ref, "rehearsal of its creation", err)
+	}
+	content := object.Reveal()
+	withoutAllocated(content.Object, live.Reveal().Object)
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	_, err = objects.Create(ctx, content, metav1.CreateOptions{
+		FieldManager: syncline.FieldManager, FieldValidation: validation(options), DryRun: []string{metav1.DryRunAll},
+	})
+	if err == nil || apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return failed(ref, "rehearsal of its creation", err)
+}
+
+// withoutAllocated removes from a Service the addresses and ports that the live
+// one holds: they are free when that is gone, and taken until then.
+func withoutAllocated(content, live map[string]any) {
+	if content["kind"] != "Service" || content["apiVersion"] != "v1" {
+		return
+	}
+	spec, _ := content["spec"].(map[string]any)
+	held, _ := live["spec"].(map[string]any)
+	for _, field := range []string{"clusterIP", "clusterIPs", "healthCheckNodePort"} {
+		if reflect.DeepEqual(spec[field], held[field]) {
+			delete(spec, field)
+		}
+	}
+	taken := map[any]bool{}
+	for _, port := range itemsOf(held["ports"]) {
+		taken[port["nodePort"]] = true
+	}
+	for _, port := range itemsOf(spec["ports"]) {
+		if taken[port["nodePort"]] {
+			delete(port, "nodePort")
+		}
+	}
+}
+
+// itemsOf returns the maps in a list.
+func itemsOf(value any) []map[string]any {
+	list, _ := value.([]any)
+	var items []map[string]any
+	for _, item := range list {
+		if content, ok := item.(map[string]any); ok {
+			items = append(items, content)
+		}
+	}
+	return items
+}
+
+// recreatable reports whether an object may be deleted to be created anew. Not
+// one that takes others with it, nor one that holds data: neither comes back.
+func recreatable(ref syncline.Ref) bool {
+	switch ref.GroupKind().String() {
+	case "Namespace", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition.apiextensions.k8s.io":
+		return false
+	}
+	return true
+}
+
+// recreate deletes the planned object, when the creation of the desired one was
+// rehearsed and nothing is against it, and creates that when the old one is
+// gone. Should it be refused all the same, the old one is put back. From the
+// deletion on, the end of ctx does not stop it. What the object owns is deleted
+// in the background, so that there is no more than a moment in between.
+func (c *Cluster) recreate(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	if !recreatable(w.Ref) {
+		return syncline.Object{}, syncline.Errorf(syncline.Denied, "%s is not recreated: what is in it would be deleted", w.Ref)
+	}
+	old, objects, err := c.planned(ctx, w, "recreation")
+	switch {
+	case syncline.KindOf(err) == syncline.NotFound && isGone(err):
+		return c.create(ctx, w)
+	case err != nil:
+		return syncline.Object{}, err
+	case old.Reveal().GetDeletionTimestamp() != nil:
+		return old, stillThere(old)
+	}
+	if err := c.Rehearse(ctx, w.Object, old, w.Options); err != nil {
+		return syncline.Object{}, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	left, err := c.delete(ctx, w, objects, metav1.DeletePropagationBackground)
+	if err != nil {
+		return syncline.Object{}, err
+	}
+	if !left.IsZero() {
+		return left, stillThere(left)
+	}
+	created, err := c.create(ctx, w)
+	switch syncline.KindOf(err) {
+	case "", syncline.Waiting, syncline.Conflict:
+		return created, err
+	}
+	return c.putBack(ctx, w, old, err)
+}
+
+// putBack creates the object that was deleted for another, which was refused.
+func (c *Cluster) putBack(ctx context.Context, w syncline.Write, old syncline.Object, cause error) (syncline.Object, error) {
+	objects, err := c.objects(ctx, w.Ref, old.GroupVersionKind().Version)
+	if err != nil {
+		return syncline.Object{}, lost(w.Ref, cause, err)
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	back, err := objects.Create(ctx, asBefore(old), metav1.CreateOptions{FieldManager: syncline.FieldManager})
+	switch {
+	case apierrors.IsAlreadyExists(err): // it was created after all, or by somebody else
+		return syncline.Object{}, cause
+	case err != nil:
+		return syncline.Object{}, lost(w.Ref, cause, failed(w.Ref, "create", err))
+	}
+	object, err := taken(back)
+	if err != nil {
+		return syncline.Object{}, lost(w.Ref, cause, err)
+	}
+	return object, &syncline.Error{
+		Kind: syncline.KindOf(cause), Hint: syncline.HintOf(cause),
+		Err: fmt.Errorf("%w; the old object was deleted for it and put back", cause),
+	}
+}
+
+// lost says that an object was deleted for another, that this was refused, and
+// that it could not be put back.
+func lost(ref syncline.Ref, cause, err error) error {
+	return &syncline.Error{
+		Kind: syncline.KindOf(cause), Hint: "create " + ref.String() + " by a sync as soon as it is accepted",
+		Err: fmt.Errorf("%w; the old object was deleted for it and could not be put back: %w", cause, err),
+	}
+}
+
+// asBefore returns what to create so that a deleted object is there again,
+// without what the API server sets.
+func asBefore(old syncline.Object) *unstructured.Unstructured {
+	content := old.Reveal()
+	for _, field := range []string{
+		"creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid",
+	} {
+		unstructured.RemoveNestedField(content.Object, "metadata", field)
+	}
+	delete(content.Object, "status")
+	if content.GroupVersionKind().GroupKind().String() == "Job.batch" {
+		withoutGeneratedSelector(content.Object)
+	}
+	return content
+}
+
+// withoutGeneratedSelector removes the selector of a Job that the API server
+// generated from the UID: it accepts none but its own.
+func withoutGeneratedSelector(job map[string]any) {
+	if manual, _, _ := unstructured.NestedBool(job, "spec", "manualSelector"); manual {
+		return
+	}
+	unstructured.RemoveNestedField(job, "spec", "selector")
+	for _, label := range []string{"controller-uid", "batch.kubernetes.io/controller-uid"} {
+		unstructured.RemoveNestedField(job, "spec", "template", "metadata", "labels", label)
+		unstructured.RemoveNestedField(job, "metadata", "labels", label)
+	}
+}
