@@ -5,7 +5,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -77,6 +80,10 @@ type Options struct {
 	// Expressions obeys what Apps ignore by jq expressions. It is required when
 	// there are such Apps.
 	Expressions plan.Expressions
+	// Limit is how long the steps of a turn may take, default 2 min, and what it
+	// performs as long again. A fetch that takes longer goes on, and so does the
+	// next turn with what was learned.
+	Limit time.Duration
 	// ReadOnly plans and reports but never begins or continues an operation.
 	ReadOnly bool
 	// Now is the clock, default time.Now.
@@ -109,6 +116,9 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 	}
 	if options.Outage == 0 {
 		options.Outage = time.Minute
+	}
+	if options.Limit == 0 {
+		options.Limit = 2 * time.Minute
 	}
 	if options.Grace == 0 {
 		options.Grace = 10 * time.Second
@@ -162,6 +172,8 @@ type step struct {
 	do   func(context.Context) error
 	// blame is the type of the condition that an error of the step becomes.
 	blame syncline.ConditionType
+	// whole says that the step is not cut short when the App changes.
+	whole bool
 }
 
 // Turn does the next thing that can be done for the App and reports. Failures
@@ -177,9 +189,11 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 	t := &turn{Engine: e, app: app, now: e.options.Now(), failures: failures, history: app.Past.History}
 	t.outage = e.outage(app.ID, t.now)
 	if past := app.Past.Operation; past != nil {
-		state := *past
-		t.operation = &state
+		t.operation = plausible(*past, t.now)
+		t.app.Past.Operation = plausible(*past, t.now)
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, e.options.Limit, overrunError(e.options.Limit))
+	defer cancel()
 	for _, s := range t.steps() {
 		if err := t.do(ctx, s); err != nil {
 			t.fail(s, err)
@@ -196,6 +210,22 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 	e.followers.learn(app, t.rendered)
 	return result
 }
+
+// plausible returns the state of an operation as it can be: who may write the
+// status may have put its end into the future, and its count anywhere.
+func plausible(state syncline.OperationState, now time.Time) *syncline.OperationState {
+	if state.FinishedAt.After(now.Add(maxAhead)) {
+		state.FinishedAt = now
+	}
+	state.RetryCount = min(max(state.RetryCount, 0), maxAttempts)
+	return &state
+}
+
+// maxAhead is how far ahead of the clock an operation may have ended: clocks differ.
+const maxAhead = time.Minute
+
+// maxAttempts is more than an operation is ever tried.
+const maxAttempts = 1 << 40
 
 // outage is for how long the turns of an App have been failing.
 func (e *Engine) outage(id syncline.AppID, now time.Time) time.Duration {
@@ -230,28 +260,80 @@ func (t *turn) do(ctx context.Context, s step) (err error) {
 			err = syncline.Errorf(syncline.Internal, "a defect of Syncline stopped the turn; its log says more")
 		}
 	}()
-	return s.do(ctx)
+	if err := cutShort(ctx, nil); err != nil {
+		return err
+	}
+	if s.whole {
+		var cancel func()
+		ctx, cancel = t.whole(ctx)
+		defer cancel()
+	}
+	if err = s.do(ctx); err == nil {
+		return nil
+	}
+	return cmp.Or(cutShort(ctx, err), err)
+}
+
+// cutShort says why a step ended before its time, with the error that it gave, or
+// nil when the turn goes on.
+func cutShort(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	switch {
+	case !errors.As(cause, new(overrunError)) && !errors.Is(cause, ErrChanged):
+		return nil
+	case err == nil:
+		return syncline.Errorf(syncline.Transient, "%w", cause)
+	}
+	return syncline.Errorf(syncline.Transient, "%w: %w", cause, err)
+}
+
+// ErrChanged is the cause of a context that ends because its turn is about an App
+// as it is not declared any more. What the turn performs is performed whole.
+var ErrChanged = errors.New("the Application changed")
+
+// overrunError says that a turn took longer than it may.
+type overrunError time.Duration
+
+func (e overrunError) Error() string {
+	return fmt.Sprintf("stopped, because a turn may take %s", time.Duration(e))
+}
+
+// whole returns a context that has a limit of its own, and that ends before only
+// when the process does.
+func (e *Engine) whole(ctx context.Context) (context.Context, func()) {
+	whole, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	limited, release := context.WithTimeoutCause(whole, e.options.Limit, overrunError(e.options.Limit))
+	stop := context.AfterFunc(ctx, func() {
+		if cause := context.Cause(ctx); !errors.Is(cause, ErrChanged) && !errors.As(cause, new(overrunError)) {
+			cancel(cause)
+		}
+	})
+	return limited, func() {
+		stop()
+		release()
+		cancel(nil)
+	}
 }
 
 // steps lists the stages in their order.
 func (t *turn) steps() []step {
 	if t.app.Deleting != nil {
 		return []step{
-			{"leave", t.leave, syncline.DeletionError},
-			{"connect", t.connect, syncline.DeletionError},
-			{"watch", t.watch, syncline.DeletionError},
-			{"delete", t.delete, syncline.DeletionError},
+			{"leave", t.leave, syncline.DeletionError, false},
+			{"connect", t.connect, syncline.DeletionError, false},
+			{"watch", t.watch, syncline.DeletionError, false},
+			{"delete", t.delete, syncline.DeletionError, true},
 		}
 	}
 	return []step{
-		{"validate", t.validate, syncline.InvalidSpecError},
-		{"begin", t.begin, syncline.SyncError},
-		{"connect", t.connect, syncline.InvalidSpecError},
-		{"resolve", t.resolve, syncline.ComparisonError},
-		{"render", t.render, syncline.ComparisonError},
-		{"watch", t.watch, syncline.ComparisonError},
-		{"plan", t.makePlan, syncline.ComparisonError},
-		{"automate", t.automate, syncline.SyncError},
-		{"operate", t.operate, syncline.SyncError},
+		{"validate", t.validate, syncline.InvalidSpecError, false},
+		{"begin", t.begin, syncline.SyncError, false},
+		{"connect", t.connect, syncline.InvalidSpecError, false},
+		{"resolve", t.resolve, syncline.ComparisonError, false},
+		{"render", t.render, syncline.ComparisonError, false},
+		{"watch", t.watch, syncline.ComparisonError, false},
+		{"plan", t.makePlan, syncline.ComparisonError, false},
+		{"automate", t.automate, syncline.SyncError, false},
+		{"operate", t.operate, syncline.SyncError, true},
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -35,6 +36,8 @@ type Loop struct {
 	Workers int
 
 	mu sync.Mutex
+	// running ends the turns that run.
+	running map[syncline.AppID]context.CancelCauseFunc
 	// watching are the Apps that wait for the objects of a cluster to be known, or
 	// for something that may be among them, and their projects; known counts how
 	// often some got known.
@@ -48,11 +51,39 @@ func (l *Loop) Run(ctx context.Context) {
 	if workers == 0 {
 		workers = 16
 	}
+	l.Queue.Share(workers)
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() { l.work(ctx) })
 	}
 	group.Wait()
+}
+
+// Interrupt ends the turn that runs of an App which is gone or declared otherwise
+// now. It makes no other one due.
+func (l *Loop) Interrupt(id syncline.AppID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if cancel := l.running[id]; cancel != nil {
+		cancel(ErrChanged)
+	}
+}
+
+// begin returns the context of a turn, which [Loop.Interrupt] ends.
+func (l *Loop) begin(ctx context.Context, id syncline.AppID) (turn context.Context, end func()) {
+	turn, cancel := context.WithCancelCause(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.running == nil {
+		l.running = map[syncline.AppID]context.CancelCauseFunc{}
+	}
+	l.running[id] = cancel
+	return turn, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.running, id)
+		cancel(nil)
+	}
 }
 
 // Known makes the Apps due that waited for a cluster's objects to be known.
@@ -73,12 +104,15 @@ func (l *Loop) work(ctx context.Context) {
 		if !ok || ctx.Err() != nil {
 			return
 		}
+		turn, end := l.begin(ctx, id) // before the App is read: what comes later ends it
 		app, exists := l.Apps.App(id)
 		if !exists {
+			end()
 			l.drop(id)
 			continue
 		}
-		failed := l.turn(ctx, app)
+		failed := l.turn(ctx, turn, app)
+		end()
 		l.Queue.Done(id, failed)
 	}
 }
@@ -93,9 +127,10 @@ func (l *Loop) drop(id syncline.AppID) {
 	}
 }
 
-// turn runs one turn and reports whether it has to be tried again. A panic is
-// a defect of Syncline: it ends this turn, and nothing else.
-func (l *Loop) turn(ctx context.Context, app syncline.App) (failed bool) {
+// turn runs one turn and reports whether it has to be tried again. Ctx ends with
+// the process, turn when the App changes as well. A panic is a defect of Syncline:
+// it ends this turn, and nothing else.
+func (l *Loop) turn(ctx, turn context.Context, app syncline.App) (failed bool) {
 	log := slog.With("app", app.ID.String())
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -104,9 +139,9 @@ func (l *Loop) turn(ctx context.Context, app syncline.App) (failed bool) {
 		}
 	}()
 	began, known := time.Now(), l.knownSoFar()
-	result := l.Engine.Turn(ctx, app, l.Queue.Failures(app.ID))
+	result := l.Engine.Turn(turn, app, l.Queue.Failures(app.ID))
 	log.Debug("turn", "took", time.Since(began), "err", result.Err)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(result.Err, ErrChanged) {
 		return false // a turn that was cut off has nothing to say
 	}
 	l.Audience.Publish(app, result)

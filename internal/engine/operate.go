@@ -253,25 +253,41 @@ func (t *turn) waitForRetry(due time.Time) {
 	t.waitUntil(due, fmt.Sprintf("the operation failed; attempt #%d", t.operation.RetryCount))
 }
 
+// What a retry waits unless it is declared.
+const (
+	firstRetry   = 5 * time.Second
+	longestRetry = 3 * time.Minute
+	retryFactor  = 2
+)
+
 // retryAt is when the next attempt of a failed operation is due.
 func retryAt(state *syncline.OperationState) time.Time {
-	retry := state.Operation.Retry
+	return state.FinishedAt.Add(retryWait(state.Operation.Retry, state.RetryCount))
+}
+
+// retryWait is how long to wait before an attempt: the first wait, multiplied by
+// the factor for each attempt before, up to the longest.
+func retryWait(retry syncline.Retry, attempt int64) time.Duration {
 	wait, longest, factor := retry.Duration, retry.MaxDuration, retry.Factor
-	if wait == 0 {
-		wait = 5 * time.Second
+	if wait <= 0 {
+		wait = firstRetry
 	}
-	if longest == 0 {
-		longest = 3 * time.Minute
+	if longest <= 0 {
+		longest = longestRetry
 	}
-	if factor == 0 {
-		factor = 2
+	if factor <= 0 {
+		factor = retryFactor
 	}
-	for range state.RetryCount - 1 {
-		if wait *= time.Duration(factor); wait >= longest {
-			break
+	if factor == 1 {
+		return min(wait, longest)
+	}
+	for n := int64(1); n < attempt && wait < longest; n++ {
+		if wait > longest/time.Duration(factor) {
+			return longest
 		}
+		wait *= time.Duration(factor)
 	}
-	return state.FinishedAt.Add(min(wait, longest))
+	return min(wait, longest)
 }
 
 // waitUntil asks for another turn at a time, or sooner, and says why.

@@ -1,13 +1,16 @@
 // Package queue orders the turns of Apps: by priority, fair between projects,
-// one turn of an App at a time. It runs nothing itself.
+// one turn of an App at a time. No project gets all who run them, and no priority
+// waits for ever. It runs nothing itself.
 package queue
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/fair"
 )
 
 // Priority is how urgent a turn is. A higher one goes first.
@@ -58,7 +61,13 @@ type Queue struct {
 	// lanes are the due items: by priority, then by project, first come first.
 	lanes  [priorities]lane
 	signal chan struct{}
+	// running are the turns that have begun, by project.
+	running fair.Places
 }
+
+// mostPassed is how many turns of higher priorities are begun at most while one
+// of a lower priority is due.
+const mostPassed = 16
 
 // item is one App that is known to the queue.
 type item struct {
@@ -67,6 +76,8 @@ type item struct {
 	priority Priority
 	due      bool
 	running  bool
+	// began is the project that the running turn counts for.
+	began string
 	// again is set when a turn is asked for while one runs.
 	again    bool
 	failures int
@@ -77,6 +88,14 @@ type item struct {
 // New returns an empty Queue.
 func New(backoff Backoff) *Queue {
 	return &Queue{backoff: backoff, items: map[syncline.AppID]*item{}, signal: make(chan struct{}, 1)}
+}
+
+// Share says how many turns are run at once, of which a project gets its share:
+// it never has all. Default: as many as are asked for.
+func (q *Queue) Share(workers int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.running = fair.New(workers)
 }
 
 // Add makes a turn of the App due now. While one runs, another follows it.
@@ -103,6 +122,7 @@ func (q *Queue) Remove(id syncline.AppID) {
 		if it.timer != nil {
 			it.timer.Stop()
 		}
+		q.end(it)
 		it.due = false
 		delete(q.items, id)
 	}
@@ -131,7 +151,7 @@ func (q *Queue) Done(id syncline.AppID, failed bool) {
 	if !ok {
 		return
 	}
-	it.running = false
+	q.end(it)
 	if failed {
 		it.failures++
 		q.schedule(it, time.Now().Add(q.backoff.after(it.failures)))
@@ -141,6 +161,15 @@ func (q *Queue) Done(id syncline.AppID, failed bool) {
 	if it.again {
 		it.again = false
 		q.makeDue(it, it.priority)
+	}
+}
+
+// end gives back the place of a turn that runs.
+func (q *Queue) end(it *item) {
+	if it.running {
+		it.running = false
+		q.running.Leave(it.began)
+		q.wake() // the project may have another one now
 	}
 }
 
@@ -201,22 +230,50 @@ func (q *Queue) ring(id syncline.AppID, at time.Time) {
 	q.makeDue(it, Resync)
 }
 
-// pop begins the most urgent turn that is due.
+// pop begins the most urgent turn that is due and whose project may have another.
 func (q *Queue) pop() (item, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for p := priorities - 1; p >= 0; p-- {
-		it := q.lanes[p].pop(func(it *item) bool { return it.due && int(it.priority) == p })
+	for _, p := range q.order() {
+		it := q.lanes[p].pop(q.running.May, func(it *item) bool { return it.due && int(it.priority) == p })
 		if it == nil {
 			continue
 		}
-		it.due, it.running = false, true
+		it.due, it.running, it.began = false, true, it.project
+		q.running.Take(it.began)
 		begun := *it
 		it.priority = Resync
+		q.pass(p)
 		q.wake() // another worker may find more
 		return begun, true
 	}
 	return item{}, false
+}
+
+// order lists the priorities as they are served: the highest first, unless a
+// lower one was passed over often enough.
+func (q *Queue) order() []int {
+	order := make([]int, 0, priorities+1)
+	for p := range q.lanes {
+		if q.lanes[p].passed >= mostPassed {
+			order = append(order, p)
+			break
+		}
+	}
+	for p := priorities - 1; p >= 0; p-- {
+		order = append(order, p)
+	}
+	return order
+}
+
+// pass takes note that a turn of a priority has begun while others wait.
+func (q *Queue) pass(begun int) {
+	q.lanes[begun].passed = 0
+	for p := range begun {
+		if len(q.lanes[p].projects) > 0 {
+			q.lanes[p].passed++
+		}
+	}
 }
 
 func (q *Queue) wake() {
@@ -230,6 +287,9 @@ func (q *Queue) wake() {
 type lane struct {
 	projects []string
 	waiting  map[string][]*item
+	// passed is how many turns of higher priorities have begun since one of these
+	// did, while there were any.
+	passed int
 }
 
 func (l *lane) push(it *item) {
@@ -242,22 +302,32 @@ func (l *lane) push(it *item) {
 	l.waiting[it.project] = append(l.waiting[it.project], it)
 }
 
-// pop returns the next item that is still wanted, or nil.
-func (l *lane) pop(wanted func(*item) bool) *item {
-	for len(l.projects) > 0 {
-		project := l.projects[0]
-		l.projects = l.projects[1:]
-		waiting := l.waiting[project]
-		it := waiting[0]
-		if waiting = waiting[1:]; len(waiting) > 0 {
-			l.waiting[project] = waiting
-			l.projects = append(l.projects, project)
-		} else {
-			delete(l.waiting, project)
+// pop returns the next item that is still wanted of a project that may have a
+// turn, or nil.
+func (l *lane) pop(may func(project string) bool, wanted func(*item) bool) *item {
+	for at := 0; at < len(l.projects); {
+		project := l.projects[at]
+		it := l.waiting[project][0]
+		if wanted(it) && !may(it.project) {
+			at++
+			continue
 		}
+		l.take(at)
 		if wanted(it) {
 			return it
 		}
 	}
 	return nil
+}
+
+// take removes the first item of a project, which waits at the end for its next.
+func (l *lane) take(at int) {
+	project := l.projects[at]
+	l.projects = slices.Delete(l.projects, at, at+1)
+	if rest := l.waiting[project][1:]; len(rest) > 0 {
+		l.waiting[project] = rest
+		l.projects = append(l.projects, project)
+	} else {
+		delete(l.waiting, project)
+	}
 }

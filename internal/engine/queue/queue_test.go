@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,4 +134,59 @@ func TestRemovedAppHasNoTurn(t *testing.T) {
 		pass(time.Minute)
 		expect(t, drain(t, q))
 	})
+}
+
+// However much of higher priority is due, what is lowest has its turn.
+func TestTheLowestIsNotStarved(t *testing.T) {
+	q := queue.New(queue.Backoff{})
+	q.Add(app("resync"), "p", queue.Resync)
+	q.Add(app("commit"), "p", queue.Commit)
+	got := map[string]int{}
+	for turn := range 100 {
+		q.Add(app("person"), "p", queue.Person)
+		id, _, ok := q.Next(t.Context())
+		if !ok {
+			t.Fatal("nothing is due")
+		}
+		if _, known := got[id.Name]; !known {
+			got[id.Name] = turn
+		}
+		q.Done(id, false)
+	}
+	if got["commit"] == 0 || got["commit"] > 40 || got["resync"] == 0 || got["resync"] > 40 {
+		t.Errorf("first turns were %v, want both soon", got)
+	}
+}
+
+// A project whose turns do not end leaves places for the others.
+func TestAProjectNeverHasAllTurns(t *testing.T) {
+	q := queue.New(queue.Backoff{})
+	q.Share(4)
+	begin := func() string {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		id, _, _ := q.Next(ctx)
+		return id.Name
+	}
+	for i := range 20 {
+		q.Add(app(fmt.Sprint("hostile-", i)), "hostile", queue.Person)
+	}
+	var begun []string
+	for name := begin(); name != ""; name = begin() {
+		begun = append(begun, name)
+	}
+	if len(begun) != 3 {
+		t.Fatalf("%v have begun, want 3 of 4", begun)
+	}
+	q.Add(app("victim"), "other", queue.Resync)
+	if got := begin(); got != "victim" {
+		t.Fatalf("%q has begun, want the victim", got)
+	}
+	q.Done(app("victim"), false)
+	q.Remove(app(begun[0])) // as when the App is gone
+	q.Done(app(begun[0]), false)
+	q.Done(app(begun[1]), false)
+	if first, second, third := begin(), begin(), begin(); first == "" || second == "" || third != "" {
+		t.Errorf("%q, %q and %q have begun, want two", first, second, third)
+	}
 }
