@@ -3,9 +3,12 @@ package plan
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/syncline-io/syncline"
 )
@@ -18,6 +21,27 @@ type Expressions interface {
 	Remove(ctx context.Context, expression string, object map[string]any) (map[string]any, error)
 }
 
+// ByProject are Expressions that share what they take between projects.
+type ByProject interface {
+	Expressions
+	// For returns the Expressions that take from that project's share.
+	For(project string) Expressions
+}
+
+// What the jq expressions of one App may be and take. They are tried one after the
+// other, and each may be stopped by a limit of its own.
+const (
+	maxExpressions = 200
+	maxExpression  = 16 << 10
+	// maxStopped is how many of them may have to be stopped before the others are
+	// not tried.
+	maxStopped = 2
+	// slowExpression is how long one takes that had to be stopped.
+	slowExpression = time.Second
+	// maxExpressionTime is for all that a plan asks of them.
+	maxExpressionTime = 30 * time.Second
+)
+
 // expressions are the jq expressions of one App, and what is known of them. It is safe for
 // concurrent use.
 type expressions struct {
@@ -25,6 +49,30 @@ type expressions struct {
 	mu sync.Mutex
 	// verdicts say why expressions cannot be obeyed; "" when they can.
 	verdicts map[string]string
+	// took is how long they have taken in this plan, and stopped how many of them
+	// had to be stopped.
+	took    time.Duration
+	stopped int
+}
+
+// newExpressions returns the expressions of an App, of which verdicts are known.
+func newExpressions(from Expressions, app syncline.App, verdicts map[string]string) *expressions {
+	if shared, ok := from.(ByProject); ok {
+		from = shared.For(app.Project)
+	}
+	return &expressions{Expressions: from, verdicts: stillAsked(verdicts, app.Ignore)}
+}
+
+// spent is an error when the expressions have taken all the time that they have.
+func (e *expressions) spent() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.took < maxExpressionTime {
+		return nil
+	}
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Transient, "ignoreDifferences: the jq expressions took longer than %s", maxExpressionTime),
+		"use fewer or simpler ones, or jsonPointers")
 }
 
 // known returns the verdict on an expression, if there is one.
@@ -41,14 +89,22 @@ func (e *expressions) remove(ctx context.Context, expression string, object map[
 	if why, _ := e.known(expression); why != "" {
 		return object, nil
 	}
+	if err := e.spent(); err != nil {
+		return nil, err
+	}
+	began := time.Now()
 	stripped, err := e.Remove(ctx, expression, object)
 	if err != nil && syncline.KindOf(err) != syncline.Invalid {
 		return nil, fmt.Errorf("ignoreDifferences: the jq expression %q: %w", expression, err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.took += time.Since(began)
 	if e.verdicts[expression] = ""; err != nil {
 		e.verdicts[expression] = err.Error()
+		if time.Since(began) >= slowExpression {
+			e.stopped++
+		}
 		return object, nil
 	}
 	return stripped, nil
@@ -129,17 +185,49 @@ func withoutIndex(list []any, token string) []any {
 // checkIgnore tries every jq expression once, so that it is known before
 // anything drifts which of them cannot be obeyed.
 func (b *build) checkIgnore(ctx context.Context) error {
+	count := 0
 	for _, rule := range b.App.Ignore {
 		for _, expression := range rule.JQPathExpressions {
-			if _, known := b.expressions.known(expression); known {
-				continue
+			if count++; count > maxExpressions {
+				return syncline.Errorf(syncline.Invalid, "ignoreDifferences: there are more than %d jq expressions", maxExpressions)
 			}
-			if _, err := b.expressions.remove(ctx, expression, map[string]any{}); err != nil {
+			if err := b.expressions.try(ctx, expression); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// try learns whether an expression can be obeyed, unless that is known or enough
+// others of the App cannot.
+func (e *expressions) try(ctx context.Context, expression string) error {
+	if _, known := e.known(expression); known {
+		return nil
+	}
+	if len(expression) > maxExpression {
+		return syncline.Errorf(syncline.Invalid, "ignoreDifferences: a jq expression of %d bytes is longer than %d", len(expression), maxExpression)
+	}
+	if e.stopped >= maxStopped {
+		return syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "ignoreDifferences: %d jq expressions cannot be obeyed, the others are not tried: %s",
+				e.stopped, strings.Join(e.faults(), "; ")), "mend them")
+	}
+	_, err := e.remove(ctx, expression, map[string]any{})
+	return err
+}
+
+// faults says which expressions cannot be obeyed, in an order of their own.
+func (e *expressions) faults() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var found []string
+	for _, expression := range slices.Sorted(maps.Keys(e.verdicts)) {
+		if why := e.verdicts[expression]; why != "" {
+			found = append(found, fmt.Sprintf("%q: %s", expression, why))
+		}
+	}
+	return found
 }
 
 // warnIgnore warns of jq expressions that are not obeyed.

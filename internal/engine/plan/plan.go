@@ -93,7 +93,7 @@ func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
 	before := p.remembered(in.App.ID)
 	b := &build{
 		Input: in, before: before.compared, after: map[syncline.Ref]answer{}, respected: before.respected,
-		expressions: &expressions{Expressions: p.expressions, verdicts: stillAsked(before.verdicts, in.App.Ignore)},
+		expressions: newExpressions(p.expressions, in.App, before.verdicts),
 	}
 	steps := []func(context.Context) error{
 		b.checkIgnore, b.prepare, b.addNamespace, b.respect, b.compare, b.addExtraneous, b.order, b.warnIgnore, b.explain,
