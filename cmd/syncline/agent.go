@@ -139,6 +139,7 @@ func (a *agent) applicationHandler() kube.Handler {
 			a.apps.Delete(id)
 			a.catalog.Delete(id)
 			a.queue.Add(id, "", queue.Resync)
+			a.loop.Interrupt(id)
 		},
 		Failed: a.reportWatch(v1alpha1.ApplicationResource()),
 	}
@@ -149,6 +150,7 @@ func (a *agent) onApplication(app syncline.App, change application.Change) {
 	switch change {
 	case application.Declared:
 		a.queue.Add(app.ID, app.Project, queue.Commit)
+		a.loop.Interrupt(app.ID)
 	case application.Asked:
 		a.queue.Add(app.ID, app.Project, queue.Person)
 	}

@@ -10,18 +10,35 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/jq"
+	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
 
 // jqPool runs jq expressions in child processes: who writes an Application is
-// not trusted with the agent's memory. It satisfies plan.Expressions.
-type jqPool struct{ *worker.Pool }
+// not trusted with the agent's memory. It satisfies plan.ByProject.
+type jqPool struct {
+	*worker.Pool
+	// project is whose share of the processes is taken.
+	project string
+}
 
 // newJQPool returns a pool of child processes of the program.
-func newJQPool(program string) jqPool {
-	return jqPool{worker.NewPool(worker.Options{
-		Command: []string{program, "jq-worker"}, Memory: 128 << 20, Timeout: 2 * time.Second,
+func newJQPool(program string, unconfined bool) jqPool {
+	return jqPool{Pool: worker.NewPool(worker.Options{
+		Command: []string{program, "jq-worker"}, Size: smallPool, Memory: smallMemory, Unconfined: unconfined, Timeout: 2 * time.Second,
 	})}
+}
+
+// What the pools for jq and Lua take at most. One project never has all processes.
+const (
+	smallPool   = 3
+	smallMemory = 128 << 20
+)
+
+// For returns the pool for the Apps of a project.
+func (p jqPool) For(project string) plan.Expressions {
+	p.project = project
+	return p
 }
 
 // removal is a job of a jq worker.
@@ -36,7 +53,7 @@ func (p jqPool) Remove(ctx context.Context, expression string, object map[string
 	if err != nil {
 		return nil, syncline.Errorf(syncline.Internal, "write the job: %w", err)
 	}
-	result, err := p.Do(ctx, job, worker.Host{})
+	result, err := p.Do(ctx, job, worker.Host{Owner: p.project})
 	if _, limited := errors.AsType[*worker.LimitError](err); limited {
 		return nil, syncline.Errorf(syncline.Invalid, "%w", err)
 	}

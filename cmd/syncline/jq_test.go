@@ -15,7 +15,7 @@ func TestJQPool(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := newJQPool(program)
+	pool := newJQPool(program, false)
 	t.Cleanup(pool.Close)
 	object := map[string]any{"spec": map[string]any{"replicas": int64(3), "weight": 0.5, "big": int64(1) << 60}}
 	stripped, err := pool.Remove(t.Context(), ".spec.replicas", object)

@@ -15,6 +15,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/render/worker"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
@@ -24,6 +25,7 @@ type localEngine struct {
 	target *kube.Target
 	engine *engine.Engine
 
+	pool        *worker.Pool
 	expressions jqPool
 	// remove removes the mirrors.
 	remove func()
@@ -59,8 +61,11 @@ func startLocalEngine(ctx context.Context, connection cli.Connection) (cli.Engin
 		default:
 		}
 	}})
-	renderer := render.New(tools(), render.Options{MemoBytes: -1})
-	l.expressions = newJQPool(program)
+	if l.pool, err = newLocalPool(); err != nil {
+		return nil, err
+	}
+	renderer := render.New(render.Confined{Pool: l.pool}, render.Options{MemoBytes: -1})
+	l.expressions = newJQPool(program, false)
 	l.engine = engine.New(sources, renderer, projects, clusters{destination{l.target}}, engine.Options{
 		ReadOnly: true, Expressions: l.expressions,
 	})
@@ -91,6 +96,7 @@ func loadSettings(ctx context.Context, cluster *kube.Cluster, namespace string, 
 // Close ends the watches and removes the mirrors.
 func (l *localEngine) Close() error {
 	l.target.Close()
+	l.pool.Close()
 	l.expressions.Close()
 	l.remove()
 	return nil

@@ -17,9 +17,9 @@ type luaPool struct{ *worker.Pool }
 
 // newLuaPool returns a pool of child processes of the program. They keep to the
 // time limit of a rule by themselves; where one cannot, it is ended.
-func newLuaPool(program string) luaPool {
+func newLuaPool(program string, unconfined bool) luaPool {
 	return luaPool{worker.NewPool(worker.Options{
-		Command: []string{program, "lua-worker"}, Size: 2, Memory: 128 << 20, Timeout: 3 * time.Second, Idle: time.Minute,
+		Command: []string{program, "lua-worker"}, Size: smallPool, Memory: smallMemory, Unconfined: unconfined, Timeout: 3 * time.Second, Idle: time.Minute,
 	})}
 }
 
@@ -29,13 +29,14 @@ type judgement struct {
 	Object map[string]any
 }
 
-// Run returns what a rule says of an object.
+// Run returns what a rule says of an object. Each rule takes its own share of the
+// processes.
 func (p luaPool) Run(ctx context.Context, rule syncline.HealthRule, object map[string]any) (syncline.Health, error) {
 	job, err := json.Marshal(judgement{rule, object})
 	if err != nil {
 		return syncline.Health{}, syncline.Errorf(syncline.Internal, "write the job: %w", err)
 	}
-	result, err := p.Do(ctx, job, worker.Host{})
+	result, err := p.Do(ctx, job, worker.Host{Owner: rule.Origin})
 	if _, limited := errors.AsType[*worker.LimitError](err); limited {
 		return syncline.Health{}, syncline.Errorf(syncline.Stalled, "%w", err)
 	}

@@ -17,7 +17,7 @@ func scripts(t testing.TB) luaPool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := newLuaPool(program)
+	pool := newLuaPool(program, false)
 	t.Cleanup(pool.Close)
 	return pool
 }

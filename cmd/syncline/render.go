@@ -9,21 +9,28 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/folder"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/render/worker"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
-// localRenderer renders without a cluster, in this process.
+// localRenderer renders without a cluster, confined as in the agent: what a
+// repository holds is no more to be trusted on a person's machine.
 type localRenderer struct{}
 
 // Render returns the objects in the order of the source.
 func (localRenderer) Render(ctx context.Context, request cli.RenderRequest) ([]syncline.Object, error) {
+	pool, err := newLocalPool()
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
 	tree, revision, done, err := openTree(ctx, request)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	result, err := render.New(tools(), render.Options{MemoBytes: -1}).Render(ctx, render.Request{
+	result, err := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}).Render(ctx, render.Request{
 		App: request.AppName, Project: request.Project, Namespace: request.Namespace,
 		Source: request.Source, Revision: revision, Files: syncline.Files{Tree: tree},
 	})
@@ -31,6 +38,15 @@ func (localRenderer) Render(ctx context.Context, request cli.RenderRequest) ([]s
 		request.Warn(warning)
 	}
 	return result.Objects, err
+}
+
+// newLocalPool returns the processes that render for one command.
+func newLocalPool() (*worker.Pool, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, syncline.Errorf(syncline.Internal, "find this program: %w", err)
+	}
+	return worker.NewPool(worker.Options{Command: []string{program, "render-worker"}}), nil
 }
 
 // openTree opens the folder or the revision that the request names.

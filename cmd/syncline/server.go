@@ -43,6 +43,7 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	limitMemory(options)
 	stopProfiles, err := startProfiles(options.ProfileDir)
 	if err != nil {
 		return err
@@ -66,15 +67,41 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	pool := worker.NewPool(worker.Options{Command: []string{program, "render-worker"}})
+	pool := newRenderPool(program, options)
 	defer pool.Close()
-	expressions := newJQPool(program)
+	if err := tellConfinement(ctx, pool); err != nil {
+		return err
+	}
+	expressions := newJQPool(program, options.AllowUnconfined)
 	defer expressions.Close()
-	scripts := newLuaPool(program)
+	scripts := newLuaPool(program, options.AllowUnconfined)
 	defer scripts.Close()
 	a := newAgent(options, cluster, store, confined{render.Confined{Pool: pool}, expressions, scripts})
 	defer a.target.Close()
 	return a.run(ctx)
+}
+
+// newRenderPool returns the processes that render.
+func newRenderPool(program string, options cli.ServerOptions) *worker.Pool {
+	return worker.NewPool(worker.Options{
+		Command: []string{program, "render-worker"}, Size: options.RenderWorkers,
+		Memory: int64(options.RenderMemoryMiB) << 20, Unconfined: options.AllowUnconfined,
+	})
+}
+
+// tellConfinement logs how processes are kept apart that work on what others
+// wrote. It is an error when the kernel does not do it and nobody allowed that.
+func tellConfinement(ctx context.Context, pool *worker.Pool) error {
+	confinement, err := pool.Check(ctx)
+	if err != nil {
+		return err
+	}
+	log := slog.Info
+	if !confinement.Filtered {
+		log = slog.Warn
+	}
+	log("what others wrote is worked on in processes apart", "systemCallsForbidden", confinement.Filtered, "ownNetwork", confinement.Network)
+	return nil
 }
 
 // confined is what works on input that is not trusted, in child processes.
@@ -106,12 +133,12 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	checks, own := newChecks(pools.scripts, a.judgeAgain)
 	a.rules = &healthRules{set: own, changed: a.judgeAgain}
 	a.target = kube.NewTarget(cluster, live.Options{Assess: checks.Of, OnChange: a.onLive, OnReady: a.onKind, OnSwept: a.loop.Known})
-	renderer := render.New(pools.builder, render.Options{Version: version().Version})
+	renderer := render.New(pools.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20})
 	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{
 		Poll:  2 * poll, // the resolver asks every poll by itself
 		Guard: plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
 
-		Expressions: pools.expressions,
+		Expressions: pools.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second,
 	})
 	return a
 }

@@ -27,7 +27,12 @@ type Inputs struct {
 	// Fact returns a variable of the build environment, or a fact about the
 	// destination.
 	Fact func(name string) (string, bool)
+	// Owner is the project, whose share of the processes the build takes.
+	Owner string
 }
+
+// factProject is the name of the App's project.
+const factProject = "ARGOCD_APP_PROJECT_NAME"
 
 // factRevision begins the names of the variables that are the commit.
 const factRevision = "ARGOCD_APP_REVISION"

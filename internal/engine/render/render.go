@@ -94,8 +94,8 @@ type Builder interface {
 type Options struct {
 	// Version names the program's version; results of another are not used.
 	Version string
-	// MemoBytes bounds the memory of remembered results, default 256 MiB.
-	// Negative means to remember nothing.
+	// MemoBytes bounds the memory of remembered results, default 256 MiB. The
+	// project that takes most of it forgets first. Negative means to remember nothing.
 	MemoBytes int64
 }
 
@@ -150,7 +150,7 @@ func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) 
 			return r.judged(key, known)
 		}
 	}
-	done, err := r.suspects.begin(ctx, key)
+	done, err := r.suspects.begin(ctx, request.Project, key)
 	if err != nil {
 		return Result{}, err
 	}
@@ -163,7 +163,7 @@ func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) 
 	}
 	done(made.err)
 	if made.err == nil || lasting(made.err) {
-		r.memo.Put(key, made.result.Reads, made, made.size())
+		r.memo.Put(key, request.Project, made.result.Reads, made, made.size())
 	}
 	return r.judged(key, made)
 }
@@ -181,7 +181,7 @@ func (r *Renderer) judged(key syncline.Digest, o outcome) (Result, error) {
 // build builds everything.
 func (r *Renderer) build(ctx context.Context, job Job, inputs record.Inputs) outcome {
 	recorder := record.New(inputs)
-	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact})
+	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact, Owner: inputs.Facts[factProject]})
 	made := outcome{err: err}
 	if err == nil {
 		made.result, made.err = output.result()
@@ -216,7 +216,7 @@ func facts(request Request) map[string]string {
 	return map[string]string{
 		"ARGOCD_APP_NAME":                   instance,
 		"ARGOCD_APP_NAMESPACE":              request.Namespace,
-		"ARGOCD_APP_PROJECT_NAME":           request.Project,
+		factProject:                         request.Project,
 		factRevision:                        request.Revision,
 		factRevision + "_SHORT":             shorten(request.Revision, 7),
 		factRevision + "_SHORT_8":           shorten(request.Revision, 8),

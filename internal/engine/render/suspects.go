@@ -12,37 +12,66 @@ import (
 // maxSuspects bounds how many sources are remembered as suspects.
 const maxSuspects = 10_000
 
-// suspects are sources that went beyond a limit the last time. Only one of them
-// is built at a time, so that they cannot keep the others from being built.
+// suspects are sources that went beyond a limit the last time. Of each project only
+// one of them is built at a time, so that they cannot keep the others from being
+// built.
 type suspects struct {
-	turn chan struct{}
-
 	mu    *sync.Mutex
 	known map[syncline.Digest]bool
+	turns map[string]*suspectTurn
+}
+
+// suspectTurn is the turn of the suspects of one project. It exists while somebody
+// wants it.
+type suspectTurn struct {
+	token   chan struct{}
+	wanting int
 }
 
 func newSuspects() suspects {
-	return suspects{turn: make(chan struct{}, 1), mu: &sync.Mutex{}, known: map[syncline.Digest]bool{}}
+	return suspects{mu: &sync.Mutex{}, known: map[syncline.Digest]bool{}, turns: map[string]*suspectTurn{}}
 }
 
 // begin waits until the source may be built. The caller calls done with what
 // came of it.
-func (s suspects) begin(ctx context.Context, key syncline.Digest) (done func(error), err error) {
-	s.mu.Lock()
-	suspect := s.known[key]
-	s.mu.Unlock()
-	if !suspect {
+func (s suspects) begin(ctx context.Context, project string, key syncline.Digest) (done func(error), err error) {
+	turn := s.turn(project, key)
+	if turn == nil {
 		return func(err error) { s.judge(key, err) }, nil
 	}
 	select {
-	case s.turn <- struct{}{}:
+	case turn.token <- struct{}{}:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		s.leave(project, turn)
+		return nil, syncline.Errorf(syncline.Transient, "waiting for other sources of the project that take too much: %w", ctx.Err())
 	}
 	return func(err error) {
-		<-s.turn
+		<-turn.token
+		s.leave(project, turn)
 		s.judge(key, err)
 	}, nil
+}
+
+// turn returns the turn that the source has to wait for, nil when it is no suspect.
+func (s suspects) turn(project string, key syncline.Digest) *suspectTurn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.known[key] {
+		return nil
+	}
+	if s.turns[project] == nil {
+		s.turns[project] = &suspectTurn{token: make(chan struct{}, 1)}
+	}
+	s.turns[project].wanting++
+	return s.turns[project]
+}
+
+func (s suspects) leave(project string, turn *suspectTurn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if turn.wanting--; turn.wanting == 0 {
+		delete(s.turns, project)
+	}
 }
 
 func (s suspects) judge(key syncline.Digest, err error) {

@@ -145,6 +145,15 @@ type ServerOptions struct {
 	// for a person.
 	PruneShare float64
 	PruneCount int
+	// TurnSeconds is how long one turn of an App may take to find out what is to be
+	// done, and again to do it.
+	TurnSeconds int
+	// RenderWorkers is how many processes render at once, RenderMemoryMiB what each
+	// may use, and MemoMiB how much of what they made is remembered.
+	RenderWorkers, RenderMemoryMiB, MemoMiB int
+	// AllowUnconfined lets processes work on what others wrote where the kernel
+	// forbids them no system calls.
+	AllowUnconfined bool
 	// LogLevel is "info" or "debug"; LogFormat is "json" or "text".
 	LogLevel  string
 	LogFormat string

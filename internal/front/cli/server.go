@@ -40,6 +40,11 @@ Kubernetes holds its state: it can be stopped at any time.`,
 		"how long after a commit that does not touch an app its status names the revision; -1: with the app's next change")
 	flags.Float64Var(&options.PruneShare, "prune-guard-share", 0.5, "share of an app's objects that may be deleted at once without approval")
 	flags.IntVar(&options.PruneCount, "prune-guard-count", 10, "number of an app's objects that may be deleted at once without approval")
+	flags.IntVar(&options.TurnSeconds, "turn-seconds", 120, "how long one turn of an app may take")
+	flags.IntVar(&options.RenderWorkers, "render-workers", 4, "how many processes render at once; one project never has all")
+	flags.IntVar(&options.RenderMemoryMiB, "render-memory-mib", 512, "memory that one of them may use, in MiB")
+	flags.IntVar(&options.MemoMiB, "memo-mib", 256, "memory for what was rendered, in MiB; the project that takes most forgets first")
+	flags.BoolVar(&options.AllowUnconfined, "allow-unconfined-workers", false, "render where the kernel permits no seccomp filter")
 	flags.StringVar(&options.LogLevel, "log-level", "info", "info or debug")
 	flags.StringVar(&options.LogFormat, "log-format", "json", "json or text")
 	flags.StringVar(&options.ProfileDir, "profile-dir", "", "folder that gets profiles of the process (default none)")
@@ -55,6 +60,14 @@ func checkServer(options ServerOptions) error {
 		return usagef("--log-format is %q, neither json nor text", options.LogFormat)
 	case options.PollSeconds <= 0:
 		return usagef("--poll-seconds is %d: it has to be more than 0", options.PollSeconds)
+	case options.TurnSeconds <= 0:
+		return usagef("--turn-seconds is %d: it has to be more than 0", options.TurnSeconds)
+	case options.RenderWorkers < 2:
+		return usagef("--render-workers is %d: it has to be 2 or more, so that no project has all", options.RenderWorkers)
+	case options.RenderMemoryMiB < 64:
+		return usagef("--render-memory-mib is %d: it has to be 64 or more", options.RenderMemoryMiB)
+	case options.MemoMiB < 1:
+		return usagef("--memo-mib is %d: it has to be 1 or more", options.MemoMiB)
 	case options.PruneShare < 0 || options.PruneShare > 1:
 		return usagef("--prune-guard-share is %v: it has to be between 0 and 1", options.PruneShare)
 	case options.PruneCount < 0:

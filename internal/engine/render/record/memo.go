@@ -14,16 +14,22 @@ const variants = 3
 // bytesPerRead is about what a noted read takes in memory.
 const bytesPerRead = 200
 
-// Memo remembers results within a bound of bytes, and forgets the least
-// recently used ones first. It is safe for concurrent use.
+// Memo remembers results within a bound of bytes. It forgets the least recently
+// used ones first, of the owner who takes most. It is safe for concurrent use.
 type Memo[T any] struct {
 	capacity int64
 
-	mu    sync.Mutex
+	mu     sync.Mutex
+	used   int64
+	owners map[string]*share
+	byKey  map[syncline.Digest][]*list.Element
+	stats  Stats
+}
+
+// share is what is remembered for one owner.
+type share struct {
 	used  int64
 	order *list.List // of *remembered[T], the most recently used first
-	byKey map[syncline.Digest][]*list.Element
-	stats Stats
 }
 
 // Stats counts what became of the questions to a Memo.
@@ -37,6 +43,7 @@ type Stats struct {
 
 type remembered[T any] struct {
 	key   syncline.Digest
+	owner string
 	reads Reads
 	value T
 	size  int64
@@ -44,7 +51,7 @@ type remembered[T any] struct {
 
 // NewMemo returns a Memo that remembers results of up to capacity bytes.
 func NewMemo[T any](capacity int64) *Memo[T] {
-	return &Memo[T]{capacity: capacity, order: list.New(), byKey: map[syncline.Digest][]*list.Element{}}
+	return &Memo[T]{capacity: capacity, owners: map[string]*share{}, byKey: map[syncline.Digest][]*list.Element{}}
 }
 
 // Find returns the result remembered under key whose reads hold for inputs.
@@ -92,33 +99,54 @@ func (m *Memo[T]) count(key syncline.Digest, hit *remembered[T]) {
 	m.stats.Hits++
 	for _, element := range m.byKey[key] {
 		if element.Value == hit {
-			m.order.MoveToFront(element)
+			m.owners[hit.owner].order.MoveToFront(element)
 		}
 	}
 }
 
-// Put remembers a result of about size bytes that follows from reads. Reads
-// that nothing can be concluded from are not remembered.
-func (m *Memo[T]) Put(key syncline.Digest, reads Reads, value T, size int64) {
+// Put remembers a result of about size bytes that follows from reads, at the
+// expense of its owner. Reads that nothing can be concluded from are not
+// remembered.
+func (m *Memo[T]) Put(key syncline.Digest, owner string, reads Reads, value T, size int64) {
 	size += int64(len(reads.seen)) * bytesPerRead
 	if reads.unsure || size > m.capacity {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	element := m.order.PushFront(&remembered[T]{key: key, reads: reads, value: value, size: size})
+	if m.owners[owner] == nil {
+		m.owners[owner] = &share{order: list.New()}
+	}
+	element := m.owners[owner].order.PushFront(&remembered[T]{key: key, owner: owner, reads: reads, value: value, size: size})
+	m.owners[owner].used += size
 	m.used += size
 	m.byKey[key] = append([]*list.Element{element}, m.byKey[key]...)
 	if kept := m.byKey[key]; len(kept) > variants {
 		m.remove(kept[len(kept)-1])
 	}
 	for m.used > m.capacity {
-		m.remove(m.order.Back())
+		m.remove(m.largest().order.Back())
 	}
 }
 
+// largest returns the share that takes most.
+func (m *Memo[T]) largest() *share {
+	var found *share
+	for _, s := range m.owners {
+		if found == nil || s.used > found.used {
+			found = s
+		}
+	}
+	return found
+}
+
 func (m *Memo[T]) remove(element *list.Element) {
-	gone := m.order.Remove(element).(*remembered[T])
+	gone := element.Value.(*remembered[T]) //nolint:forcetypeassert // nothing else is put into the lists
+	from := m.owners[gone.owner]
+	from.order.Remove(element)
+	if from.used -= gone.size; from.order.Len() == 0 {
+		delete(m.owners, gone.owner)
+	}
 	m.used -= gone.size
 	var kept []*list.Element
 	for _, other := range m.byKey[gone.key] {
@@ -136,6 +164,9 @@ func (m *Memo[T]) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	stats := m.stats
-	stats.Entries, stats.Bytes = m.order.Len(), m.used
+	stats.Bytes = m.used
+	for _, s := range m.owners {
+		stats.Entries += s.order.Len()
+	}
 	return stats
 }

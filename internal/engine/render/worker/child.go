@@ -36,12 +36,14 @@ type child struct {
 	tainted bool
 }
 
-// start starts a child with nothing but its pipes.
-func start(options Options) (*child, error) {
+// start starts a child with nothing but its pipes; shared says that it is in the
+// network of this process.
+func start(options Options, shared bool) (*child, error) {
 	c := &child{printed: &head{}, memory: options.Memory, exited: make(chan struct{})}
 	c.cmd = exec.Command(options.Command[0], options.Command[1:]...)
 	c.cmd.Env = []string{} // not nil, which would mean the parent's
 	c.cmd.Dir = emptyDir
+	c.cmd.SysProcAttr = isolated(shared)
 	c.cmd.Stderr = c.printed
 	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
@@ -64,7 +66,7 @@ func start(options Options) (*child, error) {
 		c.exit = c.cmd.Wait()
 		close(c.exited)
 	}()
-	bounds := limits{Memory: options.Memory, CPU: cpuSeconds(options.Timeout)}
+	bounds := limits{Memory: options.Memory, CPU: cpuSeconds(options.Timeout), Unconfined: options.Unconfined}
 	if err := writeJSON(c.in, frameHello, bounds); err != nil {
 		c.discard()
 		return nil, err
@@ -85,18 +87,41 @@ func (c *child) discard() {
 	_ = c.outPipe.Close()
 }
 
+// patience is how long a job takes before its process gives way to others.
+const patience = 2 * time.Second
+
 // do runs one job. When the context ends, the process is killed.
 func (c *child) do(ctx context.Context, job []byte, host Host) ([]byte, error) {
-	stop := context.AfterFunc(ctx, c.kill)
-	defer stop()
-	c.printed.reset()
-	c.broken = true
+	slow := time.AfterFunc(patience, func() { yield(c.cmd.Process.Pid) })
 	t := task{Job: job}
 	for ref := range host.Files.Refs {
 		t.Refs = append(t.Refs, ref)
 	}
 	slices.Sort(t.Refs)
-	err := writeJSON(c.in, frameJob, t)
+	text, err := json.Marshal(t)
+	if err != nil {
+		return nil, syncline.Errorf(syncline.Internal, "write the job: %w", err)
+	}
+	result, err := c.talk(ctx, frameJob, text, host)
+	if !slow.Stop() {
+		c.tainted = true // it would give way for good
+	}
+	return result, err
+}
+
+// check asks whether the child can do jobs.
+func (c *child) check(ctx context.Context) error {
+	_, err := c.talk(ctx, frameCheck, nil, Host{})
+	return err
+}
+
+// talk sends what begins a conversation, and answers until its end.
+func (c *child) talk(ctx context.Context, begin frameKind, text []byte, host Host) ([]byte, error) {
+	stop := context.AfterFunc(ctx, c.kill)
+	defer stop()
+	c.printed.reset()
+	c.broken = true
+	err := writeFrame(c.in, begin, text)
 	var result []byte
 	for done := false; err == nil && !done; {
 		var kind frameKind

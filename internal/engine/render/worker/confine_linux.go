@@ -3,19 +3,42 @@ package worker
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/syncline-io/syncline"
 )
 
 // emptyDir is where a child runs.
 const emptyDir = "/"
 
-// restrict sets limits that the kernel enforces, and forbids the system calls
-// by which a process reaches beyond itself. Both are second lines of defence: a
-// kernel that does not know one of them is no error.
+// isolated starts a child in a process group of its own, so that its priority can
+// be lowered as a whole and no terminal signals it; and in a network of its own,
+// unless shared says that the kernel lets this process make none.
+func isolated(shared bool) *syscall.SysProcAttr {
+	attributes := &syscall.SysProcAttr{Setpgid: true}
+	if !shared {
+		attributes.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNET
+	}
+	return attributes
+}
+
+// lowPriority is the niceness of a job that takes long.
+const lowPriority = 10
+
+// yield makes a child give way to whoever else wants the processor, for good.
+func yield(pid int) { _ = unix.Setpriority(unix.PRIO_PGRP, pid, lowPriority) }
+
+// restrict sets limits that the kernel enforces, and forbids all system calls but
+// those that a process needs to compute. A kernel that forbids none is an error,
+// unless the bounds say otherwise.
 func restrict(bounds limits) error {
+	runtime.LockOSThread() // a thread gives up its own privileges only
+	defer runtime.UnlockOSThread()
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("give up privileges: %w", err)
 	}
@@ -31,7 +54,11 @@ func restrict(bounds limits) error {
 	} {
 		_ = unix.Setrlimit(resource, &unix.Rlimit{Cur: value, Max: value})
 	}
-	_ = forbid(reaching)
+	if err := forbid(needed()); err != nil && !bounds.Unconfined {
+		return syncline.WithHint(
+			syncline.Errorf(syncline.Internal, "the kernel does not confine the process that works on what others wrote (seccomp): %w", err),
+			"use a kernel and a container runtime that permit seccomp filters, or allow it by --allow-unconfined-workers")
+	}
 	return nil
 }
 

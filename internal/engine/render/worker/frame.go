@@ -19,6 +19,8 @@ type Host struct {
 	Files syncline.Files
 	// Fact returns the fact of that name.
 	Fact func(name string) (string, bool)
+	// Owner is whose share of the pool the job takes; see [Options.Size].
+	Owner string
 }
 
 // frameKind says what a frame means. Parent and child take turns: whoever sent
@@ -29,6 +31,7 @@ const (
 	// From the parent.
 	frameHello  frameKind = 'h' // limits
 	frameJob    frameKind = 'j' // job
+	frameCheck  frameKind = 'c' // empty; the result says that jobs can be done
 	frameAnswer frameKind = 'a' // depends on the question
 	frameFailed frameKind = 'f' // failure
 	// From the child.
@@ -63,6 +66,8 @@ type limits struct {
 	// Memory is in bytes, CPU in seconds for one job.
 	Memory int64
 	CPU    uint64
+	// Unconfined permits to run where the kernel forbids no system calls.
+	Unconfined bool
 }
 
 // question names what a child wants to see.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/fair"
 )
 
 // Options are the choices of a Pool.
@@ -16,12 +17,15 @@ type Options struct {
 	// Command starts a child, which calls [Serve] on its standard input and
 	// output. It is required: the program and its arguments.
 	Command []string
-	// Size is how many jobs run at once, default one per processor and at least 2.
+	// Size is how many jobs run at once, default one more than there are processors
+	// and at least 3. One owner's never take all places, see [Host.Owner].
 	Size int
 	// Memory bounds what one child uses, in bytes, default 512 MiB.
 	Memory int64
 	// Timeout bounds one job, default 60 s.
 	Timeout time.Duration
+	// Unconfined permits children where the kernel forbids them no system calls.
+	Unconfined bool
 	// Idle is how long a child without a job is kept, default 5 min.
 	Idle time.Duration
 }
@@ -39,12 +43,22 @@ func (e *LimitError) Unwrap() error { return e.Err }
 // Pool runs jobs in child processes. It is safe for concurrent use.
 type Pool struct {
 	options Options
-	slots   chan struct{}
 
-	mu     sync.Mutex
-	idle   []*child
-	closed bool
+	mu      sync.Mutex
+	running fair.Places
+	// waiting are those who want a place, first come first.
+	waiting []*waiter
+	idle    []*child
+	closed  bool
+	// shared is set when children cannot be given a network of their own.
+	shared bool
 	stats  Stats
+}
+
+// waiter waits until admitted is closed.
+type waiter struct {
+	owner    string
+	admitted chan struct{}
 }
 
 // Stats counts what a Pool did.
@@ -57,7 +71,7 @@ type Stats struct {
 // NewPool returns a Pool that starts children when there are jobs.
 func NewPool(options Options) *Pool {
 	if options.Size <= 0 {
-		options.Size = max(2, runtime.NumCPU())
+		options.Size = max(3, runtime.NumCPU()+1)
 	}
 	if options.Memory <= 0 {
 		options.Memory = 512 << 20
@@ -68,18 +82,16 @@ func NewPool(options Options) *Pool {
 	if options.Idle <= 0 {
 		options.Idle = 5 * time.Minute
 	}
-	return &Pool{options: options, slots: make(chan struct{}, options.Size)}
+	return &Pool{options: options, running: fair.New(options.Size)}
 }
 
 // Do runs one job and returns its result. Errors are those of the job, a
 // [LimitError], or Transient when a child cannot be had.
 func (p *Pool) Do(ctx context.Context, job []byte, host Host) ([]byte, error) {
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := p.enter(ctx, host.Owner); err != nil {
+		return nil, err
 	}
-	defer func() { <-p.slots }()
+	defer p.leave(host.Owner)
 	c, err := p.take()
 	if err != nil {
 		return nil, err
@@ -99,24 +111,123 @@ func (p *Pool) Do(ctx context.Context, job []byte, host Host) ([]byte, error) {
 	return result, err
 }
 
+// enter waits for a place that the owner may take.
+func (p *Pool) enter(ctx context.Context, owner string) error {
+	w := &waiter{owner: owner, admitted: make(chan struct{})}
+	p.mu.Lock()
+	p.waiting = append(p.waiting, w)
+	p.admit()
+	p.mu.Unlock()
+	select {
+	case <-w.admitted:
+		return nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at := slices.Index(p.waiting, w); at >= 0 {
+		p.waiting = slices.Delete(p.waiting, at, at+1)
+	} else {
+		p.running.Leave(owner) // it was admitted meanwhile
+		p.admit()
+	}
+	return ctx.Err()
+}
+
+// leave gives the place back.
+func (p *Pool) leave(owner string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running.Leave(owner)
+	p.admit()
+}
+
+// admit gives the free places to those who wait: to owners who have the fewest
+// first, then in their order.
+func (p *Pool) admit() {
+	for {
+		next := -1
+		for i, w := range p.waiting {
+			if p.running.May(w.owner) && (next < 0 || p.running.Held(w.owner) < p.running.Held(p.waiting[next].owner)) {
+				next = i
+			}
+		}
+		if next < 0 {
+			return
+		}
+		w := p.waiting[next]
+		p.waiting = slices.Delete(p.waiting, next, next+1)
+		p.running.Take(w.owner)
+		close(w.admitted)
+	}
+}
+
 // take returns an idle child, or a new one.
 func (p *Pool) take() (*child, error) {
+	if c, err := p.takeIdle(); c != nil || err != nil {
+		return c, err
+	}
+	return p.start()
+}
+
+// start starts a child, without the lock: a fork may take long. Where it cannot
+// have a network of its own, that it is confined has to do.
+func (p *Pool) start() (*child, error) {
+	p.mu.Lock()
+	shared := p.shared
+	p.mu.Unlock()
+	c, err := start(p.options, shared)
+	if err != nil && !shared {
+		shared = true
+		c, err = start(p.options, shared)
+	}
+	if err != nil {
+		return nil, syncline.Errorf(syncline.Transient, "start a process to render in: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shared = shared
+	p.stats.Started++
+	return c, nil
+}
+
+// Confinement is what keeps children apart from everything else.
+type Confinement struct {
+	// Filtered says that the kernel forbids them all system calls but those that
+	// computing takes, and Network that they are in an empty network.
+	Filtered, Network bool
+}
+
+// Check starts a child and reports how it is confined. It is an error when it
+// cannot do jobs.
+func (p *Pool) Check(ctx context.Context) (Confinement, error) {
+	c, err := p.take()
+	if err != nil {
+		return Confinement{}, err
+	}
+	limited, cancel := context.WithTimeout(ctx, p.options.Timeout)
+	defer cancel()
+	err = c.check(limited)
+	p.put(c)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Confinement{Filtered: canFilter && !p.options.Unconfined, Network: !p.shared}, err
+}
+
+// takeIdle returns an idle child, or nil.
+func (p *Pool) takeIdle() (*child, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, syncline.Errorf(syncline.Transient, "rendering has been shut down")
 	}
-	if last := len(p.idle) - 1; last >= 0 {
-		c := p.idle[last]
-		p.idle = p.idle[:last]
-		c.retire.Stop()
-		return c, nil
+	last := len(p.idle) - 1
+	if last < 0 {
+		return nil, nil //nolint:nilnil // then there is none
 	}
-	c, err := start(p.options)
-	if err != nil {
-		return nil, syncline.Errorf(syncline.Transient, "start a process to render in: %w", err)
-	}
-	p.stats.Started++
+	c := p.idle[last]
+	p.idle = p.idle[:last]
+	c.retire.Stop()
 	return c, nil
 }
 

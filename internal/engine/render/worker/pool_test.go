@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,6 +81,8 @@ func handle(ctx context.Context, job []byte, host worker.Host) ([]byte, bool, er
 		return text, false, err
 	case "reach":
 		return []byte(reach()), false, nil
+	case "attempts":
+		return []byte(attempts()), false, nil
 	case "environment":
 		return []byte(strings.Join(os.Environ(), "\n")), false, nil
 	}
@@ -327,5 +330,46 @@ func TestIdleProcessEnds(t *testing.T) {
 			}
 			runtime.Gosched()
 		}
+	}
+}
+
+// However many endless jobs one owner has, another's is done at once.
+func TestOneOwnerNeverHasThePool(t *testing.T) {
+	pool := newPool(t, worker.Options{Size: 3})
+	ctx, cancel := context.WithCancel(t.Context())
+	var hostile sync.WaitGroup
+	for range 12 {
+		hostile.Go(func() { _, _ = pool.Do(ctx, []byte("loop"), worker.Host{Owner: "hostile"}) })
+	}
+	defer hostile.Wait()
+	defer cancel()
+	for pool.Stats().Started < 2 {
+		runtime.Gosched()
+	}
+	for range 3 {
+		limited, stop := context.WithTimeout(t.Context(), 20*time.Second) // the endless ones have a minute
+		got, err := pool.Do(limited, []byte("echo x"), worker.Host{Owner: "victim"})
+		stop()
+		if err != nil || string(got) != "x" {
+			t.Fatalf("got %q, %v", got, err)
+		}
+	}
+	if started := pool.Stats().Started; started != 3 {
+		t.Errorf("%d children were started, want two for one owner and one for the other", started)
+	}
+}
+
+// Who gives up waiting leaves nothing behind.
+func TestWhoGivesUpLeavesItsPlace(t *testing.T) {
+	pool := newPool(t, worker.Options{Size: 1})
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	for range 5 {
+		group.Go(func() { _, _ = pool.Do(ctx, []byte("loop"), worker.Host{}) })
+	}
+	cancel()
+	group.Wait()
+	if got, err := do(t, pool, "echo x"); got != "x" || err != nil {
+		t.Errorf("got %q, %v", got, err)
 	}
 }

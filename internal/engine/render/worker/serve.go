@@ -75,34 +75,40 @@ func (l *link) next(ctx context.Context) (frame, error) {
 }
 
 func (l *link) serve(ctx context.Context, handle Handler) error {
+	hello, err := l.next(ctx)
+	if err != nil {
+		return err
+	}
 	var bounds limits
+	if err := json.Unmarshal(hello.payload, &bounds); err != nil || hello.kind != frameHello {
+		return fmt.Errorf("message %q out of turn: %w", hello.kind, err)
+	}
+	refused := confine(bounds)
 	for {
 		f, err := l.next(ctx)
+		switch {
+		case err != nil:
+			return err
+		case f.kind != frameJob && f.kind != frameCheck:
+			return fmt.Errorf("message %q out of turn", f.kind)
+		case refused != nil || f.kind == frameCheck:
+			err = l.answer(nil, refused != nil, refused)
+		default:
+			err = l.limited(ctx, bounds, f.payload, handle)
+		}
 		if err != nil {
 			return err
 		}
-		switch f.kind {
-		case frameHello:
-			if err := json.Unmarshal(f.payload, &bounds); err != nil {
-				return err
-			}
-			if err := confine(bounds); err != nil {
-				return err
-			}
-		case frameJob:
-			if err := limitCPU(bounds.CPU); err != nil {
-				return err
-			}
-			stop := watchMemory(bounds.Memory)
-			err := l.do(ctx, f.payload, handle)
-			stop()
-			if err != nil {
-				return err
-			}
-		default:
-			return fmt.Errorf("message %q out of turn", f.kind)
-		}
 	}
+}
+
+// limited does one job within the bounds.
+func (l *link) limited(ctx context.Context, bounds limits, job []byte, handle Handler) error {
+	if err := limitCPU(bounds.CPU); err != nil {
+		return err
+	}
+	defer watchMemory(bounds.Memory)()
+	return l.do(ctx, job, handle)
 }
 
 // do does one job and sends what came of it.
@@ -119,6 +125,11 @@ func (l *link) do(ctx context.Context, payload []byte, handle Handler) error {
 		host.Files.Refs[ref] = newRemoteTree(l, ref)
 	}
 	result, tainted, err := guarded(ctx, t.Job, host, handle)
+	return l.answer(result, tainted, err)
+}
+
+// answer sends what came of a job.
+func (l *link) answer(result []byte, tainted bool, err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if tainted {
