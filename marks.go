@@ -28,6 +28,18 @@ const (
 	FinalizerHook = "argocd.argoproj.io/hook-finalizer"
 )
 
+// Steers reports whether an annotation of a live object steers Syncline, so that
+// it is remembered. It is a closed set, because anybody can invent keys.
+func Steers(key string) bool {
+	switch key {
+	case AnnotationWave, AnnotationHook, AnnotationHookDelete, AnnotationSyncOptions, AnnotationCompare, AnnotationNoHealth,
+		AnnotationHelmHook, AnnotationHelmWeight, AnnotationHelmHookDelete, AnnotationHelmPolicy,
+		AnnotationOperation, AnnotationApprovePrune:
+		return true
+	}
+	return false
+}
+
 // FieldManager is the name under which Syncline applies. It is Argo CD's, so
 // that adopting its Applications changes no ownership.
 const FieldManager = "argocd-controller"

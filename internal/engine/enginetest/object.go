@@ -154,7 +154,7 @@ func (o *object) live() syncline.Live {
 		Marks:       map[string]string{},
 	}
 	for key, value := range u.GetAnnotations() {
-		if key != syncline.AnnotationTracking && !strings.HasPrefix(key, "kubectl.") {
+		if syncline.Steers(key) {
 			live.Marks[key] = value
 		}
 	}

@@ -64,7 +64,7 @@ type Options struct {
 type Cache struct {
 	api     API
 	options Options
-	names   names
+	names   *names
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -97,8 +97,7 @@ func New(api API, options Options) *Cache {
 		options.Patience = 7
 	}
 	c := &Cache{
-		api: api, options: options,
-		names: names{known: map[string]string{}, marks: map[[2]string]map[string]string{}},
+		api: api, options: options, names: newNames(),
 		kinds: map[schema.GroupKind]*kind{},
 		owned: map[string]map[*record]struct{}{},
 		sweep: sweep{
@@ -310,46 +309,4 @@ func (c *Cache) index(before, after *record) {
 		}
 		c.owned[instance][after] = struct{}{}
 	}
-}
-
-// names holds one copy of each text that many objects have: group, kind,
-// namespace. There are few of them, so none is ever dropped.
-type names struct {
-	mu    sync.Mutex
-	known map[string]string
-	// marks holds one copy of the map of a single mark, such as a sync wave.
-	marks map[[2]string]map[string]string
-}
-
-// maxMarks bounds how many single marks are shared: there are few, unless
-// somebody puts a new value on every object.
-const maxMarks = 1000
-
-func (n *names) one(text string) string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if known, ok := n.known[text]; ok {
-		return known
-	}
-	n.known[text] = text
-	return text
-}
-
-// shared returns the marks, as the same map for all objects that have one equal
-// mark only.
-func (n *names) shared(marks map[string]string) map[string]string {
-	if len(marks) != 1 {
-		return marks
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for key, value := range marks {
-		if known, ok := n.marks[[2]string{key, value}]; ok {
-			return known
-		}
-		if len(n.marks) < maxMarks {
-			n.marks[[2]string{key, value}] = marks
-		}
-	}
-	return marks
 }

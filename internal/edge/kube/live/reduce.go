@@ -3,6 +3,7 @@ package live
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -10,8 +11,18 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// markPrefixes are those of the annotations that steer Syncline.
-var markPrefixes = [...]string{"argocd.argoproj.io/", "helm.sh/", "syncline.io/"}
+// markOf returns what is kept of an annotation. Options that are too long to be
+// kept forbid to delete the object: they may say so at their end.
+func markOf(key, text string) string {
+	switch {
+	case len(text) <= maxMark:
+		return text
+	case key == syncline.AnnotationSyncOptions:
+		return "Prune=false,Delete=false"
+	default:
+		return cut(text, maxMark)
+	}
+}
 
 // reduce returns what is remembered of an object. Nothing of it refers to u, but
 // strings.
@@ -30,17 +41,62 @@ func (c *Cache) reduce(u *unstructured.Unstructured) *record {
 		Migrate:         appliedClientSide(u, c.options.FieldManager),
 		Terminating:     u.GetDeletionTimestamp() != nil,
 		Created:         u.GetCreationTimestamp().UTC(),
-		Images:          imagesOf(u),
-		URLs:            urlsOf(u),
+		Images:          bounded(imagesOf(u)),
+		URLs:            bounded(urlsOf(u)),
 	}}
 	live.Tracking, live.Marks = c.marksOf(u)
 	if live.Terminating {
-		live.Finalizers = u.GetFinalizers()
+		live.Finalizers = finalizersOf(u)
 	}
 	if c.options.Assess != nil {
 		live.Health = c.options.Assess(u)
+		live.Health.Message = cut(live.Health.Message, maxText)
 	}
 	return live
+}
+
+// What others write into an object is kept up to these bounds: an object costs
+// little, whatever is in it.
+const (
+	// maxText is how many bytes a text has at most that people read.
+	maxText = 1024
+	// maxList is how many images, addresses or finalizers an object has at most.
+	maxList = 64
+	// maxMade is how many addresses are made of an Ingress, before they are sorted.
+	maxMade = 10 * maxList
+	// maxMark is how long the value of an annotation is at most, and maxTracking
+	// that of the one which tracks: longer ones are nobody's.
+	maxMark, maxTracking = 2048, 2048
+)
+
+// cut returns a text in at most that many bytes, without splitting a character.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	const rest = "…"
+	end := most - len(rest)
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + rest
+}
+
+// bounded returns the first texts of a list that are not too long.
+func bounded(texts []string) []string {
+	texts = slices.DeleteFunc(texts, func(text string) bool { return len(text) > maxText })
+	return slices.Clone(texts[:min(len(texts), maxList)])
+}
+
+// finalizersOf returns what an object that is being deleted waits for. Our own is
+// never left out.
+func finalizersOf(u *unstructured.Unstructured) []string {
+	all := u.GetFinalizers()
+	finalizers := bounded(slices.Clone(all))
+	if slices.Contains(all, syncline.FinalizerHook) && !slices.Contains(finalizers, syncline.FinalizerHook) {
+		finalizers = append(finalizers, syncline.FinalizerHook)
+	}
+	return finalizers
 }
 
 // marksOf returns the tracking annotation and the others that steer Syncline.
@@ -51,12 +107,14 @@ func (c *Cache) marksOf(u *unstructured.Unstructured) (tracking string, marks ma
 		text, _ := value.(string)
 		switch {
 		case key == syncline.AnnotationTracking:
-			tracking = text
-		case slices.ContainsFunc(markPrefixes[:], func(prefix string) bool { return strings.HasPrefix(key, prefix) }):
+			if len(text) <= maxTracking {
+				tracking = text
+			}
+		case syncline.Steers(key):
 			if marks == nil {
 				marks = map[string]string{}
 			}
-			marks[c.names.one(key)] = text
+			marks[c.names.one(key)] = markOf(key, text)
 		}
 	}
 	return tracking, c.names.shared(marks)
@@ -129,8 +187,9 @@ func ingressURLs(content map[string]any) []string {
 		}
 	}
 	var urls []string
+	balancers := addresses(content)
 	for _, rule := range listAt(content, "spec", "rules") {
-		hosts := addresses(content)
+		hosts := balancers
 		if host, _, _ := unstructured.NestedString(rule, "host"); host != "" {
 			hosts = []string{host}
 		}
@@ -140,6 +199,9 @@ func ingressURLs(content map[string]any) []string {
 				scheme = "https://"
 			}
 			for _, path := range pathsOf(rule) {
+				if len(urls) == maxMade {
+					return urls
+				}
 				urls = append(urls, scheme+host+path)
 			}
 		}
