@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -32,6 +33,26 @@ const lowPriority = 10
 
 // yield makes a child give way to whoever else wants the processor, for good.
 func yield(pid int) { _ = unix.Setpriority(unix.PRIO_PGRP, pid, lowPriority) }
+
+// ticks is how many there are in a second of a process's times.
+const ticks = 100
+
+// processorTime is how long the threads of a process have run, false when that
+// cannot be told.
+func processorTime(pid int) (time.Duration, bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, false
+	}
+	const utime, stime = 11, 12 // behind the name, which may have spaces
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	if len(fields) <= stime {
+		return 0, false
+	}
+	user, err1 := strconv.ParseInt(fields[utime], 10, 64)
+	system, err2 := strconv.ParseInt(fields[stime], 10, 64)
+	return time.Duration(user+system) * time.Second / ticks, err1 == nil && err2 == nil
+}
 
 // restrict sets limits that the kernel enforces, and forbids all system calls but
 // those that a process needs to compute. A kernel that forbids none is an error,

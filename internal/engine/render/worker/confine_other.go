@@ -2,7 +2,10 @@
 
 package worker
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
 // canFilter says whether system calls can be forbidden here.
 const canFilter = false
@@ -19,3 +22,5 @@ func limitCPU(uint64) error { return nil }
 func isolated(bool) *syscall.SysProcAttr { return nil }
 
 func yield(int) {}
+
+func processorTime(int) (time.Duration, bool) { return 0, false }

@@ -22,7 +22,8 @@ type Options struct {
 	Size int
 	// Memory bounds what one child uses, in bytes, default 512 MiB.
 	Memory int64
-	// Timeout bounds one job, default 60 s.
+	// Timeout bounds one job, default 60 s. One that had less processor time than
+	// that, because others wanted it too, has up to five times as long.
 	Timeout time.Duration
 	// Unconfined permits children where the kernel forbids them no system calls.
 	Unconfined bool
@@ -96,14 +97,14 @@ func (p *Pool) Do(ctx context.Context, job []byte, host Host) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	limited, cancel := context.WithTimeout(ctx, p.options.Timeout)
-	defer cancel()
+	limited, done := c.limited(ctx, p.options.Timeout)
+	defer done()
 	result, err := c.do(limited, job, host)
 	p.put(c)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) && c.broken {
+	if err != nil && errors.Is(context.Cause(limited), errTimeout) && c.broken {
 		return nil, &LimitError{syncline.WithHint(
 			syncline.Errorf(syncline.Transient, "stopped: it took longer than %s", p.options.Timeout),
 			"look for a loop that does not end, or raise the time limit of rendering")}
