@@ -40,15 +40,28 @@ type App struct {
 	Request *Operation
 	// Deleting is set when the App is being deleted.
 	Deleting *Deletion
-	// ApprovedPrune is the [Plan.PruneDigest] that a person approved, or "true"
-	// for whatever the next plan prunes.
+	// ApprovedPrune is what a person approved: a [Plan.PruneDigest], or, when the App
+	// is being deleted, its [App.DeletionDigest].
 	ApprovedPrune Digest
+	// ApprovedAt is when a person approved, in Argo CD's way, the deletions that were
+	// asked for before; zero when nobody did.
+	ApprovedAt time.Time
 	// Paused stops everything for the App (skip-reconcile).
 	Paused bool
 	// Past is what earlier turns wrote down.
 	Past Past
 	// Invalid lists what is wrong with the declaration itself.
 	Invalid []Condition
+}
+
+// DeletionDigest identifies the deletion of the App; an approval of what
+// Delete=confirm keeps names it. It is "" for an App that is not being deleted.
+func (a App) DeletionDigest() Digest {
+	if a.Deleting == nil {
+		return ""
+	}
+	digest, _ := DigestOf([]string{string(a.UID), a.Deleting.Since.UTC().Format(time.RFC3339)}) // texts
+	return digest[:12]
 }
 
 // Past is what earlier turns of an App wrote down in its resource.
@@ -179,6 +192,8 @@ type IgnoreRule struct {
 
 // Deletion says what becomes of an App's objects when it is deleted.
 type Deletion struct {
+	// Since is when the App began to be deleted.
+	Since time.Time
 	// Cascade deletes the objects first.
 	Cascade bool
 	// Propagation is "foreground" or "background".

@@ -16,6 +16,10 @@ type Live struct {
 	ResourceVersion string
 	// Tracking is the value of the tracking annotation, "" when there is none.
 	Tracking string
+	// Made reports whether our field manager, or Argo CD's, wrote the tracking
+	// annotation: the proof that an App made the object or took it over. Anybody
+	// may write the annotation.
+	Made bool
 	// Controlled reports whether another object owns this one.
 	Controlled bool
 	// Owned is the digest of the fields that our field manager owns, computed as

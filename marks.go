@@ -21,8 +21,13 @@ const (
 	AnnotationOperation = "syncline.io/operation"
 
 	// AnnotationApprovePrune, on the resource that declares an App, approves what
-	// a plan prunes: its [Plan.PruneDigest], or "true".
+	// a plan prunes, by its [Plan.PruneDigest], or the deletion of the App, by its
+	// [App.DeletionDigest].
 	AnnotationApprovePrune = "syncline.io/approve-prune"
+
+	// AnnotationDeletionApproved is Argo CD's: the time when a person approved the
+	// deletions that were asked for before, as in RFC 3339.
+	AnnotationDeletionApproved = "argocd.argoproj.io/deletion-approved"
 
 	// FinalizerHook keeps a hook's object until its outcome was written down.
 	FinalizerHook = "argocd.argoproj.io/hook-finalizer"

@@ -103,6 +103,10 @@ type Change struct {
 	// App OutOfSync: it is being deleted already, or its compare-options say
 	// IgnoreExtraneous.
 	Extraneous bool
+	// Claimed reports whether only an annotation, which anybody may write, says that
+	// an object which is not desired is the App's. It is shown, left alone, and
+	// counts for nothing.
+	Claimed bool
 	// Leaving reports whether an object that is not desired is being deleted
 	// already, so that there is nothing to do and nothing to approve.
 	Leaving bool

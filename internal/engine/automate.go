@@ -98,7 +98,7 @@ func neverSynced(app syncline.App) bool {
 // ever said that it was deployed: the operation was killed when it had done
 // everything and before that was written down, or the objects were so before.
 func unsaid(app syncline.App, p syncline.Plan, objects []syncline.Object) bool {
-	if len(p.Changes) == 0 || slices.ContainsFunc(p.Changes, func(c syncline.Change) bool { return c.Action != syncline.Keep }) {
+	if len(p.Changes) == 0 || slices.ContainsFunc(p.Changes, func(c syncline.Change) bool { return c.Action != syncline.Keep && !c.Claimed }) {
 		return false
 	}
 	last := app.Past.Rendered

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/apply"
@@ -20,21 +21,51 @@ func (t *turn) leave(context.Context) error {
 	return t.enter()
 }
 
+// leaving is why an operation ends of an App that is being deleted.
+const leaving = "Operation terminated: the application is being deleted"
+
 // delete removes the next of the objects of an App that is being deleted. When
 // none is left, the App itself may go. It stays while it may have objects that
-// are not known.
+// are not known. An operation that goes on is terminated first.
 func (t *turn) delete(ctx context.Context) error {
-	if t.running() {
-		t.close(syncline.OperationFailed, "the application is being deleted")
-	}
 	if !t.app.Deleting.Cascade {
+		if t.running() {
+			t.close(syncline.OperationFailed, leaving)
+		}
 		t.deleted = true
 		return nil
+	}
+	if t.running() {
+		return t.stop(ctx)
 	}
 	teardown, unknown := plan.Teardown(t.app, t.cluster)
 	if syncline.KindOf(unknown) == syncline.Waiting { // the order of waves counts
 		return unknown
 	}
+	err := errors.Join(t.remove(ctx, teardown), unknown)
+	t.deleted = err == nil && len(t.waiting) == 0
+	return err
+}
+
+// stop terminates the operation: what it runs is deleted, and has to be gone and
+// the end of the operation written down before anything else is deleted.
+func (t *turn) stop(ctx context.Context) error {
+	running, err := plan.Running(t.app, t.operation, t.cluster)
+	if err == nil {
+		err = t.remove(ctx, running)
+	}
+	if err != nil || len(t.waiting) > 0 {
+		t.operation.Phase, t.operation.FinishedAt = syncline.OperationTerminating, time.Time{}
+		t.operation.Message = "operation is terminating: the application is being deleted"
+		return err
+	}
+	t.close(syncline.OperationFailed, leaving)
+	t.again()
+	return nil
+}
+
+// remove deletes the first wave of the objects that a plan deletes.
+func (t *turn) remove(ctx context.Context, teardown syncline.Plan) (err error) {
 	grant, refused := t.judge.Allow(teardown)
 	writer, err := t.writer()
 	if err != nil {
@@ -44,7 +75,5 @@ func (t *turn) delete(ctx context.Context) error {
 		App: t.app, Plan: teardown, Grant: grant, Refused: refused,
 		Memory: t.cluster, Reader: t.cluster, Writer: writer, Now: t.now,
 	})
-	err = errors.Join(err, unknown)
-	t.deleted = err == nil && len(t.waiting) == 0
 	return err
 }

@@ -176,6 +176,9 @@ type step struct {
 	whole bool
 }
 
+// approvalsAhead is how far the clock of who approves may be ahead of ours.
+const approvalsAhead = time.Minute
+
 // Turn does the next thing that can be done for the App and reports. Failures
 // counts how many turns of it failed in a row.
 func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Result {
@@ -186,6 +189,9 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 		e.planner.Forget(app.ID)
 	}
 	e.followers.expect(app)
+	if now := e.options.Now(); app.ApprovedAt.After(now.Add(approvalsAhead)) {
+		app.ApprovedAt = time.Time{} // it would approve what nobody has seen
+	}
 	t := &turn{Engine: e, app: app, now: e.options.Now(), failures: failures, history: app.Past.History}
 	t.outage = e.outage(app.ID, t.now)
 	if past := app.Past.Operation; past != nil {

@@ -461,8 +461,7 @@ func TestLargePrunesWaitForAPerson(t *testing.T) {
 		w.expectOperation(t, syncline.OperationFailed, "prunes 15 of the 20 live objects at once and waits for an approval of "+string(result.Plan.PruneDigest()))
 	})
 	for name, approval := range map[string]func(w *world) syncline.Digest{
-		"approved by what it is":  func(w *world) syncline.Digest { return w.settle(t).Plan.PruneDigest() },
-		"approved whatever it is": func(*world) syncline.Digest { return "true" },
+		"approved by what it is": func(w *world) syncline.Digest { return w.settle(t).Plan.PruneDigest() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := begin(t)
@@ -534,7 +533,7 @@ func TestWhatIsBeingDeletedIsNotPrunedAgain(t *testing.T) {
 	}
 	w.commit(many(20)[15:]...)
 	w.settle(t)
-	w.app.ApprovedPrune = "true"
+	w.app.ApprovedPrune = w.settle(t).Plan.PruneDigest()
 	w.wrote()
 	w.settle(t)
 	if got := len(w.wrote()); got != 15 {
@@ -656,4 +655,48 @@ func TestOperationsOfOneSecond(t *testing.T) {
 
 func hookOf(x string) string {
 	return fmt.Sprintf("apiVersion: batch/v1\nkind: Job\nmetadata: {name: h, annotations: {argocd.argoproj.io/hook: PreSync}}\ndata: {x: %s}", x)
+}
+
+// TestADeletionTerminatesTheOperationFirst holds that nothing is deleted while a
+// hook runs, and before the end of the operation is written down.
+func TestADeletionTerminatesTheOperationFirst(t *testing.T) {
+	w := newWorld()
+	w.commit(hookOf("first"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {argocd.argoproj.io/sync-wave: \"-1\", argocd.argoproj.io/hook: PreSync}}")
+	w.sync(t, syncline.Operation{})
+	hook := syncline.Ref{Group: "batch", Kind: "Job", Namespace: "shop", Name: "h"}
+	w.SetHealth(t, hook, syncline.Progressing, "")
+	w.Hold(t, hook)
+	w.wrote()
+	w.app.Deleting = &syncline.Deletion{Cascade: true, Since: w.now}
+	for range 2 {
+		w.turn(t)
+		w.expectOperation(t, syncline.OperationTerminating, "the application is being deleted")
+	}
+	w.expectWrites(t, "prune batch/Job/shop/h", "release batch/Job/shop/h")
+	w.Release(t, hook)
+	w.turn(t)
+	w.expectOperation(t, syncline.OperationFailed, "Operation terminated: the application is being deleted")
+	w.expectWrites(t)
+	w.settle(t)
+	w.expectWrites(t, "prune ConfigMap/shop/a", "release ConfigMap/shop/a")
+	if !w.last.Deleted {
+		t.Error("the App does not go")
+	}
+}
+
+func TestAnApprovalOfTheFuture(t *testing.T) {
+	w := newWorld()
+	w.commit("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {argocd.argoproj.io/sync-options: Delete=confirm}}")
+	w.sync(t, syncline.Operation{})
+	w.app.Deleting = &syncline.Deletion{Cascade: true, Since: w.now}
+	w.app.ApprovedAt = w.now.Add(time.Hour)
+	w.settle(t)
+	if w.last.Deleted || len(w.last.Waiting) != 1 {
+		t.Errorf("it does not wait: %v", w.last.Waiting)
+	}
+	w.app.ApprovedAt = w.now
+	w.settle(t)
+	if !w.last.Deleted {
+		t.Errorf("it waits for %v", w.last.Waiting)
+	}
 }

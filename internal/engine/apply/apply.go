@@ -6,6 +6,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/syncline-io/syncline"
@@ -89,21 +90,29 @@ func newStep(in Input) *step {
 	in.Writer = nil
 	s := &step{
 		Input: in, gate: gate,
-		tasks: tasksOf(in.Plan, in.State.Operation), taskAt: map[place]int{}, needed: map[syncline.Ref]int{},
+		taskAt: map[place]int{}, needed: map[syncline.Ref]int{},
 		resultAt: map[place]int{}, kept: map[place]syncline.ObjectResult{},
-	}
-	for i, c := range s.tasks {
-		s.taskAt[place{c.Ref, c.Phase}] = i
-		if _, known := s.needed[c.Ref]; !known {
-			s.needed[c.Ref] = i
-		}
 	}
 	s.State.Results = nil
 	for _, r := range in.State.Results {
 		s.kept[place{r.Ref, r.Phase}] = r
 		s.add(r)
 	}
+	s.tasks = slices.DeleteFunc(tasksOf(in.Plan, in.State.Operation), s.isLeftOut)
+	for i, c := range s.tasks {
+		s.taskAt[place{c.Ref, c.Phase}] = i
+		if _, known := s.needed[c.Ref]; !known {
+			s.needed[c.Ref] = i
+		}
+	}
 	return s
+}
+
+// isLeftOut reports whether a change is as if it were not there: with
+// ApplyOutOfSyncOnly what is as declared is not part of the operation.
+func (s *step) isLeftOut(c syncline.Change) bool {
+	_, recorded := s.result(c)
+	return c.Action == syncline.Keep && !recorded && c.Options.Has("ApplyOutOfSyncOnly=true")
 }
 
 // add appends a result.
@@ -167,6 +176,7 @@ func tasksOf(plan syncline.Plan, op syncline.Operation) []syncline.Change {
 	for _, c := range plan.Changes {
 		hook := c.Role == syncline.RoleHook
 		switch {
+		case c.Claimed:
 		case hook && (c.Action != syncline.Run || op.SkipHooks || op.Partial()):
 		case c.Role == syncline.RoleResource && op.Partial() && !selected(op, c.Ref):
 		default:

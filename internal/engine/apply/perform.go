@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
 )
@@ -19,6 +21,9 @@ const parallel = 16
 // to be. It reports whether anything was done and nothing has to be waited for.
 func (s *step) perform(ctx context.Context, group []syncline.Change) (advanced bool, err error) {
 	before := len(s.State.Results)
+	if s.awaitsConfirmation(group) {
+		return false, nil
+	}
 	if err := s.clearHooks(ctx, group); err != nil || s.keep {
 		return false, err
 	}
@@ -35,6 +40,36 @@ func (s *step) perform(ctx context.Context, group []syncline.Change) (advanced b
 		s.State.Message = describeWaiting("waiting for", s.waiting)
 	}
 	return len(s.State.Results) > before && len(s.waiting) == 0, nil
+}
+
+// awaitsConfirmation reports whether a group prunes while prunes of the operation
+// wait for a person's confirmation. Nothing of it is written then, as in Argo CD,
+// and no other prune either: the person looks at all of them.
+func (s *step) awaitsConfirmation(group []syncline.Change) bool {
+	prunes := func(c syncline.Change) bool { return c.Action == syncline.Prune && c.Role == syncline.RoleResource }
+	if !s.State.Operation.Prune || !slices.ContainsFunc(group, prunes) {
+		return false
+	}
+	var first *syncline.Change
+	for i, c := range s.tasks {
+		if !prunes(c) || syncline.KindOf(c.Err) != syncline.Waiting {
+			continue
+		}
+		s.waiting = append(s.waiting, syncline.Blocker{Ref: c.Ref, Why: c.Err.Error()})
+		if first == nil {
+			first = &s.tasks[i]
+		}
+	}
+	if first == nil {
+		return false
+	}
+	more := ""
+	if n := len(s.waiting) - 1; n > 0 {
+		more = fmt.Sprintf(" and %d more resources", n)
+	}
+	version := schema.GroupVersion{Group: first.Ref.Group, Version: first.Version}
+	s.State.Message = fmt.Sprintf("Waiting for pruning confirmation of %s/%s/%s%s: %v", version, first.Ref.Kind, first.Ref.Name, more, first.Err)
+	return true
 }
 
 // batches splits a group where the kind changes, prunes first.

@@ -278,6 +278,12 @@ func (c *Cluster) ApplyClientSide(t Tester, ref syncline.Ref) {
 	c.change(t, ref, func(o *object) { o.clientSide = true })
 }
 
+// Forge makes the object's tracking annotation one that somebody else wrote.
+func (c *Cluster) Forge(t Tester, ref syncline.Ref) {
+	t.Helper()
+	c.change(t, ref, func(o *object) { o.forged = true })
+}
+
 // Hold keeps an object that is deleted, until Release.
 func (c *Cluster) Hold(t Tester, ref syncline.Ref) {
 	t.Helper()

@@ -66,6 +66,8 @@ type object struct {
 	// clientSide says that somebody applied it client-side before.
 	clientSide bool
 	health     syncline.Health
+	// forged says that somebody else wrote the tracking annotation.
+	forged bool
 	// slow keeps the object when it is deleted, until the test lets it go.
 	slow bool
 }
@@ -148,6 +150,7 @@ func (o *object) live() syncline.Live {
 		Ref:     o.reveal().Ref(),
 		Version: gvk.Version, UID: u.GetUID(), ResourceVersion: u.GetResourceVersion(),
 		Tracking:   u.GetAnnotations()[syncline.AnnotationTracking],
+		Made:       u.GetAnnotations()[syncline.AnnotationTracking] != "" && !o.forged,
 		Controlled: len(u.GetOwnerReferences()) > 0,
 		Migrate:    o.clientSide, Health: o.health,
 		Terminating: u.GetDeletionTimestamp() != nil,

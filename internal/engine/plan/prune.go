@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -22,7 +23,7 @@ func (b *build) addExtraneous(context.Context) error {
 		case declared.has(live) || live.Controlled:
 		case !isHook(live):
 			b.changes = append(b.changes, b.extraneous(live))
-		case heldAsHook(live):
+		case heldAsHook(live) && live.Made:
 			b.changes = append(b.changes, leftHook(live))
 		}
 	}
@@ -70,7 +71,7 @@ func withoutNamespace(ref syncline.Ref) syncline.Ref {
 func (b *build) keepInUse() {
 	used := map[string]bool{}
 	for _, c := range b.changes {
-		if c.Action != syncline.Prune && !c.Leaving {
+		if c.Action != syncline.Prune && !c.Leaving && !c.Claimed {
 			used[c.Ref.Namespace], used["."+c.Ref.Group] = true, true
 		}
 	}
@@ -94,6 +95,11 @@ func (b *build) extraneous(live syncline.Live) syncline.Change {
 		Options:    b.options(live.Marks[syncline.AnnotationSyncOptions]),
 		Extraneous: syncline.ParseSyncOptions(live.Marks[syncline.AnnotationCompare]).Has("IgnoreExtraneous"),
 	}
+	if !live.Made && !b.asksFor(live.Ref) {
+		c.Action, c.Extraneous, c.Claimed = syncline.Retain, true, true
+		c.Why = "only its tracking annotation says that it is of this application, which anybody may write; a sync with prune that names it deletes it"
+		return c
+	}
 	if reason := b.keeps(c, live); reason != "" {
 		c.Action, c.Why = syncline.Retain, reason
 	}
@@ -105,6 +111,16 @@ func (b *build) extraneous(live syncline.Live) syncline.Change {
 		c.Why = "it is no longer in the source, and is being deleted" + heldBy(live)
 	}
 	return c
+}
+
+// asksFor reports whether a person asked by name for the prune of an object.
+func (b *build) asksFor(ref syncline.Ref) bool {
+	if b.Operation == nil {
+		return false
+	}
+	op := b.Operation.Operation
+	return op.Prune && !op.By.Automated &&
+		slices.ContainsFunc(op.Selection, func(s syncline.Selector) bool { return s.Matches(ref) })
 }
 
 // isDestination reports whether an object is the namespace that the App wants to
@@ -130,20 +146,36 @@ func (b *build) keeps(c syncline.Change, live syncline.Live) string {
 	return ""
 }
 
-// confirmPrunes holds back what asks for a confirmation by Prune=confirm, unless
-// exactly what would be pruned with it was approved.
+// confirmPrunes lets what asks for a confirmation by Prune=confirm wait for it.
 func (b *build) confirmPrunes() {
 	digest := syncline.Plan{Changes: b.changes}.PruneDigest()
-	if b.App.ApprovedPrune == "true" || b.App.ApprovedPrune == digest {
+	if b.confirmed(digest) {
 		return
 	}
 	for i := range b.changes {
 		if c := &b.changes[i]; c.Action == syncline.Prune && c.Options.Has("Prune=confirm") {
-			c.Action = syncline.Retain
-			c.Why = fmt.Sprintf("it is no longer in the source; Prune=confirm waits for the annotation %s: %q",
-				syncline.AnnotationApprovePrune, digest)
+			c.Err = syncline.Errorf(syncline.Waiting, "Prune=confirm waits for the annotation %s: %q on the application, or for %s with the time",
+				syncline.AnnotationApprovePrune, digest, syncline.AnnotationDeletionApproved)
 		}
 	}
+}
+
+// confirmed reports whether a person approved exactly what would be pruned, or, as
+// in Argo CD, approved deletions since the operation began. An operation that went
+// on pruning after an approval has less left than that named.
+func (b *build) confirmed(digest syncline.Digest) bool {
+	approved := b.App.ApprovedPrune
+	switch {
+	case approved == digest:
+		return true
+	case b.Operation == nil:
+		return false
+	case !b.App.ApprovedAt.Before(b.Operation.StartedAt.Truncate(time.Second)):
+		return true
+	}
+	return approved != "" && slices.ContainsFunc(b.Operation.Results, func(r syncline.ObjectResult) bool {
+		return r.Code == syncline.ResultPruned
+	})
 }
 
 // heldAsHook reports whether somebody deletes the object and it waits only for
@@ -195,7 +227,7 @@ func (g Guard) Check(p syncline.Plan, approved syncline.Digest) error {
 	pruned, live := count(p)
 	digest := p.PruneDigest()
 	few := pruned <= g.Number || float64(pruned) <= g.Share*float64(live)
-	if pruned == 0 || few && !g.Every || approved == "true" || approved == digest {
+	if pruned == 0 || few && !g.Every || approved == digest {
 		return nil
 	}
 	return syncline.WithHint(
@@ -205,10 +237,10 @@ func (g Guard) Check(p syncline.Plan, approved syncline.Digest) error {
 }
 
 // count returns how many live objects of the App the plan prunes, and how many
-// there are. What is being deleted already is neither.
+// there are. What is being deleted already, or only claimed, is neither.
 func count(p syncline.Plan) (pruned, live int) {
 	for _, c := range p.Changes {
-		if c.Role != syncline.RoleResource || c.UID == "" || c.Leaving {
+		if c.Role != syncline.RoleResource || c.UID == "" || c.Leaving || c.Claimed {
 			continue
 		}
 		live++

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -145,21 +146,74 @@ func TestWhatIsBeingDeletedAlready(t *testing.T) {
 func TestPruneByConfirmation(t *testing.T) {
 	f := newFixture()
 	f.Put(t, left(`, argocd.argoproj.io/sync-options: "Prune=confirm"`))
+	began := time.Date(2026, 5, 4, 12, 0, 0, 5, time.UTC)
 	c := change(t, f.plan(t, ""), "left")
-	if c.Action != syncline.Retain {
-		t.Fatalf("got %s", c.Action)
+	if c.Action != syncline.Prune || syncline.KindOf(c.Err) != syncline.Waiting {
+		t.Fatalf("got %s, %v", c.Action, c.Err)
 	}
-	_, digest, _ := strings.Cut(c.Why, syncline.AnnotationApprovePrune+`: "`)
-	for approved, want := range map[string]syncline.Action{
-		strings.Trim(digest, `"`): syncline.Prune, "true": syncline.Prune, "something": syncline.Retain,
+	digest := f.plan(t, "").PruneDigest()
+	if !strings.Contains(c.Err.Error(), string(digest)) {
+		t.Errorf("it does not say what to approve: %v", c.Err)
+	}
+	f.operation = &syncline.OperationState{StartedAt: began}
+	for name, test := range map[string]struct {
+		approved syncline.Digest
+		at       time.Time
+		waits    bool
+	}{
+		"by its digest":                {approved: digest},
+		"by the time":                  {at: began.Truncate(time.Second)},
+		"before it was asked for":      {at: began.Add(-time.Second), waits: true},
+		"whatever it is":               {approved: "true", waits: true},
+		"something else":               {approved: "something", waits: true},
+		"nothing, when nothing is set": {waits: true},
 	} {
-		f.app.ApprovedPrune = syncline.Digest(approved)
-		p := f.plan(t, "")
-		if c := change(t, p, "left"); c.Action != want {
-			t.Errorf("approved %q: got %s", approved, c.Action)
+		f.app.ApprovedPrune, f.app.ApprovedAt = test.approved, test.at
+		if c := change(t, f.plan(t, ""), "left"); c.Action != syncline.Prune || (c.Err != nil) != test.waits {
+			t.Errorf("approved %s: got %s, %v", name, c.Action, c.Err)
 		}
-		if want == syncline.Prune && approved != "true" && p.PruneDigest() != f.app.ApprovedPrune {
-			t.Error("the approval that was asked for is not that of the plan")
+	}
+	f.app.ApprovedPrune, f.app.ApprovedAt = digest, time.Time{}
+	f.Put(t, strings.ReplaceAll(left(""), "left", "more"))
+	if c := change(t, f.plan(t, ""), "left"); c.Err == nil {
+		t.Error("the approval of one prune is taken for that of two")
+	}
+}
+
+func TestWhatOnlyAnAnnotationClaims(t *testing.T) {
+	f := newFixture()
+	stranger := f.Put(t, left(""))
+	f.Forge(t, stranger)
+	for i := range 20 {
+		f.Forge(t, f.Put(t, strings.ReplaceAll(left(""), "left", fmt.Sprintf("left-%d", i))))
+	}
+	p := f.plan(t, configA)
+	c := change(t, p, "left")
+	if c.Action != syncline.Retain || c.Differs() || !c.Claimed || c.Why == "" || p.PruneDigest() != "" {
+		t.Errorf("got %+v", c)
+	}
+	if err := (plan.Guard{Every: true}).Check(p, ""); err != nil {
+		t.Errorf("it stops the App: %v", err)
+	}
+	if down, _ := plan.Teardown(f.app, f.Cluster); len(down.Changes) > 0 {
+		t.Errorf("a deletion of the App deletes it: %q", steps(down))
+	}
+	selection := []syncline.Selector{{Kind: "ConfigMap", Name: "left"}}
+	for name, test := range map[string]struct {
+		op   syncline.Operation
+		want syncline.Action
+	}{
+		"by name":                {syncline.Operation{Prune: true, Selection: selection}, syncline.Prune},
+		"by name, without prune": {syncline.Operation{Selection: selection}, syncline.Retain},
+		"with everything":        {syncline.Operation{Prune: true}, syncline.Retain},
+		"by nobody":              {syncline.Operation{Prune: true, Selection: selection, By: syncline.Initiator{Automated: true}}, syncline.Retain},
+	} {
+		f.operation = &syncline.OperationState{Operation: test.op}
+		if c := change(t, f.plan(t, configA), "left"); c.Action != test.want {
+			t.Errorf("asked for %s: %s", name, c.Action)
+		}
+		if c := change(t, f.plan(t, configA), "left-1"); c.Action != syncline.Retain {
+			t.Errorf("asked for %s: another is to be %s", name, c.Action)
 		}
 	}
 }
@@ -193,21 +247,21 @@ func TestGuard(t *testing.T) {
 		approved syncline.Digest
 		held     bool
 	}{
-		"nothing":                  {plan.Guard{}, many(0, 5), "", false},
-		"few":                      {plan.Guard{}, many(10, 0), "", false},
-		"many of more":             {plan.Guard{}, many(11, 11), "", false},
-		"many of few":              {plan.Guard{}, many(11, 10), "", true},
-		"all":                      {plan.Guard{}, many(11, 0), "", true},
-		"approved by digest":       {plan.Guard{}, many(11, 0), many(11, 0).PruneDigest(), false},
-		"another approved":         {plan.Guard{}, many(11, 0), many(12, 0).PruneDigest(), true},
-		"whatever it is, approved": {plan.Guard{}, many(11, 0), "true", false},
-		"many of few, others go":   {plan.Guard{}, leaving(50, many(11, 10)), "", true},
-		"every, one":               {plan.Guard{Every: true}, many(1, 5), "", true},
-		"every, none":              {plan.Guard{Every: true}, many(0, 5), "", false},
-		"every, approved":          {plan.Guard{Every: true}, many(1, 5), "true", false},
-		"strict, one":              {strict, many(1, 0), "", false},
-		"strict, two of twenty":    {strict, many(2, 18), "", false},
-		"strict, two of nineteen":  {strict, many(2, 17), "", true},
+		"nothing":                 {plan.Guard{}, many(0, 5), "", false},
+		"few":                     {plan.Guard{}, many(10, 0), "", false},
+		"many of more":            {plan.Guard{}, many(11, 11), "", false},
+		"many of few":             {plan.Guard{}, many(11, 10), "", true},
+		"all":                     {plan.Guard{}, many(11, 0), "", true},
+		"approved by digest":      {plan.Guard{}, many(11, 0), many(11, 0).PruneDigest(), false},
+		"another approved":        {plan.Guard{}, many(11, 0), many(12, 0).PruneDigest(), true},
+		"whatever it is":          {plan.Guard{}, many(11, 0), "true", true},
+		"many of few, others go":  {plan.Guard{}, leaving(50, many(11, 10)), "", true},
+		"every, one":              {plan.Guard{Every: true}, many(1, 5), "", true},
+		"every, none":             {plan.Guard{Every: true}, many(0, 5), "", false},
+		"every, approved":         {plan.Guard{Every: true}, many(1, 5), many(1, 5).PruneDigest(), false},
+		"strict, one":             {strict, many(1, 0), "", false},
+		"strict, two of twenty":   {strict, many(2, 18), "", false},
+		"strict, two of nineteen": {strict, many(2, 17), "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.guard.Check(test.plan, test.approved)
@@ -267,7 +321,7 @@ metadata: {name: web, namespace: argocd, annotations: {argocd.argoproj.io/tracki
 		strings.Replace(definition, "{name: wheels.example.com}",
 			`{name: wheels.example.com, annotations: {argocd.argoproj.io/tracking-id: "web:apiextensions.k8s.io/CustomResourceDefinition:shop/wheels.example.com"}}`, 1),
 	))
-	f.app.Deleting = &syncline.Deletion{Cascade: true, Propagation: "background"}
+	f.app.Deleting = &syncline.Deletion{Since: time.Unix(1700000000, 0), Cascade: true, Propagation: "background"}
 	p, _ := plan.Teardown(f.app, f.Cluster)
 	expectSteps(t, p,
 		"Sync 5 prune ConfigMap/shop/last",
@@ -285,9 +339,22 @@ metadata: {name: web, namespace: argocd, annotations: {argocd.argoproj.io/tracki
 			t.Errorf("%s is a %s", c.Ref, c.Role)
 		}
 	}
-	f.app.ApprovedPrune = "true"
-	p, _ = plan.Teardown(f.app, f.Cluster)
-	if c := change(t, p, "unconfirmed"); c.Err != nil {
-		t.Errorf("an approved deletion waits: %v", c.Err)
+	for name, test := range map[string]struct {
+		approved syncline.Digest
+		at       time.Time
+		waits    bool
+	}{
+		"by its digest":      {approved: f.app.DeletionDigest()},
+		"by the time":        {at: f.app.Deleting.Since},
+		"before it began":    {at: f.app.Deleting.Since.Add(-time.Second), waits: true},
+		"whatever it is":     {approved: "true", waits: true},
+		"a prune, not this":  {approved: p.PruneDigest(), waits: true},
+		"not at all, at all": {waits: true},
+	} {
+		f.app.ApprovedPrune, f.app.ApprovedAt = test.approved, test.at
+		p, _ = plan.Teardown(f.app, f.Cluster)
+		if c := change(t, p, "unconfirmed"); (c.Err != nil) != test.waits {
+			t.Errorf("approved %s: %v", name, c.Err)
+		}
 	}
 }

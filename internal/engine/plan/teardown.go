@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/syncline-io/syncline"
 )
 
 // Teardown plans the deletion of everything that an App has, hooks included,
 // the last wave first. Left out are what is kept by Delete=false or by Helm's
-// resource policy, and definitions of kinds, with which all of the kind would go.
+// resource policy, definitions of kinds, with which all of the kind would go, and
+// what only an annotation claims. A namespace in which the App has something that
+// stays is kept too.
 // The error says why the App may have more; it is that of [Memory.Owned].
 func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 	owned, err := memory.Owned(app.Instance)
@@ -20,7 +23,7 @@ func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 		kept := options.Has("Delete=false") || live.Marks[syncline.AnnotationHelmPolicy] == "keep" ||
 			live.Ref.Kind == "CustomResourceDefinition"
 		itself := live.Ref.Kind == "Application" && live.Ref.Name == app.ID.Name && live.Ref.Namespace == app.ID.Namespace
-		if live.Controlled || kept || itself {
+		if live.Controlled || kept || itself || !live.Made {
 			continue
 		}
 		changes = append(changes, teardown(app, live, options))
@@ -44,12 +47,42 @@ func teardown(app syncline.App, live syncline.Live, options syncline.SyncOptions
 	if isHook(live) {
 		c.Role = syncline.RoleHook
 	}
-	if options.Has("Delete=confirm") && app.ApprovedPrune != "true" {
-		c.Err = syncline.WithHint(syncline.Errorf(syncline.Stalled, "%s is kept by Delete=confirm until its deletion is approved", live.Ref),
-			fmt.Sprintf("approve the deletion with the annotation %s: \"true\"", syncline.AnnotationApprovePrune))
+	for _, option := range []string{"Delete=confirm", "Prune=confirm"} { // either, as in Argo CD
+		if options.Has(option) && !deletionApproved(app) {
+			c.Err = syncline.WithHint(syncline.Errorf(syncline.Stalled, "%s is kept by %s until its deletion is approved", live.Ref, option),
+				fmt.Sprintf("approve the deletion with the annotation %s: %q", syncline.AnnotationApprovePrune, app.DeletionDigest()))
+			break
+		}
 	}
 	if live.Terminating {
 		c.Err = syncline.Errorf(syncline.Waiting, "%s is being deleted%s", live.Ref, heldBy(live))
 	}
 	return c
+}
+
+// deletionApproved reports whether a person approved the deletion of the App.
+func deletionApproved(app syncline.App) bool {
+	return app.Deleting != nil && (app.ApprovedPrune == app.DeletionDigest() ||
+		!app.ApprovedAt.IsZero() && !app.ApprovedAt.Before(app.Deleting.Since))
+}
+
+// Running plans the end of the hooks that an operation of an App has still running,
+// so that it can be terminated.
+func Running(app syncline.App, state *syncline.OperationState, memory Memory) (syncline.Plan, error) {
+	all, err := Teardown(app, memory)
+	run := RunID(app, state, "")
+	all.Changes = slices.DeleteFunc(all.Changes, func(c syncline.Change) bool {
+		live, exists := memory.Get(c.Ref)
+		return !exists || c.Role != syncline.RoleHook || !strings.HasPrefix(live.Marks[syncline.AnnotationOperation], run) || isDone(live)
+	})
+	return all, err
+}
+
+// isDone reports whether a hook's object has come to an end.
+func isDone(live syncline.Live) bool {
+	switch live.Health.Status {
+	case syncline.Healthy, syncline.NoHealth, syncline.Degraded, syncline.Unknown:
+		return !live.Terminating
+	}
+	return false
 }

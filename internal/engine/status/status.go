@@ -42,6 +42,9 @@ func object(c syncline.Change, live syncline.Live, exists bool) syncline.ObjectR
 		Health:          healthOf(live, exists),
 		RequiresPruning: c.Role == syncline.RoleResource && (c.Action == syncline.Prune || c.Action == syncline.Retain),
 	}
+	if c.Claimed {
+		report.Health = syncline.Health{}
+	}
 	switch {
 	case report.Hook:
 	case c.Refused:

@@ -4,9 +4,12 @@
 package application
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
@@ -52,7 +55,8 @@ func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 		HistoryLimit:  historyLimit(cr),
 		Refresh:       refresh(cr),
 		Deleting:      deletion(cr),
-		ApprovedPrune: syncline.Digest(cr.Annotations[syncline.AnnotationApprovePrune]),
+		ApprovedPrune: syncline.Digest(approval(cr, syncline.AnnotationApprovePrune)),
+		ApprovedAt:    approvedAt(cr),
 		Paused:        cr.Annotations[v1alpha1.SkipReconcileAnnotation] == "true",
 		Past:          toPast(cr),
 	}
@@ -114,12 +118,49 @@ func deletion(cr *v1alpha1.Application) *syncline.Deletion {
 	}
 	switch {
 	case slices.Contains(cr.Finalizers, v1alpha1.ResourcesBackgroundFinalizer):
-		return &syncline.Deletion{Cascade: true, Propagation: "background"}
+		return &syncline.Deletion{Since: cr.DeletionTimestamp.UTC(), Cascade: true, Propagation: "background"}
 	case slices.ContainsFunc(cr.Finalizers, isResourcesFinalizer):
-		return &syncline.Deletion{Cascade: true, Propagation: "foreground"}
+		return &syncline.Deletion{Since: cr.DeletionTimestamp.UTC(), Cascade: true, Propagation: "foreground"}
 	default:
-		return &syncline.Deletion{}
+		return &syncline.Deletion{Since: cr.DeletionTimestamp.UTC()}
 	}
+}
+
+// approval reads an annotation by which a person approves something. One that is
+// declared is none: an Application that another one delivers would approve for
+// ever what Git says.
+func approval(cr *v1alpha1.Application, annotation string) string {
+	value := cr.Annotations[annotation]
+	if value == "" {
+		return ""
+	}
+	for _, entry := range cr.ManagedFields {
+		if entry.Manager != syncline.FieldManager || entry.Operation != metav1.ManagedFieldsOperationApply || entry.FieldsV1 == nil {
+			continue
+		}
+		var fields struct {
+			Metadata struct {
+				Annotations map[string]any `json:"f:annotations"`
+			} `json:"f:metadata"`
+		}
+		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+			return "" // who wrote it is not known
+		}
+		if _, declared := fields.Metadata.Annotations["f:"+annotation]; declared {
+			return ""
+		}
+	}
+	return value
+}
+
+// approvedAt reads Argo CD's approval of deletions. What is no time approves
+// nothing, as there.
+func approvedAt(cr *v1alpha1.Application) time.Time {
+	at, err := time.Parse(time.RFC3339, approval(cr, syncline.AnnotationDeletionApproved))
+	if err != nil {
+		return time.Time{}
+	}
+	return at.UTC()
 }
 
 // isResourcesFinalizer reports whether a finalizer asks that the objects be

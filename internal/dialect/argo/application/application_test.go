@@ -8,14 +8,19 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 )
 
 const controlPlane = "argocd"
+
+// tenOClock is when the Applications of the tests began to be deleted.
+var tenOClock = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 
 func parse(t testing.TB, text string) *unstructured.Unstructured {
 	t.Helper()
@@ -302,18 +307,20 @@ func TestReadRequests(t *testing.T) {
 		{"no deletion", `metadata: {finalizers: [resources-finalizer.argocd.argoproj.io]}`,
 			func(a syncline.App) bool { return a.Deleting == nil }},
 		{"a deletion that leaves the objects", `metadata: {deletionTimestamp: "2026-11-20T10:00:00Z"}`,
-			func(a syncline.App) bool { return a.Deleting != nil && *a.Deleting == syncline.Deletion{} }},
+			func(a syncline.App) bool {
+				return a.Deleting != nil && *a.Deleting == syncline.Deletion{Since: tenOClock}
+			}},
 		{"a deletion", `metadata: {deletionTimestamp: "2026-11-20T10:00:00Z", finalizers: [x, resources-finalizer.argocd.argoproj.io]}`,
 			func(a syncline.App) bool {
-				return *a.Deleting == syncline.Deletion{Cascade: true, Propagation: "foreground"}
+				return *a.Deleting == syncline.Deletion{Since: tenOClock, Cascade: true, Propagation: "foreground"}
 			}},
 		{"a deletion in the foreground", `metadata: {deletionTimestamp: "2026-11-20T10:00:00Z", finalizers: [resources-finalizer.argocd.argoproj.io/foreground]}`,
 			func(a syncline.App) bool {
-				return *a.Deleting == syncline.Deletion{Cascade: true, Propagation: "foreground"}
+				return *a.Deleting == syncline.Deletion{Since: tenOClock, Cascade: true, Propagation: "foreground"}
 			}},
 		{"a deletion in the background", `metadata: {deletionTimestamp: "2026-11-20T10:00:00Z", finalizers: [resources-finalizer.argocd.argoproj.io/background]}`,
 			func(a syncline.App) bool {
-				return *a.Deleting == syncline.Deletion{Cascade: true, Propagation: "background"}
+				return *a.Deleting == syncline.Deletion{Since: tenOClock, Cascade: true, Propagation: "background"}
 			}},
 		{"a default history", ``, func(a syncline.App) bool { return a.HistoryLimit == 10 }},
 		{"no history", `spec: {revisionHistoryLimit: 0}`, func(a syncline.App) bool { return a.HistoryLimit == 0 }},
@@ -430,6 +437,35 @@ func TestInitiatorsAreShortAndPrintable(t *testing.T) {
 		}, cr)
 		if err != nil || len(patch) > 2000 {
 			t.Errorf("%v: a patch of %d bytes is written for %.40q", err, len(patch), given)
+		}
+	}
+}
+
+func TestApprovals(t *testing.T) {
+	at := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	written := func(manager string, operation metav1.ManagedFieldsOperationType, fields string) *v1alpha1.Application {
+		return &v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{
+			Annotations: map[string]string{syncline.AnnotationApprovePrune: "abc", syncline.AnnotationDeletionApproved: at.Format(time.RFC3339)},
+			ManagedFields: []metav1.ManagedFieldsEntry{{
+				Manager: manager, Operation: operation, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)},
+			}},
+		}}
+	}
+	const both = `{"f:metadata":{"f:annotations":{"f:syncline.io/approve-prune":{},"f:argocd.argoproj.io/deletion-approved":{}}}}`
+	for name, test := range map[string]struct {
+		cr       *v1alpha1.Application
+		approved bool
+	}{
+		"a person's":        {written("kubectl-edit", metav1.ManagedFieldsOperationUpdate, both), true},
+		"of something else": {written(syncline.FieldManager, metav1.ManagedFieldsOperationApply, `{"f:spec":{}}`), true},
+		"declared":          {written(syncline.FieldManager, metav1.ManagedFieldsOperationApply, both), false},
+		"what is not known": {written(syncline.FieldManager, metav1.ManagedFieldsOperationApply, `[`), false},
+		"that is no time":   {&v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{syncline.AnnotationDeletionApproved: "true"}}}, false},
+		"that is not there": {&v1alpha1.Application{}, false},
+	} {
+		app := application.ToApp(test.cr, "argocd")
+		if (app.ApprovedPrune == "abc") != test.approved || app.ApprovedAt.Equal(at) != test.approved {
+			t.Errorf("%s: approved are %q and %s", name, app.ApprovedPrune, app.ApprovedAt)
 		}
 	}
 }

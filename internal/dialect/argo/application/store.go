@@ -131,7 +131,7 @@ func older(version, than string) bool {
 func changeOf(old, seen syncline.App) Change {
 	asked := seen.Refresh != syncline.NoRefresh && old.Refresh != seen.Refresh ||
 		seen.Request != nil && !reflect.DeepEqual(old.Request, seen.Request) ||
-		old.ApprovedPrune != seen.ApprovedPrune || old.Paused != seen.Paused ||
+		old.ApprovedPrune != seen.ApprovedPrune || !old.ApprovedAt.Equal(seen.ApprovedAt) || old.Paused != seen.Paused ||
 		(old.Deleting == nil) != (seen.Deleting == nil) || terminating(seen) && !terminating(old)
 	if asked {
 		return Asked

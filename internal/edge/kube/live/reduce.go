@@ -36,6 +36,7 @@ func (c *Cache) reduce(u *unstructured.Unstructured) *record {
 		Version:         c.names.one(gvk.Version),
 		UID:             u.GetUID(),
 		ResourceVersion: u.GetResourceVersion(),
+		Made:            madeBy(u, c.options.FieldManager, formerManager),
 		Controlled:      len(u.GetOwnerReferences()) > 0,
 		Owned:           ownedDigest(u, c.options.FieldManager),
 		Migrate:         appliedClientSide(u, c.options.FieldManager),
@@ -118,6 +119,27 @@ func (c *Cache) marksOf(u *unstructured.Unstructured) (tracking string, marks ma
 		}
 	}
 	return tracking, c.names.shared(marks)
+}
+
+// formerManager is under which Argo CD wrote before it named its field manager, and
+// what it creates and replaces.
+const formerManager = "argocd-application-controller"
+
+// madeBy reports whether one of the managers owns the tracking annotation.
+func madeBy(u *unstructured.Unstructured, managers ...string) bool {
+	for _, entry := range managedFields(u) {
+		manager, _ := entry["manager"].(string)
+		if !slices.Contains(managers, manager) {
+			continue
+		}
+		fields, _ := entry["fieldsV1"].(map[string]any)
+		annotations, _, _ := unstructured.NestedFieldNoCopy(fields, "f:metadata", "f:annotations")
+		owned, _ := annotations.(map[string]any)
+		if _, owns := owned["f:"+syncline.AnnotationTracking]; owns {
+			return true
+		}
+	}
+	return false
 }
 
 // appliedClientSide reports whether fields are owned by client-side apply, of
