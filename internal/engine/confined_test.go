@@ -260,6 +260,18 @@ func TestAnOperationWithoutSources(t *testing.T) {
 	w.expectSync(t, syncline.Synced, "c1")
 }
 
+// An attempt that is said to have ended in ten years is followed by the next one
+// as if it had ended now.
+func TestAnAttemptThatEndedInTheFuture(t *testing.T) {
+	w := newWorld(config("a", "1"))
+	w.app.Past.Operation = &syncline.OperationState{
+		Phase: syncline.OperationRunning, StartedAt: w.now, FinishedAt: w.now.Add(10 * 365 * 24 * time.Hour), RetryCount: 1,
+		Sources: w.app.Sources, Revisions: []string{"c1"},
+	}
+	w.outlast(t, 30*time.Second)
+	w.expectOperation(t, syncline.OperationSucceeded, "")
+}
+
 // A commit to a repository that the project has forbidden since fetches nothing.
 func TestACommitToAForbiddenRepository(t *testing.T) {
 	s := newTenant(t, config("a", "1"))

@@ -235,6 +235,9 @@ func (t *turn) finish(phase syncline.OperationPhase, message string) {
 // retryIfDue begins the next attempt when its time has come.
 func (t *turn) retryIfDue() {
 	state := t.operation
+	if state.FinishedAt.After(t.now) { // nothing has ended later than now, whatever the status says
+		state.FinishedAt = t.now
+	}
 	if due := retryAt(state); t.now.Before(due) {
 		t.waitForRetry(due)
 		return

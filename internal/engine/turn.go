@@ -161,6 +161,7 @@ func (t *turn) invalid(conditions []syncline.Condition) error {
 	}
 	if t.running() {
 		t.close(syncline.OperationError, conditions[0].Message)
+		t.result.Again = t.app.Request != nil && !t.consumed // which is refused next
 	}
 	return nil
 }

@@ -411,6 +411,20 @@ func TestDeletion(t *testing.T) {
 	})
 }
 
+// Whoever asks for an operation of an App that may not be delivered learns why,
+// also when another one went on.
+func TestARequestOfAnInvalidAppIsRefused(t *testing.T) {
+	w := newWorld(config("a", "1"))
+	w.app.Past.Operation = &syncline.OperationState{Phase: syncline.OperationRunning, StartedAt: w.now}
+	w.app.Request = &syncline.Operation{}
+	w.app.Invalid = []syncline.Condition{{Type: syncline.InvalidSpecError, Message: "no"}}
+	w.settle(t)
+	w.expectOperation(t, syncline.OperationError, "no")
+	if w.app.Request != nil {
+		t.Error("what was asked for is not answered")
+	}
+}
+
 func TestWhatTheProjectRefusesIsNotPruned(t *testing.T) {
 	w := newWorld(config("a", "1"), config("b", "1"))
 	w.automate()
