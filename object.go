@@ -257,7 +257,9 @@ func (o Object) withMetadata(change func(*unstructured.Unstructured)) Object {
 // API server does.
 func (o Object) Desired() Object {
 	desired := o.withMetadata(func(u *unstructured.Unstructured) {
-		for _, field := range []string{"creationTimestamp", "managedFields", "resourceVersion", "uid", "generation", "selfLink"} {
+		for _, field := range []string{
+			"creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid",
+		} {
 			unstructured.RemoveNestedField(u.Object, "metadata", field)
 		}
 	})

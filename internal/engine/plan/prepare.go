@@ -22,7 +22,7 @@ func (b *build) prepare(ctx context.Context) error {
 	b.unplaced = map[syncline.Ref]bool{}
 	b.declared = map[syncline.Ref]bool{}
 	for i, object := range b.Objects {
-		object, unknown, err := b.place(ctx, object.Desired())
+		object, unknown, err := b.place(ctx, withoutControlled(object.Desired()))
 		if err != nil {
 			return err
 		}
