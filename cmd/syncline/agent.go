@@ -232,6 +232,13 @@ func (a *agent) followCommit(ctx context.Context, repoKey string) {
 func (a *agent) judgeAgain(kind schema.GroupKind) { a.target.Live.Reread(kind) }
 
 // mark makes Apps due as by a commit.
+// projectOf returns the project of the App that tracking calls so, "" when there
+// is none.
+func (a *agent) projectOf(instance string) string {
+	app, _ := a.apps.ByInstance(instance)
+	return app.Project
+}
+
 func (a *agent) mark(ids []syncline.AppID) {
 	for _, id := range ids {
 		if app, ok := a.apps.App(id); ok {

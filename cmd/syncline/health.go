@@ -13,11 +13,13 @@ import (
 )
 
 // newChecks returns what objects are judged by, and of that the rules of the
-// installation, of which there are none yet. Again is told the kinds whose objects
-// are worth judging again.
-func newChecks(runner rules.Runner, again func(schema.GroupKind)) (checks health.Checks, own *rules.Set) {
-	own = rules.New(rules.Options{Runner: runner, Again: again})
-	return health.Checks{Own: own, Library: rules.New(rules.Options{Find: lua.Check, Runner: runner, Again: again})}, own
+// installation, of which there are none yet. Project returns that of the App which
+// an object says it belongs to. Again is told the kinds whose objects are worth
+// judging again.
+func newChecks(runner rules.Runner, project func(string) string, again func(schema.GroupKind)) (checks health.Checks, own *rules.Set) {
+	own = rules.New(rules.Options{Runner: runner, Owner: project, Again: again})
+	library := rules.New(rules.Options{Find: lua.Check, Runner: runner, Owner: project, Again: again})
+	return health.Checks{Own: own, Library: library}, own
 }
 
 // healthRules are the rules for health of the control plane's ConfigMap, which one

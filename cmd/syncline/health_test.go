@@ -25,7 +25,7 @@ func certificate(kind string) *unstructured.Unstructured {
 // process.
 func TestChecks(t *testing.T) {
 	pool := scripts(t)
-	checks, _ := newChecks(pool, nil)
+	checks, _ := newChecks(pool, nil, nil)
 	if got, want := checks.Of(certificate("Gadget")), (syncline.Health{Status: syncline.Progressing, Message: "no issuer"}); got != want {
 		t.Errorf("by its conditions: got %+v, want %+v", got, want)
 	}
@@ -40,7 +40,7 @@ func TestChecks(t *testing.T) {
 // The rules of the ConfigMap count as soon as they are seen, and only what they
 // change is judged again.
 func TestHealthRules(t *testing.T) {
-	checks, own := newChecks(scripts(t), nil)
+	checks, own := newChecks(scripts(t), nil, nil)
 	var again []schema.GroupKind
 	h := healthRules{set: own, changed: func(kind schema.GroupKind) { again = append(again, kind) }}
 	configMap := func(script string) *unstructured.Unstructured {
@@ -80,7 +80,7 @@ func TestHealthRules(t *testing.T) {
 
 // BenchmarkChecks measures what judging one object costs this process.
 func BenchmarkChecks(b *testing.B) {
-	checks, _ := newChecks(scripts(b), func(schema.GroupKind) {})
+	checks, _ := newChecks(scripts(b), nil, func(schema.GroupKind) {})
 	deployment := certificate("Deployment")
 	deployment.SetAPIVersion("apps/v1")
 	untracked := certificate("Certificate")

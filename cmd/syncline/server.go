@@ -130,7 +130,7 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	a.resolver = resolver
 	a.apps.Later, a.apps.Changed = a.queue.AddAt, a.onApplication
 	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: a.queue} // before the watches, which call it
-	checks, own := newChecks(pools.scripts, a.judgeAgain)
+	checks, own := newChecks(pools.scripts, a.projectOf, a.judgeAgain)
 	a.rules = &healthRules{set: own, changed: a.judgeAgain}
 	a.target = kube.NewTarget(cluster, live.Options{Assess: checks.Of, OnChange: a.onLive, OnReady: a.onKind, OnSwept: a.loop.Known})
 	renderer := render.New(pools.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20})

@@ -14,24 +14,24 @@ const (
 	lastWait  = 30 * time.Minute
 )
 
-// maxInRow is how many Apps may make a script be stopped, while it ends for
-// none, before it is not run for others either.
+// maxInRow is how many Apps of one owner may make a script be stopped, while it
+// ends for none of them, before it is not run for the owner's others either.
 const maxInRow = 3
 
-// everyApp stands for all Apps where one is named.
-const everyApp = ""
+// scope is whom a stop concerns: an App, or all of an owner's where none is named.
+type scope struct{ owner, app string }
 
 // guard keeps one script from taking its limit again and again. It lets the
 // script run for one object at a time, so that one that does not end never takes
 // every process that runs scripts. What an App's objects do to a script that
-// others use as well is that App's matter, unless it ends for nobody.
+// others use as well is that App's matter, or its owner's if it ends for none of
+// the owner's Apps; other owners have theirs judged.
 type guard struct {
 	// running holds a token while the script runs.
 	running chan struct{}
-	// stops are by App.
-	stops map[string]stop
-	// inRow are the Apps for which it was stopped since it last ended.
-	inRow map[string]bool
+	stops   map[scope]stop
+	// inRow are the Apps, by owner, for which it was stopped since it last ended.
+	inRow map[string]map[string]bool
 }
 
 // stop says that a script was stopped, and until when it is not run.
@@ -50,36 +50,40 @@ type verdict struct {
 }
 
 func newGuard() *guard {
-	return &guard{running: make(chan struct{}, 1), stops: map[string]stop{}, inRow: map[string]bool{}}
+	return &guard{running: make(chan struct{}, 1), stops: map[scope]stop{}, inRow: map[string]map[string]bool{}}
 }
 
-func (g *guard) judge(app string, run func() (syncline.Health, error)) verdict {
+func (g *guard) judge(owner, app string, run func() (syncline.Health, error)) verdict {
 	g.running <- struct{}{}
 	defer func() { <-g.running }()
-	for _, concerned := range []string{everyApp, app} {
+	all, one := scope{owner: owner}, scope{owner, app}
+	for _, concerned := range []scope{all, one} {
 		if s, ok := g.stops[concerned]; ok && time.Now().Before(s.until) {
 			return verdict{err: s.err}
 		}
 	}
 	health, err := run()
 	if err == nil || syncline.KindOf(err) == syncline.Invalid {
-		clear(g.inRow)
-		delete(g.stops, everyApp)
+		delete(g.inRow, owner)
+		delete(g.stops, all)
 		return verdict{health: health, err: err}
 	}
 	// One that was not stopped for long begins anew.
-	maps.DeleteFunc(g.stops, func(_ string, s stop) bool { return time.Since(s.until) > lastWait })
-	v := verdict{err: err, retries: []time.Duration{g.stopFor(app, err)}}
-	if g.inRow[app] = true; len(g.inRow) >= maxInRow {
-		v.retries = append(v.retries, g.stopFor(everyApp, err))
+	maps.DeleteFunc(g.stops, func(_ scope, s stop) bool { return time.Since(s.until) > lastWait })
+	v := verdict{err: err, retries: []time.Duration{g.stopFor(one, err)}}
+	if g.inRow[owner] == nil {
+		g.inRow[owner] = map[string]bool{}
+	}
+	if g.inRow[owner][app] = true; len(g.inRow[owner]) >= maxInRow {
+		v.retries = append(v.retries, g.stopFor(all, err))
 	}
 	return v
 }
 
 // stopFor takes note that the script was stopped, and returns for how long it is
 // not run again.
-func (g *guard) stopFor(app string, err error) time.Duration {
-	wait := min(max(2*g.stops[app].wait, firstWait), lastWait)
-	g.stops[app] = stop{err: err, wait: wait, until: time.Now().Add(wait)}
+func (g *guard) stopFor(concerned scope, err error) time.Duration {
+	wait := min(max(2*g.stops[concerned].wait, firstWait), lastWait)
+	g.stops[concerned] = stop{err: err, wait: wait, until: time.Now().Add(wait)}
 	return wait
 }

@@ -33,6 +33,10 @@ type Options struct {
 	Find Find
 	// Runner is required where there are rules.
 	Runner Runner
+	// Owner returns whose the App is that an object says it belongs to: a script that
+	// ends for none of an owner's Apps is run for those of others all the same.
+	// Default: all are one owner's.
+	Owner func(app string) string
 	// Again is told a kind whose objects are worth judging again, because some
 	// could not be judged. Default: nobody is told.
 	Again func(schema.GroupKind)
@@ -42,6 +46,7 @@ type Options struct {
 type Set struct {
 	runner Runner
 	again  func(schema.GroupKind)
+	owner  func(app string) string
 
 	mu   sync.RWMutex
 	find Find
@@ -54,11 +59,14 @@ type Set struct {
 // New returns a Set.
 func New(options Options) *Set {
 	s := &Set{
-		runner: options.Runner, again: options.Again, find: options.Find,
+		runner: options.Runner, again: options.Again, owner: options.Owner, find: options.Find,
 		known: map[schema.GroupKind]*syncline.HealthRule{}, guards: map[string]*guard{},
 	}
 	if s.find == nil {
 		s.find = func(schema.GroupKind) (syncline.HealthRule, bool) { return syncline.HealthRule{}, false }
+	}
+	if s.owner == nil {
+		s.owner = func(string) string { return "" }
 	}
 	if s.again == nil {
 		s.again = func(schema.GroupKind) {}
@@ -98,8 +106,8 @@ func (s *Set) Judge(u *unstructured.Unstructured) (syncline.Health, bool) {
 	if app == "" {
 		return syncline.Health{}, false
 	}
-	verdict := s.guard(rule.Script).judge(app, func() (syncline.Health, error) {
-		return s.runner.Run(context.Background(), *rule, u.Object)
+	verdict := s.guard(rule.Script).judge(s.owner(app), app, func() (syncline.Health, error) {
+		return s.run(*rule, u.Object)
 	})
 	for _, wait := range verdict.retries {
 		time.AfterFunc(wait, func() { s.again(kind) })
@@ -110,6 +118,21 @@ func (s *Set) Judge(u *unstructured.Unstructured) (syncline.Health, bool) {
 		}, true
 	}
 	return verdict.health, true
+}
+
+// longestRun is how long a watch waits for one object, however busy the processes
+// are that run scripts.
+const longestRun = 10 * time.Second
+
+// run runs a rule.
+func (s *Set) run(rule syncline.HealthRule, object map[string]any) (syncline.Health, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), longestRun)
+	defer cancel()
+	health, err := s.runner.Run(ctx, rule, object)
+	if err != nil && ctx.Err() != nil {
+		return syncline.Health{}, syncline.Errorf(syncline.Stalled, "stopped: it took longer than %s", longestRun)
+	}
+	return health, err
 }
 
 // rule returns the rule for a kind, or nil. It looks for it once.

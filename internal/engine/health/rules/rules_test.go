@@ -289,3 +289,30 @@ func BenchmarkJudge(b *testing.B) {
 		})
 	}
 }
+
+// What the Apps of one owner do to a script does not keep it from others.
+func TestAStopIsTheOwnersOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &runner{}
+		set := rules.New(rules.Options{Runner: r, Find: widgets(), Owner: func(app string) string {
+			owner, _, _ := strings.Cut(app, "-")
+			return owner
+		}})
+		for i := range 20 {
+			if health, _ := set.Judge(object(fmt.Sprint("hostile-", i), "stop")); health.Status != syncline.Unknown {
+				t.Errorf("hostile-%d is %+v", i, health)
+			}
+		}
+		if got := r.took(); got != "stop stop stop" {
+			t.Errorf("run was %q", got)
+		}
+		for range 3 {
+			if health, _ := set.Judge(object("victim-1", "ok")); health.Status != syncline.Healthy {
+				t.Errorf("the victim is %+v", health)
+			}
+		}
+		if health, _ := set.Judge(object("hostile-99", "ok")); health.Status != syncline.Unknown {
+			t.Errorf("the victim's success let go the others: %+v", health)
+		}
+	})
+}
