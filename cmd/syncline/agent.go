@@ -91,6 +91,7 @@ func (a *agent) run(ctx context.Context) error {
 	})
 	group.Go(func() { _ = a.resolver.Poll(ctx) }) // it ends with ctx only
 	group.Go(func() { a.followCommits(ctx, &group) })
+	group.Go(func() { a.letGo(ctx) })
 	slog.Info("syncline is running", "namespace", a.namespace)
 	a.loop.Run(ctx)
 	return nil
@@ -121,6 +122,25 @@ func (a *agent) watchSettings(ctx context.Context, group *sync.WaitGroup) []chan
 			Set:  a.rules.put,
 			Gone: func(types.NamespacedName) { a.rules.delete() },
 		}),
+	}
+}
+
+// letGoEvery is how often the kinds are looked for that no App needs any more.
+const letGoEvery = 5 * time.Minute
+
+// letGo ends the watches of kinds that no App needs any more, until ctx is done.
+func (a *agent) letGo(ctx context.Context) {
+	ticker := time.NewTicker(letGoEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			wanted := a.catalog.Kinds()
+			wanted[schema.GroupKind{Kind: "Namespace"}] = struct{}{} // which every turn asks for
+			a.target.Live.LetGo(func(kind schema.GroupKind) bool { _, ok := wanted[kind]; return ok })
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

@@ -96,6 +96,18 @@ func (c *Catalog) Planned(id syncline.AppID) bool {
 	return c.entries[id].Plan != nil
 }
 
+// Kinds returns those of which the last plans have objects. It looks at every
+// App, and is for what happens rarely.
+func (c *Catalog) Kinds() map[schema.GroupKind]struct{} {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	kinds := map[schema.GroupKind]struct{}{}
+	for ref := range c.wanting {
+		kinds[ref.GroupKind()] = struct{}{}
+	}
+	return kinds
+}
+
 // WantingKind returns the Apps whose last plan has objects of a kind. It looks
 // at every App, and is for what happens rarely.
 func (c *Catalog) WantingKind(kind schema.GroupKind) []syncline.AppID {

@@ -89,6 +89,12 @@ func (c *Cluster) Kinds(ctx context.Context) ([]schema.GroupVersionKind, error) 
 	return kinds, known.unanswered()
 }
 
+// Served reports whether the cluster is known to serve a kind. It asks nothing.
+func (c *Cluster) Served(kind schema.GroupKind) bool {
+	known, _ := c.schemas.look()
+	return known != nil && len(known.versions[kind]) > 0
+}
+
 // Outdated says that kinds may have come, gone or changed, so that they are
 // found out again.
 func (c *Cluster) Outdated() { c.schemas.invalidate() }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -23,6 +24,8 @@ type API interface {
 	// Kinds returns every kind that can be listed and watched, in all versions that
 	// are served, the preferred one first. With an error there are others.
 	Kinds(ctx context.Context) ([]schema.GroupVersionKind, error)
+	// Served reports whether the cluster is known to serve a kind. It asks nothing.
+	Served(kind schema.GroupKind) bool
 	// Outdated says that kinds may have come, gone or changed.
 	Outdated()
 }
@@ -76,6 +79,10 @@ type Cache struct {
 	sweep sweep
 	// definitions tells that kinds came, went or changed.
 	definitions chan struct{}
+	// absent are the kinds that are needed and not served, as far as is known; scout
+	// tells that there are more, or that it is worth another look.
+	absent map[*kind]struct{}
+	scout  chan struct{}
 }
 
 // New returns a cache that watches nothing but the definitions of kinds. Close
@@ -105,9 +112,11 @@ func New(api API, options Options) *Cache {
 			failed: map[schema.GroupKind]error{},
 		},
 		definitions: make(chan struct{}, 1),
+		absent:      map[*kind]struct{}{}, scout: make(chan struct{}, 1),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.watchDefinitions()
+	c.running.Go(c.scouts)
 	c.sweep.unknown = c.unknown()
 	return c
 }
@@ -135,13 +144,18 @@ func (c *Cache) watch(gvk schema.GroupVersionKind, whole bool) {
 	k := c.kinds[gvk.GroupKind()]
 	switch {
 	case c.ctx.Err() != nil:
+	case k == nil && c.refuses(gvk.GroupKind()):
 	case k == nil:
 		k = newKind(c, gvk)
-		k.partial = !whole
+		k.partial, k.asked = !whole, time.Now()
 		c.kinds[gvk.GroupKind()] = k
-		c.running.Go(k.run)
-	case whole && k.partial:
-		k.widen()
+		c.absent[k] = struct{}{}
+		ask(c.scout)
+	default:
+		k.asked = time.Now()
+		if whole && k.partial {
+			k.widen()
+		}
 	}
 }
 
@@ -161,7 +175,8 @@ func (c *Cache) Ready(kinds ...schema.GroupKind) (missing []schema.GroupKind) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, gk := range kinds {
-		if k := c.kinds[gk]; k == nil || !k.known && k.err == nil {
+		k := c.kinds[gk]
+		if k == nil && !c.refuses(gk) || k != nil && !k.known && k.err == nil {
 			missing = append(missing, gk)
 		}
 	}
@@ -174,7 +189,10 @@ func (c *Cache) Ready(kinds ...schema.GroupKind) (missing []schema.GroupKind) {
 func (c *Cache) Err(gk schema.GroupKind) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if k := c.kinds[gk]; k != nil && !k.known {
+	switch k := c.kinds[gk]; {
+	case k == nil && c.refuses(gk):
+		return syncline.Errorf(syncline.NotFound, "kind %s is not known to the cluster, as many that are declared", gk)
+	case k != nil && !k.known:
 		return k.err
 	}
 	return nil

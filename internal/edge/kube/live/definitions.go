@@ -58,6 +58,7 @@ func metadataOf(r Resource) stream.Source {
 func (c *Cache) definitionsChanged() {
 	c.api.Outdated()
 	ask(c.definitions)
+	ask(c.scout)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, k := range c.kinds {

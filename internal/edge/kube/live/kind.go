@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -21,6 +22,9 @@ type kind struct {
 	// gvk is the version in which the kind is needed.
 	gvk   schema.GroupVersionKind
 	retry chan struct{}
+	// ctx ends with the cache or when the kind is let go.
+	ctx    context.Context
+	cancel context.CancelFunc
 	// anew asks that all objects are read again.
 	anew chan struct{}
 	// misses counts the tries in a row that did not find the kind; the stream's
@@ -32,6 +36,9 @@ type kind struct {
 	// partial says that only objects that are tracked are remembered. After it
 	// ended a reading that began before does not count: stale.
 	partial, stale bool
+	// asked is when the kind was needed last; ended says that it was let go since.
+	asked time.Time
+	ended bool
 	// known says that objects holds every object of the kind that is remembered.
 	known bool
 	// err is why the kind is not known; nil while it is being read.
@@ -70,8 +77,9 @@ type record struct {
 }
 
 func newKind(c *Cache, gvk schema.GroupVersionKind) *kind {
+	ctx, cancel := context.WithCancel(c.ctx)
 	return &kind{
-		cache: c, gvk: gvk,
+		cache: c, gvk: gvk, ctx: ctx, cancel: cancel,
 		retry:    make(chan struct{}, 1),
 		anew:     make(chan struct{}, 1),
 		classify: func(err error) error { return err },
@@ -93,7 +101,7 @@ func (k *kind) unknown() error {
 }
 
 func (k *kind) run() {
-	stream.Run(k.cache.ctx, stream.Options{Open: k.open, Handle: k.handle, Retry: k.retry, Anew: k.anew})
+	stream.Run(k.ctx, stream.Options{Open: k.open, Handle: k.handle, Retry: k.retry, Anew: k.anew})
 }
 
 // tryAgain ends the wait after a failure.
@@ -150,6 +158,10 @@ func (k *kind) handle(event stream.Event) {
 	}
 	c := k.cache
 	c.mu.Lock()
+	if k.ended {
+		c.mu.Unlock()
+		return
+	}
 	before := k.state()
 	changes := k.take(event, told)
 	after := k.state()

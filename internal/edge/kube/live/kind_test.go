@@ -22,6 +22,7 @@ func (unreachable) Resource(context.Context, schema.GroupVersionKind) (Resource,
 	return Resource{}, errors.New("unreachable")
 }
 func (unreachable) Kinds(context.Context) ([]schema.GroupVersionKind, error) { return nil, nil }
+func (unreachable) Served(schema.GroupKind) bool                             { return false }
 func (unreachable) Outdated()                                                {}
 
 // script is a kind whose events a test tells.
