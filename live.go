@@ -1,8 +1,14 @@
 package syncline
 
 import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -52,3 +58,25 @@ const (
 	Namespaced    Scope = "Namespaced"
 	ClusterScoped Scope = "Cluster"
 )
+
+// UnseenError says of which kinds the live objects cannot be known, and why. What
+// an App owns may be among them.
+type UnseenError map[schema.GroupKind]error
+
+// Error names the first kinds in full.
+func (e UnseenError) Error() string {
+	const told = 3
+	kinds := slices.SortedFunc(maps.Keys(e), func(a, b schema.GroupKind) int { return strings.Compare(a.String(), b.String()) })
+	var texts []string
+	for _, kind := range kinds[:min(told, len(kinds))] {
+		texts = append(texts, fmt.Sprintf("the objects of kind %s are not known: %v", kind, e[kind]))
+	}
+	if more := len(kinds) - told; more > 0 {
+		texts = append(texts, fmt.Sprintf("and those of %d more kinds", more))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unseen returns the kinds that an error is about, when it is about nothing but
+// kinds whose objects cannot be known.
+func Unseen(err error) (UnseenError, bool) { return errors.AsType[UnseenError](err) }

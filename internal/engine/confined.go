@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -98,9 +99,12 @@ func (c confined) Get(ref syncline.Ref) (syncline.Live, bool) {
 }
 
 // Owned leaves out what the App may not have: that an object says whose it is
-// does not make it so.
+// does not make it so. Kinds of which it may have none need not be known.
 func (c confined) Owned(instance string) ([]syncline.Live, error) {
 	owned, err := c.cluster.Owned(instance)
+	if unseen, ok := syncline.Unseen(err); ok && !slices.ContainsFunc(slices.Collect(maps.Keys(unseen)), c.mayHave) {
+		err = nil
+	}
 	return slices.DeleteFunc(slices.Clone(owned), func(live syncline.Live) bool { return c.judge.Object(live.Ref) != nil }), err
 }
 
@@ -123,6 +127,12 @@ func (c confined) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersionK
 		}
 	}
 	return c.cluster.Watch(permitted)
+}
+
+// mayHave reports whether the App may have objects of a kind, as far as can be told.
+func (c confined) mayHave(kind schema.GroupKind) bool {
+	may, err := c.mayWatch(kind.WithVersion(""))
+	return may || err != nil
 }
 
 // mayWatch reports whether the App may have objects of the kind. One that the

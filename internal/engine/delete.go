@@ -39,6 +39,7 @@ func (t *turn) delete(ctx context.Context) error {
 		return t.stop(ctx)
 	}
 	teardown, unknown := plan.Teardown(t.app, t.cluster)
+	t.result.Watching = unknown != nil
 	if syncline.KindOf(unknown) == syncline.Waiting { // the order of waves counts
 		return unknown
 	}

@@ -338,6 +338,9 @@ func (t *turn) makePlan(ctx context.Context) error {
 	}
 	t.grant, t.refused = t.judge.Allow(made)
 	t.plan = &made
+	if syncline.KindOf(made.Unknown) == syncline.Waiting && slices.ContainsFunc(made.Changes, leaves) {
+		t.result.Watching = true // what is retained for that reason may go then
+	}
 	return nil
 }
 

@@ -4,12 +4,15 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/syncline-io/syncline"
 )
 
 var (
 	errUnswept = syncline.Errorf(syncline.Waiting, "the cluster has not been searched yet")
-	errBroken  = syncline.Errorf(syncline.Transient, "the objects of kind Widget are not known")
+	errBroken  = syncline.Errorf(syncline.Transient, "it is not known whether the app owns more: %w",
+		syncline.UnseenError{{Group: "example.com", Kind: "Widget"}: syncline.Errorf(syncline.Denied, "forbidden")})
 )
 
 func TestADeletionWaitsForWhatTheAppMayOwn(t *testing.T) {
@@ -28,7 +31,7 @@ func TestADeletionWaitsForWhatTheAppMayOwn(t *testing.T) {
 	w.turn(t)
 	w.turn(t)
 	w.expectWrites(t, "prune ConfigMap/shop/a")
-	w.expectCondition(t, syncline.DeletionError, "Widget are not known")
+	w.expectCondition(t, syncline.DeletionError, "Widget.example.com are not known: forbidden")
 	if w.last.Deleted {
 		t.Fatal("it may go though it may have more")
 	}
@@ -85,4 +88,19 @@ func TestWhatNeedsNoPruneDoesNotWaitForTheSearch(t *testing.T) {
 	w.expectWrites(t, "create ConfigMap/shop/a")
 	w.expectSync(t, syncline.Synced, "c1")
 	w.expectOperation(t, syncline.OperationSucceeded, "")
+}
+
+func TestAKindThatTheProjectDeniesNeedNotBeKnown(t *testing.T) {
+	w := newWorld(config("a", "1"))
+	w.Serve(schema.GroupKind{Group: "example.com", Kind: "Widget"}, syncline.Namespaced)
+	w.automate()
+	w.settle(t)
+	w.project.NamespaceDeny = []syncline.KindRule{syncline.NewKindRule("example.com", "Widget", "")}
+	w.app.Deleting = &syncline.Deletion{Cascade: true}
+	w.Unswept = errBroken
+	w.turn(t)
+	w.turn(t)
+	if !w.last.Deleted {
+		t.Errorf("it may not go: %+v", w.last)
+	}
 }

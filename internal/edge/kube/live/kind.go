@@ -30,6 +30,7 @@ type kind struct {
 	// misses counts the tries in a row that did not find the kind; the stream's
 	// goroutine's own, as classify.
 	misses int
+	missed time.Time
 	// classify gives errors of the stream their kind.
 	classify func(error) error
 
@@ -118,12 +119,19 @@ func ask(signal chan<- struct{}) {
 // is watched. Discovery tells the versions of a new kind one by one.
 const patientlyMissed = 4
 
+// betweenMisses is the least time between two that count: many kinds are looked
+// for at once.
+const betweenMisses = 100 * time.Millisecond
+
 // open finds out how the kind is reached: in the version that is needed, or,
 // when that is no longer served, in the preferred one.
 func (k *kind) open(ctx context.Context) (stream.Source, error) {
 	resource, err := k.cache.api.Resource(ctx, k.gvk)
 	if syncline.KindOf(err) == syncline.NotFound {
-		if k.misses++; k.misses < patientlyMissed {
+		if now := time.Now(); now.Sub(k.missed) >= betweenMisses {
+			k.misses, k.missed = k.misses+1, now
+		}
+		if k.misses < patientlyMissed {
 			return stream.Source{}, err
 		}
 		preferred, errPreferred := k.cache.api.Resource(ctx, k.gvk.GroupKind().WithVersion(""))

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -230,22 +229,15 @@ func (c *Cache) unknown() error {
 	return nil
 }
 
-// unsearched is the error about kinds that cannot be looked at.
+// unsearched is the error about kinds that cannot be looked at. Where there may be
+// others besides, it is not about kinds alone.
 func unsearched(failed map[schema.GroupKind]error, also error) error {
-	const told = 3
-	kinds := slices.SortedFunc(maps.Keys(failed), func(a, b schema.GroupKind) int { return strings.Compare(a.String(), b.String()) })
-	failures := []error{}
-	for _, gk := range kinds[:min(told, len(kinds))] {
-		failures = append(failures, fmt.Errorf("the objects of kind %s are not known: %w", gk, failed[gk]))
-	}
-	if more := len(kinds) - told; more > 0 {
-		failures = append(failures, fmt.Errorf("and those of %d more kinds", more))
-	}
+	var cause error = syncline.UnseenError(failed)
 	if also != nil {
-		failures = append(failures, also)
+		cause = fmt.Errorf("%s; %w", cause, also)
 	}
 	return syncline.WithHint(
-		syncline.Errorf(syncline.Transient, "it is not known whether the app owns more: %w", errors.Join(failures...)),
+		syncline.Errorf(syncline.Transient, "it is not known whether the app owns more: %w", cause),
 		"make the kinds readable to Syncline, or remove what serves them; to leave what it owns, delete the app without cascading")
 }
 
