@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +27,13 @@ func TestAPruneThatWaitsForAConfirmation(t *testing.T) {
 	for range 4 {
 		s.on(t)
 	}
-	s.expectWrites(t, "prune ConfigMap/shop/first", "prune ConfigMap/shop/plain", "update ConfigMap/shop/kept", "prune ConfigMap/shop/last")
+	writes := s.wrote()
+	if len(writes) == 4 {
+		slices.Sort(writes[:2]) // which are written at once
+	}
+	if want := []string{"prune ConfigMap/shop/first", "prune ConfigMap/shop/plain", "update ConfigMap/shop/kept", "prune ConfigMap/shop/last"}; !slices.Equal(writes, want) {
+		t.Errorf("written was %q, want %q", writes, want)
+	}
 	s.expectPhase(t, syncline.OperationSucceeded, "")
 }
 

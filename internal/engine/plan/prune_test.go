@@ -358,3 +358,20 @@ metadata: {name: web, namespace: argocd, annotations: {argocd.argoproj.io/tracki
 		}
 	}
 }
+
+// TestTeardownOfANamespace holds that a namespace does not take with it what stays
+// or waits for a person.
+func TestTeardownOfANamespace(t *testing.T) {
+	for options, want := range map[string][]string{
+		"Prune=true":     {"Sync 0 prune ConfigMap/shop/left", "Sync 0 prune Namespace/shop"},
+		"Delete=false":   nil,
+		"Delete=confirm": {"Sync 0 prune ConfigMap/shop/left !stalled", "Sync 0 prune Namespace/shop !stalled"},
+	} {
+		f := newFixture()
+		f.app.Deleting = &syncline.Deletion{Cascade: true}
+		f.Put(t, leftNamespace)
+		f.Put(t, left(`, argocd.argoproj.io/sync-options: "`+options+`"`))
+		p, _ := plan.Teardown(f.app, f.Cluster)
+		expectSteps(t, p, want...)
+	}
+}

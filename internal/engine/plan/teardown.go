@@ -12,21 +12,38 @@ import (
 // Teardown plans the deletion of everything that an App has, hooks included,
 // the last wave first. Left out are what is kept by Delete=false or by Helm's
 // resource policy, definitions of kinds, with which all of the kind would go, and
-// what only an annotation claims. A namespace in which the App has something that
-// stays is kept too.
+// what only an annotation claims. A namespace is left out too when something of
+// the App stays in it, and waits for what waits.
 // The error says why the App may have more; it is that of [Memory.Owned].
 func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 	owned, err := memory.Owned(app.Instance)
 	var changes []syncline.Change
+	used := map[string]error{}
 	for _, live := range owned {
 		options := syncline.ParseSyncOptions(live.Marks[syncline.AnnotationSyncOptions]).Over(app.Policy.Options)
 		kept := options.Has("Delete=false") || live.Marks[syncline.AnnotationHelmPolicy] == "keep" ||
 			live.Ref.Kind == "CustomResourceDefinition"
 		itself := live.Ref.Kind == "Application" && live.Ref.Name == app.ID.Name && live.Ref.Namespace == app.ID.Namespace
-		if live.Controlled || kept || itself || !live.Made {
+		if live.Controlled || !live.Made {
 			continue
 		}
-		changes = append(changes, teardown(app, live, options))
+		if kept || itself {
+			used[live.Ref.Namespace] = syncline.Errorf(syncline.Denied, "%s stays", live.Ref)
+			continue
+		}
+		c := teardown(app, live, options)
+		if syncline.KindOf(c.Err) == syncline.Stalled && used[live.Ref.Namespace] == nil {
+			used[live.Ref.Namespace] = c.Err
+		}
+		changes = append(changes, c)
+	}
+	changes = slices.DeleteFunc(changes, func(c syncline.Change) bool {
+		return c.Ref.Kind == "Namespace" && syncline.KindOf(used[c.Ref.Name]) == syncline.Denied
+	})
+	for i := range changes {
+		if c := &changes[i]; c.Ref.Kind == "Namespace" && c.Err == nil {
+			c.Err = used[c.Ref.Name] // what is in it waits for a person, and would go with it
+		}
 	}
 	slices.SortStableFunc(changes, func(a, b syncline.Change) int {
 		return cmp.Or(cmp.Compare(b.Wave, a.Wave), a.Ref.Compare(b.Ref))
