@@ -269,7 +269,7 @@ func (o Object) Desired() Object {
 		desired.body = &lazyDigest{}
 	}
 	delete(desired.content, "status")
-	if desired.Sensitive() {
+	if desired.isSecret() {
 		foldStringData(desired.content)
 	}
 	return desired
@@ -358,10 +358,62 @@ func digestOfBody(content map[string]any) Digest {
 	return digest
 }
 
-// Sensitive reports whether the object's values are secret.
-func (o Object) Sensitive() bool {
+// Sensitive reports whether values of the object are secret: it is a Secret, or
+// something that may be meant to be one, or holds one.
+func (o Object) Sensitive() bool { return len(secretParts(o.content)) > 0 }
+
+// isSecret reports whether the object is what the API server takes for a Secret.
+func (o Object) isSecret() bool {
 	ref := o.Ref()
 	return ref.Group == "" && ref.Kind == "Secret"
+}
+
+// secretParts returns the mappings at and in an object whose data is secret.
+func secretParts(content map[string]any) []map[string]any {
+	var parts []map[string]any
+	kind, _ := content["kind"].(string)
+	secret := namesSecret(kind)
+	if secret && (kind == "Secret" || len(secretFields(content)) > 0) {
+		parts = append(parts, content)
+	}
+	items, _ := content["items"].([]any)
+	for _, item := range items {
+		below, ok := item.(map[string]any)
+		if !ok {
+			continue
+		}
+		if secret {
+			parts = append(parts, below)
+		} else {
+			parts = append(parts, secretParts(below)...)
+		}
+	}
+	return parts
+}
+
+// namesSecret reports whether a kind has the word in it, however it is written.
+func namesSecret(kind string) bool {
+	const word = "secret"
+	for i := 0; i+len(word) <= len(kind); i++ {
+		if strings.EqualFold(kind[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
+}
+
+// secretFields returns the names of the fields that hold secret values, however
+// they are written.
+func secretFields(content map[string]any) []string {
+	var fields []string
+	for field := range content {
+		switch strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(field)) {
+		case "data", "stringdata", "binarydata":
+			fields = append(fields, field)
+		}
+	}
+	slices.Sort(fields)
+	return fields
 }
 
 // Reveal returns a deep copy of the content, with secret values. Only
@@ -400,17 +452,28 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 func Mask(contents ...map[string]any) {
 	masks := map[string]string{}
 	for _, content := range contents {
-		for _, field := range []string{"data", "stringData"} {
-			switch values := content[field].(type) {
-			case map[string]any:
-				maskValues(values, masks)
-			case nil:
-			default:
-				content[field] = sealedText
-			}
+		parts := secretParts(content)
+		if len(parts) == 0 { // whoever calls knows that it is one
+			parts = []map[string]any{content}
 		}
-		unstructured.RemoveNestedField(content, "metadata", "annotations", lastApplied)
+		for _, part := range parts {
+			maskPart(part, masks)
+		}
 	}
+}
+
+// maskPart masks one mapping with data.
+func maskPart(content map[string]any, masks map[string]string) {
+	for _, field := range secretFields(content) {
+		switch values := content[field].(type) {
+		case map[string]any:
+			maskValues(values, masks)
+		case nil:
+		default:
+			content[field] = sealedText
+		}
+	}
+	unstructured.RemoveNestedField(content, "metadata", "annotations", lastApplied)
 }
 
 func maskValues(values map[string]any, masks map[string]string) {

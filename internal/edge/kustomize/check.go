@@ -30,6 +30,11 @@ func (f *fileSystem) check(file string, text []byte) error {
 	if len(k.OpenAPI) > 0 || len(k.Crds) > 0 {
 		f.schemas = true
 	}
+	for _, g := range k.SecretGenerator {
+		for _, name := range dataFiles(g.KvPairSources) {
+			f.secret[path.Join(path.Dir(file), name)] = true
+		}
+	}
 	for _, r := range references(&k) {
 		if isRemote(r.text) {
 			return refuseRemote(r.field, r.text)

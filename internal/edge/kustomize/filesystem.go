@@ -36,6 +36,10 @@ type fileSystem struct {
 	overlay map[string][]byte
 	// configs are the files that configure generators, transformers and validators.
 	configs map[string]bool
+	// read are the files that were read, and secret those of them that generators
+	// of Secrets take: no message shows their values.
+	read   map[string][]byte
+	secret map[string]bool
 	// schemas is set when a kustomization brings schemas.
 	schemas bool
 	// managed is set when the kustomization wants a label that says who built it.
@@ -142,6 +146,7 @@ func (f *fileSystem) ReadFile(name string) ([]byte, error) {
 			return nil, f.fail(err)
 		}
 	}
+	f.read[at] = text
 	if isKustomization(path.Base(at)) {
 		err = f.check(at, text)
 	} else if f.configs[at] {

@@ -45,7 +45,8 @@ func (r *Renderer) Tainted() bool { return r.tainted.Load() }
 // returns a manifest per object in kustomize's order. Its errors are Invalid, or
 // Denied where the kustomization asks for what is not done.
 func (r *Renderer) Build(ctx context.Context, files syncline.Tree, folder string, options syncline.Kustomize) ([]syncline.Manifest, error) {
-	fsys := &fileSystem{ctx: ctx, files: files, overlay: map[string][]byte{}, configs: map[string]bool{}}
+	fsys := &fileSystem{ctx: ctx, files: files, overlay: map[string][]byte{}, configs: map[string]bool{},
+		read: map[string][]byte{}, secret: map[string]bool{}}
 	file, err := fsys.lay(folder, options)
 	fsys.top = file
 	if err == nil {
@@ -60,7 +61,7 @@ func (r *Renderer) Build(ctx context.Context, files syncline.Tree, folder string
 		return nil, fmt.Errorf("kustomization %s: %w", file, ctx.Err())
 	}
 	if _, known := errors.AsType[*syncline.Error](err); !known {
-		err = said(err.Error())
+		err = fsys.said(err.Error())
 	}
 	return nil, fmt.Errorf("kustomization %s: %w", file, err)
 }
@@ -73,7 +74,7 @@ var (
 )
 
 // said returns an error of kustomize on one line, in words that help here.
-func said(message string) error {
+func (f *fileSystem) said(message string) error {
 	message = strings.Join(strings.Fields(strings.ReplaceAll(message, root+"/", "")), " ")
 	if charted.MatchString(message) {
 		return refuseChart("HelmChartInflationGenerator")
@@ -84,7 +85,7 @@ func said(message string) error {
 			syncline.Errorf(syncline.Invalid, "file %s is not in or below %s, the folder of the kustomization that names it", outside[1], folder),
 			"kustomize loads files of that folder only: move it there, or put a kustomization beside it and name its folder under resources")
 	}
-	return syncline.Errorf(syncline.Invalid, "%s", message)
+	return syncline.Errorf(syncline.Invalid, "%s", f.hide(message))
 }
 
 func (r *Renderer) run(fsys *fileSystem, folder string) (built resmap.ResMap, err error) {

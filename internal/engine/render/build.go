@@ -59,8 +59,14 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 		return Output{}, err
 	}
 	output, err := t.run(ctx, tool, job, inputs)
+	if err == nil {
+		err = checkSizes(ctx, output.Documents)
+	}
+	if err != nil {
+		return Output{Tool: tool}, err
+	}
 	output.Tool = tool
-	return output, err
+	return output, nil
 }
 
 // looksOf returns what is looked at for any job.
@@ -86,12 +92,22 @@ const (
 	keptAtEnd   = 600
 )
 
-// What YAML libraries quote of a document, which may be the value of a Secret: a
-// password that begins with "*" is an alias to them.
-var (
-	quotedAnchor = regexp.MustCompile("unknown anchor '[^']*' referenced")
-	quotedValue  = regexp.MustCompile("(cannot unmarshal !!\\w+) `[^`]*`")
-)
+// What libraries quote of a document, which may be the value of a Secret: a password
+// that begins with "*" is an alias to them.
+var quotations = []struct {
+	quoted *regexp.Regexp
+	shown  string
+}{
+	{regexp.MustCompile("unknown anchor '[^']*' referenced"), `unknown anchor: put a text that begins with "*" in quotes`},
+	{regexp.MustCompile("(cannot (?:unmarshal|decode) !!\\w+) `[^`]*`"), "$1"},
+	{regexp.MustCompile(`invalid map key: (?s:.*)`), "a key that is a mapping or a list: put a text with braces in quotes"},
+	{regexp.MustCompile(`(strconv\.\w+: parsing) "(?:[^"\\]|\\.)*"`), "$1 a text"},
+	{regexp.MustCompile(`(parsing time) "(?:[^"\\]|\\.)*" as .*`), "$1"},
+	{regexp.MustCompile(`'[^;]*' (does not match pattern|is not valid)`), "the value $1"},
+	{regexp.MustCompile(`invalid literal source .*, expected key=value`), "a literal is not KEY=VALUE"},
+	{regexp.MustCompile(`line \S[^:]* has invalid utf8 bytes(?s:.*)`), "a line is not UTF-8"},
+	{regexp.MustCompile(`: node contents:(?s:.*)`), ""},
+}
 
 // presentable returns err with a message that quotes no values, and with the
 // middle cut out of a long one.
@@ -99,8 +115,10 @@ func presentable(err error) error {
 	if err == nil {
 		return nil
 	}
-	message := quotedAnchor.ReplaceAllString(err.Error(), `unknown anchor: put a text that begins with "*" in quotes`)
-	message = quotedValue.ReplaceAllString(message, "$1")
+	message := err.Error()
+	for _, q := range quotations {
+		message = q.quoted.ReplaceAllString(message, q.shown)
+	}
 	if len(message) > maxMessage {
 		message = strings.ToValidUTF8(message[:keptAtStart], "") + " … " + strings.ToValidUTF8(message[len(message)-keptAtEnd:], "")
 	}

@@ -330,3 +330,36 @@ func request2(tree memoryTree) render.Request {
 	r.Fresh = true
 	return r
 }
+
+// TestSizesHaveBounds refuses what no API server takes, where it is rendered.
+func TestSizesHaveBounds(t *testing.T) {
+	for name, data := range map[string]string{
+		"a text":  strings.Repeat("x", 4<<20),
+		"numbers": "[" + strings.Repeat("0,", 1<<20) + "0]",
+	} {
+		result, err := inProcess().Render(short(t), request(memoryTree{"app/a.yaml": configMap + "data: {a: " + data + "}\n"}))
+		if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "app/a.yaml: ConfigMap has") {
+			t.Errorf("%s: %d objects, %v", name, len(result.Objects), err)
+		}
+	}
+}
+
+// TestWhatGaveObjectsIsNotPassedOver changes a manifest into something else.
+func TestWhatGaveObjectsIsNotPassedOver(t *testing.T) {
+	renderer, files := inProcess(), memoryTree{"app/a.yaml": configMap, "app/b.yaml": "x: 1\n"}
+	again := func() (render.Result, error) { return renderer.Render(short(t), request(files)) }
+	result, err := again()
+	if err != nil || len(result.Objects) != 1 || len(result.PassedOver) != 1 || result.PassedOver[0].File != "app/b.yaml" {
+		t.Fatalf("%v, %v", result, err)
+	}
+	files["app/a.yaml"] = "data: {a: b}\n"
+	for range 2 {
+		if _, err := again(); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "app/a.yaml gave objects before") {
+			t.Fatalf("the error is %v", err)
+		}
+	}
+	files["app/a.yaml"] = "# nothing any more\n"
+	if result, err := again(); err != nil || len(result.Objects) != 0 {
+		t.Fatalf("%v, %v", result, err)
+	}
+}

@@ -65,6 +65,12 @@ func (r Result) filesIn(files map[string]bool) []string {
 // the bounds.
 func (r Result) replace(files []string, now Result) (result Result, fits bool) {
 	result = Result{Tool: r.Tool, Warnings: r.Warnings, apart: true, bytes: r.bytes + now.bytes}
+	for _, file := range r.PassedOver {
+		if !slices.Contains(files, file.File) {
+			result.PassedOver = append(result.PassedOver, file)
+		}
+	}
+	result.PassedOver = append(result.PassedOver, now.PassedOver...)
 	old, made := r.Objects, now.Objects
 	for _, file := range r.files {
 		kept := file
