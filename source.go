@@ -1,5 +1,7 @@
 package syncline
 
+import "fmt"
+
 // Source says where desired state is declared and how it is rendered, as one
 // entry of an Argo CD Application's spec.source or spec.sources.
 type Source struct {
@@ -211,6 +213,35 @@ type Repository struct {
 	Proxy   string
 	NoProxy string
 }
+
+// Access is a way to a repository: its address, and with what credentials and
+// settings it is reached. It is comparable: what is known by one Access is no
+// other's, be it an answer or an error. It prints nothing.
+type Access struct {
+	key, user              string
+	inAddress              Sealed
+	username               string
+	password, bearer       Sealed
+	declared, basic, trust bool
+	ca, cert               string
+	certKey                Sealed
+	proxy                  Sealed
+	noProxy                string
+}
+
+// Access returns the way to the repository. Two spellings of its address are one.
+func (r Repository) Access() Access {
+	return Access{
+		key: r.Address.Key(), user: r.Address.User(), inAddress: r.Address.Password(),
+		username: r.Username, password: r.Password, bearer: r.BearerToken,
+		declared: r.Declared, basic: r.ForceBasicAuth, trust: r.InsecureSkipVerify,
+		ca: string(r.CA), cert: string(r.ClientCert), certKey: r.ClientKey,
+		proxy: Sealed(r.Proxy), noProxy: r.NoProxy,
+	}
+}
+
+// Format prints nothing of what it holds.
+func (Access) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("access")) }
 
 // Refs is what a repository calls its revisions, at one moment.
 type Refs struct {

@@ -108,13 +108,12 @@ func (a *agent) watchSettings(ctx context.Context, group *sync.WaitGroup) []chan
 		group.Go(func() { a.cluster.WatchObjects(ctx, resource, of, handler) })
 		return synced
 	}
-	labels := fmt.Sprintf("%s in (%s,%s)", repository.Label, repository.TypeRepository, repository.TypeTemplate)
 	return []chan struct{}{
 		watch(v1alpha1.AppProjectResource(), kube.WatchOptions{}, kube.Handler{
 			Set:  func(u *unstructured.Unstructured) { a.projects.put(u); a.onProject(u.GetName()) },
 			Gone: func(name types.NamespacedName) { a.projects.delete(name.Name); a.onProject(name.Name) },
 		}),
-		watch(secrets(), kube.WatchOptions{LabelSelector: labels}, kube.Handler{
+		watch(secrets(), kube.WatchOptions{LabelSelector: repository.Selector}, kube.Handler{
 			Set:  a.putRepository,
 			Gone: func(name types.NamespacedName) { a.onRepository(a.repositories.Delete(name.String())) },
 		}),
@@ -142,6 +141,15 @@ func (a *agent) letGo(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// listRepositories looks at all repository Secrets.
+func (a *agent) listRepositories(ctx context.Context) error {
+	listed, err := a.cluster.ListObjects(ctx, secrets(), kube.WatchOptions{Namespace: a.namespace, LabelSelector: repository.Selector})
+	for i := range listed {
+		a.putRepository(&listed[i])
+	}
+	return err
 }
 
 // reportWatch logs that a watch fails; it goes on trying by itself.
@@ -208,6 +216,25 @@ func (a *agent) onCommit(repoKey string) {
 	default: // so many at once that nobody looks which Apps they touch
 		a.mark(a.apps.OfRepository(repoKey))
 	}
+}
+
+// uses reports whether an App that its project lets reaches a repository in that
+// way: with what the project knows of it now.
+func (a *agent) uses(repo syncline.Repository) bool {
+	access, key := repo.Access(), repo.Address.Key()
+	same := func(way application.Way) bool {
+		return a.repositories.For(way.Address, way.Project).Access() == access
+	}
+	if !slices.ContainsFunc(a.apps.Ways(key), same) {
+		return false
+	}
+	return slices.ContainsFunc(a.apps.OfRepository(key), func(id syncline.AppID) bool {
+		app, known := a.apps.App(id)
+		return known && a.loop.Engine.Permits(app) && slices.ContainsFunc(app.Sources, func(source syncline.Source) bool {
+			address := source.Address()
+			return address.Key() == key && same(application.Way{Project: app.Project, Address: address})
+		})
+	})
 }
 
 // maxCommits is how many repositories may wait to be looked at.

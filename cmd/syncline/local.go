@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"slices"
 
@@ -82,7 +81,7 @@ func loadSettings(ctx context.Context, cluster *kube.Cluster, namespace string, 
 		projects.put(&listed[i])
 	}
 	listed, err = cluster.ListObjects(ctx, secrets(), kube.WatchOptions{
-		Namespace: namespace, LabelSelector: fmt.Sprintf("%s in (%s,%s)", repository.Label, repository.TypeRepository, repository.TypeTemplate),
+		Namespace: namespace, LabelSelector: repository.Selector,
 	})
 	if syncline.KindOf(err) == syncline.Denied {
 		return nil // who may not read credentials may still look at public repositories

@@ -84,8 +84,9 @@ func temporarySources(repositories *repository.Store, allowLocal bool) (stage *s
 		_ = os.RemoveAll(dir)
 		return nil, nil, err
 	}
-	stage, _ = newSources(store, repositories, source.Options{})
+	stage, resolver := newSources(store, &credentials{repositories: repositories}, source.Options{})
 	return stage, func() {
+		resolver.Close()
 		_ = store.Close()
 		_ = os.RemoveAll(dir)
 	}, nil

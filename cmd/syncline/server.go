@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"time"
@@ -54,7 +55,7 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 		return err
 	}
 	defer remove()
-	store, err := git.Open(git.Options{Dir: dir})
+	store, err := openMirrors(dir, options.Git)
 	if err != nil {
 		return err
 	}
@@ -78,6 +79,7 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 	defer scripts.Close()
 	a := newAgent(options, cluster, store, confined{render.Confined{Pool: pool}, expressions, scripts})
 	defer a.target.Close()
+	defer a.resolver.Close()
 	return a.run(ctx)
 }
 
@@ -104,6 +106,22 @@ func tellConfinement(ctx context.Context, pool *worker.Pool) error {
 	return nil
 }
 
+// openMirrors opens the mirrors of an agent, in which many may name addresses.
+func openMirrors(dir string, limits cli.GitLimits) (*git.Store, error) {
+	options := git.Options{
+		Dir: dir, HideReasons: true,
+		MaxMemory: int64(limits.MemoryMiB) << 20, MaxPack: int64(limits.PackMiB) << 20, MaxDisk: int64(limits.DiskMiB) << 20,
+	}
+	for _, text := range limits.AllowAddresses {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, syncline.Errorf(syncline.Invalid, "addresses of Git servers: %w", err)
+		}
+		options.AllowAddresses = append(options.AllowAddresses, prefix)
+	}
+	return git.Open(options)
+}
+
 // confined is what works on input that is not trusted, in child processes.
 type confined struct {
 	builder     render.Builder
@@ -124,8 +142,8 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 		commits: make(chan string, maxCommits), recordAfter: time.Duration(options.RecordSeconds) * time.Second,
 	}
 	poll := time.Duration(options.PollSeconds) * time.Second
-	sources, resolver := newSources(store, repositories, source.Options{
-		Interval: poll, Changed: a.onCommit, Uses: a.polls,
+	sources, resolver := newSources(store, &credentials{repositories: repositories, list: a.listRepositories}, source.Options{
+		Interval: poll, Changed: a.onCommit, Uses: a.uses, Refs: options.Git.Refs,
 	})
 	a.resolver = resolver
 	a.apps.Later, a.apps.Changed = a.queue.AddAt, a.onApplication

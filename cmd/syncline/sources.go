@@ -1,7 +1,10 @@
 package main
 
 import (
-	"slices"
+	"context"
+	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
@@ -11,24 +14,46 @@ import (
 
 // newSources joins what yields the files of sources: Git repositories, reached
 // as their Secrets say.
-func newSources(store *git.Store, repositories *repository.Store, options source.Options) (*source.Stage, *source.Resolver) {
+func newSources(store *git.Store, known *credentials, options source.Options) (*source.Stage, *source.Resolver) {
 	resolver := source.NewResolver(store, options)
-	return source.New(resolver, store, credentials{repositories}), resolver
+	return source.New(resolver, store, known), resolver
 }
 
 // credentials are those of the repository Secrets.
-type credentials struct{ repositories *repository.Store }
+type credentials struct {
+	repositories *repository.Store
+	// list looks at all Secrets again. Default: what is known is all there is.
+	list func(ctx context.Context) error
+
+	mu     sync.Mutex
+	listed time.Time
+}
 
 // Repository returns how an App of the project reaches the repository at an address.
-func (c credentials) Repository(project string, address syncline.Address) (syncline.Repository, error) {
+func (c *credentials) Repository(project string, address syncline.Address) (syncline.Repository, error) {
 	return c.repositories.For(address, project), nil
 }
 
-// polls reports whether the repository of that key is to be asked by itself: an
-// App reads it that its project lets.
-func (a *agent) polls(key string) bool {
-	return slices.ContainsFunc(a.apps.OfRepository(key), func(id syncline.AppID) bool {
-		app, known := a.apps.App(id)
-		return known && a.loop.Engine.Permits(app)
-	})
+// refreshPause is how long after a list the next one comes at the earliest: the
+// watch tells what is made in between, and whoever may name addresses cannot keep
+// the API server busy.
+const refreshPause = 2 * time.Second
+
+// Refresh lists the Secrets anew: one that was made before an Application may be
+// told by its watch after the Application is told by another.
+func (c *credentials) Refresh(ctx context.Context) {
+	if c.list == nil {
+		return
+	}
+	c.mu.Lock()
+	began := time.Now()
+	if began.Sub(c.listed) < refreshPause {
+		c.mu.Unlock()
+		return
+	}
+	c.listed = began
+	c.mu.Unlock()
+	if err := c.list(ctx); err != nil {
+		slog.Warn("the repository Secrets could not be listed", "err", err)
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -89,6 +90,7 @@ type GitServer struct {
 	changed chan struct{} // closed when the fault is replaced
 	counts  map[GitRequest]int
 	repos   map[string]int
+	asked   []string
 	came    chan struct{} // closed at the next request
 }
 
@@ -219,6 +221,13 @@ func repoOf(r *http.Request) string {
 	return strings.TrimSuffix(strings.TrimPrefix(whole, "/"), ".git")
 }
 
+// Asked returns the paths of all requests that came, in their order.
+func (s *GitServer) Asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
+}
+
 // Await waits until at least so many requests of a kind have come in all.
 func (s *GitServer) Await(ctx context.Context, kind GitRequest, count int) error {
 	for {
@@ -248,6 +257,7 @@ func (s *GitServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.counts[kind]++
 	s.counts[GitAny]++
 	s.repos[repoOf(r)]++
+	s.asked = append(s.asked, r.URL.Path)
 	close(s.came)
 	s.came = make(chan struct{})
 	fault, changed := s.fault, s.changed

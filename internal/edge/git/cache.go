@@ -7,8 +7,10 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// cache keeps what was used last of what objects hold, by their hashes, which
-// mean the same in every repository. It is safe for concurrent use.
+// cache keeps what was used last of what objects hold, by the repository and
+// their hashes. A hash means the same in every repository, but who may see one
+// repository and names a hash of another must not get what it stands for. It is
+// safe for concurrent use.
 type cache[V any] struct {
 	// cost is what a value takes of the capacity, at least 1.
 	cost func(V) int64
@@ -16,11 +18,14 @@ type cache[V any] struct {
 	mu    sync.Mutex
 	left  int64
 	order list.List // of *cached[V], the last used first
-	byKey map[string]*list.Element
+	byKey map[objectKey]*list.Element
 }
 
+// objectKey names an object of a repository.
+type objectKey struct{ repository, hash string }
+
 type cached[V any] struct {
-	hash  string
+	key   objectKey
 	value V
 }
 
@@ -40,13 +45,13 @@ func newFileCache(bytes int64) *cache[[]byte] {
 }
 
 func newCache[V any](capacity int64, cost func(V) int64) *cache[V] {
-	return &cache[V]{cost: cost, left: capacity, byKey: map[string]*list.Element{}}
+	return &cache[V]{cost: cost, left: capacity, byKey: map[objectKey]*list.Element{}}
 }
 
-func (c *cache[V]) get(hash string) (value V, ok bool) {
+func (c *cache[V]) get(key objectKey) (value V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	element, ok := c.byKey[hash]
+	element, ok := c.byKey[key]
 	if !ok {
 		return value, false
 	}
@@ -54,17 +59,17 @@ func (c *cache[V]) get(hash string) (value V, ok bool) {
 	return element.Value.(*cached[V]).value, true //nolint:forcetypeassert // nothing else is put in
 }
 
-func (c *cache[V]) put(hash string, value V) {
+func (c *cache[V]) put(key objectKey, value V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.byKey[hash]; ok {
+	if _, ok := c.byKey[key]; ok {
 		return
 	}
-	c.byKey[hash] = c.order.PushFront(&cached[V]{hash, value})
+	c.byKey[key] = c.order.PushFront(&cached[V]{key, value})
 	c.left -= c.cost(value)
 	for c.left < 0 && c.order.Len() > 1 {
 		oldest := c.order.Remove(c.order.Back()).(*cached[V]) //nolint:forcetypeassert // see above
-		delete(c.byKey, oldest.hash)
+		delete(c.byKey, oldest.key)
 		c.left += c.cost(oldest.value)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -28,6 +29,9 @@ type command struct {
 	trace bool
 	// config is for this run.
 	config []setting
+	// each is given the output line by line, of which nothing is kept then. An error
+	// ends the run.
+	each func(line []byte) error
 }
 
 // runError is a run of git that did not succeed.
@@ -50,6 +54,14 @@ func (s *Store) run(ctx context.Context, c command) ([]byte, *runError) {
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
 	fail := &runError{step: c.args[0]}
+	if c.remote != nil {
+		pins, err := s.pin(ctx, c.remote)
+		if err != nil {
+			fail.err = err
+			return nil, fail
+		}
+		c.config = append(slices.Clone(c.config), pins...)
+	}
 	process := s.prepare(ctx, c)
 	if c.remote != nil {
 		handed, err := handOver(process, c.remote.handed)
@@ -59,10 +71,18 @@ func (s *Store) run(ctx context.Context, c command) ([]byte, *runError) {
 		}
 		defer handed()
 	}
-	output := &limitedBuffer{left: orDefault(c.maxOutput, 1<<20), full: cancel}
+	output := &limitedBuffer{left: orDefault(c.maxOutput, 1<<20), full: cancel, each: c.each}
 	messages := &tailBuffer{limit: 64 << 10}
 	process.Stdout, process.Stderr = output, messages
-	err := process.Run()
+	err := process.Start()
+	if err == nil {
+		if err = limit(process.Process.Pid, s.options.MaxMemory, s.options.MaxPack); err != nil {
+			cancel()
+		}
+		if ended := process.Wait(); err == nil {
+			err = ended
+		}
+	}
 	if err == nil && !output.overflow {
 		return output.kept.Bytes(), nil
 	}
@@ -161,6 +181,8 @@ func (s *Store) settings() []setting {
 		{"maintenance.auto", "false"},
 		{"pack.threads", "1"},
 		{"pack.windowMemory", "64m"},
+		{"core.packedGitWindowSize", "32m"}, // see Options.MaxMemory
+		{"core.packedGitLimit", "256m"},
 	}
 }
 
@@ -170,16 +192,34 @@ type limitedBuffer struct {
 	left     int64
 	overflow bool
 	full     func()
+	// each takes whole lines instead of keeping them.
+	each func(line []byte) error
 }
 
 // Write keeps p, or fails.
 func (b *limitedBuffer) Write(p []byte) (int, error) {
 	if b.left -= int64(len(p)); b.left < 0 {
-		b.overflow = true
-		b.full()
-		return 0, io.ErrShortWrite
+		return b.end()
 	}
-	return b.kept.Write(p)
+	n, err := b.kept.Write(p)
+	for b.each != nil && err == nil {
+		line, rest, whole := bytes.Cut(b.kept.Bytes(), []byte("\n"))
+		if !whole {
+			break
+		}
+		if err := b.each(line); err != nil {
+			return b.end()
+		}
+		b.kept.Next(b.kept.Len() - len(rest))
+	}
+	return n, err
+}
+
+// end ends the run because there is too much.
+func (b *limitedBuffer) end() (int, error) {
+	b.overflow = true
+	b.full()
+	return 0, io.ErrShortWrite
 }
 
 // tailBuffer keeps the last bytes that are written to it.

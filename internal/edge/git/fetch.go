@@ -175,6 +175,7 @@ func (m *mirror) transfer(ctx context.Context, r *remote, depth string, specs ..
 	})
 	if err == nil {
 		m.tidy(ctx)
+		m.store.makeRoom(ctx, m)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/singleflight"
 
@@ -25,6 +26,9 @@ type mirror struct {
 	flights singleflight.Group
 	turn    chan struct{}
 
+	// used is when the mirror was used last.
+	used atomic.Int64
+
 	mu sync.Mutex
 	// generation counts how often the mirror was discarded.
 	generation int
@@ -41,7 +45,7 @@ type mirror struct {
 
 func newMirror(s *Store, dir string) *mirror {
 	m := &mirror{store: s, dir: dir, turn: make(chan struct{}, 1), admitted: map[[sha256.Size]byte]bool{}}
-	m.reader = &reader{start: m.startReader, idle: s.options.IdleReader, patience: s.options.StallTimeout}
+	m.reader = &reader{start: m.startReader, idle: s.options.IdleReader, patience: s.options.StallTimeout, memory: s.options.MaxMemory}
 	return m
 }
 

@@ -48,7 +48,13 @@ func FuzzParseRefs(f *testing.F) {
 	f.Add("ref: refs/heads/main\tHEAD\n" + one + "\tHEAD\n" + one + "\trefs/tags/v1\n" + two + "\trefs/tags/v1^{}\n")
 	f.Add("nonsense")
 	f.Fuzz(func(t *testing.T, out string) {
-		for name, commit := range parseRefs(out).Commits {
+		reader := newRefsReader(1 << 20)
+		for line := range strings.Lines(out) {
+			if err := reader.read([]byte(strings.TrimSuffix(line, "\n"))); err != nil {
+				t.Errorf("%q: %v", line, err)
+			}
+		}
+		for name, commit := range reader.refs.Commits {
 			if !fullName.MatchString(commit) || strings.HasSuffix(name, "^{}") && !strings.HasSuffix(name, "^{}^{}") && !strings.Contains(out, name+"^{}") {
 				t.Errorf("%q is %q", name, commit)
 			}
@@ -76,20 +82,20 @@ func TestParseCommit(t *testing.T) {
 func TestCacheKeepsWhatIsUsed(t *testing.T) {
 	cache := newTreeCache(20)
 	for i := range 10 {
-		cache.put(fmt.Sprint(i), make([]syncline.Entry, 4))
-		cache.get("0")
+		cache.put(objectKey{"a", fmt.Sprint(i)}, make([]syncline.Entry, 4))
+		cache.get(objectKey{"a", "0"})
 	}
 	var kept []string
 	for i := range 10 {
-		if _, ok := cache.get(fmt.Sprint(i)); ok {
+		if _, ok := cache.get(objectKey{"a", fmt.Sprint(i)}); ok {
 			kept = append(kept, fmt.Sprint(i))
 		}
 	}
 	if want := []string{"0", "7", "8", "9"}; !slices.Equal(kept, want) {
 		t.Errorf("kept are %v, want %v", kept, want)
 	}
-	cache.put("big", make([]syncline.Entry, 1000))
-	if _, ok := cache.get("big"); !ok || len(cache.byKey) != 1 {
+	cache.put(objectKey{"a", "big"}, make([]syncline.Entry, 1000))
+	if _, ok := cache.get(objectKey{"a", "big"}); !ok || len(cache.byKey) != 1 {
 		t.Errorf("a directory over the bound: %t, %d kept", ok, len(cache.byKey))
 	}
 }

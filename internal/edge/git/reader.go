@@ -39,6 +39,8 @@ type reader struct {
 	idle  time.Duration
 	// patience is how long an answer may take before the process is ended.
 	patience time.Duration
+	// memory is how much the process may take.
+	memory int64
 
 	mu      sync.Mutex
 	process *readProcess
@@ -118,6 +120,9 @@ func (r *reader) ask(request string, answer func(*readProcess) (object, error)) 
 		if leftOut.MatchString(said) {
 			return found, errMissing
 		}
+		if outOfMemory.MatchString(said) {
+			return found, errTooBig
+		}
 		err = fmt.Errorf("%w: %s", err, said)
 	}
 	if (&runError{messages: err.Error()}).cause() == damaged {
@@ -168,6 +173,11 @@ func (r *reader) launch() (*readProcess, error) {
 	p.stdout = bufio.NewReaderSize(stdout, 64<<10)
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("starting git cat-file: %w", err)
+	}
+	if err := limit(command.Process.Pid, r.memory, 0); err != nil {
+		_ = command.Cancel()
+		_ = command.Wait()
+		return nil, fmt.Errorf("limiting git cat-file: %w", err)
 	}
 	return p, nil
 }

@@ -3,6 +3,8 @@ package git
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -30,37 +32,61 @@ func (s *Store) Refs(ctx context.Context, repo syncline.Repository) (syncline.Re
 
 // list lists the refs of a remote.
 func (s *Store) list(ctx context.Context, m *mirror, r *remote) (syncline.Refs, error) {
-	out, err := s.talk(ctx, m, r, func(address string) command {
+	var reader *refsReader
+	_, err := s.talk(ctx, m, r, func(address string) command {
+		reader = newRefsReader(s.options.MaxRefs)
 		return command{
 			args:      []string{"ls-remote", "--quiet", "--symref", "--end-of-options", address},
 			timeout:   s.options.RefsTimeout,
-			maxOutput: s.options.MaxRefs,
+			maxOutput: maxListing,
+			each:      reader.read,
 		}
 	})
 	if err != nil {
 		return syncline.Refs{}, classify(err, r)
 	}
-	return parseRefs(string(out)), nil
+	return reader.refs, nil
 }
 
-// parseRefs reads the output of ls-remote --symref.
-func parseRefs(out string) syncline.Refs {
-	refs := syncline.Refs{Commits: make(map[string]string, strings.Count(out, "\n"))}
-	for line := range strings.Lines(out) {
-		value, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		if target, symbolic := strings.CutPrefix(value, "ref: "); symbolic {
-			if name == "HEAD" {
-				refs.Head = target
-			}
-			continue
+// maxListing is how much a server may say when it lists its refs, in bytes. Most
+// of a long list are refs of requests to merge, which are passed over.
+const maxListing = 1 << 30
+
+// refsReader reads what ls-remote --symref prints, line by line.
+type refsReader struct {
+	refs syncline.Refs
+	// left and leftOthers are how many bytes of branches and tags, and of other
+	// refs, are taken.
+	left, leftOthers int64
+}
+
+func newRefsReader(most int64) *refsReader {
+	return &refsReader{refs: syncline.Refs{Commits: map[string]string{}}, left: most, leftOthers: most / 4}
+}
+
+var errTooManyRefs = errors.New("too many refs")
+
+func (r *refsReader) read(line []byte) error {
+	value, name, ok := strings.Cut(string(line), "\t")
+	if target, symbolic := strings.CutPrefix(value, "ref: "); symbolic {
+		if name == "HEAD" {
+			r.refs.Head = target
 		}
-		if !ok || !fullName.MatchString(value) {
-			continue
-		}
-		// The commit of an annotated tag follows the tag's own line.
-		refs.Commits[strings.TrimSuffix(name, "^{}")] = value
+		return nil
 	}
-	return refs
+	if !ok || !fullName.MatchString(value) {
+		return nil
+	}
+	if name != "HEAD" && !strings.HasPrefix(name, "refs/heads/") && !strings.HasPrefix(name, "refs/tags/") {
+		if r.leftOthers -= int64(len(line)); r.leftOthers < 0 {
+			return nil
+		}
+	} else if r.left -= int64(len(line)); r.left < 0 {
+		return errTooManyRefs
+	}
+	// The commit of an annotated tag follows the tag's own line.
+	r.refs.Commits[strings.TrimSuffix(name, "^{}")] = value
+	return nil
 }
 
 // maxRedirects is how often a server may send us on.
@@ -92,7 +118,7 @@ func (s *Store) talk(ctx context.Context, m *mirror, r *remote, build func(addre
 		}
 		address = next
 	}
-	return nil, syncline.Errorf(syncline.Invalid, "repository %s redirects more than %d times", r.name, maxRedirects)
+	return nil, r.unreadable(syncline.Invalid, fmt.Sprintf("it redirects more than %d times", maxRedirects), "")
 }
 
 // redirect finds where the server at address sends us. git itself must not
@@ -102,7 +128,8 @@ func (s *Store) redirect(ctx context.Context, r *remote, address string) (string
 		args:      []string{"ls-remote", "--quiet", "--end-of-options", address},
 		remote:    r,
 		timeout:   s.options.RefsTimeout,
-		maxOutput: s.options.MaxRefs,
+		maxOutput: maxListing,
+		each:      func([]byte) error { return nil },
 		trace:     true,
 	})
 	if fail == nil {
@@ -115,13 +142,13 @@ func (s *Store) redirect(ctx context.Context, r *remote, address string) (string
 	from, _ := url.Parse(address)
 	to, err := from.Parse(string(bytes.TrimSpace(found[1])))
 	if err != nil {
-		return "", syncline.Errorf(syncline.Invalid, "repository %s redirects to what is not an address", r.name)
+		return "", r.unreadable(syncline.Invalid, "it redirects to what is not an address", "")
 	}
 	to.Path = strings.TrimSuffix(to.Path, "/info/refs")
 	to.RawPath, to.RawQuery, to.User = "", "", nil
 	secure := to.Scheme == from.Scheme || from.Scheme == "http" && to.Scheme == "https"
 	if !secure || !strings.EqualFold(to.Hostname(), from.Hostname()) || to.Scheme == from.Scheme && !strings.EqualFold(to.Host, from.Host) {
-		return "", syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s redirects to %s, which is another server", r.name, r.clean(to.String())),
+		return "", r.unreadable(syncline.Invalid, "it redirects to "+r.clean(to.String())+", which is another server",
 			"if that is right, use the new address as the repository's URL")
 	}
 	return to.String(), nil

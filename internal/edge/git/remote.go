@@ -22,7 +22,12 @@ type remote struct {
 	url string
 	// key is the identity of the repository, name what people call it.
 	key, name string
-	host      string
+	// host is host and port, hostname without brackets.
+	host, hostname, port string
+	// proxy says that the repository's settings name a proxy.
+	proxy bool
+	// hidden says that its reasons are not told; see Options.HideReasons.
+	hidden bool
 	// config and env carry credentials, and are passed in the environment only.
 	config []setting
 	env    []string
@@ -57,7 +62,11 @@ func (s *Store) remote(repo syncline.Repository) (*remote, error) {
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository address %q: only http and https addresses are allowed", name),
 			"write it as https://host/path")
 	}
-	r := &remote{url: address.URL(), key: address.Key(), name: name, host: net.JoinHostPort(address.Host(), address.Port())}
+	r := &remote{
+		url: address.URL(), key: address.Key(), name: name,
+		host: net.JoinHostPort(address.Host(), address.Port()), hostname: address.Host(), port: address.Port(),
+		proxy: repo.Proxy != "", hidden: s.options.HideReasons && !repo.Declared,
+	}
 	r.authorize(repo)
 	if err := s.secure(r, repo); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -22,13 +23,18 @@ const (
 	untrusted    cause = "untrusted certificate"
 	outside      cause = "outside" // network, server
 	damaged      cause = "damaged" // the mirror
+	tooLarge     cause = "too large"
 )
+
+// outOfMemory is how git ends at Options.MaxMemory.
+var outOfMemory = regexp.MustCompile(`(?i)out of memory|cannot allocate memory|mmap failed|File too large|file size limit`)
 
 // causes are recognised by git's messages, in the language C. The first match counts.
 var causes = []struct {
 	cause   cause
 	pattern *regexp.Regexp
 }{
+	{tooLarge, outOfMemory},
 	{redirected, regexp.MustCompile(`returned error: 30[12378]`)},
 	{unauthorized, regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|returned error: 40[137]|access denied|terminal prompts disabled`)},
 	{noRevision, regexp.MustCompile(`not our ref|unadvertised object|want \w+ not valid|couldn't find remote ref|no such remote ref|no such ref was fetched`)},
@@ -62,9 +68,19 @@ func (f *runError) classified(r *remote) error {
 	if r == nil {
 		r = &remote{}
 	}
+	var told *syncline.Error
+	if errors.As(f.err, &told) && f.messages == "" {
+		return f.err // of pin
+	}
 	reason := f.reason(r)
 	what := "repository " + r.name
+	if cause := f.cause(); r.hidden && !f.tooLong && cause != noRevision && cause != damaged && cause != tooLarge {
+		return r.unreadable("", string(cause)+": "+reason, "")
+	}
 	switch f.cause() {
+	case tooLarge:
+		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: what it sends takes more memory or space than git may have: %s", what, reason),
+			"split the repository, or raise the limits of git in the server's options")
 	case unauthorized:
 		return syncline.WithHint(syncline.Errorf(syncline.Denied, "%s: access was refused: %s", what, reason), r.credentialsHint())
 	case noRepository:
@@ -122,6 +138,9 @@ func cutAny(line string, prefixes ...string) (string, bool) {
 	return line, false
 }
 
+// userInfo matches the parts of addresses in a text that may hold credentials.
+var userInfo = regexp.MustCompile(`://[^\s'"]*@`)
+
 // clean makes a text from outside fit to be shown: no secrets, no control
 // characters, not long.
 func (r *remote) clean(text string) string {
@@ -130,7 +149,7 @@ func (r *remote) clean(text string) string {
 			text = strings.ReplaceAll(text, secret, "***")
 		}
 	}
-	text = syncline.RedactURL(text)
+	text = userInfo.ReplaceAllString(text, "://")
 	text = strings.Map(func(c rune) rune {
 		if unicode.IsPrint(c) {
 			return c

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,8 +41,25 @@ type Options struct {
 	// LargeFile is the size from which on files are fetched only when they are
 	// read, where the server can do that. Default: 1 MiB. A negative size: none are.
 	LargeFile int64
-	// MaxRefs is the size of the longest list of refs that is read. Default: 64 MiB.
+	// MaxRefs is the size of the longest list of branches and tags that is read, as
+	// git prints it. Of other refs as much is read, and the rest is left out.
+	// Default: 4 MiB, which is some 60,000 of them.
 	MaxRefs int64
+	// MaxMemory is how much memory one process of git may take. Default: 1 GiB.
+	MaxMemory int64
+	// MaxPack is the size of the largest pack, and of any other file, that git may
+	// write. Default: 4 GiB.
+	MaxPack int64
+	// MaxDisk is how much all mirrors may take on disk. When a fetch makes it more,
+	// those that were used least recently are removed. Default: 16 GiB.
+	MaxDisk int64
+	// AllowAddresses are addresses of servers that may be asked though services of
+	// the machine or the cloud are usually there: link-local ones, say. Default: none.
+	AllowAddresses []netip.Prefix
+	// HideReasons lets all reasons why a repository cannot be read that no Secret
+	// names read alike; the log has them. For a server, in which many may name
+	// addresses.
+	HideReasons bool
 	// CachedEntries is how many entries of directories are kept parsed, over
 	// all repositories. Default: 25,000, which take about 3 MiB.
 	CachedEntries int
@@ -64,7 +82,10 @@ func (o Options) withDefaults() Options {
 	o.PerHost = orDefault(o.PerHost, 4)
 	o.MaxFile = orDefault(o.MaxFile, 64<<20)
 	o.LargeFile = orDefault(o.LargeFile, 1<<20)
-	o.MaxRefs = orDefault(o.MaxRefs, 64<<20)
+	o.MaxRefs = orDefault(o.MaxRefs, 4<<20)
+	o.MaxMemory = orDefault(o.MaxMemory, 1<<30)
+	o.MaxPack = orDefault(o.MaxPack, 4<<30)
+	o.MaxDisk = orDefault(o.MaxDisk, 16<<30)
 	o.CachedEntries = orDefault(o.CachedEntries, 25_000)
 	o.CachedBytes = orDefault(o.CachedBytes, 8<<20)
 	o.KeepUnused = orDefault(o.KeepUnused, 30*24*time.Hour)
@@ -95,6 +116,7 @@ type Store struct {
 	mu      sync.Mutex
 	mirrors map[string]*mirror
 	hosts   map[string]chan struct{}
+	disk    disk
 }
 
 // Open returns a Store over options.Dir.
@@ -128,6 +150,7 @@ func Open(options Options) (*Store, error) {
 	if err := s.removeLeftovers(); err != nil {
 		return nil, err
 	}
+	s.measure()
 	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.checkVersion(); err != nil {
 		s.end()
@@ -177,6 +200,7 @@ func (s *Store) mirror(r *remote) *mirror {
 		_ = os.Chtimes(m.dir, time.Time{}, time.Now()) // fails when there is no mirror yet; see removeUnused
 		s.mirrors[r.key] = m
 	}
+	m.used.Store(time.Now().UnixNano())
 	return m
 }
 

@@ -98,7 +98,7 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 	case syncline.EntrySubmodule:
 		return nil, t.submodule(path)
 	}
-	if data, ok := t.store.files.get(entry.Hash); ok {
+	if data, ok := t.store.files.get(t.key(entry.Hash)); ok {
 		return data, nil
 	}
 	found, err := t.m.file(t.remote, entry.Hash)
@@ -112,7 +112,7 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 		return nil, t.broken(err)
 	}
 	if len(found.data) <= cachedFile {
-		t.store.files.put(entry.Hash, found.data)
+		t.store.files.put(t.key(entry.Hash), found.data)
 	}
 	return found.data, nil
 }
@@ -167,9 +167,12 @@ func (t *tree) find(path string) (syncline.Entry, error) {
 	return entry, nil
 }
 
+// key names an object of the repository.
+func (t *tree) key(hash string) objectKey { return objectKey{t.remote.key, hash} }
+
 // dir returns the entries of a directory, sorted by name, which nobody changes.
 func (t *tree) dir(hash, path string) ([]syncline.Entry, error) {
-	if entries, ok := t.store.trees.get(hash); ok {
+	if entries, ok := t.store.trees.get(t.key(hash)); ok {
 		return entries, nil
 	}
 	found, err := t.m.reader.read(hash, t.store.options.MaxFile)
@@ -185,7 +188,7 @@ func (t *tree) dir(hash, path string) ([]syncline.Entry, error) {
 	if !ok {
 		return nil, t.errorf(syncline.Invalid, "folder %s has an entry that no file system could hold", shown(path))
 	}
-	t.store.trees.put(hash, entries)
+	t.store.trees.put(t.key(hash), entries)
 	return entries, nil
 }
 

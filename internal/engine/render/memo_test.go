@@ -407,3 +407,19 @@ func TestResultsAreNotShared(t *testing.T) {
 		t.Error("a caller changed what is remembered")
 	}
 }
+
+// TestARepositorysResultIsNoOthers renders the same files of two repositories: who
+// names the hashes of another's files gets nothing that was made of them.
+func TestARepositorysResultIsNoOthers(t *testing.T) {
+	renderer := inProcess()
+	for _, url := range []string{"https://example.com/private", "https://example.com/tenant", "https://EXAMPLE.com/private.git"} {
+		declared := monorepoSources[0]
+		declared.RepoURL = url
+		if _, err := renderer.Render(short(t), requestFor(declared, monorepo)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if stats := renderer.Stats(); stats.Misses != 2 || stats.Hits != 1 {
+		t.Errorf("got %+v, want two that were rendered, and one that was remembered", stats)
+	}
+}

@@ -140,7 +140,7 @@ func New(builder Builder, options Options) *Renderer {
 // the file and the reason when the source is at fault.
 func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) {
 	job := newJob(request)
-	key, err := syncline.DigestOf([]any{r.version, job})
+	key, err := syncline.DigestOf([]any{r.version, request.Source.Address().Key(), job})
 	if err != nil {
 		return Result{}, err
 	}

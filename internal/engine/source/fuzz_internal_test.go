@@ -17,7 +17,7 @@ func FuzzMatch(f *testing.F) {
 			refs := refsOf("refs/heads/main", map[string]string{"refs/heads/main": commitOf("1"), "refs/tags/" + tag: commitOf("2")})
 			want := target{revision, prefix}
 			if _, ok := match(refs, want); !ok {
-				_ = noMatch(refs, want, "https://git.example.com/a")
+				_ = noMatch(refs.Head, len(refs.Commits) == 0, want, "https://git.example.com/a")
 			}
 		})
 	})

@@ -122,8 +122,8 @@ func matchDigits(refs syncline.Refs, digits string) (Revision, bool) {
 }
 
 // noMatch says that nothing is called as the target says.
-func noMatch(refs syncline.Refs, want target, address string) error {
-	if len(refs.Commits) == 0 {
+func noMatch(head string, empty bool, want target, address string) error {
+	if empty {
 		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "repository %s has no commits", address), "push a first commit")
 	}
 	name := want.revision
@@ -131,7 +131,7 @@ func noMatch(refs syncline.Refs, want target, address string) error {
 		name = want.tagPrefix + name
 	}
 	err := syncline.Errorf(syncline.NotFound, "revision %q is not a branch, tag or commit of %s", name, address)
-	if branch, ok := strings.CutPrefix(refs.Head, "refs/heads/"); ok {
+	if branch, ok := strings.CutPrefix(head, "refs/heads/"); ok {
 		return syncline.WithHint(err, fmt.Sprintf("the default branch is %q", branch))
 	}
 	return err

@@ -118,7 +118,7 @@ func TestNoMatchSaysWhat(t *testing.T) {
 		{refsOf("", map[string]string{"refs/heads/trunk": "1"}), target{"1.*", "app/"}, `revision "app/1.*" is not a branch, tag or commit of https://example.com/a`, ""},
 		{syncline.Refs{}, target{"", ""}, "repository https://example.com/a has no commits", "push a first commit"},
 	} {
-		err := noMatch(c.refs, c.want, "https://example.com/a")
+		err := noMatch(c.refs.Head, len(c.refs.Commits) == 0, c.want, "https://example.com/a")
 		if err.Error() != c.says || syncline.HintOf(err) != c.hint || syncline.KindOf(err) != syncline.NotFound {
 			t.Errorf("%v: the error is %q (%s), hint %q", c.want, err, syncline.KindOf(err), syncline.HintOf(err))
 		}

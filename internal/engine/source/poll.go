@@ -1,6 +1,7 @@
 package source
 
 import (
+	"container/heap"
 	"context"
 	"time"
 )
@@ -22,24 +23,82 @@ func (r *Resolver) Poll(ctx context.Context) error {
 }
 
 // pollDue begins to list the refs of each repository whose time has come, and
-// returns how long it is until the next one's.
+// returns how long it is until the next one's. It looks at no other.
 func (r *Resolver) pollDue(ctx context.Context) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := r.options.Interval
-	for key, known := range r.known {
-		if known.listing != nil {
-			continue // its end wakes us
-		}
-		wait := time.Until(known.due)
-		switch {
-		case wait > 0:
-			next = min(next, wait)
-		case !r.options.Uses(key):
-			delete(r.known, key)
-		default:
-			r.begin(ctx, known, known.access)
+	due, wait := r.takeDue()
+	var unused []*repository
+	for _, known := range due {
+		if !r.options.Uses(known.access) {
+			unused = append(unused, known)
 		}
 	}
-	return next
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, known := range unused {
+		r.kept.drop(known)
+		delete(r.known, known.access.Access())
+	}
+	for _, known := range due {
+		if r.known[known.access.Access()] == known && known.listing == nil {
+			r.begin(ctx, known)
+		}
+	}
+	return wait
+}
+
+// takeDue returns the repositories whose time has come, and how long it is until
+// the next one's. Those of which a listing goes on are due again when it ends.
+func (r *Resolver) takeDue() (due []*repository, wait time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.due) > 0 {
+		next := r.due[0]
+		if wait := time.Until(next.at); wait > 0 {
+			return due, min(wait, r.options.Interval)
+		}
+		heap.Pop(&r.due)
+		current := next.at.Equal(next.repository.due) && r.known[next.repository.access.Access()] == next.repository
+		if current && next.repository.listing == nil {
+			due = append(due, next.repository)
+		}
+	}
+	return due, r.options.Interval
+}
+
+// postpone sets when a repository is due.
+func (r *Resolver) postpone(known *repository, due time.Time) {
+	known.due = due
+	heap.Push(&r.due, dueRepository{due, known})
+}
+
+// dueQueue holds when repositories are due, the earliest first. An entry whose
+// repository is due at another time by now does not count.
+type dueQueue []dueRepository
+
+type dueRepository struct {
+	at         time.Time
+	repository *repository
+}
+
+// Len returns the number of entries.
+func (q dueQueue) Len() int { return len(q) }
+
+// Less reports whether an entry is due before another.
+func (q dueQueue) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
+
+// Swap swaps two entries.
+func (q dueQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+
+// Push appends an entry.
+func (q *dueQueue) Push(entry any) {
+	*q = append(*q, entry.(dueRepository)) //nolint:forcetypeassert // nothing else is pushed
+}
+
+// Pop removes the last entry.
+func (q *dueQueue) Pop() any {
+	last := len(*q) - 1
+	entry := (*q)[last]
+	(*q)[last] = dueRepository{}
+	*q = (*q)[:last]
+	return entry
 }

@@ -2,8 +2,9 @@ package source
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
-	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,28 +44,46 @@ type Options struct {
 	// for came to mean another commit, or which cannot be reached any more, or
 	// can again. It must not block. Default: nobody is told.
 	Changed func(repoKey string)
-	// Uses reports whether anybody still uses the repository of that key. One
-	// that nobody uses is forgotten when it would be polled. Default: somebody does.
-	Uses func(repoKey string) bool
+	// Uses reports whether anybody still reaches a repository in that way. One that
+	// nobody does is forgotten when it would be polled. It is called without a lock.
+	// Default: somebody does.
+	Uses func(repo syncline.Repository) bool
+	// Refs is how many refs are kept of all repositories, default 100,000, which
+	// take about 15 MiB. Of the others only what was asked for is known: they are
+	// listed again when something else is.
+	Refs int
 }
 
 // Resolver resolves target revisions. Whatever the number of Apps, it asks a
-// repository once. It is safe for concurrent use.
+// repository once for each way to reach it: what one way shows, or fails with,
+// is no other's. It is safe for concurrent use.
 type Resolver struct {
 	remote  Remote
 	options Options
+	// life ends with Close, and every request with it.
+	life  context.Context
+	end   context.CancelFunc
+	group sync.WaitGroup
 
 	mu    sync.Mutex
-	known map[string]*repository // by syncline.RepoKey
+	known map[syncline.Access]*repository
+	due   dueQueue
+	kept  keptRefs
 	// wake ends Poll's wait when there is a new repository.
 	wake chan struct{}
 }
 
-// repository is what is remembered of one. Resolver.mu guards it.
+// repository is what is remembered of one, reached in one way. Resolver.mu
+// guards it.
 type repository struct {
 	access syncline.Repository
-	refs   *syncline.Refs // last listed; nil when never
-	at     time.Time      // when listing them began
+	// refs are those that were last listed; nil when never, or when they are too
+	// many to keep. See keptRefs.
+	refs *syncline.Refs
+	// at is when listing them began, and head and empty what is told of them.
+	at    time.Time
+	head  string
+	empty bool
 	// err is what the last attempt, begun at failed, came to; nil when it went well.
 	err      error
 	failed   time.Time
@@ -73,18 +92,26 @@ type repository struct {
 	// time to ask for those who take what is remembered.
 	due     time.Time
 	listing *listing
-	// asked holds what each target that was asked for means by refs, without a
-	// commit when that is nothing.
-	asked map[target]Revision
-	// found holds the commits of abbreviations that no ref begins with.
-	found map[target]string
+	asked   map[target]*answer
 }
+
+// answer is what a target means.
+type answer struct {
+	Revision
+	// settled says that it is so by what was last listed. The commit is "" when the
+	// target means nothing.
+	settled bool
+	// found is the commit of an abbreviation that no ref begins with.
+	found string
+}
+
+// maxAsked is how many targets of a repository are remembered.
+const maxAsked = 10_000
 
 // listing is one request for refs that goes on.
 type listing struct {
-	began  time.Time
-	access syncline.Repository
-	done   chan struct{}
+	began time.Time
+	done  chan struct{}
 }
 
 // NewResolver returns a Resolver that asks remote.
@@ -99,15 +126,29 @@ func NewResolver(remote Remote, options Options) *Resolver {
 		options.Changed = func(string) {}
 	}
 	if options.Uses == nil {
-		options.Uses = func(string) bool { return true }
+		options.Uses = func(syncline.Repository) bool { return true }
 	}
-	return &Resolver{remote: remote, options: options, known: map[string]*repository{}, wake: make(chan struct{}, 1)}
+	if options.Refs == 0 {
+		options.Refs = 100_000
+	}
+	r := &Resolver{
+		remote: remote, options: options, known: map[syncline.Access]*repository{},
+		kept: keptRefs{left: options.Refs}, wake: make(chan struct{}, 1),
+	}
+	r.life, r.end = context.WithCancel(context.Background())
+	return r
+}
+
+// Close ends the requests that go on, and waits for them.
+func (r *Resolver) Close() {
+	r.end()
+	r.group.Wait()
 }
 
 // Resolve returns what the source's target revision stands for. What was
-// learned up to maxAge ago, with the same credentials, will do; 0 asks the
-// server anew, together with whoever else asks from now on. The full name of a
-// commit stands for itself, and no server is asked.
+// learned up to maxAge ago, in the same way, will do; 0 asks the server anew,
+// together with whoever else asks from now on. The full name of a commit stands
+// for itself, and no server is asked.
 //
 // Errors: NotFound when nothing has that name, and those of [Remote]. After a
 // failure the same error is returned for a while, unless it is older than
@@ -117,7 +158,7 @@ func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo syn
 		return Revision{Commit: strings.ToLower(source.TargetRevision)}, nil
 	}
 	want := targetOf(source)
-	refs, found, err := r.answer(ctx, repo, want, time.Now().Add(-maxAge))
+	found, missing, err := r.answer(ctx, repo, want, time.Now().Add(-maxAge))
 	if err == nil && found.Commit == "" && abbreviation.MatchString(want.revision) {
 		found, err = r.find(ctx, repo, want)
 	}
@@ -125,7 +166,7 @@ func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo syn
 		return Revision{}, err
 	}
 	if found.Commit == "" {
-		return Revision{}, noMatch(refs, want, repo.Address.String())
+		return Revision{}, missing
 	}
 	return found, nil
 }
@@ -136,48 +177,65 @@ func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo syn
 func (r *Resolver) Remembered(source syncline.Source, repo syncline.Repository) (Revision, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known := r.known[repo.Address.Key()]
-	if known == nil || known.refs == nil || !sameAccess(known.access, repo) {
+	known := r.known[repo.Access()]
+	if known == nil || known.at.IsZero() {
 		return Revision{}, false
 	}
-	found, asked := known.asked[targetOf(source)]
-	if !asked {
+	var found Revision
+	if asked := known.asked[targetOf(source)]; asked != nil {
+		found = asked.Revision
+	} else if known.refs != nil {
 		found, _ = match(*known.refs, targetOf(source))
 	}
 	found.At = known.at
 	return found, found.Commit != ""
 }
 
-// answer returns what a target stands for, with no commit when that is nothing,
-// and the refs that say so: listed with repo's credentials and not before a
-// time, by asking the server when there are none.
-func (r *Resolver) answer(ctx context.Context, repo syncline.Repository, want target, notBefore time.Time) (syncline.Refs, Revision, error) {
+// answer returns what a target stands for, and an error to say when that is
+// nothing: listed not before a time, by asking the server when it was not.
+func (r *Resolver) answer(ctx context.Context, repo syncline.Repository, want target, notBefore time.Time) (found Revision, missing, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	known := r.repository(repo)
-	found, asked := known.asked[want]
-	if !asked && known.refs != nil {
-		found, _ = match(*known.refs, want)
-	}
-	known.asked[want] = found // also when the server fails, to tell when it is back
-	for !known.fresh(repo, notBefore) {
-		if err := known.failure(repo, notBefore); err != nil {
-			return syncline.Refs{}, Revision{}, err
+	for !known.ask(want).settled || !known.fresh(notBefore) {
+		if err := known.failure(notBefore); err != nil {
+			return Revision{}, nil, err
 		}
 		if known.listing == nil {
-			r.begin(ctx, known, repo)
+			r.begin(ctx, known)
 		}
 		if err := r.await(ctx, known.listing, repo); err != nil {
-			return syncline.Refs{}, Revision{}, err
+			return Revision{}, nil, err
 		}
 	}
 	if known.at.Before(now) {
 		r.hasten(known, now.Sub(notBefore))
 	}
-	found = known.asked[want]
+	r.kept.use(known)
+	found = known.ask(want).Revision
 	found.At = known.at
-	return *known.refs, found, nil
+	return found, noMatch(known.head, known.empty, want, repo.Address.String()), nil
+}
+
+// ask returns what is known of a target, which is remembered from now on, also
+// when the server fails: to tell when it is back.
+func (k *repository) ask(want target) *answer {
+	if asked := k.asked[want]; asked != nil {
+		return asked
+	}
+	for other := range k.asked {
+		if len(k.asked) < maxAsked {
+			break
+		}
+		delete(k.asked, other) // any: it is listed for again if need be
+	}
+	asked := &answer{settled: k.refs != nil}
+	if k.refs != nil {
+		asked.Revision, _ = match(*k.refs, want)
+	}
+	k.asked[want] = asked
+	return asked
 }
 
 // hasten brings the next poll of a repository forward, because somebody who
@@ -188,24 +246,29 @@ func (r *Resolver) hasten(known *repository, age time.Duration) {
 	if age >= r.options.Interval || !due.Before(known.due) {
 		return
 	}
-	known.due = due
+	r.postpone(known, due)
+	r.awaken()
+}
+
+// awaken lets Poll look again what is due.
+func (r *Resolver) awaken() {
 	select {
 	case r.wake <- struct{}{}:
 	default: // it wakes already
 	}
 }
 
-// fresh reports whether the refs are those that repo's credentials show, not
-// older than a time, and not put in doubt by a failure since: an App that says
-// that it may be out of date does not take that back before it is not so.
-func (k *repository) fresh(repo syncline.Repository, notBefore time.Time) bool {
-	return k.refs != nil && k.err == nil && !k.at.Before(notBefore) && sameAccess(k.access, repo)
+// fresh reports whether what is known is not older than a time, and not put in
+// doubt by a failure since: an App that says that it may be out of date does not
+// take that back before it is not so.
+func (k *repository) fresh(notBefore time.Time) bool {
+	return !k.at.IsZero() && k.err == nil && !k.at.Before(notBefore)
 }
 
 // failure returns the error of the last attempt, if it is as new as is asked
 // for, and too new to try again.
-func (k *repository) failure(repo syncline.Repository, notBefore time.Time) error {
-	if k.failed.Before(notBefore) || !time.Now().Before(k.due) || !sameAccess(k.access, repo) {
+func (k *repository) failure(notBefore time.Time) error {
+	if k.failed.Before(notBefore) || !time.Now().Before(k.due) {
 		return nil
 	}
 	return k.err
@@ -219,70 +282,89 @@ func (r *Resolver) await(ctx context.Context, going *listing, repo syncline.Repo
 	case <-going.done:
 		return nil
 	case <-ctx.Done():
-		return syncline.Errorf(syncline.Transient, "repository %s: waiting for its refs: %w", repo.Address.String(), ctx.Err())
+		return syncline.Errorf(syncline.Transient, "repository %s: waiting for its refs: %w", repo.Address, ctx.Err())
 	}
 }
 
 // repository returns what is remembered of repo, which may be nothing.
 func (r *Resolver) repository(repo syncline.Repository) *repository {
-	key := repo.Address.Key()
-	known := r.known[key]
+	access := repo.Access()
+	known := r.known[access]
 	if known == nil {
-		known = &repository{access: repo, asked: map[target]Revision{}, found: map[target]string{}}
-		r.known[key] = known
+		known = &repository{access: repo, asked: map[target]*answer{}}
+		r.known[access] = known
 	}
 	return known
 }
 
-// begin starts a listing, which goes on when who asked for it gives up.
-func (r *Resolver) begin(ctx context.Context, known *repository, repo syncline.Repository) {
-	going := &listing{began: time.Now(), access: repo, done: make(chan struct{})}
+// begin starts a listing, which goes on when who asked for it gives up, and ends
+// with the Resolver.
+func (r *Resolver) begin(ctx context.Context, known *repository) {
+	going := &listing{began: time.Now(), done: make(chan struct{})}
 	known.listing = going
-	go func() {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(r.life, cancel)
+	r.group.Go(func() {
+		defer cancel()
+		defer stop()
 		defer close(going.done)
-		refs, err := r.remote.Refs(context.WithoutCancel(ctx), repo)
+		refs, err := r.remote.Refs(ctx, known.access)
 		if r.settle(known, refs, err) {
-			r.options.Changed(repo.Address.Key())
+			r.options.Changed(known.access.Address.Key())
 		}
-		select {
-		case r.wake <- struct{}{}:
-		default: // it wakes already
-		}
-	}()
+		r.awaken()
+	})
 }
 
 // settle remembers the outcome of a listing, and reports whether it changes
 // anything for those who asked before.
 func (r *Resolver) settle(known *repository, refs syncline.Refs, err error) (changed bool) {
+	answers := r.match(known, refs, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	going := known.listing
 	known.listing = nil
-	first := known.refs == nil && known.err == nil
-	if !sameAccess(known.access, going.access) {
-		known.refs, known.found = nil, map[target]string{} // what others may see
-	}
-	known.access = going.access
+	first := known.at.IsZero() && known.err == nil
 	changed = (err == nil) != (known.err == nil)
 	known.err = err
 	if err != nil {
 		known.failed = going.began
 		known.failures++
-		known.due = time.Now().Add(r.delay(known.failures))
+		r.postpone(known, time.Now().Add(r.delay(known.failures)))
 		return changed && !first
 	}
 	known.failures = 0
-	known.refs, known.at = &refs, going.began
-	known.due = time.Now().Add(spread(r.options.Interval))
+	known.at, known.head, known.empty = going.began, refs.Head, len(refs.Commits) == 0
+	r.kept.keep(known, refs)
+	r.postpone(known, time.Now().Add(spread(r.options.Interval)))
 	for want, before := range known.asked {
-		now, ok := match(refs, want)
-		if !ok {
-			now = Revision{Commit: known.found[want]}
+		now, matched := answers[want]
+		if !matched { // asked for meanwhile
+			now, _ = match(refs, want)
 		}
-		known.asked[want] = now
+		if now.Commit == "" {
+			now.Commit = before.found
+		}
 		changed = changed || now.Commit != before.Commit
+		before.Revision, before.settled = now, true
 	}
 	return changed && !first
+}
+
+// match finds what the targets that were asked for mean by the refs, without the
+// lock: it takes its time where there are many of both.
+func (r *Resolver) match(known *repository, refs syncline.Refs, err error) map[target]Revision {
+	if err != nil {
+		return nil
+	}
+	r.mu.Lock()
+	wanted := slices.Collect(maps.Keys(known.asked))
+	r.mu.Unlock()
+	answers := make(map[target]Revision, len(wanted))
+	for _, want := range wanted {
+		answers[want], _ = match(refs, want)
+	}
+	return answers
 }
 
 // find resolves an abbreviation that no ref begins with. A commit does not
@@ -298,8 +380,8 @@ func (r *Resolver) find(ctx context.Context, repo syncline.Repository, want targ
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known := r.repository(repo)
-	known.found[want] = commit
-	known.asked[want] = Revision{Commit: commit}
+	asked := known.ask(want)
+	asked.found, asked.Revision = commit, Revision{Commit: commit}
 	return Revision{Commit: commit, At: known.at}, nil
 }
 
@@ -317,11 +399,4 @@ func (r *Resolver) delay(failures int) time.Duration {
 // spread returns a time of about d, so that not all come at once.
 func spread(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(max(d/5, 1)) //nolint:gosec // nothing is secret about it
-}
-
-// sameAccess reports whether two ways to a repository show the same of it.
-func sameAccess(a, b syncline.Repository) bool {
-	sameKey := a.Address.Key() == b.Address.Key() && a.Address.User() == b.Address.User() && a.Address.Password() == b.Address.Password()
-	a.Address, b.Address = syncline.Address{}, syncline.Address{}
-	return sameKey && reflect.DeepEqual(a, b)
 }

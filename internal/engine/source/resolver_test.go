@@ -419,7 +419,7 @@ func TestAHangingRepositoryDelaysNoOther(t *testing.T) {
 func TestWhatNobodyUsesIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1")}, urlB: {main: commit("2")}})
-		resolver, _ := polling(t, world, source.Options{Uses: func(key string) bool { return key != urlA }})
+		resolver, _ := polling(t, world, source.Options{Uses: func(repo syncline.Repository) bool { return repo.Address.Key() != urlA }})
 		wantCommit(t, resolver, urlA, "main", time.Minute, "1")
 		wantCommit(t, resolver, urlB, "main", time.Minute, "2")
 		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble's clock

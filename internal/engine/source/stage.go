@@ -23,6 +23,12 @@ type Credentials interface {
 	Repository(project string, address syncline.Address) (syncline.Repository, error)
 }
 
+// Refresher is what Credentials may be able to do besides: look again what they
+// are, because something was refused. They may be newer than what is known.
+type Refresher interface {
+	Refresh(ctx context.Context)
+}
+
 // Stage yields what an App's sources hold.
 type Stage struct {
 	resolver    *Resolver
@@ -53,7 +59,30 @@ func (s *Stage) Resolve(ctx context.Context, app syncline.App, source syncline.S
 		return "", err
 	}
 	revision, err := s.resolver.Resolve(ctx, source, repo, maxAge)
+	if err != nil && refused(repo, err) {
+		revision, err = s.again(ctx, app, source, repo, maxAge, err)
+	}
 	return revision.Commit, err
+}
+
+// refused reports whether other credentials might help.
+func refused(repo syncline.Repository, err error) bool {
+	return !repo.Declared || syncline.KindOf(err) == syncline.Denied || syncline.KindOf(err) == syncline.NotFound
+}
+
+// again resolves with what is known of the repository by now, if that is more
+// than before. A Secret that was made before the Application may be told after it.
+func (s *Stage) again(ctx context.Context, app syncline.App, source syncline.Source, before syncline.Repository, maxAge time.Duration, err error) (Revision, error) {
+	refresher, able := s.credentials.(Refresher)
+	if !able {
+		return Revision{}, err
+	}
+	refresher.Refresh(ctx)
+	now, other := s.repository(app, source)
+	if other != nil || now.Access() == before.Access() {
+		return Revision{}, err
+	}
+	return s.resolver.Resolve(ctx, source, now, maxAge)
 }
 
 // Tree returns the files of a commit, fetched if need be, and confined to the
@@ -81,16 +110,16 @@ func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Sour
 // remembered for the other Apps of the repository.
 func (s *Stage) Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*Difference, error) {
 	pair := commits{source.Address().Key(), before, after}
-	if known := s.compared.get(pair); known != nil {
-		return known, nil
-	}
 	repo, err := s.repository(app, source)
 	if err != nil {
 		return nil, err
 	}
-	now, err := s.files(ctx, repo, source, after)
+	now, err := s.files(ctx, repo, source, after) // only to those who may see it
 	if err != nil {
 		return nil, err
+	}
+	if known := s.compared.get(pair); known != nil {
+		return known, nil
 	}
 	old, err := s.mirror.Tree(ctx, repo, before)
 	if err != nil {

@@ -154,11 +154,25 @@ type ServerOptions struct {
 	// AllowUnconfined lets processes work on what others wrote where the kernel
 	// forbids them no system calls.
 	AllowUnconfined bool
+	// Git bounds what repositories may take and where they may be.
+	Git GitLimits
 	// LogLevel is "info" or "debug"; LogFormat is "json" or "text".
 	LogLevel  string
 	LogFormat string
 	// ProfileDir is a folder that gets profiles of the process; empty means none.
 	ProfileDir string
+}
+
+// GitLimits bound what repositories may take and where they may be.
+type GitLimits struct {
+	// AllowAddresses are prefixes of addresses, as in 169.254.10.0/24, of servers
+	// that may be asked though services of the machine or the cloud are usually there.
+	AllowAddresses []string
+	// MemoryMiB is how much memory one process of git may take, PackMiB how large a
+	// file it may write, and DiskMiB how much all mirrors may take.
+	MemoryMiB, PackMiB, DiskMiB int
+	// Refs is how many refs are remembered of all repositories.
+	Refs int
 }
 
 // Deps is what the command line is given by the program. A field that is nil

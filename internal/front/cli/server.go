@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
 )
@@ -45,6 +47,7 @@ Kubernetes holds its state: it can be stopped at any time.`,
 	flags.IntVar(&options.RenderMemoryMiB, "render-memory-mib", 512, "memory that one of them may use, in MiB")
 	flags.IntVar(&options.MemoMiB, "memo-mib", 256, "memory for what was rendered, in MiB; the project that takes most forgets first")
 	flags.BoolVar(&options.AllowUnconfined, "allow-unconfined-workers", false, "render where the kernel permits no seccomp filter")
+	addGitLimits(flags, &options.Git)
 	flags.StringVar(&options.LogLevel, "log-level", "info", "info or debug")
 	flags.StringVar(&options.LogFormat, "log-format", "json", "json or text")
 	flags.StringVar(&options.ProfileDir, "profile-dir", "", "folder that gets profiles of the process (default none)")
@@ -52,7 +55,35 @@ Kubernetes holds its state: it can be stopped at any time.`,
 	return cmd
 }
 
+func addGitLimits(flags *pflag.FlagSet, limits *GitLimits) {
+	flags.StringSliceVar(&limits.AllowAddresses, "git-allow-addresses", nil,
+		"prefixes of link-local and similar addresses, such as 169.254.10.0/24, at which there are Git servers")
+	flags.IntVar(&limits.MemoryMiB, "git-memory-mib", 1024, "memory that one process of git may take")
+	flags.IntVar(&limits.PackMiB, "git-pack-mib", 4096, "size of the largest file that git may write")
+	flags.IntVar(&limits.DiskMiB, "git-disk-mib", 16384, "space that all mirrors may take; those that were used least recently go first")
+	flags.IntVar(&limits.Refs, "git-refs", 100_000, "refs that are remembered of all repositories")
+}
+
+func checkGitLimits(limits GitLimits) error {
+	for flag, value := range map[string]int{
+		"git-memory-mib": limits.MemoryMiB, "git-pack-mib": limits.PackMiB, "git-disk-mib": limits.DiskMiB, "git-refs": limits.Refs,
+	} {
+		if value <= 0 {
+			return usagef("--%s is %d: it has to be more than 0", flag, value)
+		}
+	}
+	for _, prefix := range limits.AllowAddresses {
+		if _, err := netip.ParsePrefix(prefix); err != nil {
+			return usagef("--git-allow-addresses has %q, which is no prefix such as 169.254.10.0/24", prefix)
+		}
+	}
+	return nil
+}
+
 func checkServer(options ServerOptions) error {
+	if err := checkGitLimits(options.Git); err != nil {
+		return err
+	}
 	switch {
 	case !slices.Contains([]string{"info", "debug"}, options.LogLevel):
 		return usagef("--log-level is %q, neither info nor debug", options.LogLevel)

@@ -46,6 +46,14 @@ type Store struct {
 	// does not look at the others.
 	byProject    map[string]map[syncline.AppID]struct{}
 	byRepository map[string]map[syncline.AppID]struct{}
+	// ways count, of each repository, the Apps by how they come to it.
+	ways map[string]map[Way]int
+}
+
+// Way is by what project a repository is reached, and how it is spelled there.
+type Way struct {
+	Project string
+	Address syncline.Address
 }
 
 // entry is one Application. Its cr is not changed, only replaced.
@@ -53,8 +61,8 @@ type entry struct {
 	app     syncline.App
 	cr      *v1alpha1.Application
 	version string
-	// repositories are the keys of the App's.
-	repositories []string
+	// ways are those to the App's repositories.
+	ways []Way
 	// written is when a report was last written.
 	written time.Time
 }
@@ -66,6 +74,7 @@ func NewStore(resources Resources, controlPlane string) *Store {
 		resources: resources, controlPlane: controlPlane,
 		entries: map[syncline.AppID]entry{}, byInstance: map[string]syncline.AppID{},
 		byProject: map[string]map[syncline.AppID]struct{}{}, byRepository: map[string]map[syncline.AppID]struct{}{},
+		ways: map[string]map[Way]int{},
 	}
 }
 
@@ -90,7 +99,7 @@ func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, Change) {
 		return app, Same
 	}
 	app, cr := Read(u, s.controlPlane)
-	seen := entry{app: app, cr: cr, version: u.GetResourceVersion(), repositories: repositoriesOf(app)}
+	seen := entry{app: app, cr: cr, version: u.GetResourceVersion(), ways: waysOf(app)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, known := s.entries[app.ID]
@@ -159,9 +168,9 @@ func (s *Store) Delete(id syncline.AppID) {
 	}
 }
 
-// repositoriesOf returns the keys of an App's repositories.
-func repositoriesOf(app syncline.App) []string {
-	return each(app.Sources, func(source syncline.Source) string { return source.Address().Key() })
+// waysOf returns how an App comes to its repositories.
+func waysOf(app syncline.App) []Way {
+	return each(app.Sources, func(source syncline.Source) Way { return Way{app.Project, source.Address()} })
 }
 
 // replace puts an entry, and its indexes, in the place of the old one.
@@ -169,22 +178,34 @@ func (s *Store) replace(old, seen entry) {
 	id := seen.app.ID
 	s.entries[id] = seen
 	s.byInstance[seen.app.Instance] = id
-	if old.app.Project == seen.app.Project && slices.Equal(old.repositories, seen.repositories) && old.cr != nil {
+	if old.app.Project == seen.app.Project && slices.Equal(old.ways, seen.ways) && old.cr != nil {
 		return
 	}
 	if old.cr != nil {
 		s.leaveIndexes(old)
 	}
 	add(s.byProject, seen.app.Project, id)
-	for _, key := range seen.repositories {
+	for _, way := range seen.ways {
+		key := way.Address.Key()
 		add(s.byRepository, key, id)
+		if s.ways[key] == nil {
+			s.ways[key] = map[Way]int{}
+		}
+		s.ways[key][way]++
 	}
 }
 
 func (s *Store) leaveIndexes(e entry) {
 	remove(s.byProject, e.app.Project, e.app.ID)
-	for _, key := range e.repositories {
+	for _, way := range e.ways {
+		key := way.Address.Key()
 		remove(s.byRepository, key, e.app.ID)
+		if s.ways[key][way]--; s.ways[key][way] <= 0 {
+			delete(s.ways[key], way)
+		}
+		if len(s.ways[key]) == 0 {
+			delete(s.ways, key)
+		}
 	}
 }
 
@@ -230,11 +251,12 @@ func (s *Store) OfRepositories(prefix string) []syncline.AppID {
 	return sorted(found)
 }
 
-// Uses reports whether an App reads the repository of that key.
-func (s *Store) Uses(key string) bool {
+// Ways returns how Apps come to the repository of that key: once, however many
+// they are.
+func (s *Store) Ways(key string) []Way {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return len(s.byRepository[key]) > 0
+	return slices.Collect(maps.Keys(s.ways[key]))
 }
 
 func sorted(ids map[syncline.AppID]struct{}) []syncline.AppID {

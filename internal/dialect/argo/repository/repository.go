@@ -5,6 +5,7 @@ package repository
 import (
 	"cmp"
 	"encoding/base64"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +22,9 @@ const (
 	TypeRepository = "repository"
 	TypeTemplate   = "repo-creds"
 )
+
+// Selector selects the Secrets that concern repositories.
+const Selector = Label + " in (" + TypeRepository + "," + TypeTemplate + ")"
 
 // Store holds the repository Secrets as they were last seen. It is safe for
 // concurrent use.
@@ -65,6 +69,9 @@ func (s *Store) Put(u *unstructured.Unstructured) ([]Concern, error) {
 	e := read(u)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if old, known := s.entries[e.name]; known && reflect.DeepEqual(old, e) {
+		return nil, e.repository.Address.Err()
+	}
 	concerns := s.remove(e.name)
 	s.entries[e.name] = e
 	if err := e.repository.Address.Err(); err != nil {

@@ -1,0 +1,76 @@
+package application_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+)
+
+func declare(name, project, url string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"namespace": "argocd", "name": name, "uid": name},
+		"spec": map[string]any{
+			"project": project, "source": map[string]any{"repoURL": url, "path": "."},
+			"destination": map[string]any{"name": "in-cluster"},
+		},
+	}}
+}
+
+func names(ids []syncline.AppID) []string {
+	var names []string
+	for _, id := range ids {
+		names = append(names, id.Name)
+	}
+	return names
+}
+
+// TestAppsAreFoundByWhatTheyUse changes Applications, and asks whom a project, a
+// repository and a template concern.
+func TestAppsAreFoundByWhatTheyUse(t *testing.T) {
+	store := application.NewStore(nil, "argocd")
+	store.Put(declare("a", "red", "https://git.example/team/a"))
+	store.Put(declare("b", "red", "https://GIT.example/team/a.git"))
+	store.Put(declare("c", "blue", "https://git.example/team/c"))
+	wantNames := func(what string, got []syncline.AppID, want ...string) {
+		t.Helper()
+		if !slices.Equal(names(got), want) {
+			t.Errorf("%s: %v, want %v", what, names(got), want)
+		}
+	}
+	wantNames("project", store.OfProject("red"), "a", "b")
+	wantNames("repository", store.OfRepository(syncline.RepoKey("https://git.example/team/a")), "a", "b")
+	wantNames("template", store.OfRepositories("https://git.example/team"), "a", "b", "c")
+	if ways := store.Ways("https://git.example/team/a"); len(ways) != 2 {
+		t.Errorf("two spellings are %d ways", len(ways))
+	}
+	store.Put(declare("a", "blue", "https://git.example/team/c"))
+	wantNames("project after a change", store.OfProject("red"), "b")
+	wantNames("repository after a change", store.OfRepository("https://git.example/team/c"), "a", "c")
+	if ways := store.Ways("https://git.example/team/c"); len(ways) != 1 {
+		t.Errorf("one project comes in %d ways", len(ways))
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		store.Delete(syncline.AppID{Namespace: "argocd", Name: name})
+	}
+	wantNames("project of nobody", store.OfProject("blue"))
+	wantNames("repositories of nobody", store.OfRepositories("https://"))
+	if len(store.Ways("https://git.example/team/c")) != 0 {
+		t.Error("nobody comes there in some way")
+	}
+}
+
+// TestWaysOfManyApps has 10,000 Apps of one repository, which come in one way.
+func TestWaysOfManyApps(t *testing.T) {
+	store := application.NewStore(nil, "argocd")
+	for i := range 10_000 {
+		store.Put(declare(fmt.Sprint(i), "red", "https://git.example/mono"))
+	}
+	if ways := store.Ways("https://git.example/mono"); len(ways) != 1 {
+		t.Errorf("they come in %d ways", len(ways))
+	}
+}
