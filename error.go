@@ -125,8 +125,36 @@ func HintOf(err error) string {
 	return ""
 }
 
-// Explain returns err's message followed by its hint, if it has one.
+// Joined returns the errors that [errors.Join] made err of, or err alone; none of
+// nil.
+func Joined(err error) []error {
+	if err == nil {
+		return nil
+	}
+	several, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // one that is wrapped has a message of its own
+	if !ok {
+		return []error{err}
+	}
+	var messages []string
+	for _, one := range several.Unwrap() {
+		messages = append(messages, one.Error())
+	}
+	if err.Error() != strings.Join(messages, "\n") {
+		return []error{err} // its message says more than theirs
+	}
+	return several.Unwrap()
+}
+
+// Explain returns err's message followed by its hint, if it has one. Of errors
+// that were joined it explains each.
 func Explain(err error) string {
+	if several := Joined(err); len(several) > 1 {
+		explained := make([]string, 0, len(several))
+		for _, one := range several {
+			explained = append(explained, Explain(one))
+		}
+		return strings.Join(explained, "; ")
+	}
 	if hint := HintOf(err); hint != "" {
 		return fmt.Sprintf("%v; %s", err, hint)
 	}

@@ -44,7 +44,7 @@ func (p *projects) Project(name string) (syncline.Project, error) {
 	found, ok := p.known[name]
 	if !ok {
 		return syncline.Project{}, syncline.WithHint(
-			syncline.Errorf(syncline.NotFound, "application referencing project %s which does not exist", name),
+			syncline.Errorf(syncline.NotFound, "Application referencing project %s which does not exist", name),
 			fmt.Sprintf("create the AppProject %s, or name another in spec.project", name))
 	}
 	return found.project, found.err

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -16,12 +17,14 @@ import (
 
 // begin takes up the operation that somebody asked for, or ends the wait for a
 // retry of one that failed.
-func (t *turn) begin(context.Context) error {
+func (t *turn) begin(ctx context.Context) error {
 	switch {
 	case t.options.ReadOnly:
 		t.operation = nil
 	case t.running() && t.operation.Phase == syncline.OperationTerminating:
 		t.operation.FinishedAt = time.Time{} // no wait for a retry keeps it from ending
+	case t.running() && !t.operation.FinishedAt.IsZero() && t.overtaken(ctx):
+		t.operation.Phase = syncline.OperationFailed
 	case t.running() && !t.operation.FinishedAt.IsZero():
 		t.retryIfDue()
 	case t.app.Request != nil && !t.running():
@@ -63,6 +66,34 @@ func sourcesOf(op syncline.Operation, app syncline.App) []syncline.Source {
 		return op.Sources
 	}
 	return app.Sources
+}
+
+// overtaken reports whether the operation, which failed and waits to be tried
+// again, delivers what is declared no more: a commit or another declaration came,
+// which may mend it and is as free to be delivered as one that comes a moment
+// later. What a person asked for stays; its option retry.refresh lets the next
+// try deliver what is newest.
+func (t *turn) overtaken(ctx context.Context) bool {
+	op := t.operation
+	if !op.Operation.By.Automated || len(op.Operation.Revisions) > 0 || op.Operation.Sources != nil {
+		return false
+	}
+	if !reflect.DeepEqual(op.Sources, t.app.Sources) || moved(t.app) {
+		return true
+	}
+	age := t.options.Poll
+	if t.app.Refresh != syncline.NoRefresh {
+		age = 0
+	}
+	var newest []string
+	for _, source := range t.app.Sources {
+		commit, err := t.Sources.Resolve(ctx, t.app, source, age)
+		if err != nil {
+			return false // what is not known has overtaken nothing
+		}
+		newest = append(newest, commit)
+	}
+	return op.Revisions != nil && !slices.Equal(op.Revisions, newest)
 }
 
 // start makes an operation the current one. Its revisions are resolved next.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -133,7 +134,7 @@ func (t *turn) validate(context.Context) error {
 		err = policy.CheckApp(t.project, t.app)
 	}
 	if err != nil {
-		return t.invalid([]syncline.Condition{status.Condition(syncline.InvalidSpecError, err)})
+		return t.invalid(status.Conditions(syncline.InvalidSpecError, err))
 	}
 	return nil
 }
@@ -160,7 +161,11 @@ func (t *turn) invalid(conditions []syncline.Condition) error {
 		t.consumed = true
 	}
 	if t.running() {
-		t.close(syncline.OperationError, conditions[0].Message)
+		messages := make([]string, 0, len(conditions))
+		for _, c := range conditions {
+			messages = append(messages, c.Message)
+		}
+		t.close(syncline.OperationError, strings.Join(messages, "; "))
 		t.result.Again = t.app.Request != nil && !t.consumed // which is refused next
 	}
 	return nil
@@ -401,6 +406,8 @@ func (t *turn) reportObjects(report *syncline.Report) {
 	case memory != nil:
 		report.Objects = status.Unknown(t.app.Past.Objects, memory)
 		report.Health = health.Aggregate(t.app.ID, report.Objects)
+	case t.cluster != nil && len(t.app.Past.Objects) == 0: // it has none that could be unhealthy
+		report.Health = health.Aggregate(t.app.ID, nil)
 	default:
 		report.Objects = status.Unknown(t.app.Past.Objects, nil)
 	}

@@ -456,3 +456,46 @@ func TestManagedNamespaceMetadataIsKeptUp(t *testing.T) {
 }
 
 var _ engine.Cluster = (*world)(nil)
+
+func TestWhatTheProjectRefusesIsUnknown(t *testing.T) {
+	w := newWorld(config("a", "1"), config("b", "1"))
+	w.automate()
+	w.settle(t)
+	w.project.NamespaceDeny = []syncline.KindRule{syncline.NewKindRule("", "ConfigMap", "")}
+	w.settle(t)
+	for _, o := range w.last.Objects {
+		if o.Sync != syncline.SyncUnknown {
+			t.Errorf("%s is said to be %s", o.Ref, o.Sync)
+		}
+	}
+}
+
+func TestEveryDenialIsTold(t *testing.T) {
+	w := newWorld(config("a", "1"))
+	w.project.SourceRepos, w.project.Destinations = []syncline.RepoPattern{syncline.RepoGlob("https://other")}, nil
+	w.sync(t, syncline.Operation{})
+	w.expectCondition(t, syncline.InvalidSpecError, "application repo ")
+	w.expectCondition(t, syncline.InvalidSpecError, "application destination server ")
+	w.expectOperation(t, syncline.OperationError, "application destination server ")
+	w.expectOperation(t, syncline.OperationError, "application repo ")
+}
+
+// TestTheHealthOfWhatWasNeverCompared is as Argo CD says it.
+func TestTheHealthOfWhatWasNeverCompared(t *testing.T) {
+	for name, test := range map[string]struct {
+		fail func(w *world)
+		want syncline.HealthStatus
+	}{
+		"manifests that cannot be rendered": {func(w *world) { w.renderErr = syncline.Errorf(syncline.Invalid, "not YAML") }, syncline.Healthy},
+		"a revision that does not exist":    {func(w *world) { w.resolveErr = syncline.Errorf(syncline.NotFound, "no branch") }, syncline.Healthy},
+		"a project that does not exist":     {func(w *world) { w.app.Project = "nothing" }, syncline.Unknown},
+		"a cluster that does not exist":     {func(w *world) { w.clusterErr = syncline.Errorf(syncline.NotFound, "no such cluster") }, syncline.Unknown},
+	} {
+		w := newWorld(config("a", "1"))
+		test.fail(w)
+		w.settle(t)
+		if w.last.Sync != syncline.SyncUnknown || w.last.Health.Status != test.want {
+			t.Errorf("%s: it is %s and %s, want %s and %s", name, w.last.Sync, w.last.Health.Status, syncline.SyncUnknown, test.want)
+		}
+	}
+}

@@ -34,6 +34,11 @@ func (s *step) decide() decision {
 	case group == nil && failures != "":
 		return decision{finish: syncline.OperationFailed,
 			message: "one or more synchronization tasks completed unsuccessfully, reason: " + failures}
+	case group == nil && len(s.tasks) == 0 && s.State.Operation.Partial():
+		return decision{finish: syncline.OperationSucceeded,
+			message: "successfully synced (no more tasks); none of the selected resources is part of the application"}
+	case group == nil && len(s.tasks) == 0:
+		return decision{finish: syncline.OperationSucceeded, message: "successfully synced (no more tasks)"}
 	case group == nil:
 		return decision{finish: syncline.OperationSucceeded, message: "successfully synced (all tasks run)"}
 	case failures != "":

@@ -293,7 +293,7 @@ func TestTermination(t *testing.T) {
 	if len(finalizers(t, s, ref("Job", "done"))) > 0 {
 		t.Error("the object of a hook that was done can never be deleted")
 	}
-	if r := s.result(t, "busy"); r.State != syncline.OperationFailed || r.Message != "terminated" {
+	if r := s.result(t, "busy"); r.State != syncline.OperationFailed || r.Message != "Terminated" {
 		t.Errorf("got %+v", r)
 	}
 	t.Run("of a hook that was not yet noted", func(t *testing.T) {

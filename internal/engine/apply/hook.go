@@ -197,7 +197,7 @@ func (s *step) terminate(ctx context.Context) error {
 			}
 		}
 		if running {
-			r.State, r.Message = syncline.OperationFailed, "terminated"
+			r.State, r.Message = syncline.OperationFailed, "Terminated"
 		}
 	}
 	s.State.Phase, s.State.Message, s.State.FinishedAt = syncline.OperationFailed, "Operation terminated", s.Now

@@ -79,11 +79,11 @@ func failures(containers []object) string {
 		reason := container.text("state", "terminated", "reason")
 		switch {
 		case message != "":
-			reasons = append(reasons, fmt.Sprintf("Container %q: %s", container.text("name"), message))
+			reasons = append(reasons, fmt.Sprintf("container %q: %s", container.text("name"), message))
 		case reason == "OOMKilled":
-			reasons = append(reasons, fmt.Sprintf("Container %q ran out of memory (OOMKilled)", container.text("name")))
+			reasons = append(reasons, fmt.Sprintf("container %q ran out of memory (OOMKilled)", container.text("name")))
 		case code != 0:
-			reasons = append(reasons, fmt.Sprintf("Container %q failed with exit code %d", container.text("name"), code))
+			reasons = append(reasons, fmt.Sprintf("container %q failed with exit code %d", container.text("name"), code))
 		}
 	}
 	return strings.Join(reasons, "; ")

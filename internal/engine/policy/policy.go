@@ -4,21 +4,21 @@
 package policy
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/syncline-io/syncline"
 )
 
 // CheckApp reports why the project does not let the App be delivered at all:
-// its sources or its destination. It is asked before anything is fetched.
+// its sources or its destination, with every reason. It is asked before anything
+// is fetched.
 func CheckApp(project syncline.Project, app syncline.App) error {
-	if err := CheckSources(project, app.Sources); err != nil {
+	err := CheckSources(project, app.Sources)
+	if syncline.KindOf(err) == syncline.Invalid || permitsDestination(project, app.Destination) {
 		return err
 	}
-	if !permitsDestination(project, app.Destination) {
-		return destinationError(project, app.Destination)
-	}
-	return nil
+	return errors.Join(append(syncline.Joined(err), destinationError(project, app.Destination))...)
 }
 
 // CheckSources reports why the project does not let an App use all of the
@@ -28,18 +28,19 @@ func CheckSources(project syncline.Project, sources []syncline.Source) error {
 	if err := readable(project); err != nil {
 		return err
 	}
+	var denials []error
 	for _, source := range sources {
 		address := source.Address()
 		if err := address.Err(); err != nil {
 			return err
 		}
 		if !permitsSource(project, address) {
-			return syncline.WithHint(
+			denials = append(denials, syncline.WithHint(
 				syncline.Errorf(syncline.Denied, "application repo %s is not permitted in project '%s'", address, project.Name),
-				"add the repository to spec.sourceRepos of the AppProject, or use another project")
+				"add the repository to spec.sourceRepos of the AppProject, or use another project"))
 		}
 	}
-	return nil
+	return errors.Join(denials...)
 }
 
 // readable is an error for a project of which it is not known what it denies.

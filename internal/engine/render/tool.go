@@ -59,7 +59,8 @@ func checkFolder(folder string, files syncline.Tree) error {
 	entry, err := files.Stat(folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return syncline.Errorf(syncline.Invalid, "path %q does not exist in the repository at this revision", folder)
+		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: app path does not exist", folder),
+			"the repository has no such folder at this revision")
 	case err != nil:
 		return err
 	case entry.Type == syncline.EntrySubmodule:

@@ -113,6 +113,15 @@ func Condition(kind syncline.ConditionType, err error) syncline.Condition {
 	return syncline.Condition{Type: kind, Message: syncline.Explain(err)}
 }
 
+// Conditions returns a condition for each of the errors that were joined in err.
+func Conditions(kind syncline.ConditionType, err error) []syncline.Condition {
+	var conditions []syncline.Condition
+	for _, one := range syncline.Joined(err) {
+		conditions = append(conditions, Condition(kind, one))
+	}
+	return conditions
+}
+
 // IsDeployment reports whether a finished operation brought everything to its
 // revisions. Partial operations, dry runs and failures did not.
 func IsDeployment(done syncline.OperationState) bool {
