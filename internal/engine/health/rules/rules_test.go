@@ -132,8 +132,11 @@ func TestAStoppedScriptWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{}
 		began := time.Now()
+		var mu sync.Mutex
 		var again []string
 		set := rules.New(rules.Options{Runner: r, Find: widgets(), Again: func(kind schema.GroupKind) {
+			mu.Lock()
+			defer mu.Unlock()
 			again = append(again, fmt.Sprint(kind, time.Since(began)))
 		}})
 		health, ok := set.Judge(object("shop", "stop"))
@@ -150,9 +153,11 @@ func TestAStoppedScriptWaits(t *testing.T) {
 		}
 		<-time.After(30 * time.Second) // of the test's clock
 		synctest.Wait()
+		mu.Lock()
 		if want := []string{"Widget.example.com 31s"}; !slices.Equal(again, want) {
 			t.Errorf("told was %v, want %v", again, want)
 		}
+		mu.Unlock()
 		set.Judge(object("shop", "ok"))
 		set.Judge(object("shop", "stop"))
 		<-time.After(45 * time.Second) // of the test's clock
@@ -162,9 +167,11 @@ func TestAStoppedScriptWaits(t *testing.T) {
 		if got := r.took(); got != "ok stop ok" {
 			t.Errorf("run was %q, want a longer wait for the second time", got)
 		}
+		mu.Lock()
 		if len(again) != 2 {
 			t.Errorf("told was %v", again)
 		}
+		mu.Unlock()
 		<-time.After(2 * time.Hour) // of the test's clock
 		set.Judge(object("shop", "stop"))
 		<-time.After(31 * time.Second) // of the test's clock
