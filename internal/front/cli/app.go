@@ -98,6 +98,18 @@ func (c *choice) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&c.projects, "project", nil, "apps of this `project`; may be repeated")
 }
 
+// String says what is chosen by.
+func (c choice) String() string {
+	var parts []string
+	if c.selector != "" {
+		parts = append(parts, "selector "+c.selector)
+	}
+	if len(c.projects) > 0 {
+		parts = append(parts, "project "+strings.Join(c.projects, ", "))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // chosen returns the Apps that the command is about.
 func (p *program) chosen(ctx context.Context, backend Reader, c choice) ([]App, error) {
 	byLabel := c.selector != "" || len(c.projects) > 0
@@ -113,7 +125,9 @@ func (p *program) chosen(ctx context.Context, backend Reader, c choice) ([]App, 
 			return len(c.projects) > 0 && !slices.Contains(c.projects, a.Project)
 		})
 		if len(apps) == 0 {
-			return nil, syncline.Errorf(syncline.NotFound, "no app in namespace %s matches", p.namespace)
+			return nil, syncline.WithHint(
+				syncline.Errorf(syncline.NotFound, "No matching apps found for filter: %s", c),
+				fmt.Sprintf("these are the apps of namespace %s; choose another by --namespace", p.namespace))
 		}
 		return apps, nil
 	}

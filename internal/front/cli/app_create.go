@@ -119,7 +119,7 @@ func createOne(ctx context.Context, backend Backend, manifest map[string]any, up
 		return existing, "unchanged", nil
 	case !upsert:
 		return App{}, "", syncline.WithHint(
-			syncline.Errorf(syncline.Conflict, "app %s exists already and is different", id),
+			syncline.Errorf(syncline.Conflict, "app %s: existing application spec is different, use upsert flag to force update", id),
 			"change it with --upsert")
 	}
 	app, err = backend.Patch(ctx, id, patch)

@@ -173,6 +173,11 @@ func (f *syncFlags) selection(app App, plan syncline.Plan) ([]syncline.Selector,
 		return nil, nil
 	}
 	selectors := await.Selectors(f.patterns, app.Report.Objects)
+	if len(f.labels) == 0 && len(selectors) == 0 {
+		return nil, syncline.WithHint(
+			syncline.Errorf(syncline.NotFound, "No matching app resources found for resource filter: %s", strings.Join(f.resources, ", ")),
+			fmt.Sprintf("see which there are with: syncline app resources %s", app.ID))
+	}
 	if len(f.labels) > 0 {
 		labels, err := declare.Pairs("label", f.labels)
 		if err != nil {
@@ -181,7 +186,7 @@ func (f *syncFlags) selection(app App, plan syncline.Plan) ([]syncline.Selector,
 		selectors = labelled(plan, labels, f.patterns)
 	}
 	if len(selectors) == 0 {
-		return nil, syncline.Errorf(syncline.NotFound, "app %s has no resource that matches", app.ID)
+		return nil, syncline.Errorf(syncline.NotFound, "No matching resources found for labels: %s", strings.Join(f.labels, ", "))
 	}
 	return selectors, nil
 }
@@ -227,24 +232,7 @@ func (p *program) followSync(ctx context.Context, backend Reader, app App, f for
 	if err := await.Failure(last.state()); err != nil {
 		return cmp.Or(await.Blocked(last.state()), err)
 	}
-	p.noteLeft(last)
-	return nil
-}
-
-// noteLeft says what a sync without --prune left.
-func (p *program) noteLeft(app App) {
-	if app.Report.Operation.Operation.Prune {
-		return
-	}
-	var left []string
-	for _, object := range app.Report.Objects {
-		if object.RequiresPruning {
-			left = append(left, object.Ref.String())
-		}
-	}
-	if len(left) > 0 {
-		p.notef("not deleted, as that needs --prune: %s", strings.Join(left, ", "))
-	}
+	return await.Unpruned(last.state())
 }
 
 // syncTimeout lists what the sync still waits for.

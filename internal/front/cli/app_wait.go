@@ -9,6 +9,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/front/cli/await"
+	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
 type waitFlags struct {
@@ -198,9 +199,6 @@ func (r *waitingRoom) timeout(after string) error {
 
 // printReached prints the Apps as they are now.
 func (p *program) printReached(ctx context.Context, backend Reader, apps []App, f format) error {
-	if f == formatTable || f == formatWide {
-		return nil
-	}
 	var reached []App
 	for _, app := range apps {
 		app, err := backend.Get(ctx, app.ID)
@@ -208,6 +206,15 @@ func (p *program) printReached(ctx context.Context, backend Reader, apps []App, 
 			return err
 		}
 		reached = append(reached, app)
+	}
+	if f == formatTable || f == formatWide {
+		for i, app := range reached {
+			if i > 0 {
+				p.printLines([]string{""})
+			}
+			p.printLines(view.App(app.App, app.Report, view.Showing{Wide: f == formatWide}, p.out.palette()))
+		}
+		return nil
 	}
 	return p.printApps(reached, f)
 }

@@ -75,6 +75,30 @@ func Failure(app State) error {
 	return failed
 }
 
+// Unpruned returns a Stalled error when the last operation was to bring
+// everything to its revision and left objects that are to be pruned, else nil.
+// What is to be kept in any case is not meant.
+func Unpruned(app State) error {
+	operation := app.Report.Operation
+	if operation == nil || operation.Operation.DryRun || operation.Operation.Partial() || app.Report.Sync == syncline.Synced {
+		return nil
+	}
+	var left []string
+	for _, result := range operation.Results {
+		if result.Code == syncline.ResultPruneSkipped && !strings.Contains(result.Message, "no prune") {
+			left = append(left, result.Ref.String())
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return &Error{
+		Err: syncline.WithHint(syncline.Errorf(syncline.Stalled, "%d resources require pruning", len(left)),
+			fmt.Sprintf("delete them with: syncline app sync %s --prune", app.ID)),
+		Details: left,
+	}
+}
+
 // Blocked returns a Stalled error when the App goes on only when a person
 // approves what it would prune, else nil.
 func Blocked(app State) error {

@@ -67,8 +67,9 @@ func Matches(patterns []Pattern, ref syncline.Ref) bool {
 	return included || !including
 }
 
-// Selectors turns patterns into what an operation takes. When one of them does
-// not name one object, they choose among the objects of the App.
+// Selectors turns patterns into what an operation takes: the objects of the App
+// that they choose. An App that was never compared has none yet: patterns that
+// each name one object are taken at their word then.
 func Selectors(patterns []Pattern, objects []syncline.ObjectReport) []syncline.Selector {
 	var selectors []syncline.Selector
 	add := func(s syncline.Selector) {
@@ -76,7 +77,7 @@ func Selectors(patterns []Pattern, objects []syncline.ObjectReport) []syncline.S
 			selectors = append(selectors, s)
 		}
 	}
-	if !slices.ContainsFunc(patterns, func(p Pattern) bool { return !p.exact() }) {
+	if len(objects) == 0 && !slices.ContainsFunc(patterns, func(p Pattern) bool { return !p.exact() }) {
 		for _, p := range patterns {
 			add(syncline.Selector{Group: p.Group, Kind: p.Kind, Namespace: p.Namespace, Name: p.Name})
 		}

@@ -6,6 +6,7 @@ package declare
 import (
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -151,12 +152,13 @@ func (f *Source) readHelm() error {
 		add    func(name, value string)
 	}{
 		{"helm-set", f.sets, func(name, value string) {
-			f.helm.Parameters = append(f.helm.Parameters, syncline.HelmParameter{Name: name, Value: value})
+			f.setParameter(syncline.HelmParameter{Name: name, Value: value})
 		}},
 		{"helm-set-string", f.setStrings, func(name, value string) {
-			f.helm.Parameters = append(f.helm.Parameters, syncline.HelmParameter{Name: name, Value: value, ForceString: true})
+			f.setParameter(syncline.HelmParameter{Name: name, Value: value, ForceString: true})
 		}},
 		{"helm-set-file", f.setFiles, func(name, value string) {
+			f.helm.FileParameters = slices.DeleteFunc(f.helm.FileParameters, func(p syncline.HelmFileParameter) bool { return p.Name == name })
 			f.helm.FileParameters = append(f.helm.FileParameters, syncline.HelmFileParameter{Name: name, Path: value})
 		}},
 	} {
@@ -165,6 +167,17 @@ func (f *Source) readHelm() error {
 		}
 	}
 	return nil
+}
+
+// setParameter sets a parameter in place of one of the same name.
+func (f *Source) setParameter(parameter syncline.HelmParameter) {
+	for i, other := range f.helm.Parameters {
+		if other.Name == parameter.Name {
+			f.helm.Parameters[i] = parameter
+			return
+		}
+	}
+	f.helm.Parameters = append(f.helm.Parameters, parameter)
 }
 
 func (f *Source) readKustomize() error {
