@@ -54,12 +54,8 @@ func startLocalEngine(ctx context.Context, connection cli.Connection) (cli.Engin
 	}
 	l.remove = remove
 	// What it plans does not depend on health, so it judges none.
-	l.target = kube.NewTarget(cluster, live.Options{OnReady: func(schema.GroupKind) {
-		select {
-		case l.ready <- struct{}{}:
-		default:
-		}
-	}})
+	l.target = kube.NewTarget(cluster, live.Options{OnReady: func(schema.GroupKind) { l.known() }, OnSwept: l.known})
+	l.target.Live.Sweep()
 	if l.pool, err = newLocalPool(); err != nil {
 		return nil, err
 	}
@@ -69,6 +65,14 @@ func startLocalEngine(ctx context.Context, connection cli.Connection) (cli.Engin
 		ReadOnly: true, Expressions: l.expressions,
 	})
 	return l, nil
+}
+
+// known takes note that more of the cluster is known.
+func (l *localEngine) known() {
+	select {
+	case l.ready <- struct{}{}:
+	default:
+	}
 }
 
 // loadSettings reads the projects and repositories once.
@@ -101,8 +105,9 @@ func (l *localEngine) Close() error {
 	return nil
 }
 
-// Plan resolves, renders and compares. An empty revision means the one that
-// the App declares.
+// Plan resolves, renders and compares, once it is known what the App owns: an
+// approval names what the agent prunes. An empty revision means the one that the
+// App declares.
 func (l *localEngine) Plan(ctx context.Context, app syncline.App, revision string) (syncline.Plan, error) {
 	app.Sources = slices.Clone(app.Sources)
 	for i := range app.Sources {
@@ -116,9 +121,9 @@ func (l *localEngine) Plan(ctx context.Context, app syncline.App, revision strin
 		switch {
 		case result.Err != nil:
 			return syncline.Plan{}, result.Err
-		case result.Plan != nil:
+		case result.Plan != nil && syncline.KindOf(result.Plan.Unknown) != syncline.Waiting:
 			return *result.Plan, nil
-		case !result.Watching:
+		case result.Plan == nil && !result.Watching:
 			return syncline.Plan{}, refusal(result)
 		}
 		select {
