@@ -131,7 +131,7 @@ func Joined(err error) []error {
 	if err == nil {
 		return nil
 	}
-	several, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // one that is wrapped has a message of its own
+	several, ok := err.(interface{ Unwrap() []error }) // one that is wrapped has a message of its own
 	if !ok {
 		return []error{err}
 	}

@@ -100,8 +100,8 @@ func number(n json.Number) any {
 	if whole, err := strconv.ParseUint(n.String(), 10, 64); err == nil {
 		return whole
 	}
-	real, _ := n.Float64() // which is as near as there is
-	return real
+	near, _ := n.Float64() // which is as near as there is
+	return near
 }
 
 func (q *quoting) text(text string) string {

@@ -40,6 +40,12 @@ func (f *fileSystem) check(file string, text []byte) error {
 			return refuseRemote(r.field, r.text)
 		}
 	}
+	return f.checkConfigs(file, &k)
+}
+
+// checkConfigs refuses the inline configuration of generators and transformers
+// that is not allowed, and notes which files are configuration.
+func (f *fileSystem) checkConfigs(file string, k *types.Kustomization) error {
 	for _, config := range slices.Concat(k.Generators, k.Transformers, k.Validators) {
 		if isInline(config) {
 			if err := checkConfig([]byte(config)); err != nil {

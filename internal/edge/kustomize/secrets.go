@@ -77,7 +77,7 @@ func valuesOf(text string, all bool, hidden map[string]bool) {
 		case field != nil && slices.Contains(plain, field[1]):
 		case field != nil:
 			add(field[2])
-			for _, word := range strings.Fields(field[2]) { // such as a tag in front
+			for word := range strings.FieldsSeq(field[2]) { // such as a tag in front
 				add(word)
 			}
 		case all, !isFileName(line):

@@ -31,16 +31,8 @@ func (s *step) decide() decision {
 	switch {
 	case s.waitFor(group, isHook):
 		return decision{why: "waiting for completion of hook"}
-	case group == nil && failures != "":
-		return decision{finish: syncline.OperationFailed,
-			message: "one or more synchronization tasks completed unsuccessfully, reason: " + failures}
-	case group == nil && len(s.tasks) == 0 && s.State.Operation.Partial():
-		return decision{finish: syncline.OperationSucceeded,
-			message: "successfully synced (no more tasks); none of the selected resources is part of the application"}
-	case group == nil && len(s.tasks) == 0:
-		return decision{finish: syncline.OperationSucceeded, message: "successfully synced (no more tasks)"}
 	case group == nil:
-		return decision{finish: syncline.OperationSucceeded, message: "successfully synced (all tasks run)"}
+		return s.ending(failures)
 	case failures != "":
 		return decision{group: group}
 	case s.waitFor(group, isPruned):
@@ -49,6 +41,21 @@ func (s *step) decide() decision {
 		return decision{why: "waiting for healthy state of"}
 	}
 	return decision{group: group}
+}
+
+// ending ends an operation that has nothing left to do.
+func (s *step) ending(failures string) decision {
+	switch {
+	case failures != "":
+		return decision{finish: syncline.OperationFailed,
+			message: "one or more synchronization tasks completed unsuccessfully, reason: " + failures}
+	case len(s.tasks) == 0 && s.State.Operation.Partial():
+		return decision{finish: syncline.OperationSucceeded,
+			message: "successfully synced (no more tasks); none of the selected resources is part of the application"}
+	case len(s.tasks) == 0:
+		return decision{finish: syncline.OperationSucceeded, message: "successfully synced (no more tasks)"}
+	}
+	return decision{finish: syncline.OperationSucceeded, message: "successfully synced (all tasks run)"}
 }
 
 // invalid lists what makes the operation impossible before anything is written:

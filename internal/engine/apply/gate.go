@@ -49,6 +49,11 @@ func follows(write syncline.Write, change syncline.Change) bool {
 			return len(write.Options) == 0
 		}
 	}
+	return isOf(write, change)
+}
+
+// isOf reports whether a write is the change's own.
+func isOf(write syncline.Write, change syncline.Change) bool {
 	same := write.Object.IsZero() ||
 		write.Object.Ref() == change.Ref && write.Object.GroupVersionKind().Version == change.Version
 	return same && write.Action == change.Action && write.UID == change.UID && write.Migrate == change.Migrate &&

@@ -69,7 +69,16 @@ func (c *Cluster) check(w syncline.Write) error {
 		return syncline.Errorf(syncline.Internal, "%s %s: no UID was planned", w.Action, w.Ref)
 	case exists && live.meta().GetUID() != w.UID:
 		return syncline.Errorf(syncline.Conflict, "%s was created anew", w.Ref)
-	case !exists && (w.Action == syncline.Update || w.Action == syncline.Replace || w.Action == syncline.Run):
+	case !exists:
+		return checkGone(w)
+	}
+	return nil
+}
+
+// checkGone says whether an object may be written that is not there any more.
+func checkGone(w syncline.Write) error {
+	switch w.Action {
+	case syncline.Update, syncline.Replace, syncline.Run:
 		return syncline.Errorf(syncline.Conflict, "%s is gone", w.Ref)
 	}
 	return nil

@@ -32,14 +32,8 @@ type filling struct{ whole bool }
 // valueOf returns what to ask for in place of a value, nil when that is nothing.
 func (f filling) valueOf(s sides) any {
 	switch {
-	case s.ignored() && s.live == nil:
-		return s.declared
-	case s.ignored() && f.whole:
-		return s.live
-	case s.ignored() && s.own == nil:
-		return nil
 	case s.ignored():
-		return ownPart(s.live, s.own)
+		return f.ignoredValue(s)
 	case s.untouched():
 		return s.declared
 	case s.declared != nil && s.own == nil:
@@ -55,6 +49,19 @@ func (f filling) valueOf(s sides) any {
 		return f.listOf(s)
 	}
 	return s.declared
+}
+
+// ignoredValue returns what to ask for in place of a value that is ignored as a whole.
+func (f filling) ignoredValue(s sides) any {
+	switch {
+	case s.live == nil:
+		return s.declared
+	case f.whole:
+		return s.live
+	case s.own == nil:
+		return nil
+	}
+	return ownPart(s.live, s.own)
 }
 
 func or(a, b any) any {
@@ -106,14 +113,10 @@ func (f filling) listOf(s sides) any {
 		}
 	}
 	for j, item := range live {
-		own, ours := fieldsOfItem(item, j, s.own)
-		if taken[j] || strippedLive[j] != nil || !f.whole && !ours {
+		if taken[j] || strippedLive[j] != nil {
 			continue
 		}
-		if f.whole {
-			own = map[string]any{}
-		}
-		if part := ownPart(item, own); part != nil {
+		if part := f.ignoredItem(item, j, s.own); part != nil {
 			asked = append(asked, part)
 		}
 	}
@@ -121,6 +124,19 @@ func (f filling) listOf(s sides) any {
 		return nil
 	}
 	return asked
+}
+
+// ignoredItem returns what to ask for in place of a live item that is ignored as a
+// whole and not declared, nil when that is nothing.
+func (f filling) ignoredItem(item any, at int, fields map[string]any) any {
+	own, ours := fieldsOfItem(item, at, fields)
+	switch {
+	case f.whole:
+		return ownPart(item, map[string]any{})
+	case ours:
+		return ownPart(item, own)
+	}
+	return nil
 }
 
 // hasParts reports whether fields name items of a list.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -139,9 +140,7 @@ func together(a, b map[string]any) map[string]any {
 		return b
 	}
 	all := make(map[string]any, len(a)+len(b))
-	for name, below := range a {
-		all[name] = below
-	}
+	maps.Copy(all, a)
 	for name, below := range b {
 		x, _ := all[name].(map[string]any)
 		y, _ := below.(map[string]any)

@@ -21,13 +21,10 @@ func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 	used := map[string]error{}
 	for _, live := range owned {
 		options := syncline.ParseSyncOptions(live.Marks[syncline.AnnotationSyncOptions]).Over(app.Policy.Options)
-		kept := options.Has("Delete=false") || live.Marks[syncline.AnnotationHelmPolicy] == "keep" ||
-			live.Ref.Kind == "CustomResourceDefinition"
-		itself := live.Ref.Kind == "Application" && live.Ref.Name == app.ID.Name && live.Ref.Namespace == app.ID.Namespace
 		if live.Controlled || !live.Made {
 			continue
 		}
-		if kept || itself {
+		if stays(app, live, options) {
 			used[live.Ref.Namespace] = syncline.Errorf(syncline.Denied, "%s stays", live.Ref)
 			continue
 		}
@@ -37,6 +34,23 @@ func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 		}
 		changes = append(changes, c)
 	}
+	changes = keepNamespaces(changes, used)
+	slices.SortStableFunc(changes, func(a, b syncline.Change) int {
+		return cmp.Or(cmp.Compare(b.Wave, a.Wave), a.Ref.Compare(b.Ref))
+	})
+	return syncline.Plan{App: app.ID, Changes: changes}, err
+}
+
+// stays reports whether an object of an App is left when the App is deleted.
+func stays(app syncline.App, live syncline.Live, options syncline.SyncOptions) bool {
+	itself := live.Ref.Kind == "Application" && live.Ref.Name == app.ID.Name && live.Ref.Namespace == app.ID.Namespace
+	return itself || options.Has("Delete=false") || live.Marks[syncline.AnnotationHelmPolicy] == "keep" ||
+		live.Ref.Kind == "CustomResourceDefinition"
+}
+
+// keepNamespaces leaves out the deletions of namespaces in which something stays,
+// and holds up those in which something waits. Used says why, by namespace.
+func keepNamespaces(changes []syncline.Change, used map[string]error) []syncline.Change {
 	changes = slices.DeleteFunc(changes, func(c syncline.Change) bool {
 		return c.Ref.Kind == "Namespace" && syncline.KindOf(used[c.Ref.Name]) == syncline.Denied
 	})
@@ -45,10 +59,7 @@ func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 			c.Err = used[c.Ref.Name] // what is in it waits for a person, and would go with it
 		}
 	}
-	slices.SortStableFunc(changes, func(a, b syncline.Change) int {
-		return cmp.Or(cmp.Compare(b.Wave, a.Wave), a.Ref.Compare(b.Ref))
-	})
-	return syncline.Plan{App: app.ID, Changes: changes}, err
+	return changes
 }
 
 func teardown(app syncline.App, live syncline.Live, options syncline.SyncOptions) syncline.Change {

@@ -60,7 +60,9 @@ func (s *Stage) Resolve(ctx context.Context, app syncline.App, source syncline.S
 	}
 	revision, err := s.resolver.Resolve(ctx, source, repo, maxAge)
 	if err != nil && refused(repo, err) {
-		revision, err = s.again(ctx, app, source, repo, maxAge, err)
+		if now, other := s.refreshed(ctx, app, source, repo); other {
+			revision, err = s.resolver.Resolve(ctx, source, now, maxAge)
+		}
 	}
 	return revision.Commit, err
 }
@@ -70,19 +72,16 @@ func refused(repo syncline.Repository, err error) bool {
 	return !repo.Declared || syncline.KindOf(err) == syncline.Denied || syncline.KindOf(err) == syncline.NotFound
 }
 
-// again resolves with what is known of the repository by now, if that is more
+// refreshed returns what is known of a repository by now, and whether that is more
 // than before. A Secret that was made before the Application may be told after it.
-func (s *Stage) again(ctx context.Context, app syncline.App, source syncline.Source, before syncline.Repository, maxAge time.Duration, err error) (Revision, error) {
+func (s *Stage) refreshed(ctx context.Context, app syncline.App, source syncline.Source, before syncline.Repository) (now syncline.Repository, other bool) {
 	refresher, able := s.credentials.(Refresher)
 	if !able {
-		return Revision{}, err
+		return before, false
 	}
 	refresher.Refresh(ctx)
-	now, other := s.repository(app, source)
-	if other != nil || now.Access() == before.Access() {
-		return Revision{}, err
-	}
-	return s.resolver.Resolve(ctx, source, now, maxAge)
+	now, err := s.repository(app, source)
+	return now, err == nil && now.Access() != before.Access()
 }
 
 // Tree returns the files of a commit, fetched if need be, and confined to the

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,9 +36,7 @@ func writeWorld(t *testing.T, text string) (dir string) {
 	with := func(more map[string]any) map[string]any {
 		all := map[string]any{}
 		for _, from := range []map[string]any{object, more} {
-			for key, value := range from {
-				all[key] = value
-			}
+			maps.Copy(all, from)
 		}
 		return all
 	}
@@ -180,12 +178,8 @@ func shown() [][]string {
 	return commands
 }
 
-// colours are the escapes that Syncline paints with; drawing those by which it
-// draws in place on a terminal.
-var (
-	colours = regexp.MustCompile(`\x1b\[(0|1|2|31|32|33|36)m`)
-	drawing = regexp.MustCompile(`\x1b\[([0-9]+A\r|2K|J)`)
-)
+// colours are the escapes that Syncline paints with.
+var colours = regexp.MustCompile(`\x1b\[(0|1|2|31|32|33|36)m`)
 
 // printed runs a command in a world, and returns what it printed on each stream.
 func printed(t *testing.T, text string, args []string) (out, err string) {

@@ -143,7 +143,7 @@ func approval(cr *v1alpha1.Application, annotation string) string {
 				Annotations map[string]any `json:"f:annotations"`
 			} `json:"f:metadata"`
 		}
-		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
 			return "" // who wrote it is not known
 		}
 		if _, declared := fields.Metadata.Annotations["f:"+annotation]; declared {

@@ -447,7 +447,7 @@ func TestApprovals(t *testing.T) {
 		return &v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{
 			Annotations: map[string]string{syncline.AnnotationApprovePrune: "abc", syncline.AnnotationDeletionApproved: at.Format(time.RFC3339)},
 			ManagedFields: []metav1.ManagedFieldsEntry{{
-				Manager: manager, Operation: operation, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)},
+				Manager: manager, Operation: operation, FieldsV1: metav1.NewFieldsV1(fields),
 			}},
 		}}
 	}

@@ -234,7 +234,7 @@ func (c *Cache) unknown() error {
 func unsearched(failed map[schema.GroupKind]error, also error) error {
 	var cause error = syncline.UnseenError(failed)
 	if also != nil {
-		cause = fmt.Errorf("%s; %w", cause, also)
+		cause = fmt.Errorf("%s; %w", cause.Error(), also)
 	}
 	return syncline.WithHint(
 		syncline.Errorf(syncline.Transient, "it is not known whether the app owns more: %w", cause),

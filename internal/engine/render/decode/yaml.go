@@ -22,8 +22,7 @@ func (p part) toJSON(lastCounts bool) (asJSON []byte, repeated string, err error
 		return nil, "", err
 	}
 	value, err := p.parse(true)
-	var strict *yamlv2.TypeError
-	if errors.As(err, &strict) { // a key is there twice, or overrides one that is merged
+	if _, strict := errors.AsType[*yamlv2.TypeError](err); strict { // a key is there twice, or overrides one that is merged
 		doubled := p.located(err)
 		if value, err = p.parse(false); err == nil && !p.onlyOverrides() {
 			repeated = doubled
