@@ -192,6 +192,7 @@ func (a *agent) onProject(name string) {
 // onRepository makes the Apps due that may reach their repository otherwise now.
 func (a *agent) onRepository(concerns []repository.Concern) {
 	for _, concern := range concerns {
+		a.resolver.Outdate(concern.Covers)
 		if concern.Template {
 			a.mark(a.apps.OfRepositories(concern.Repository))
 		} else {

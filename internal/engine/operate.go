@@ -23,16 +23,20 @@ func (t *turn) begin(ctx context.Context) error {
 		t.operation = nil
 	case t.running() && t.operation.Phase == syncline.OperationTerminating:
 		t.operation.FinishedAt = time.Time{} // no wait for a retry keeps it from ending
-	case t.running() && !t.operation.FinishedAt.IsZero() && t.overtaken(ctx):
-		t.operation.Phase = syncline.OperationFailed
-	case t.running() && !t.operation.FinishedAt.IsZero():
-		t.retryIfDue()
 	case t.app.Request != nil && !t.running():
 		t.start(*t.app.Request)
 		t.consumed = true
 	}
 	if t.running() {
 		t.admit()
+	}
+	switch {
+	case t.ended || !t.running() || t.operation.FinishedAt.IsZero():
+	case t.overtaken(ctx):
+		t.operation.Phase = syncline.OperationFailed
+		t.result.Again = true // for what was asked for while it went on
+	default:
+		t.retryIfDue()
 	}
 	return nil
 }

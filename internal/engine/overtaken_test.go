@@ -62,6 +62,17 @@ func TestACommitOvertakesARetry(t *testing.T) {
 		w.expectWrites(t, "update ConfigMap/shop/a")
 		w.expectOperation(t, syncline.OperationSucceeded, "")
 	})
+	t.Run("and what a person asked for meanwhile is answered", func(t *testing.T) {
+		w := failedCommit(t, &failing)
+		w.commit(config("a", "3"))
+		w.renderErr = syncline.Errorf(syncline.Invalid, "not YAML")
+		w.app.Request = &syncline.Operation{}
+		w.settle(t)
+		w.expectOperation(t, syncline.OperationError, "not YAML")
+		if w.last.Operation.Operation.By.Automated {
+			t.Error("the request was not answered")
+		}
+	})
 	t.Run("but not when nothing moved", func(t *testing.T) {
 		w := failedCommit(t, &failing)
 		w.app.Refresh = syncline.RefreshNormal

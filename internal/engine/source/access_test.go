@@ -71,6 +71,25 @@ func TestAWrongPasswordFailsForNobodyElse(t *testing.T) {
 	})
 }
 
+// TestAWayThatCameBackShowsWhatIsNew: what was heard before its Secret changed
+// may be old.
+func TestAWayThatCameBackShowsWhatIsNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := &guarded{}
+		resolver := source.NewResolver(world, source.Options{})
+		for i, test := range []struct {
+			concerned bool
+			asked     int
+		}{{false, 1}, {false, 1}, {true, 2}, {false, 2}} {
+			resolver.Outdate(func(string) bool { return test.concerned })
+			_, err := resolver.Resolve(t.Context(), syncline.Source{TargetRevision: "main"}, with("right"), time.Hour)
+			if err != nil || world.count() != test.asked {
+				t.Errorf("%d: %v, asked %d times, want %d", i, err, world.count(), test.asked)
+			}
+		}
+	})
+}
+
 // TestRefsThatAreTooManyToKeep are listed again for what was not asked for before,
 // and for nothing else.
 func TestRefsThatAreTooManyToKeep(t *testing.T) {

@@ -191,6 +191,19 @@ func (r *Resolver) Remembered(source syncline.Source, repo syncline.Repository) 
 	return found, found.Commit != ""
 }
 
+// Outdate has repositories listed again before anything more is told of them:
+// how those are reached changed whose [syncline.Address.Key] is concerned, and
+// what one way showed before it was lost may be old when it is there again.
+func (r *Resolver) Outdate(concerned func(repoKey string) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, known := range r.known {
+		if concerned(known.access.Address.Key()) {
+			known.at, known.failed = time.Time{}, time.Time{}
+		}
+	}
+}
+
 // answer returns what a target stands for, and an error to say when that is
 // nothing: listed not before a time, by asking the server when it was not.
 func (r *Resolver) answer(ctx context.Context, repo syncline.Repository, want target, notBefore time.Time) (found Revision, missing, err error) {

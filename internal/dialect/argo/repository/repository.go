@@ -53,6 +53,11 @@ type Concern struct {
 	Template   bool
 }
 
+// Covers reports whether the repository of that key is concerned.
+func (c Concern) Covers(repoKey string) bool {
+	return repoKey == c.Repository || c.Template && strings.HasPrefix(repoKey+"/", c.Repository)
+}
+
 // NewStore returns an empty Store.
 func NewStore() *Store {
 	return &Store{
