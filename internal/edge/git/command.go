@@ -74,15 +74,7 @@ func (s *Store) run(ctx context.Context, c command) ([]byte, *runError) {
 	output := &limitedBuffer{left: orDefault(c.maxOutput, 1<<20), full: cancel, each: c.each}
 	messages := &tailBuffer{limit: 64 << 10}
 	process.Stdout, process.Stderr = output, messages
-	err := process.Start()
-	if err == nil {
-		if err = limit(process.Process.Pid, s.options.MaxMemory, s.options.MaxPack); err != nil {
-			cancel()
-		}
-		if ended := process.Wait(); err == nil {
-			err = ended
-		}
-	}
+	err := s.finish(process, cancel)
 	if err == nil && !output.overflow {
 		return output.kept.Bytes(), nil
 	}
@@ -95,6 +87,21 @@ func (s *Store) run(ctx context.Context, c command) ([]byte, *runError) {
 		fail.err = ctx.Err()
 	}
 	return nil, fail
+}
+
+// finish starts the process, bounds what it may take, and waits for its end.
+func (s *Store) finish(process *exec.Cmd, cancel func()) error {
+	if err := process.Start(); err != nil {
+		return err
+	}
+	err := limit(process.Process.Pid, s.options.MaxMemory, s.options.MaxPack)
+	if err != nil {
+		cancel()
+	}
+	if ended := process.Wait(); err == nil {
+		err = ended
+	}
+	return err
 }
 
 // prepare builds the process. Of our own environment it gets PATH and the proxies.

@@ -166,7 +166,7 @@ func (m *mirror) transfer(ctx context.Context, r *remote, depth string, specs ..
 	if depth != "" {
 		args = append(args, "--depth="+depth)
 	}
-	_, err := m.store.talk(ctx, m, r, func(address string) command {
+	err := m.store.talk(ctx, m, r, func(address string) command {
 		return command{
 			args:    append(append(args, "--end-of-options", address), specs...),
 			dir:     m.dir,

@@ -45,7 +45,10 @@ type mirror struct {
 
 func newMirror(s *Store, dir string) *mirror {
 	m := &mirror{store: s, dir: dir, turn: make(chan struct{}, 1), admitted: map[[sha256.Size]byte]bool{}}
-	m.reader = &reader{start: m.startReader, idle: s.options.IdleReader, patience: s.options.StallTimeout, memory: s.options.MaxMemory}
+	m.reader = &reader{
+		start: m.startReader, idle: s.options.IdleReader, patience: s.options.StallTimeout,
+		memory: s.options.MaxMemory, file: s.options.MaxPack,
+	}
 	return m
 }
 

@@ -38,7 +38,7 @@ func (m *mirror) supply(r *remote, hash string) error {
 		if _, err := m.reader.info(hash); err == nil {
 			return "", nil // somebody was faster
 		}
-		_, err := m.store.talk(ctx, m, r, func(address string) command {
+		err := m.store.talk(ctx, m, r, func(address string) command {
 			return command{
 				args: []string{
 					"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",

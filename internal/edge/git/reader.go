@@ -39,8 +39,9 @@ type reader struct {
 	idle  time.Duration
 	// patience is how long an answer may take before the process is ended.
 	patience time.Duration
-	// memory is how much the process may take.
-	memory int64
+	// memory is how much the process may take, and file how large a file that it
+	// writes may be: git writes none, but Options.GitPath may be a program around it.
+	memory, file int64
 
 	mu      sync.Mutex
 	process *readProcess
@@ -174,7 +175,7 @@ func (r *reader) launch() (*readProcess, error) {
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("starting git cat-file: %w", err)
 	}
-	if err := limit(command.Process.Pid, r.memory, 0); err != nil {
+	if err := limit(command.Process.Pid, r.memory, r.file); err != nil {
 		_ = command.Cancel()
 		_ = command.Wait()
 		return nil, fmt.Errorf("limiting git cat-file: %w", err)

@@ -33,7 +33,7 @@ func (s *Store) Refs(ctx context.Context, repo syncline.Repository) (syncline.Re
 // list lists the refs of a remote.
 func (s *Store) list(ctx context.Context, m *mirror, r *remote) (syncline.Refs, error) {
 	var reader *refsReader
-	_, err := s.talk(ctx, m, r, func(address string) command {
+	err := s.talk(ctx, m, r, func(address string) command {
 		reader = newRefsReader(s.options.MaxRefs)
 		return command{
 			args:      []string{"ls-remote", "--quiet", "--symref", "--end-of-options", address},
@@ -94,31 +94,31 @@ const maxRedirects = 5
 
 // talk runs a command that talks to the remote, following redirects within the
 // remote's host. The mirror remembers where they lead.
-func (s *Store) talk(ctx context.Context, m *mirror, r *remote, build func(address string) command) ([]byte, error) {
+func (s *Store) talk(ctx context.Context, m *mirror, r *remote, build func(address string) command) error {
 	address := m.address(r)
 	for range maxRedirects {
 		c := build(address)
 		c.remote = r
-		out, fail := s.run(ctx, c)
+		_, fail := s.run(ctx, c)
 		if fail == nil {
 			m.admit(r, address)
-			return out, nil
+			return nil
 		}
 		switch fail.cause() {
 		case redirected:
 		case unauthorized, noRepository:
 			m.expel(r)
-			return nil, fail
+			return fail
 		default:
-			return nil, fail
+			return fail
 		}
 		next, err := s.redirect(ctx, r, address)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		address = next
 	}
-	return nil, r.unreadable(syncline.Invalid, fmt.Sprintf("it redirects more than %d times", maxRedirects), "")
+	return r.unreadable(syncline.Invalid, fmt.Sprintf("it redirects more than %d times", maxRedirects), "")
 }
 
 // redirect finds where the server at address sends us. git itself must not

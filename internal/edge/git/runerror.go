@@ -3,6 +3,7 @@ package git
 import (
 	"errors"
 	"fmt"
+	"os/exec"
 	"regexp"
 	"strings"
 	"unicode"
@@ -26,8 +27,14 @@ const (
 	tooLarge     cause = "too large"
 )
 
-// outOfMemory is how git ends at Options.MaxMemory.
-var outOfMemory = regexp.MustCompile(`(?i)out of memory|cannot allocate memory|mmap failed|File too large|file size limit`)
+// outOfMemory is how git ends at Options.MaxMemory and Options.MaxPack, the latter
+// in words where the signal of that limit is ignored, and by the signal elsewhere.
+var outOfMemory = regexp.MustCompile(`(?i)out of memory|cannot allocate memory|mmap failed|File too large|file size limit|died of signal 25\b`)
+
+// silentIndexer is what git fetch says when the process that stores the pack ends
+// without an answer. Where it says nothing else, that process was ended by a
+// signal: it gives a reason for everything that it finds wrong itself.
+const silentIndexer = "fetch-pack: invalid index-pack output"
 
 // causes are recognised by git's messages, in the language C. The first match counts.
 var causes = []struct {
@@ -58,7 +65,21 @@ func (f *runError) cause() cause {
 			return c.cause
 		}
 	}
+	if f.atLimit() {
+		return tooLarge
+	}
 	return unknown
+}
+
+// atLimit reports whether a signal ended git, or its process that stores packs, for
+// what it took.
+func (f *runError) atLimit() bool {
+	var exit *exec.ExitError
+	if !errors.As(f.err, &exit) { // it was not git that ended it
+		return false
+	}
+	said := f.said("fatal: ", "error: ")
+	return outOfMemory.MatchString(exit.Error()) || len(said) == 1 && said[0] == silentIndexer
 }
 
 // classified returns the failure as an error for people: with a kind, the
@@ -77,6 +98,11 @@ func (f *runError) classified(r *remote) error {
 	if cause := f.cause(); r.hidden && !f.tooLong && cause != noRevision && cause != damaged && cause != tooLarge {
 		return r.unreadable("", string(cause)+": "+reason, "")
 	}
+	return f.told(r, what, reason)
+}
+
+// told is the error of what failed, and why, by its cause.
+func (f *runError) told(r *remote, what, reason string) error {
 	switch f.cause() {
 	case tooLarge:
 		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: what it sends takes more memory or space than git may have: %s", what, reason),
@@ -114,19 +140,24 @@ func (f *runError) reason(r *remote) string {
 	if f.timeout > 0 {
 		return fmt.Sprintf("no answer within %s", f.timeout)
 	}
-	var said []string
-	for line := range strings.Lines(strings.ReplaceAll(f.messages, "\r", "\n")) {
-		line = strings.TrimSpace(line)
-		text, isError := cutAny(line, "fatal: ", "error: ", "remote: ")
-		if isError && text != "" && len(said) < 4 {
-			said = append(said, text)
-		}
-	}
-	text := strings.Join(said, "; ")
+	said := f.said("fatal: ", "error: ", "remote: ")
+	text := strings.Join(said[:min(len(said), 4)], "; ")
 	if text == "" && f.err != nil {
 		text = f.err.Error()
 	}
 	return r.clean(text)
+}
+
+// said is what follows the prefixes in the messages.
+func (f *runError) said(prefixes ...string) []string {
+	var said []string
+	for line := range strings.Lines(strings.ReplaceAll(f.messages, "\r", "\n")) {
+		text, isError := cutAny(strings.TrimSpace(line), prefixes...)
+		if isError && text != "" {
+			said = append(said, text)
+		}
+	}
+	return said
 }
 
 func cutAny(line string, prefixes ...string) (string, bool) {
