@@ -94,6 +94,9 @@ func wantCommit(t *testing.T, r *source.Resolver, url, revision string, maxAge t
 func TestManyAppsAskOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1"), wait: time.Second}})
+		world.set(urlA, func(s *served) { // whichever spelling comes first
+			world.repos["https://EXAMPLE.com/a.git"], world.repos["https://example.com/a/"] = s, s
+		})
 		resolver := source.NewResolver(world, source.Options{})
 		var group sync.WaitGroup
 		for i := range 1000 {
@@ -104,9 +107,6 @@ func TestManyAppsAskOnce(t *testing.T) {
 				if err != nil || got.Commit != commit("1") {
 					t.Errorf("Resolve = %+v, %v", got, err)
 				}
-			})
-			world.set(urlA, func(s *served) { // whichever spelling comes first
-				world.repos["https://EXAMPLE.com/a.git"], world.repos["https://example.com/a/"] = s, s
 			})
 		}
 		group.Wait()
