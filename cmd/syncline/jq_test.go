@@ -31,8 +31,7 @@ func TestJQPool(t *testing.T) {
 		"last(repeat(.))":                  "longer than 2s",
 		".spec[[range(1e12)] | tostring]":  "stopped",
 		strings.Repeat("(", 200_000) + ".": "",
-
-		`.spec[reduce range(40) as $i ("x"; . + .)]`: "more than 128 MiB of memory",
+		`.spec[[range(1000) | tostring * 1000000] | length]`: "more than 128 MiB of memory",
 	} {
 		_, err := pool.Remove(t.Context(), expression, object)
 		if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), why) {
@@ -41,5 +40,13 @@ func TestJQPool(t *testing.T) {
 	}
 	if _, err := pool.Remove(t.Context(), ".spec", object); err != nil {
 		t.Errorf("after all these: %v", err)
+	}
+}
+
+func TestATextThatDoublesInJQ(t *testing.T) {
+	pool := jqPool{Pool: smallMachine(t, "jq-worker")}
+	_, err := pool.Remove(t.Context(), `.spec[reduce range(40) as $i ("x"; . + .)]`, map[string]any{})
+	if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "more than 48 MiB of memory") {
+		t.Errorf("got %v", err)
 	}
 }

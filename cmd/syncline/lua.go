@@ -60,7 +60,8 @@ func newJudge() worker.Handler {
 		}
 		found, err := machine.Judge(ctx, job.Rule, job.Object)
 		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, false, syncline.Errorf(syncline.Stalled, "stopped: it took longer than %s", lua.TimeLimit)
+			// What it took may be too much memory for the next rule.
+			return nil, true, syncline.Errorf(syncline.Stalled, "stopped: it took longer than %s", lua.TimeLimit)
 		}
 		if err != nil {
 			return nil, false, err

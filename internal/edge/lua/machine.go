@@ -13,7 +13,8 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// TimeLimit is how long a rule may run, as in Argo CD.
+// TimeLimit is how long a rule may run, as in Argo CD. It is processor time of the
+// process: one that others keep waiting has up to five times as long.
 const TimeLimit = time.Second
 
 // Machine runs rules, one at a time. It remembers the compiled scripts, and
@@ -28,14 +29,14 @@ const maxCompiled = 500
 // Judge returns what a rule says of an object; no health means that the object
 // does not count. It is an Invalid error when the script fails, or returns what
 // is no health, and one that wraps [context.DeadlineExceeded] when it takes
-// longer than a second.
+// longer than [TimeLimit].
 func (m *Machine) Judge(ctx context.Context, rule syncline.HealthRule, object map[string]any) (syncline.Health, error) {
 	script, err := m.compile(rule.Script)
 	if err != nil {
 		return syncline.Health{}, invalid(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, TimeLimit)
-	defer cancel()
+	ctx, done := limited(ctx, TimeLimit)
+	defer done()
 	state := newState(rule.OpenLibs)
 	defer state.Close()
 	state.SetContext(ctx)
@@ -43,7 +44,7 @@ func (m *Machine) Judge(ctx context.Context, rule syncline.HealthRule, object ma
 	state.Push(state.NewFunctionFromProto(script))
 	if err := state.PCall(0, glua.MultRet, nil); err != nil {
 		if ctx.Err() != nil {
-			return syncline.Health{}, ctx.Err()
+			return syncline.Health{}, context.Cause(ctx)
 		}
 		return syncline.Health{}, invalid(err)
 	}

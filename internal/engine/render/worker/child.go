@@ -192,6 +192,12 @@ func (c *child) lost(err error) error {
 	return c.describe()
 }
 
+// told reports whether a child said itself which limit ended it.
+func (c *child) told() bool {
+	cause := causeOf(c.printed.String())
+	return cause == causeMemory || cause == causeStack
+}
+
 // describe says why the process ended, by what it printed first.
 func (c *child) describe() error {
 	switch cause := causeOf(c.printed.String()); cause {

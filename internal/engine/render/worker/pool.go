@@ -104,7 +104,7 @@ func (p *Pool) Do(ctx context.Context, job []byte, host Host) ([]byte, error) {
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err != nil && errors.Is(context.Cause(limited), errTimeout) && c.broken {
+	if err != nil && errors.Is(context.Cause(limited), errTimeout) && c.broken && !c.told() {
 		return nil, &LimitError{syncline.WithHint(
 			syncline.Errorf(syncline.Transient, "stopped: it took longer than %s", p.options.Timeout),
 			"look for a loop that does not end, or raise the time limit of rendering")}
