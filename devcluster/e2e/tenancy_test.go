@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -350,9 +351,7 @@ func (x *tenancy) forgery(i int) map[string]any {
 		results := []any{}
 		for _, claim := range claims {
 			result := map[string]any{"status": "Synced", "hookPhase": "Running", "syncPhase": "Sync", "message": ""}
-			for key, value := range claim.(map[string]any) {
-				result[key] = value
-			}
+			maps.Copy(result, claim.(map[string]any))
 			results = append(results, result)
 		}
 		state := map[string]any{
