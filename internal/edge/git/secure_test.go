@@ -196,9 +196,9 @@ func TestOpenSaysWhatIsMissing(t *testing.T) {
 		}
 	}
 	old := filepath.Join(t.TempDir(), "git")
-	if err := os.WriteFile(old, []byte("#!/bin/sh\necho git version 2.30.1\n"), 0o700); err != nil { //nolint:gosec // it is a program
+	if err := os.WriteFile(old, []byte("#!/bin/sh\necho git version 2.36.6\n"), 0o700); err != nil { //nolint:gosec // it is a program
 		t.Fatal(err)
 	}
 	_, err := git.Open(git.Options{Dir: t.TempDir(), GitPath: old})
-	want(t, err, syncline.Invalid, "2.36 or newer")
+	want(t, err, syncline.Invalid, "2.37 or newer")
 }

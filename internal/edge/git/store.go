@@ -22,7 +22,8 @@ type Options struct {
 	// Dir is the cache folder. It is made when missing; what is in it can be
 	// deleted while no Store is open. One Store at a time uses it.
 	Dir string
-	// GitPath is the git program, of version 2.36 or newer. Default: "git" in PATH.
+	// GitPath is the git program, of version 2.37 or newer: older ones connect to
+	// other addresses than those that were checked. Default: "git" in PATH.
 	GitPath string
 	// AllowLocal permits repositories that are folders of this machine, given
 	// as an absolute path or a file URL. For the command line only.
@@ -129,7 +130,7 @@ func Open(options Options) (*Store, error) {
 	options.Dir = dir
 	if options.GitPath, err = exec.LookPath(options.GitPath); err != nil {
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "opening the Git cache: %w", err),
-			"install git 2.36 or newer, or say where it is")
+			"install git 2.37 or newer, or say where it is")
 	}
 	s := &Store{
 		options: options,
@@ -183,8 +184,8 @@ func (s *Store) checkVersion() error {
 			minor, _ = strconv.Atoi(numbers[1])
 		}
 	}
-	if major < 2 || major == 2 && minor < 36 {
-		return syncline.Errorf(syncline.Invalid, "%s is %q: git 2.36 or newer is needed", s.options.GitPath, strings.TrimSpace(string(out)))
+	if major < 2 || major == 2 && minor < 37 {
+		return syncline.Errorf(syncline.Invalid, "%s is %q: git 2.37 or newer is needed", s.options.GitPath, strings.TrimSpace(string(out)))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/yuin/gopher-lua/parse"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/processor"
 )
 
 // TimeLimit is how long a rule may run, as in Argo CD. It is processor time of the
@@ -35,7 +36,7 @@ func (m *Machine) Judge(ctx context.Context, rule syncline.HealthRule, object ma
 	if err != nil {
 		return syncline.Health{}, invalid(err)
 	}
-	ctx, done := limited(ctx, TimeLimit)
+	ctx, done := processor.Limit(ctx, TimeLimit, processor.Own)
 	defer done()
 	state := newState(rule.OpenLibs)
 	defer state.Close()

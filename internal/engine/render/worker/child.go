@@ -87,40 +87,6 @@ func (c *child) discard() {
 	_ = c.outPipe.Close()
 }
 
-// errTimeout is the cause of a context that ends because a job takes too long.
-var errTimeout = errors.New("it takes too long")
-
-// leniency is how many times its timeout a job may take that waits for the
-// processor: what others do is not its fault.
-const leniency = 5
-
-// limited returns a context that ends when the child has had that much processor
-// time for a job, and not before that much time has passed.
-func (c *child) limited(ctx context.Context, timeout time.Duration) (limited context.Context, done func()) {
-	limited, cancel := context.WithCancelCause(ctx)
-	before, _ := processorTime(c.cmd.Process.Pid)
-	end := time.Now().Add(leniency * timeout)
-	go func() {
-		timer := time.NewTimer(timeout)
-		defer timer.Stop()
-		for {
-			select {
-			case <-limited.Done():
-				return
-			case <-timer.C:
-			}
-			used, known := processorTime(c.cmd.Process.Pid)
-			left := min(timeout-(used-before), time.Until(end))
-			if !known || left <= 0 {
-				cancel(errTimeout)
-				return
-			}
-			timer.Reset(max(left, timeout/20))
-		}
-	}()
-	return limited, func() { cancel(nil) }
-}
-
 // patience is how long a job takes before its process gives way to others.
 const patience = 2 * time.Second
 

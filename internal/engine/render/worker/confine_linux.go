@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -33,26 +32,6 @@ const lowPriority = 10
 
 // yield makes a child give way to whoever else wants the processor, for good.
 func yield(pid int) { _ = unix.Setpriority(unix.PRIO_PGRP, pid, lowPriority) }
-
-// ticks is how many there are in a second of a process's times.
-const ticks = 100
-
-// processorTime is how long the threads of a process have computed, false when
-// that cannot be told. What the kernel takes to give them memory, which differs a
-// lot between machines, does not count: that is bounded by the limit of memory.
-func processorTime(pid int) (time.Duration, bool) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, false
-	}
-	const utime = 11 // behind the name, which may have spaces
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(fields) <= utime {
-		return 0, false
-	}
-	user, err := strconv.ParseInt(fields[utime], 10, 64)
-	return time.Duration(user) * time.Second / ticks, err == nil
-}
 
 // restrict sets limits that the kernel enforces, and forbids all system calls but
 // those that a process needs to compute. A kernel that forbids none is an error,

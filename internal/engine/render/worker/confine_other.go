@@ -2,10 +2,7 @@
 
 package worker
 
-import (
-	"syscall"
-	"time"
-)
+import "syscall"
 
 // canFilter says whether system calls can be forbidden here.
 const canFilter = false
@@ -22,5 +19,3 @@ func limitCPU(uint64) error { return nil }
 func isolated(bool) *syscall.SysProcAttr { return nil }
 
 func yield(int) {}
-
-func processorTime(int) (time.Duration, bool) { return 0, false }

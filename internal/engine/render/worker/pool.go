@@ -10,6 +10,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/fair"
+	"github.com/syncline-io/syncline/internal/base/processor"
 )
 
 // Options are the choices of a Pool.
@@ -97,14 +98,14 @@ func (p *Pool) Do(ctx context.Context, job []byte, host Host) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	limited, done := c.limited(ctx, p.options.Timeout)
+	limited, done := processor.Limit(ctx, p.options.Timeout, processor.Of(c.cmd.Process.Pid))
 	defer done()
 	result, err := c.do(limited, job, host)
 	p.put(c)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err != nil && errors.Is(context.Cause(limited), errTimeout) && c.broken && !c.told() {
+	if err != nil && errors.Is(context.Cause(limited), context.DeadlineExceeded) && c.broken && !c.told() {
 		return nil, &LimitError{syncline.WithHint(
 			syncline.Errorf(syncline.Transient, "stopped: it took longer than %s", p.options.Timeout),
 			"look for a loop that does not end, or raise the time limit of rendering")}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package processor
+
+import "time"
+
+// Own cannot tell how long this process has computed.
+func Own() (time.Duration, bool) { return 0, false }
+
+// Of cannot tell how long a process has computed.
+func Of(int) Used { return Own }
