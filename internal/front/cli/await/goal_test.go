@@ -252,11 +252,14 @@ func TestADeletionNamesWhatIsLeftAndWhatHoldsIt(t *testing.T) {
 	}
 }
 
-func TestSelectorsNameObjectsThatAreNotThereYet(t *testing.T) {
+func TestSelectorsChooseObjectsOfTheApp(t *testing.T) {
 	objects := []syncline.ObjectReport{{Ref: web}, {Ref: cm}, {Ref: syncline.Ref{Kind: "Pod", Name: "hook"}, Hook: true}}
 	exact := Pattern{Kind: "Service", Name: "new"}
-	if got := Selectors([]Pattern{exact, exact}, objects); !slices.Equal(got, []syncline.Selector{{Kind: "Service", Name: "new"}}) {
+	if got := Selectors([]Pattern{exact, exact}, nil); !slices.Equal(got, []syncline.Selector{{Kind: "Service", Name: "new"}}) {
 		t.Errorf("got %+v", got)
+	}
+	if got := Selectors([]Pattern{exact}, objects); len(got) > 0 {
+		t.Errorf("what a compared App does not have is chosen: %+v", got)
 	}
 	all := Pattern{Group: "*", Kind: "*", Name: "*"}
 	if got := Selectors([]Pattern{all}, objects); !slices.Equal(got, []syncline.Selector{SelectorOf(web), SelectorOf(cm)}) {
