@@ -37,6 +37,11 @@ func (localRenderer) Render(ctx context.Context, request cli.RenderRequest) ([]s
 	for _, warning := range result.Warnings {
 		request.Warn(warning)
 	}
+	for _, file := range result.PassedOver {
+		if request.PassedOver != nil {
+			request.PassedOver(file.File, file.Why)
+		}
+	}
 	return result.Objects, err
 }
 

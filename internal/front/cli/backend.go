@@ -114,6 +114,9 @@ type RenderRequest struct {
 	Namespace string
 	// Warn is told what was accepted and is hardly meant.
 	Warn func(syncline.Condition) `json:"-"`
+	// PassedOver is told the files of a folder of manifests that are rendered by
+	// nothing, and why; nil when nobody asks.
+	PassedOver func(file, why string) `json:"-"`
 }
 
 // Connection says how to reach a cluster with a kubeconfig. The zero value is

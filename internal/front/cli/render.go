@@ -20,6 +20,7 @@ type renderFlags struct {
 	project     string
 	namespace   string
 	showSecrets bool
+	verbose     bool
 	output      *formatFlag
 }
 
@@ -53,6 +54,7 @@ It ends with 1, and says which file and why, when something cannot be rendered.`
 	flags.StringVarP(&f.namespace, "namespace", "n", "default", "destination namespace")
 	flags.StringVar(&f.namespace, "dest-namespace", "default", "the same as --namespace")
 	flags.BoolVar(&f.showSecrets, "show-secrets", false, "print the values of Secrets instead of masks")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "list the files among manifests that are something else, and why")
 	f.output = outputFlag(cmd, formatYAML, formatJSON, formatName)
 	return cmd
 }
@@ -76,9 +78,9 @@ func (p *program) rendered(ctx context.Context, request RenderRequest) ([]syncli
 		return nil, syncline.Errorf(syncline.Internal, "this program was built without a renderer")
 	}
 	objects, err := p.deps.Renderer.Render(ctx, request)
-	if syncline.KindOf(err) == syncline.NotFound {
-		// A file that is missing is a source that cannot be rendered, which ends
-		// with 1 like every other.
+	if kind := syncline.KindOf(err); kind == syncline.NotFound || kind == syncline.Denied {
+		// A file that is missing or outside of the tree is a source that cannot be
+		// rendered, which ends with 1 like every other.
 		err = &syncline.Error{Kind: syncline.Invalid, Hint: syncline.HintOf(err), Err: err}
 	}
 	return objects, err
@@ -96,6 +98,9 @@ func (p *program) renderRequest(cmd *cobra.Command, args []string, f *renderFlag
 		return RenderRequest{}, err
 	}
 	request := RenderRequest{Source: source, AppName: f.appName, Project: f.project, Namespace: f.namespace, Warn: p.warn}
+	if f.verbose {
+		request.PassedOver = func(file, why string) { p.notef("not rendered: %s: %s", file, why) }
+	}
 	if len(args) > 0 {
 		request.Root, request.Source.Path, err = locate(args[0])
 	} else {

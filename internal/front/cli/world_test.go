@@ -351,6 +351,9 @@ func (r renderer) Render(_ context.Context, request cli.RenderRequest) ([]syncli
 	if request.Root == "" {
 		return nil, nil
 	}
+	if text, err := os.ReadFile(filepath.Join(root, "outside")); err == nil {
+		return nil, syncline.Errorf(syncline.Denied, "%s", strings.TrimSpace(string(text)))
+	}
 	if text, err := os.ReadFile(filepath.Join(root, "missing")); err == nil {
 		return nil, syncline.WithHint(syncline.Errorf(syncline.NotFound, "%s", strings.TrimSpace(string(text))), "add it")
 	}
@@ -365,6 +368,11 @@ func (r renderer) Render(_ context.Context, request cli.RenderRequest) ([]syncli
 			return nil, err
 		}
 		all = append(all, objects...)
+	}
+	if others, err := filepath.Glob(filepath.Join(root, request.Source.Path, "*.txt")); err == nil && request.PassedOver != nil {
+		for _, other := range others {
+			request.PassedOver(filepath.Base(other), "it is text")
+		}
 	}
 	return all, nil
 }
