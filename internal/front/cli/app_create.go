@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -24,11 +25,15 @@ func (p *program) newAppCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Create an app, from flags or from a file",
+		Long: `Create an app from flags, or from a file by -f. Flags beside -f count instead of
+what the file says: what has a name, such as a Helm parameter, is replaced where
+it is there and added where it is not; other lists are replaced.`,
 		Example: `  syncline app create shop --repo https://git.example.com/shop.git --path deploy \
       --dest-server https://kubernetes.default.svc --dest-namespace shop
   syncline app create shop --repo https://git.example.com/shop.git --path chart \
       --helm-set replicas=2 --dest-name in-cluster --dest-namespace shop --sync-policy automated
-  syncline app create -f shop.yaml --upsert`,
+  syncline app create -f shop.yaml --upsert
+  syncline app create -f shop.yaml --revision v2 --helm-set replicas=3`,
 		Args: names("the NAME of an app", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.create(cmd, args, f) },
 	}
@@ -65,14 +70,7 @@ func (p *program) create(cmd *cobra.Command, args []string, f *createFlags) erro
 // declared returns the resources that the command line asks for.
 func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags) ([]map[string]any, error) {
 	if f.file != "" {
-		if err := onlyFile(cmd, args); err != nil {
-			return nil, err
-		}
-		content, err := declare.ReadFile(f.file, p.in)
-		if err != nil {
-			return nil, err
-		}
-		return declare.Parse(f.file, content, p.namespace)
+		return p.fromFile(cmd, args, f)
 	}
 	if len(args) == 0 {
 		return nil, usagef("name the app, or give a file by -f")
@@ -85,19 +83,49 @@ func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags) ([
 	return []map[string]any{manifest}, asUsage(err)
 }
 
-// onlyFile refuses what would say something about the app besides the file.
-func onlyFile(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usagef("with -f, the name is in the file: leave out %q", args[0])
+// fromFile returns the resources of a file. When it has one, the name and the
+// other flags of the command line count instead of what it says, as for argocd.
+func (p *program) fromFile(cmd *cobra.Command, args []string, f *createFlags) ([]map[string]any, error) {
+	content, err := declare.ReadFile(f.file, p.in)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	manifests, err := declare.Parse(f.file, content, p.namespace)
+	if err != nil {
+		return nil, err
+	}
+	given, err := overrides(cmd)
+	if err != nil || len(args) == 0 && len(given) == 0 {
+		return manifests, err
+	}
+	if len(manifests) > 1 {
+		return nil, usagef("%s has %d Applications: leave out %s", f.file, len(manifests), strings.Join(append(args, given...), ", "))
+	}
+	if len(args) > 0 {
+		id, err := p.appID(args[0])
+		if err != nil {
+			return nil, err
+		}
+		_ = unstructured.SetNestedField(manifests[0], id.Name, "metadata", "name")
+		_ = unstructured.SetNestedField(manifests[0], id.Namespace, "metadata", "namespace")
+	}
+	return manifests, asUsage(f.application.Override(cmd.Flags(), manifests[0], p.in))
+}
+
+// overrides lists the given flags that say something about the app. One that says
+// nothing, such as --self-heal=false, would take away nothing of a file.
+func overrides(cmd *cobra.Command) (given []string, err error) {
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
 		ofAll := cmd.InheritedFlags().Lookup(flag.Name) != nil
-		if !ofAll && !slices.Contains([]string{"file", "upsert", "output"}, flag.Name) {
-			err = usagef("with -f, everything about the app is in the file: leave out --%s", flag.Name)
+		if ofAll || slices.Contains([]string{"file", "upsert", "output"}, flag.Name) {
+			return
+		}
+		given = append(given, "--"+flag.Name)
+		if value := flag.Value.String(); value == "" || value == "false" {
+			err = usagef("--%s=%s takes nothing away from a file: change it there", flag.Name, value)
 		}
 	})
-	return err
+	return given, err
 }
 
 // createOne makes one App, or changes it with upsert, and says what was done.

@@ -54,38 +54,52 @@ func (a *Application) Bind(flags *pflag.FlagSet) {
 // Manifest writes the resource that the flags declare. In is read for values
 // from stdin. The error is Invalid when the flags do not fit together.
 func (a *Application) Manifest(flags *pflag.FlagSet, id syncline.AppID, in io.Reader) (map[string]any, error) {
+	metadata, spec, err := a.declared(flags, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.check(); err != nil {
+		return nil, err
+	}
+	metadata["name"], metadata["namespace"] = id.Name, id.Namespace
+	spec["project"] = a.project
+	return map[string]any{
+		"apiVersion": apiVersion, "kind": kind, "metadata": metadata.JSON(), "spec": spec.JSON(),
+	}, nil
+}
+
+// declared returns what the given flags say, and nothing else.
+func (a *Application) declared(flags *pflag.FlagSet, in io.Reader) (metadata, spec Fields, err error) {
 	source, err := a.Source.Read(flags, in)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	source.TargetRevision = a.revision
-	if err := a.check(source); err != nil {
-		return nil, err
-	}
-	metadata, err := a.metadata(id)
-	if err != nil {
-		return nil, err
-	}
 	policy, err := a.syncPolicy(flags)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	destination := Fields{}
 	destination.Set("server", a.server)
 	destination.Set("name", a.name)
 	destination.Set("namespace", a.namespace)
-	spec := Fields{"project": a.project, "source": sourceManifest(source), "destination": destination.JSON()}
+	spec = Fields{}
+	spec.Set("source", sourceManifest(source))
+	spec.Set("destination", destination.JSON())
+	spec.Set("syncPolicy", policy)
+	if flags.Changed("project") {
+		spec["project"] = a.project
+	}
 	if flags.Changed("revision-history-limit") {
 		spec["revisionHistoryLimit"] = a.historyLimit
 	}
-	spec.Set("syncPolicy", policy)
-	return map[string]any{
-		"apiVersion": apiVersion, "kind": kind, "metadata": metadata, "spec": spec.JSON(),
-	}, nil
+	metadata, err = a.metadata()
+	return metadata, spec, err
 }
 
 // check says what the flags lack.
-func (a *Application) check(source syncline.Source) error {
+func (a *Application) check() error {
+	source := a.Source.source
 	switch {
 	case source.RepoURL == "":
 		return syncline.Errorf(syncline.Invalid, "--repo is missing: give the URL of the repository")
@@ -93,13 +107,20 @@ func (a *Application) check(source syncline.Source) error {
 		return syncline.Errorf(syncline.Invalid, "--path is missing: give the folder in the repository, . for its root, or a chart by --helm-chart")
 	case source.Path != "" && source.Chart != "":
 		return syncline.Errorf(syncline.Invalid, "--path and --helm-chart cannot be used together")
+	case !strings.HasPrefix(a.policy, "auto") && (a.autoPrune || a.selfHeal || a.allowEmpty):
+		return needAutomated("")
 	case (a.server == "") == (a.name == ""):
 		return syncline.Errorf(syncline.Invalid, "give the destination cluster by --dest-server or by --dest-name, such as --dest-server https://kubernetes.default.svc")
 	}
 	return nil
 }
 
-func (a *Application) metadata(id syncline.AppID) (map[string]any, error) {
+// needAutomated says what some flags need.
+func needAutomated(orWhere string) error {
+	return syncline.Errorf(syncline.Invalid, "--auto-prune, --self-heal and --allow-empty need --sync-policy automated%s", orWhere)
+}
+
+func (a *Application) metadata() (Fields, error) {
 	labels, err := Pairs("label", a.labels)
 	if err != nil {
 		return nil, err
@@ -108,30 +129,38 @@ func (a *Application) metadata(id syncline.AppID) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	metadata := Fields{"name": id.Name, "namespace": id.Namespace}
+	metadata := Fields{}
 	metadata.Set("labels", textMap(labels))
 	metadata.Set("annotations", textMap(annotations))
 	if a.finalizer {
 		metadata["finalizers"] = []any{FinalizerCascade}
 	}
-	return metadata.JSON(), nil
+	return metadata, nil
+}
+
+// automated reports whether syncs are to be automated by the flags.
+func (a *Application) automated() (bool, error) {
+	switch a.policy {
+	case "automated", "automatic", "auto":
+		return true, nil
+	case "", "none", "manual":
+		return false, nil
+	}
+	return false, syncline.Errorf(syncline.Invalid, "--sync-policy is %q, neither automated nor none", a.policy)
 }
 
 func (a *Application) syncPolicy(flags *pflag.FlagSet) (map[string]any, error) {
+	automated, err := a.automated()
+	if err != nil {
+		return nil, err
+	}
+	settings := Fields{}
+	settings.Set("prune", a.autoPrune)
+	settings.Set("selfHeal", a.selfHeal)
+	settings.Set("allowEmpty", a.allowEmpty)
 	policy := Fields{}
-	switch a.policy {
-	case "automated", "automatic", "auto":
-		automated := Fields{}
-		automated.Set("prune", a.autoPrune)
-		automated.Set("selfHeal", a.selfHeal)
-		automated.Set("allowEmpty", a.allowEmpty)
-		policy["automated"] = automated.JSON()
-	case "", "none", "manual":
-		if a.autoPrune || a.selfHeal || a.allowEmpty {
-			return nil, syncline.Errorf(syncline.Invalid, "--auto-prune, --self-heal and --allow-empty need --sync-policy automated")
-		}
-	default:
-		return nil, syncline.Errorf(syncline.Invalid, "--sync-policy is %q, neither automated nor none", a.policy)
+	if automated || len(settings) > 0 {
+		policy["automated"] = settings.JSON()
 	}
 	policy.Set("syncOptions", Texts(a.syncOptions))
 	policy.Set("retry", a.Retry.manifest(flags, "sync-"))

@@ -20,7 +20,8 @@ const (
 
 // sourceManifest writes a Source as an Application's spec.source.
 func sourceManifest(source syncline.Source) map[string]any {
-	f := Fields{"repoURL": source.RepoURL}
+	f := Fields{}
+	f.Set("repoURL", source.RepoURL)
 	f.Set("path", source.Path)
 	f.Set("chart", source.Chart)
 	f.Set("targetRevision", source.TargetRevision)
