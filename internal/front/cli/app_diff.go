@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ import (
 type diffFlags struct {
 	revision string
 	refreshing
+	hooks        bool
 	exitCode     bool
 	diffExitCode int
 	output       *formatFlag
@@ -25,7 +27,8 @@ func (p *program) newAppDiff() *cobra.Command {
 		Use:   "diff NAME",
 		Short: "Show what a sync would change, field by field",
 		Long: `Show what a sync with pruning would change, field by field: the agent's own
-plan, made here and not performed.
+plan, made here and not performed. Hooks, which run in every sync, are left out
+unless --hooks asks for them.
 
 It ends with 0 when nothing differs and with 1 when something does.`,
 		Example: `  syncline app diff shop
@@ -39,6 +42,7 @@ It ends with 0 when nothing differs and with 1 when something does.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.revision, "revision", "", "compare with this revision instead of the one that the app declares")
 	f.refreshing.add(flags, "let the agent look again first")
+	flags.BoolVar(&f.hooks, "hooks", false, "show the hooks that the sync would run, too")
 	flags.BoolVar(&f.exitCode, "exit-code", true, "end with another code than 0 when something differs")
 	flags.IntVar(&f.diffExitCode, "diff-exit-code", exitDiffers, "the code to end with when something differs")
 	return cmd
@@ -56,6 +60,11 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 	}
 	for _, warning := range plan.Warnings {
 		p.notef("%s: %s", warning.Type, warning.Message)
+	}
+	if !f.hooks {
+		plan.Changes = slices.DeleteFunc(slices.Clone(plan.Changes), func(c syncline.Change) bool {
+			return c.Role == syncline.RoleHook && c.Err == nil
+		})
 	}
 	if err := p.printPlan(plan, f.output.value); err != nil {
 		return err
