@@ -91,9 +91,9 @@ func (o *object) managed() syncline.Object {
 		return o.reveal()
 	}
 	content := runtime.DeepCopyJSON(o.content)
-	manager, applied := syncline.FieldManager, o.applied
+	manager, operation, applied := syncline.FieldManager, "Apply", o.applied
 	if o.clientSide {
-		manager, applied = "kubectl-client-side-apply", o.lastApplied()
+		manager, operation, applied = "kubectl-client-side-apply", "Update", o.lastApplied()
 	}
 	fields := fieldsOf(applied).(map[string]any)
 	metadata, _ := fields["f:metadata"].(map[string]any)
@@ -103,7 +103,7 @@ func (o *object) managed() syncline.Object {
 	delete(metadata, "f:name")
 	delete(metadata, "f:namespace")
 	asMap(content["metadata"])["managedFields"] = []any{map[string]any{
-		"manager": manager, "operation": "Apply", "apiVersion": content["apiVersion"], "fieldsV1": fields,
+		"manager": manager, "operation": operation, "apiVersion": content["apiVersion"], "fieldsV1": fields,
 	}}
 	object, err := syncline.NewObject(content, "the cluster")
 	if err != nil {

@@ -2,9 +2,9 @@ package plan
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -160,56 +160,38 @@ func becauseGone(err error) error {
 	return err
 }
 
+// fieldsOf lists what would be written. Nothing is when only ignored fields differ;
+// else all of it is, so that no write happens that the plan does not show: what is
+// ignored comes last.
 func fieldsOf(ctx context.Context, in inquiry, current, merged syncline.Object, rules ignoreRules) ([]syncline.Field, error) {
-	desired := in.change.Desired
-	fields, err := differences(ctx, current.Reveal().Object, merged.Reveal().Object, rules, desired.Sensitive())
-	if err == nil && in.live.Migrate {
-		var left []syncline.Field
-		left, err = abandoned(ctx, current, desired, rules)
-		fields = append(fields, left...)
-	}
+	fields, err := changed(ctx, in, current, merged, rules)
 	if err != nil || len(fields) == 0 || len(rules.rules) == 0 {
 		return fields, err
 	}
-	all, err := differences(ctx, current.Reveal().Object, merged.Reveal().Object, ignoreRules{}, desired.Sensitive())
-	return withFields(fields, all), err
-}
-
-// withFields adds to what differs what is ignored and would be written with it,
-// so that no write happens that the plan does not show.
-func withFields(fields, all []syncline.Field) []syncline.Field {
-	shown := map[string]bool{}
+	counts := map[string]bool{}
 	for _, f := range fields {
-		shown[f.Path] = true
+		counts[f.Path] = true
 	}
-	for _, f := range all {
-		if !shown[f.Path] {
-			fields = append(fields, f)
+	all, err := changed(ctx, in, current, merged, ignoreRules{})
+	slices.SortStableFunc(all, func(a, b syncline.Field) int {
+		switch {
+		case counts[a.Path] == counts[b.Path]:
+			return 0
+		case counts[a.Path]:
+			return -1
 		}
-	}
-	return fields
+		return 1
+	})
+	return all, err
 }
 
-// lastApplied is where kubectl's client-side apply keeps what it applied.
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
-
-// abandoned returns the fields that client-side apply set on the live object
-// and that are no longer desired, without those that the rules ignore.
-func abandoned(ctx context.Context, live, desired syncline.Object, rules ignoreRules) ([]syncline.Field, error) {
-	applied := map[string]any{}
-	if err := json.Unmarshal([]byte(live.Annotation(lastApplied)), &applied); err != nil {
-		return nil, nil //nolint:nilerr // there is no such annotation, or not one of kubectl's
+// changed lists what would change, without what the rules ignore: what a dry-run
+// says, and what goes when the ownership of client-side apply has moved to us.
+func changed(ctx context.Context, in inquiry, current, merged syncline.Object, rules ignoreRules) ([]syncline.Field, error) {
+	desired := in.change.Desired
+	after := merged.Reveal().Object
+	if in.live.Migrate {
+		after = withoutAbandoned(after, current, desired)
 	}
-	delete(applied, "status")
-	rest, err := rules.strip(ctx, live.Reveal().Object)
-	if err != nil {
-		return nil, err
-	}
-	contents := []map[string]any{applied, desired.Reveal().Object, rest}
-	if desired.Sensitive() {
-		syncline.Mask(contents...)
-	}
-	var fields []syncline.Field
-	leftovers("", contents[0], contents[1], contents[2], &fields)
-	return fields, nil
+	return differences(ctx, current.Reveal().Object, after, rules, desired.Sensitive())
 }

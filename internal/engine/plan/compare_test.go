@@ -346,15 +346,13 @@ data: {x: "1", gone: "1", added: "1"}`
 	for _, field := range p.Changes[0].Fields {
 		paths = append(paths, field.Path)
 	}
-	want := []string{"metadata.annotations[\"argocd.argoproj.io/tracking-id\"]", "data.gone", "metadata.labels.old"}
+	want := []string{"data.gone", "metadata.annotations[\"argocd.argoproj.io/tracking-id\"]", "metadata.labels.old"}
 	if !slices.Equal(paths, want) {
 		t.Errorf("got %q, want %q", paths, want)
 	}
 	f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("ConfigMap"), JSONPointers: []string{"/data/gone"}}}
-	for _, field := range f.plan(t, configA).Changes[0].Fields {
-		if field.Path == "data.gone" {
-			t.Error("what is ignored is a difference")
-		}
+	if fields := f.plan(t, configA).Changes[0].Fields; fields[len(fields)-1].Path != "data.gone" {
+		t.Errorf("what is ignored and goes with the rest is not shown last: %v", fields)
 	}
 	f.app.Ignore = nil
 	f.sync(t, configA)
@@ -381,5 +379,9 @@ func TestAnObjectThatIsAppliedClientSideLaterIsLookedAt(t *testing.T) {
 	p := f.plan(t, configA)
 	if c := p.Changes[0]; c.Action != syncline.Update || c.Fields[0].Path != "data.theirs" {
 		t.Errorf("got %s %v", c.Action, c.Fields)
+	}
+	f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("ConfigMap"), JSONPointers: []string{"/data/theirs"}}}
+	if c := f.plan(t, configA).Changes[0]; c.Action != syncline.Keep {
+		t.Errorf("when all that differs is ignored, it is to be %s %v", c.Action, c.Fields)
 	}
 }

@@ -151,39 +151,3 @@ func step(key string) string {
 	}
 	return "." + key
 }
-
-// leftovers appends what client-side apply once set, is no longer desired and
-// is still live: it goes when its ownership has moved to us.
-func leftovers(path string, applied, desired, live any, fields *[]syncline.Field) {
-	was, wanted, is := namedParts(applied), namedParts(desired), namedParts(live)
-	for _, key := range keysOf(was, nil) {
-		value, exists := is[key]
-		if !exists {
-			continue
-		}
-		here := path + key
-		if _, stays := wanted[key]; !stays && len(namedParts(was[key])) == 0 {
-			*fields = append(*fields, field(here, value, nil))
-			continue
-		}
-		leftovers(here, was[key], wanted[key], value, fields)
-	}
-}
-
-// namedParts returns the parts of a map or of a list of named elements, by the
-// piece of path that leads to each; nothing for any other value.
-func namedParts(value any) map[string]any {
-	parts := map[string]any{}
-	switch v := value.(type) {
-	case map[string]any:
-		for key, part := range v {
-			parts[step(key)] = part
-		}
-	case []any:
-		named, _ := byName(v)
-		for name, part := range named {
-			parts[fmt.Sprintf("[name=%s]", name)] = part
-		}
-	}
-	return parts
-}

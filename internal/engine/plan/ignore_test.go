@@ -3,6 +3,7 @@ package plan_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
@@ -71,5 +72,21 @@ func TestExpressionsThatCannotBeObeyed(t *testing.T) {
 			expectWarning(t, p, syncline.InvalidSpecError, `"last(repeat(.))" is not obeyed: it does not end`)
 			expectWarning(t, p, syncline.InvalidSpecError, `"(((" is not obeyed: it is not valid`)
 		})
+	}
+}
+
+// TestAWriteIsShownAsItWillBe holds that an object of which something differs that
+// is not ignored is shown with all that will be written, whatever the rules take
+// away to compare it.
+func TestAWriteIsShownAsItWillBe(t *testing.T) {
+	f := newFixture()
+	f.sync(t, dataOf("{list: [x, \"y\"], b: x}"))
+	f.app.Ignore = []syncline.IgnoreRule{pointer("/data/list/0")}
+	c := change(t, f.plan(t, dataOf("{list: [z, \"y\", w], b: new}")), "a")
+	want := []syncline.Field{
+		{Path: "data.b", Live: "x", Desired: "new"}, {Path: "data.list[0]", Live: "x", Desired: "z"}, {Path: "data.list[2]", Desired: "w"},
+	}
+	if diff := cmp.Diff(want, c.Fields); diff != "" {
+		t.Error(diff)
 	}
 }

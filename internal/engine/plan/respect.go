@@ -120,14 +120,11 @@ const clientSideManager = "kubectl-client-side-apply"
 // appliedBy returns the fields of a live object that managers own, as managedFields
 // hold them, or nil. Those of a subresource do not count.
 func appliedBy(live map[string]any, managers ...string) map[string]any {
-	metadata, _ := live["metadata"].(map[string]any)
-	entries, _ := metadata["managedFields"].([]any)
 	var all map[string]any
-	for _, entry := range entries {
-		content, _ := entry.(map[string]any)
-		manager, _ := content["manager"].(string)
-		fields, _ := content["fieldsV1"].(map[string]any)
-		if fields != nil && content["subresource"] == nil && slices.Contains(managers, manager) {
+	for _, entry := range managersOf(live) {
+		manager, _ := entry["manager"].(string)
+		fields, _ := entry["fieldsV1"].(map[string]any)
+		if fields != nil && entry["subresource"] == nil && slices.Contains(managers, manager) {
 			all = together(all, fields)
 		}
 	}

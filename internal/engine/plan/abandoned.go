@@ -1,0 +1,138 @@
+package plan
+
+import (
+	"encoding/json"
+
+	"github.com/syncline-io/syncline"
+)
+
+// lastApplied is where kubectl's client-side apply keeps what it applied.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// withoutAbandoned returns what an apply makes of an object, without what goes with
+// it when the ownership of client-side apply has moved to us: the fields of the
+// live object that nobody else owns and that are not desired.
+func withoutAbandoned(after map[string]any, live, desired syncline.Object) map[string]any {
+	applied, fields := clientSidePart(live)
+	if applied == nil {
+		return after
+	}
+	return abandoning{applied, desired.Reveal().Object, fields}.ofMap(after)
+}
+
+// clientSidePart returns the part of a live object that client-side apply owns and
+// no manager but us, nil when that is nothing, and its fields. Ours was once under
+// our own name: what we create or replace is too. Who creates an object owns the
+// defaults in it, which come back: where it is written down what was applied, they
+// are left out.
+func clientSidePart(live syncline.Object) (part, fields map[string]any) {
+	content := live.Reveal().Object
+	var others map[string]any
+	for _, entry := range managersOf(content) {
+		manager, operation := entry["manager"], entry["operation"]
+		owned, _ := entry["fieldsV1"].(map[string]any)
+		switch {
+		case entry["subresource"] != nil:
+		case manager == clientSideManager, manager == syncline.FieldManager && operation == "Update":
+			fields = together(fields, owned)
+		case manager != syncline.FieldManager:
+			others = together(others, owned)
+		}
+	}
+	if fields == nil {
+		return nil, nil
+	}
+	written := map[string]any{}
+	if json.Unmarshal([]byte(live.Annotation(lastApplied)), &written) == nil {
+		content = written
+	}
+	part, _ = ownPart(content, fields).(map[string]any)
+	return withoutServerFields(mapWithoutFields(part, others)), fields
+}
+
+// abandoning is what was applied of a value, what is desired of it, and the fields
+// of it that client-side apply owns.
+type abandoning struct {
+	applied, desired any
+	fields           map[string]any
+}
+
+// of returns what remains of a value, nil when nothing does.
+func (a abandoning) of(value any) any {
+	if a.applied == nil || isWhole(a.fields) && a.desired != nil {
+		return value
+	}
+	rest, size := value, 0
+	switch v := value.(type) {
+	case map[string]any:
+		if !isWhole(a.fields) {
+			part := a.ofMap(v)
+			rest, size = part, len(part)
+		}
+	case []any:
+		if !isWhole(a.fields) {
+			part := a.ofList(v)
+			rest, size = part, len(part)
+		}
+	}
+	if size == 0 && a.desired == nil {
+		return nil
+	}
+	return rest
+}
+
+func (a abandoning) ofMap(content map[string]any) map[string]any {
+	applied, _ := a.applied.(map[string]any)
+	desired, _ := a.desired.(map[string]any)
+	rest := make(map[string]any, len(content))
+	for key, value := range content {
+		below, _ := a.fields["f:"+key].(map[string]any)
+		if left := (abandoning{applied[key], desired[key], below}).of(value); left != nil {
+			rest[key] = left
+		}
+	}
+	return rest
+}
+
+// ofList tells items apart by what the fields say identifies them. One goes as a
+// whole.
+func (a abandoning) ofList(list []any) []any {
+	applied, _ := a.applied.([]any)
+	desired, _ := a.desired.([]any)
+	identify := identityOf(applied, list, a.fields)
+	if identify == nil {
+		return list
+	}
+	find := func(among []any, identity string) any {
+		for _, item := range among {
+			if identify(item) == identity {
+				return item
+			}
+		}
+		return nil
+	}
+	rest := []any{}
+	for i, item := range list {
+		below, _ := fieldsOfItem(item, i, a.fields)
+		one := abandoning{find(applied, identify(item)), find(desired, identify(item)), below}
+		switch left := one.of(item); {
+		case one.applied == nil:
+			rest = append(rest, item)
+		case one.desired != nil && left != nil:
+			rest = append(rest, left)
+		}
+	}
+	return rest
+}
+
+// managersOf returns the entries of an object's managedFields.
+func managersOf(live map[string]any) []map[string]any {
+	metadata, _ := live["metadata"].(map[string]any)
+	list, _ := metadata["managedFields"].([]any)
+	entries := make([]map[string]any, 0, len(list))
+	for _, item := range list {
+		entry, _ := item.(map[string]any)
+		entries = append(entries, entry)
+	}
+	return entries
+}
