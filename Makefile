@@ -99,9 +99,11 @@ fuzz: ## Fuzz every Fuzz function of every module for FUZZTIME each; what is fou
 	@$(call each,fuzzing in,$(CURDIR)/.ci/fuzz $(FUZZTIME))
 
 .PHONY: nightly
-nightly: ## What takes too long for every change: 10,000 random commits rendered both ways, hours of fuzzing, and the benchmark with 5,000 apps
+nightly: ## What takes too long for every change: 10,000 random commits rendered both ways, 5,000 random syncs judged, hours of fuzzing, and the benchmark with 5,000 apps
 	@echo "comparing incremental rendering with rendering from scratch in 10,000 cases"
 	@go test -count=1 -timeout 3h ./internal/engine/render -run '^TestIncrementalEqualsFromScratch$$' -rapid.checks=2000
+	@seed=$$(date +%s); echo "judging 5,000 random syncs of seed $$seed"; \
+		go test -count=1 -timeout 3h ./internal/engine/referee -cases 5000 -seed $$seed
 	@$(MAKE) race
 	@$(MAKE) fuzz FUZZTIME=5m
 	@(cd bench && go build -o ../bin/syncline-bench .)

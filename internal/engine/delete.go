@@ -72,6 +72,7 @@ func (t *turn) remove(ctx context.Context, teardown syncline.Plan) (err error) {
 	if err != nil {
 		return err
 	}
+	t.result.Performed = &teardown
 	t.waiting, err = apply.Delete(ctx, apply.Input{
 		App: t.app, Plan: teardown, Grant: grant, Refused: refused,
 		Memory: t.cluster, Reader: t.cluster, Writer: writer, Now: t.now,

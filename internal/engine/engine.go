@@ -146,6 +146,9 @@ type Result struct {
 	Report *syncline.Report
 	// Plan is the last one made; nil when none could be.
 	Plan *syncline.Plan
+	// Performed is the plan that the turn's writes followed from; nil when it came to
+	// none. A plan made after them is in Plan.
+	Performed *syncline.Plan
 	// Again asks for another turn as soon as the report is kept.
 	Again bool
 	// At asks for another turn at that time; zero when only an event brings one.

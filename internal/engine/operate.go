@@ -140,6 +140,7 @@ func (t *turn) operate(ctx context.Context) error {
 		Memory: t.cluster, Reader: t.cluster, Writer: writer, Now: t.now, Impatient: t.impatient(),
 	}
 	if !t.operating() {
+		t.result.Performed = t.plan
 		return mayPass(apply.LetGo(ctx, in))
 	}
 	if t.operation.Phase != syncline.OperationTerminating && t.mayOwnMore(t.operation.Operation) {
@@ -154,7 +155,7 @@ func (t *turn) operate(ctx context.Context) error {
 		t.again()
 		return nil
 	}
-	in.State = *t.operation
+	in.State, t.result.Performed = *t.operation, t.plan
 	outcome, err := apply.Step(ctx, in)
 	t.operation, t.waiting = &outcome.State, append(t.waiting, outcome.Waiting...)
 	t.result.Again = outcome.Keep
