@@ -166,8 +166,8 @@ func (a *agent) applicationHandler() kube.Handler {
 			id := syncline.AppID{Namespace: name.Namespace, Name: name.Name}
 			a.apps.Delete(id)
 			a.catalog.Delete(id)
-			a.queue.Add(id, "", queue.Resync)
 			a.loop.Interrupt(id)
+			a.queue.Add(id, "", queue.Resync)
 		},
 		Failed: a.reportWatch(v1alpha1.ApplicationResource()),
 	}
@@ -177,8 +177,8 @@ func (a *agent) applicationHandler() kube.Handler {
 func (a *agent) onApplication(app syncline.App, change application.Change) {
 	switch change {
 	case application.Declared:
-		a.queue.Add(app.ID, app.Project, queue.Commit)
 		a.loop.Interrupt(app.ID)
+		a.queue.Add(app.ID, app.Project, queue.Commit)
 	case application.Asked:
 		a.queue.Add(app.ID, app.Project, queue.Person)
 	}
@@ -279,7 +279,6 @@ func (a *agent) followCommit(ctx context.Context, repoKey string) {
 // one that had to be stopped is worth another try.
 func (a *agent) judgeAgain(kind schema.GroupKind) { a.target.Live.Reread(kind) }
 
-// mark makes Apps due as by a commit.
 // projectOf returns the project of the App that tracking calls so, "" when there
 // is none.
 func (a *agent) projectOf(instance string) string {
@@ -287,6 +286,7 @@ func (a *agent) projectOf(instance string) string {
 	return app.Project
 }
 
+// mark makes Apps due as by a commit.
 func (a *agent) mark(ids []syncline.AppID) {
 	for _, id := range ids {
 		if app, ok := a.apps.App(id); ok {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 )
 
@@ -68,11 +69,7 @@ func Run(ctx context.Context, options Options) (Result, error) {
 	running, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	s.fail = fail
-	err := s.start(running)
-	if err == nil {
-		result.Start = since(began)
-		err = s.show(running, &result)
-	}
+	err := contained(func() error { return s.perform(running, &result) })
 	if err == nil && !options.Once {
 		s.stay(running)
 		if ctx.Err() == nil {
@@ -85,6 +82,26 @@ func Run(ctx context.Context, options Options) (Result, error) {
 		result.Error = err.Error()
 	}
 	return result, err
+}
+
+// contained makes an error of a panic, so that what was started is stopped all the same.
+func contained(act func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("the demo panicked: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return act()
+}
+
+// perform starts everything and shows the loop once.
+func (s *stage) perform(ctx context.Context, result *Result) error {
+	began := time.Now()
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	result.Start = since(began)
+	return s.show(ctx, result)
 }
 
 // show performs the steps in order.

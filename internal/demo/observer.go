@@ -50,6 +50,14 @@ func lookup[T any](v view, resource schema.GroupVersionResource, namespace, name
 	return object, err == nil
 }
 
+// uid is that of an object, "" when it is not there.
+func (v view) uid(object key) types.UID {
+	if u := v[object]; u != nil {
+		return u.GetUID()
+	}
+	return ""
+}
+
 // observer mirrors resources of the API server by watching them, and lets others wait for what it sees. Nothing that
 // Syncline remembers or says is between.
 type observer struct {
@@ -121,4 +129,20 @@ func (o *observer) await(ctx context.Context, limit time.Duration, holds conditi
 			return fmt.Errorf("%w while %s", context.Cause(ctx), why)
 		}
 	}
+}
+
+// know returns what is known once all of the objects are. Resources are watched apart from one another: what one watch
+// has told, such as that an Application is delivered, does not mean that another has caught up with it.
+func (o *observer) know(ctx context.Context, limit time.Duration, objects ...key) (view, error) {
+	var seen view
+	err := o.await(ctx, limit, func(v view) string {
+		seen = v
+		for _, object := range objects {
+			if why := present(object.resource, object.name.Namespace, object.name.Name)(v); why != "" {
+				return why
+			}
+		}
+		return ""
+	})
+	return seen, err
 }

@@ -36,7 +36,7 @@ func startServer(program string, args []string, logPath string, failed func(erro
 	}
 	command := exec.Command(program, append([]string{"server"}, args...)...)
 	command.Stdout, command.Stderr = log, log
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the demo, which stops things in order
+	command.SysProcAttr = apart()
 	if err := command.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting %s: %w", program, err), log.Close())
 	}

@@ -163,14 +163,17 @@ func (s *stage) patch(ctx context.Context, namespace, name string, change map[st
 // loss deletes a Service by hand, and waits for a new one.
 func (s *stage) loss(ctx context.Context, result *Result) error {
 	web := key{services(), types.NamespacedName{Namespace: "jsonnet", Name: "web-north"}}
-	seen, _ := s.eyes.now()
-	before := seen[web].GetUID()
+	seen, err := s.eyes.know(ctx, readyLimit, web)
+	if err != nil {
+		return err
+	}
+	before := seen.uid(web)
 	began := time.Now()
 	if err := s.api.Delete(ctx, web.resource, web.name, before); err != nil {
 		return err
 	}
 	s.say.sayf("deleted Service jsonnet/web-north by hand")
-	err := s.eyes.await(ctx, readyLimit, func(v view) string {
+	err = s.eyes.await(ctx, readyLimit, func(v view) string {
 		if now, ok := v[web]; !ok || now.GetUID() == before {
 			return "Service jsonnet/web-north was not created anew"
 		}
@@ -186,7 +189,11 @@ func (s *stage) loss(ctx context.Context, result *Result) error {
 
 // prune deletes a file, and waits until its object is gone, and no other.
 func (s *stage) prune(ctx context.Context, result *Result) error {
-	before, _ := s.eyes.now()
+	flags := key{configMaps(), types.NamespacedName{Namespace: "waves", Name: "flags"}}
+	before, err := s.eyes.know(ctx, readyLimit, flags)
+	if err != nil {
+		return err
+	}
 	began, err := s.committed(ctx, testenv.GitCommit{
 		Message: "Delete the feature flags", Delete: []string{"waves/flags.yaml"},
 	})
@@ -199,7 +206,7 @@ func (s *stage) prune(ctx context.Context, result *Result) error {
 	result.CommitToPruned = since(began)
 	others := []condition{delivered("waves", s.revision)}
 	for object, was := range before {
-		if object.name.Namespace == "waves" && object.name.Name != "flags" {
+		if object.name.Namespace == "waves" && object != flags {
 			others = append(others, same(object, was.GetUID()))
 		}
 	}

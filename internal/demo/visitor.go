@@ -23,11 +23,20 @@ const (
 
 func leaflet(number int) string { return fmt.Sprintf("leaflet-%d", number) }
 
-// eachLeaflet is a condition that holds for all of them.
-func eachLeaflet(holds func(name string) condition) condition {
-	conditions := make([]condition, 0, leaflets)
+// leafletKeys are all of them.
+func leafletKeys() []key {
+	keys := make([]key, 0, leaflets)
 	for number := range leaflets {
-		conditions = append(conditions, holds(leaflet(number)))
+		keys = append(keys, key{configMaps(), types.NamespacedName{Namespace: visitor, Name: leaflet(number)}})
+	}
+	return keys
+}
+
+// eachLeaflet is a condition that holds for all of them.
+func eachLeaflet(holds func(object key) condition) condition {
+	conditions := make([]condition, 0, leaflets)
+	for _, object := range leafletKeys() {
+		conditions = append(conditions, holds(object))
 	}
 	return all(conditions...)
 }
@@ -73,7 +82,10 @@ func configMap(name string) string {
 
 // guard deletes most of the files at once, sees that nothing is deleted, and approves it.
 func (s *stage) guard(ctx context.Context, result *Result) error {
-	before, _ := s.eyes.now()
+	before, err := s.eyes.know(ctx, readyLimit, leafletKeys()...)
+	if err != nil {
+		return err
+	}
 	deletion := testenv.GitCommit{Message: "Delete nearly everything of visitor"}
 	for number := range leaflets {
 		deletion.Delete = append(deletion.Delete, visitor+"/"+leaflet(number)+".yaml")
@@ -85,10 +97,7 @@ func (s *stage) guard(ctx context.Context, result *Result) error {
 		return err
 	}
 	seen, _ := s.eyes.now()
-	untouched := eachLeaflet(func(name string) condition {
-		object := key{configMaps(), types.NamespacedName{Namespace: visitor, Name: name}}
-		return same(object, before[object].GetUID())
-	})
+	untouched := eachLeaflet(func(object key) condition { return same(object, before.uid(object)) })
 	if why := untouched(seen); why != "" {
 		return fmt.Errorf("the prune guard did not hold: %s", why)
 	}
@@ -96,7 +105,7 @@ func (s *stage) guard(ctx context.Context, result *Result) error {
 	if err := s.syncline(ctx, "app", "sync", visitor, "--approve-prune"); err != nil {
 		return err
 	}
-	gone := eachLeaflet(func(name string) condition { return absent(configMaps(), visitor, name) })
+	gone := eachLeaflet(func(object key) condition { return absent(object.resource, visitor, object.name.Name) })
 	if err := s.eyes.await(ctx, readyLimit, all(gone, present(configMaps(), visitor, "hello"))); err != nil {
 		return err
 	}

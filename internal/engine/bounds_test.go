@@ -74,8 +74,7 @@ func TestATurnHasALimit(t *testing.T) {
 // What a turn works on is let go when the App is gone or declared otherwise.
 func TestATurnEndsWhenTheAppChanges(t *testing.T) {
 	runEndless(t, func(t *testing.T, l *loopWorld, e *endless) {
-		l.ask()
-		l.ask() // as a change does
+		l.ask() // by the change itself, whose turn begins before the change ends what runs
 		l.loop.Interrupt(l.app.ID)
 		synctest.Wait()
 		if began, cut := e.counts(); began != 2 || cut != 1 {

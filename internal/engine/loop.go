@@ -60,7 +60,7 @@ func (l *Loop) Run(ctx context.Context) {
 }
 
 // Interrupt ends the turn that runs of an App which is gone or declared otherwise
-// now. It makes no other one due.
+// now. Another follows it: the one that it ends may be of the new declaration.
 func (l *Loop) Interrupt(id syncline.AppID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -141,8 +141,12 @@ func (l *Loop) turn(ctx, turn context.Context, app syncline.App) (failed bool) {
 	began, known := time.Now(), l.knownSoFar()
 	result := l.Engine.Turn(turn, app, l.Queue.Failures(app.ID))
 	log.Debug("turn", "took", time.Since(began), "performed", result.Performed != nil, "err", result.Err)
-	if ctx.Err() != nil || errors.Is(result.Err, ErrChanged) {
-		return false // a turn that was cut off has nothing to say
+	switch { // a turn that was cut off has nothing to say
+	case ctx.Err() != nil:
+		return false
+	case errors.Is(result.Err, ErrChanged):
+		l.Queue.Add(app.ID, app.Project, queue.Commit)
+		return false
 	}
 	l.Audience.Publish(app, result)
 	if result.Watching || result.Report != nil && len(result.Report.Waiting) > 0 {
