@@ -33,6 +33,7 @@ type arena struct {
 	drawn
 	ctx      context.Context
 	line     *line
+	bell     *bell
 	engine   *engine.Engine
 	app      syncline.App
 	failures int
@@ -48,7 +49,7 @@ type arena struct {
 
 func newArena(ctx context.Context, p *place, c drawn) *arena {
 	a := &arena{
-		place: p, drawn: c, ctx: ctx, line: p.wire.open(c.name), commits: map[string][]syncline.Object{},
+		place: p, drawn: c, ctx: ctx, line: p.wire.open(c.name), bell: p.bells.of(c.name), commits: map[string][]syncline.Object{},
 		app: syncline.App{
 			ID: syncline.AppID{Namespace: "argocd", Name: c.name}, UID: types.UID("uid-" + c.name), Instance: c.name, Project: "default",
 			Sources:      []syncline.Source{{RepoURL: "https://git.example/web", Path: "."}},
@@ -174,7 +175,7 @@ func (a *arena) play(what string, objects []syncline.Object) round {
 		}
 		select {
 		case <-rung:
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 			a.collect()
 			if idle++; idle == 4 && a.help(&r) {
 				idle = 0

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,10 +118,13 @@ func some[T any](d draw, p float64, values ...T) []T {
 	return found
 }
 
+// run tells the objects of this run from those of another in the same cluster.
+var run = strconv.FormatInt(time.Now().UnixMilli(), 36)
+
 // drawCase draws the case of a number.
 func drawCase(seed uint64, number int) drawn {
 	d := draw{rand.New(rand.NewPCG(seed, uint64(number)))} //nolint:gosec // nothing secret is drawn
-	c := drawn{number: number, name: fmt.Sprintf("case-%d", number)}
+	c := drawn{number: number, name: fmt.Sprintf("case-%d-%s", number, run)}
 	c.policy, c.request = d.policy()
 	c.ignore = d.ignoreRules()
 	seen := map[string]bool{}

@@ -16,7 +16,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
@@ -46,30 +48,35 @@ type place struct {
 	target *kube.Target
 	wire   *wire
 	others dynamic.Interface
-	bell   *bell
+	bells  *bells
 }
 
 // newPlace prepares the cluster and begins to watch it.
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	config := kubetest.Config(t, control)
+	config := kubetest.Config(t, control, patiently)
 	config.QPS = -1
 	config.WarningHandlerWithContext = nothing{}
-	others, err := dynamic.NewForConfig(config)
+	connection, err := rest.HTTPClientFor(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &place{wire: newWire(), others: others, bell: newBell()}
+	t.Cleanup(func() { utilnet.CloseIdleConnectionsFor(connection.Transport) })
+	others, err := dynamic.NewForConfigAndClient(config, connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &place{wire: newWire(), others: others, bells: &bells{}}
 	p.install(t, gadgets, policy, binding)
-	cluster, err := kube.Connect(kubetest.Config(t, control, p.wire.through), kube.Options{Timeout: 10 * time.Second})
+	cluster, err := kube.Connect(kubetest.Config(t, control, p.wire.through), kube.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.target = kube.NewTarget(cluster, live.Options{
 		Assess:   assess,
-		OnChange: func(live.Change) { p.bell.ring() },
-		OnReady:  func(schema.GroupKind) { p.bell.ring() },
-		OnSwept:  p.bell.ring,
+		OnChange: func(change live.Change) { p.bells.changed(change.Ref) },
+		OnReady:  func(schema.GroupKind) { p.bells.all() },
+		OnSwept:  p.bells.all,
 	})
 	t.Cleanup(p.target.Close)
 	p.target.Live.Sweep()

@@ -19,7 +19,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 )
 
-// bell wakes all who wait whenever something changed.
+// bell wakes who waits for something to change.
 type bell struct {
 	mu   sync.Mutex
 	rung chan struct{}
@@ -44,7 +44,7 @@ func (b *bell) next() <-chan struct{} {
 // until waits for a condition, which is looked at after each ring. It is false
 // when that took too long.
 func (b *bell) until(condition func() bool) bool {
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		rung := b.next()
 		if condition() {
@@ -55,6 +55,56 @@ func (b *bell) until(condition func() bool) bool {
 		case <-timeout:
 			return condition()
 		}
+	}
+}
+
+// bells are those of the cases, by name.
+type bells struct {
+	mu   sync.Mutex
+	each map[string]*bell
+}
+
+func (b *bells) of(name string) *bell {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.each == nil {
+		b.each = map[string]*bell{}
+	}
+	if b.each[name] == nil {
+		b.each[name] = newBell()
+	}
+	return b.each[name]
+}
+
+// changed rings for the case that has an object.
+func (b *bells) changed(ref syncline.Ref) {
+	if name := ofCase.FindString(ref.Namespace + "/" + ref.Name); name != "" {
+		b.of(name).ring()
+	}
+}
+
+// all rings for every case.
+func (b *bells) all() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, bell := range b.each {
+		bell.ring()
+	}
+}
+
+// patiently repeats what only reads until the API server answers, which may have
+// a lot to do: the judge has no use for an answer that says so.
+func patiently(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+	for try := 1; ; try++ {
+		response, err := next.RoundTrip(r)
+		failed := err != nil || response.StatusCode >= http.StatusInternalServerError || response.StatusCode == http.StatusTooManyRequests
+		if !failed || r.Method != http.MethodGet || try == 20 || r.Context().Err() != nil {
+			return response, err
+		}
+		if err == nil {
+			response.Body.Close()
+		}
+		<-time.After(time.Second)
 	}
 }
 
@@ -190,7 +240,7 @@ func (w *wire) open(name string) *line {
 	return l
 }
 
-var ofCase = regexp.MustCompile(`case-\d+`)
+var ofCase = regexp.MustCompile(`case-\d+-[0-9a-z]+`)
 
 // through passes requests on, notes those that write, and disturbs them.
 func (w *wire) through(r *http.Request, next http.RoundTripper) (*http.Response, error) {
