@@ -50,6 +50,17 @@ type Live struct {
 	URLs   []string
 }
 
+// Steering identifies what an object says of whose it is and of what may be done
+// with it: its tracking and its marks.
+func (l Live) Steering() Digest {
+	marks := l.Marks
+	if marks == nil {
+		marks = map[string]string{}
+	}
+	digest, _ := DigestOf([]any{l.Tracking, marks}) // texts
+	return digest
+}
+
 // Scope says whether a kind lives in namespaces.
 type Scope string
 

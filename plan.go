@@ -86,6 +86,9 @@ type Change struct {
 	// UID is that of the live object that the change was planned against; empty
 	// when there was none, and for a Run that deletes the object of an earlier run.
 	UID types.UID
+	// Steering is that of the live object, for a Prune: one that says something else
+	// by the time is not deleted.
+	Steering Digest
 	// Migrate says that the fields of client-side apply are taken over first, so
 	// that those that are no longer desired go.
 	Migrate bool
@@ -201,13 +204,14 @@ type grantKey struct {
 	uid     types.UID
 	migrate bool
 	options string
-	body    Digest
+	// steering is of what is deleted, body of what is written.
+	steering, body Digest
 }
 
 func keyOf(c Change) grantKey {
 	key := grantKey{
 		ref: c.Ref, version: c.Version, role: c.Role, action: c.Action, uid: c.UID,
-		migrate: c.Migrate, options: strings.Join(c.Options, "\n"),
+		migrate: c.Migrate, options: strings.Join(c.Options, "\n"), steering: c.Steering,
 	}
 	if !c.Desired.IsZero() {
 		key.body = c.Desired.Digest()

@@ -17,6 +17,10 @@ type Write struct {
 	// UID is that of the live object that was planned against. A write to another
 	// one is a Conflict error; so is a Run without a UID that finds an object there.
 	UID types.UID
+	// Steering is the [Live.Steering] of the object to delete. A Prune of one that
+	// has another is a Conflict error: it may be somebody else's by now, or is to be
+	// kept. Every Prune has it.
+	Steering Digest
 	// Migrate takes over the fields of client-side apply first.
 	Migrate bool
 	// Options are the sync options in force: Validate=false, Replace=true and

@@ -101,13 +101,17 @@ func (b *bench) write(w syncline.Write) syncline.Object {
 	return object
 }
 
-// try performs a write. Ref and Version default to those of its object.
+// try performs a write. Ref and Version default to those of its object, and what a
+// deletion expects of annotations to that there are none.
 func (b *bench) try(w syncline.Write) (syncline.Object, error) {
 	if !w.Object.IsZero() {
 		w.Ref, w.Version = w.Object.Ref(), w.Object.GroupVersionKind().Version
 	}
 	if w.Version == "" {
 		w.Version = "v1"
+	}
+	if w.Action == syncline.Prune && w.Steering == "" {
+		w.Steering = syncline.Live{}.Steering()
 	}
 	return b.Write(context.Background(), w)
 }

@@ -16,7 +16,8 @@ import (
 // live one of its name gone. It asks for the creation by a dry-run under the
 // very name: an object is admitted, defaulted and validated before its name is
 // looked up, so that "already exists" is the answer to one which has nothing
-// else against it.
+// else against it. What only an apply is refused for, such as a list with two items
+// of one key, is found out by an apply under another name.
 func (c *Cluster) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
 	ref := object.Ref()
 	objects, err := c.objects(ctx, ref, object.GroupVersionKind().Version)
@@ -30,10 +31,14 @@ func (c *Cluster) Rehearse(ctx context.Context, object, live syncline.Object, op
 	_, err = objects.Create(ctx, content, metav1.CreateOptions{
 		FieldManager: syncline.FieldManager, FieldValidation: validation(options), DryRun: []string{metav1.DryRunAll},
 	})
-	if err == nil || apierrors.IsAlreadyExists(err) {
-		return nil
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return failed(ref, "rehearsal of its creation", err)
 	}
-	return failed(ref, "rehearsal of its creation", err)
+	_, err = c.apply(ctx, object.WithName(ref.Name+"-rehearsal"), applying{options: options, dryRun: true})
+	if status, answered := statusOf(err); answered && !isUnfit(status) && kindOf(status) != syncline.Transient {
+		return nil // the other name is to blame
+	}
+	return err
 }
 
 // withoutAllocated removes from a Service the addresses and ports that the live
@@ -104,7 +109,7 @@ func (c *Cluster) recreate(ctx context.Context, w syncline.Write) (syncline.Obje
 		return syncline.Object{}, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	left, err := c.delete(ctx, w, objects, metav1.DeletePropagationBackground)
+	left, err := c.delete(ctx, w, "", objects, metav1.DeletePropagationBackground)
 	if err != nil {
 		return syncline.Object{}, err
 	}

@@ -38,6 +38,8 @@ func TestNothingIsDeletedForWhatIsRefused(t *testing.T) {
 			`{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{port: 99999}]}}`)},
 		"an unknown field": {service, b.parse(
 			`{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selektor: {app: web}, ports: [{port: 80}]}}`)},
+		"two variables of one name": {deployment, b.parse(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {selector: {matchLabels: {app: blue}},
+			template: {metadata: {labels: {app: blue}}, spec: {containers: [{name: main, image: example/web, env: [{name: A, value: x}, {name: A, value: y}]}]}}}}`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			uid := b.create(test.live)

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/util/csaupgrade"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/kube/live"
 )
 
 // Write performs one write. It returns the object as it is afterwards, or a
@@ -126,29 +127,45 @@ func stillThere(live syncline.Object) error {
 	return syncline.Errorf(syncline.Waiting, "%s is being deleted%s; it is created again when it is gone", live.Ref(), held)
 }
 
-// remove deletes the planned object, having read it as it is now. It asks once:
-// an object that is being deleted already is returned as it is.
-func (c *Cluster) remove(ctx context.Context, w syncline.Write) (syncline.Object, error) {
-	live, objects, err := c.planned(ctx, w, "delete")
-	switch {
-	case syncline.KindOf(err) == syncline.NotFound && isGone(err):
-		return syncline.Object{}, nil
-	case err != nil || live.Reveal().GetDeletionTimestamp() != nil:
-		return live, err
+// mostChanges is how often an object may change between being read and deleted. One
+// that changes all the time is left to the next turn.
+const mostChanges = 5
+
+// remove deletes the planned object, as it is read now and if it is whose it was
+// when that was planned. It asks once: an object that is being deleted already is
+// returned as it is.
+func (c *Cluster) remove(ctx context.Context, w syncline.Write) (left syncline.Object, err error) {
+	for range mostChanges {
+		found, objects, err := c.planned(ctx, w, "delete")
+		switch {
+		case syncline.KindOf(err) == syncline.NotFound && isGone(err):
+			return syncline.Object{}, nil
+		case err != nil || found.Reveal().GetDeletionTimestamp() != nil:
+			return found, err
+		}
+		if now := live.SteeringOf(found.Reveal()); now != w.Steering {
+			return syncline.Object{}, failed(w.Ref, "delete", syncline.Errorf(syncline.Conflict,
+				"what its annotations say of whose it is and of what may be done with it changed since the plan was made"))
+		}
+		if left, err = c.delete(ctx, w, found.Reveal().GetResourceVersion(), objects, propagation(w.Options)); syncline.KindOf(err) != syncline.Conflict {
+			return left, err
+		}
 	}
-	return c.delete(ctx, w, objects, propagation(w.Options))
+	return syncline.Object{}, err
 }
 
-// delete asks for the deletion of the planned object, and returns what is left.
+// delete asks for the deletion of the planned object, and returns what is left. One
+// that has another version than the given one is a Conflict error; "" is any.
 func (c *Cluster) delete(
-	ctx context.Context, w syncline.Write, objects dynamic.ResourceInterface, propagation metav1.DeletionPropagation,
+	ctx context.Context, w syncline.Write, version string, objects dynamic.ResourceInterface, propagation metav1.DeletionPropagation,
 ) (syncline.Object, error) {
 	bounded, cancel := c.bounded(ctx)
 	defer cancel()
-	err := objects.Delete(bounded, w.Ref.Name, metav1.DeleteOptions{
-		Preconditions:     &metav1.Preconditions{UID: &w.UID},
-		PropagationPolicy: &propagation,
-	})
+	expected := metav1.Preconditions{UID: &w.UID}
+	if version != "" {
+		expected.ResourceVersion = &version
+	}
+	err := objects.Delete(bounded, w.Ref.Name, metav1.DeleteOptions{Preconditions: &expected, PropagationPolicy: &propagation})
 	if err != nil && !isGone(err) {
 		return syncline.Object{}, failed(w.Ref, "delete", err)
 	}

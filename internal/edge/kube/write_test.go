@@ -262,7 +262,7 @@ func TestPruneSendsThePlannedUID(t *testing.T) {
 		uid := b.create(object)
 		b.write(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Options: syncline.ParseSyncOptions(option)})
 		sent, _ := body.Load().(string)
-		if !strings.Contains(sent, fmt.Sprintf(`"preconditions":{"uid":%q}`, uid)) || !strings.Contains(sent, fmt.Sprintf(`"propagationPolicy":%q`, policy)) {
+		if !strings.Contains(sent, fmt.Sprintf(`"preconditions":{"uid":%q,"resourceVersion":`, uid)) || !strings.Contains(sent, fmt.Sprintf(`"propagationPolicy":%q`, policy)) {
 			t.Errorf("%s: the deletion says %s", option, sent)
 		}
 		b.somebodyWaits(object.Ref())
@@ -287,6 +287,53 @@ func TestPruneLosesARace(t *testing.T) {
 	if color := b.color(object.Ref()); color != "green" {
 		t.Error("somebody else's new object was deleted")
 	}
+}
+
+// Between the plan and the deletion, or between the read and the deletion, the object
+// may become somebody else's, or say that it is to be kept.
+func TestPruneSparesWhatIsNotAsPlanned(t *testing.T) {
+	for name, change := range map[string]string{
+		"another application's": `{"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "other:/ConfigMap:shop/raced"}}}`,
+		"to be kept":            `{"metadata": {"annotations": {"argocd.argoproj.io/sync-options": "Prune=false"}}}`,
+		"kept by Helm":          `{"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}}`,
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodDelete} {
+			t.Run(name+" before "+method, func(t *testing.T) {
+				var b *bench
+				var armed atomic.Bool
+				b = newBench(t, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+					if request.Method == method && armed.CompareAndSwap(true, false) {
+						b.somebody.Patch(b.t, b.configMap("raced", "").Ref(), change)
+					}
+					return next.RoundTrip(request)
+				})
+				object := b.configMap("raced", "blue")
+				uid := b.create(object)
+				armed.Store(true)
+				b.refused(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid}, syncline.Conflict)
+				if b.somebody.Get(t, object.Ref()) == nil {
+					t.Error("it was deleted")
+				}
+			})
+		}
+	}
+}
+
+// A change that says nothing of whose the object is does not save it.
+func TestPruneIsNotStoppedByOtherChanges(t *testing.T) {
+	var b *bench
+	var armed atomic.Bool
+	b = newBench(t, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if request.Method == http.MethodDelete && armed.CompareAndSwap(true, false) {
+			b.somebody.Patch(b.t, b.configMap("raced", "").Ref(), `{"data": {"color": "red"}}`)
+		}
+		return next.RoundTrip(request)
+	})
+	object := b.configMap("raced", "blue")
+	uid := b.create(object)
+	armed.Store(true)
+	b.write(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid})
+	b.somebodyWaits(object.Ref())
 }
 
 func TestPruneOfAKindThatCannotBeFoundIsNoSuccess(t *testing.T) {

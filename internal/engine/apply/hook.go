@@ -77,7 +77,7 @@ func (s *step) removeHook(ctx context.Context, c syncline.Change, live syncline.
 	finalizers := live.Finalizers
 	if !live.Terminating {
 		rest, err := s.gate.write(ctx, c, syncline.Write{
-			Action: syncline.Prune, Ref: c.Ref, Version: c.Version, UID: live.UID, Options: c.Options,
+			Action: syncline.Prune, Ref: c.Ref, Version: c.Version, UID: live.UID, Steering: live.Steering(), Options: c.Options,
 		})
 		if err != nil {
 			return false, fmt.Errorf("delete the object of hook %s: %w", c.Ref, err)

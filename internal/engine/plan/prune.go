@@ -90,7 +90,7 @@ func (b *build) keepInUse() {
 func (b *build) extraneous(live syncline.Live) syncline.Change {
 	c := syncline.Change{
 		Ref: live.Ref, Version: live.Version, Role: syncline.RoleResource, Action: syncline.Prune,
-		Phase: syncline.Sync, UID: live.UID, Why: "it is no longer in the source",
+		Phase: syncline.Sync, UID: live.UID, Steering: live.Steering(), Why: "it is no longer in the source",
 		Wave:       waveOf(func(key string) string { return live.Marks[key] }),
 		Options:    b.options(live.Marks[syncline.AnnotationSyncOptions]),
 		Extraneous: syncline.ParseSyncOptions(live.Marks[syncline.AnnotationCompare]).Has("IgnoreExtraneous"),
@@ -189,7 +189,7 @@ func heldAsHook(live syncline.Live) bool {
 func leftHook(live syncline.Live) syncline.Change {
 	return syncline.Change{
 		Ref: live.Ref, Version: live.Version, Role: syncline.RoleHook, Action: syncline.Prune,
-		Phase: syncline.Sync, UID: live.UID, Why: "the hook left the source and its object is being deleted",
+		Phase: syncline.Sync, UID: live.UID, Steering: live.Steering(), Why: "the hook left the source and its object is being deleted",
 	}
 }
 

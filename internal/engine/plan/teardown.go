@@ -65,7 +65,7 @@ func keepNamespaces(changes []syncline.Change, used map[string]error) []syncline
 func teardown(app syncline.App, live syncline.Live, options syncline.SyncOptions) syncline.Change {
 	c := syncline.Change{
 		Ref: live.Ref, Version: live.Version, Role: syncline.RoleResource, Action: syncline.Prune,
-		Phase: syncline.Sync, UID: live.UID, Why: "the application is being deleted",
+		Phase: syncline.Sync, UID: live.UID, Steering: live.Steering(), Why: "the application is being deleted",
 		Wave:    waveOf(func(key string) string { return live.Marks[key] }),
 		Options: options,
 	}

@@ -131,7 +131,7 @@ func remove(t testing.TB, cluster *kube.Cluster, object syncline.Object) {
 	t.Helper()
 	if _, err := cluster.Write(context.Background(), syncline.Write{
 		Action: syncline.Prune, Ref: object.Ref(), Version: object.GroupVersionKind().Version, UID: object.Reveal().GetUID(),
-		Options: syncline.SyncOptions{"PrunePropagationPolicy=background"},
+		Steering: live.SteeringOf(object.Reveal()), Options: syncline.SyncOptions{"PrunePropagationPolicy=background"},
 	}); err != nil {
 		t.Error(err)
 	}

@@ -187,7 +187,7 @@ func TestAKindComesAndGoes(t *testing.T) {
 	write(t, cluster, syncline.Write{Action: syncline.Create, Object: object})
 	w.change(t, about(object.Ref()))
 
-	write(t, cluster, syncline.Write{Action: syncline.Prune, Ref: definition.Ref(), Version: "v1", UID: created.Reveal().GetUID()})
+	write(t, cluster, syncline.Write{Action: syncline.Prune, Ref: definition.Ref(), Version: "v1", UID: created.Reveal().GetUID(), Steering: live.SteeringOf(created.Reveal())})
 	w.until(t, func() bool { return syncline.KindOf(w.Err(well.GroupKind())) == syncline.NotFound })
 	if _, ok := w.Get(object.Ref()); ok {
 		t.Error("an object of a kind that is gone is remembered")
@@ -301,7 +301,7 @@ func TestTargetRemembersWhatItWrites(t *testing.T) {
 		t.Error("what was written is not remembered at once")
 	}
 	write(t, target, syncline.Write{
-		Action: syncline.Prune, Ref: object.Ref(), Version: "v1", UID: seen.UID,
+		Action: syncline.Prune, Ref: object.Ref(), Version: "v1", UID: seen.UID, Steering: seen.Steering(),
 		Options: syncline.SyncOptions{"PrunePropagationPolicy=background"},
 	})
 	if _, ok := target.Live.Get(object.Ref()); ok {

@@ -45,7 +45,8 @@ func (c *Cache) reduce(u *unstructured.Unstructured) *record {
 		Images:          bounded(imagesOf(u)),
 		URLs:            bounded(urlsOf(u)),
 	}}
-	live.Tracking, live.Marks = c.marksOf(u)
+	live.Tracking, live.Marks = marksOf(u, c.names.one)
+	live.Marks = c.names.shared(live.Marks)
 	if live.Terminating {
 		live.Finalizers = finalizersOf(u)
 	}
@@ -100,8 +101,15 @@ func finalizersOf(u *unstructured.Unstructured) []string {
 	return finalizers
 }
 
-// marksOf returns the tracking annotation and the others that steer Syncline.
-func (c *Cache) marksOf(u *unstructured.Unstructured) (tracking string, marks map[string]string) {
+// SteeringOf returns the [syncline.Live.Steering] of an object as it is remembered.
+func SteeringOf(u *unstructured.Unstructured) syncline.Digest {
+	tracking, marks := marksOf(u, func(key string) string { return key })
+	return syncline.Live{Tracking: tracking, Marks: marks}.Steering()
+}
+
+// marksOf returns the tracking annotation and the others that steer Syncline. Their
+// names are kept as one returns them.
+func marksOf(u *unstructured.Unstructured, one func(key string) string) (tracking string, marks map[string]string) {
 	found, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", "annotations")
 	annotations, _ := found.(map[string]any)
 	for key, value := range annotations {
@@ -115,10 +123,10 @@ func (c *Cache) marksOf(u *unstructured.Unstructured) (tracking string, marks ma
 			if marks == nil {
 				marks = map[string]string{}
 			}
-			marks[c.names.one(key)] = markOf(key, text)
+			marks[one(key)] = markOf(key, text)
 		}
 	}
-	return tracking, c.names.shared(marks)
+	return tracking, marks
 }
 
 // formerManager is under which Argo CD wrote before it named its field manager, and
