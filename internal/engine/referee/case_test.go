@@ -43,6 +43,8 @@ type arena struct {
 	head    string
 	// owner is an object that may own others.
 	owner types.UID
+	// gone says that the App was deleted, and let go.
+	gone  bool
 	story []string
 	tally map[string]int
 }
@@ -159,6 +161,7 @@ type round struct {
 func (a *arena) play(what string, objects []syncline.Object) round {
 	a.head = fmt.Sprintf("%07d", len(a.commits)+1)
 	a.commits[a.head] = objects
+	a.app.ApprovedAt = time.Time{}
 	r := round{what: what, declared: objects, before: a.snapshot()}
 	a.line.take()
 	past := a.app.Past.Operation
@@ -192,8 +195,12 @@ func (a *arena) play(what string, objects []syncline.Object) round {
 	return r
 }
 
-// going reports whether an operation was asked for or goes on.
+// going reports whether an operation was asked for or goes on, or the App is being
+// deleted.
 func (a *arena) going() bool {
+	if a.app.Deleting != nil {
+		return !a.gone
+	}
 	state := a.app.Past.Operation
 	return a.app.Request != nil || state != nil && !state.Phase.Done()
 }
@@ -224,7 +231,7 @@ func (a *arena) release(ref syncline.Ref, u *unstructured.Unstructured, finalize
 func (a *arena) help(r *round) bool {
 	state := a.app.Past.Operation
 	switch {
-	case state == nil || state.Phase.Done() || state.Phase == syncline.OperationTerminating:
+	case a.app.Deleting == nil && (state == nil || state.Phase.Done() || state.Phase == syncline.OperationTerminating):
 		return false
 	case a.deed.approves && !r.approved:
 		r.approved = true
@@ -237,6 +244,8 @@ func (a *arena) help(r *round) bool {
 				a.release(ref, u, holding)
 			}
 		}
+	case a.app.Deleting != nil:
+		return false
 	default:
 		a.tell("a person terminates")
 		state.Phase = syncline.OperationTerminating
@@ -296,6 +305,7 @@ func (a *arena) keep(r syncline.Report) {
 		state.StartedAt, state.FinishedAt = state.StartedAt.Truncate(time.Second), state.FinishedAt.Truncate(time.Second)
 		r.Operation = &state
 	}
+	a.gone = r.Deleted
 	rendered := a.app.Past.Rendered
 	if r.Rendered != "" {
 		rendered = r.Rendered

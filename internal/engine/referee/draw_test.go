@@ -98,6 +98,8 @@ type drawn struct {
 	request *syncline.Operation
 	faults  map[int]fault
 	deed    deed
+	// leaves says how the App is deleted in the end; nil when it is not.
+	leaves *syncline.Deletion
 }
 
 // draw draws values.
@@ -148,6 +150,9 @@ func drawCase(seed uint64, number int) drawn {
 	}
 	c.faults = d.faults()
 	c.deed = deed{d.chance(0.5), d.chance(0.7)}
+	if d.chance(0.3) {
+		c.leaves = &syncline.Deletion{Cascade: d.chance(0.8), Propagation: one(d, "foreground", "background")}
+	}
 	return c
 }
 

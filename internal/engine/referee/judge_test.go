@@ -35,7 +35,7 @@ func (j *judge) objects(format string, args ...any) {
 // judged returns what is wrong with a round.
 func (a *arena) judged(r round) []string {
 	j := &judge{round: r, arena: a, rules: rules{
-		app: a.app, namespace: a.name, declared: map[syncline.Ref]syncline.Object{}, live: r.before, approved: a.app.ApprovedAt,
+		app: a.app, namespace: a.name, declared: map[syncline.Ref]syncline.Object{}, live: r.before, approved: a.app.ApprovedAt, leaving: a.app.Deleting != nil,
 	}}
 	for _, o := range r.declared {
 		ref := o.Ref()
@@ -57,7 +57,10 @@ func (a *arena) judged(r round) []string {
 		j.request(request)
 	}
 	j.vanished()
-	if r.operation != nil && r.operation.Phase == syncline.OperationSucceeded {
+	switch {
+	case a.app.Deleting != nil:
+		j.left()
+	case r.operation != nil && r.operation.Phase == syncline.OperationSucceeded:
 		j.rules.operation = r.operation.Operation
 		j.demanded()
 	}
@@ -126,7 +129,7 @@ func (j *judge) deleted(r request, changes []syncline.Change) {
 	why := "it is in the plan as another object or for another reason"
 	for _, c := range changes {
 		switch {
-		case c.Role == syncline.RoleHook:
+		case c.Role == syncline.RoleHook && !j.rules.leaving:
 			why = j.rules.mayDeleteHook(r.ref, earlier, j.operation)
 		case string(c.UID) != r.uid:
 		case c.Action == syncline.Prune:
@@ -269,6 +272,17 @@ func (j *judge) demanded() {
 					j.objects("%s: %s is %v, not as declared", ref, strings.Join(path, "."), valueAt(bare(is), path))
 				}
 			}
+		}
+	}
+}
+
+// left holds that nothing is left of an App that went, but what is kept.
+func (j *judge) left() {
+	for ref, was := range j.before {
+		is := j.after[ref]
+		stays := is != nil && is.GetUID() == was.GetUID()
+		if ref.Kind != "Namespace" && stays && j.arena.gone && j.rules.mayPrune(ref) == "" {
+			j.objects("%s is still there after the App went", ref)
 		}
 	}
 }

@@ -52,8 +52,8 @@ func TestOnlyWhatThePlanShowsHappens(t *testing.T) {
 	tally.check(t)
 }
 
-// tally counts what happened in all cases, so that a test in which nothing happens
-// fails.
+// tally counts what happened in all cases, so that it fails when nothing of a sort
+// does.
 type tally struct {
 	mu    sync.Mutex
 	count map[string]int
@@ -77,6 +77,17 @@ func (c *tally) check(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("%s %d", key, c.count[key]))
 	}
 	t.Log(strings.Join(lines, ", "))
+	if *count < 200 {
+		return
+	}
+	for _, key := range []string{
+		"apply", "create", "delete", "patch", "kills", "deleted Apps", "operations Succeeded", "operations Failed",
+		"planned create", "planned update", "planned recreate", "planned prune", "planned retain", "planned run", "planned keep",
+	} {
+		if c.count[key] == 0 {
+			t.Errorf("of %d cases none has %q: they show nothing of it", *count, key)
+		}
+	}
 }
 
 // play plays a case and returns what is wrong with it.
@@ -102,10 +113,32 @@ func play(t *testing.T, p *place, c drawn) (*arena, []string) {
 	a.line.set(nil)
 	a.note(r)
 	wrong = append(wrong, a.judged(r)...)
-	if !covered(r.operation) {
-		return a, wrong
+	if covered(r.operation) {
+		wrong = append(wrong, a.again(second)...)
 	}
-	return a, append(wrong, a.again(second)...)
+	return a, append(wrong, a.goAway(second)...)
+}
+
+// goAway deletes the App, in some cases, and returns what is wrong with that.
+func (a *arena) goAway(objects []syncline.Object) []string {
+	if a.leaves == nil {
+		return nil
+	}
+	a.app.Deleting = a.leaves
+	a.app.Deleting.Since = time.Now()
+	a.tell("the App is deleted")
+	r := a.play("deletion", objects)
+	if a.gone {
+		a.tally["deleted Apps"]++
+	}
+	if a.leaves.Cascade {
+		return a.judged(r)
+	}
+	var wrong []string
+	for _, one := range r.requests {
+		wrong = append(wrong, fmt.Sprintf("deletion: %s %s, of an App that leaves its objects", one.verb, one.ref))
+	}
+	return wrong
 }
 
 // covered reports whether an operation did everything that there was to do.

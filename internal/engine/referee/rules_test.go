@@ -24,6 +24,8 @@ type rules struct {
 	operation syncline.Operation
 	// approved is when a person approved deletions; zero when nobody did.
 	approved time.Time
+	// leaving says that the App is being deleted, and with it what it has.
+	leaving  bool
 	declared map[syncline.Ref]syncline.Object
 	live     map[syncline.Ref]*unstructured.Unstructured
 }
@@ -41,24 +43,32 @@ func (r rules) option(annotation, name string) string {
 	return ""
 }
 
+// keeping is the option that keeps an object.
+func (r rules) keeping() string {
+	if r.leaving {
+		return "Delete"
+	}
+	return "Prune"
+}
+
 // keptFor says why an object that is not declared is not pruned, or "" when it is
 // to be: it is a root object that this App tracks under its own name, which nobody
-// asked to keep.
+// asked to keep. When the App is deleted, so is what it declares, and its hooks.
 func (r rules) keptFor(ref syncline.Ref) string {
 	live := r.live[ref]
 	annotations := live.GetAnnotations()
 	_, declared := r.declared[ref]
 	switch {
-	case declared:
+	case declared && !r.leaving:
 		return "it is declared"
 	case annotations[syncline.AnnotationTracking] != tracking(r.app.Instance, r.namespace, ref):
 		return "it is not of this App"
 	case len(live.GetOwnerReferences()) > 0:
 		return "another object owns it"
-	case isHook(annotations):
+	case isHook(annotations) && !r.leaving:
 		return "it is a hook"
-	case r.option(annotations[syncline.AnnotationSyncOptions], "Prune") == "false":
-		return "Prune=false"
+	case r.option(annotations[syncline.AnnotationSyncOptions], r.keeping()) == "false":
+		return r.keeping() + "=false"
 	case annotations[syncline.AnnotationHelmPolicy] == "keep":
 		return "helm.sh/resource-policy: keep"
 	case !proven(live) && !r.named(ref):
@@ -97,7 +107,7 @@ func (r rules) selected(ref syncline.Ref) bool {
 
 // unconfirmed reports whether a prune waits for a person.
 func (r rules) unconfirmed(ref syncline.Ref) bool {
-	return r.option(r.live[ref].GetAnnotations()[syncline.AnnotationSyncOptions], "Prune") == "confirm" && r.approved.IsZero()
+	return r.option(r.live[ref].GetAnnotations()[syncline.AnnotationSyncOptions], r.keeping()) == "confirm" && r.approved.IsZero()
 }
 
 // mayPrune says why an object may not be pruned in the operation, or "".
@@ -105,6 +115,10 @@ func (r rules) mayPrune(ref syncline.Ref) string {
 	switch {
 	case r.live[ref] == nil:
 		return "it was not there"
+	case r.leaving && r.unconfirmed(ref):
+		return "Delete=confirm"
+	case r.leaving:
+		return r.keptFor(ref)
 	case !r.operation.Prune:
 		return "the operation does not prune"
 	case r.operation.DryRun:
