@@ -56,22 +56,27 @@ type agent struct {
 	recordAfter time.Duration
 }
 
+// statusManager is the field manager of what is reported, so that a status never
+// looks like something that was declared.
+const statusManager = "syncline-status"
+
 // resources writes Applications through the API server.
 type resources struct{ cluster *kube.Cluster }
 
-// PatchApplication applies a merge patch under a field manager of its own, so
-// that a status never looks like something that was declared.
+// PatchApplication applies a merge patch under a field manager of its own.
 func (r resources) PatchApplication(ctx context.Context, id syncline.AppID, patch []byte) (*unstructured.Unstructured, error) {
 	return r.cluster.Patch(ctx, v1alpha1.ApplicationResource(), types.NamespacedName{Namespace: id.Namespace, Name: id.Name},
-		kube.Patch{Type: types.MergePatchType, Data: patch, Manager: "syncline-status"})
+		kube.Patch{Type: types.MergePatchType, Data: patch, Manager: statusManager})
 }
 
 // run watches and runs turns until ctx is done.
 func (a *agent) run(ctx context.Context) error {
 	if err := a.cluster.CreateMissing(ctx, v1alpha1.AppProjectResource(), project.Default(a.namespace)); err != nil {
-		return syncline.WithHint(
-			fmt.Errorf("create the AppProject %q in namespace %s: %w", project.DefaultName, a.namespace, err),
-			"install the CRDs in deploy/crds, create the namespace, and check the permissions of the service account")
+		hint := "install the CRDs in deploy/crds, create the namespace, and check the permissions of the service account"
+		if syncline.KindOf(err) == syncline.Transient {
+			hint = "the API server does not answer: check that it runs, and what --kubeconfig, $KUBECONFIG and --context name"
+		}
+		return syncline.WithHint(fmt.Errorf("create the AppProject %q in namespace %s: %w", project.DefaultName, a.namespace, err), hint)
 	}
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -86,9 +91,13 @@ func (a *agent) run(ctx context.Context) error {
 		}
 	}
 	a.target.Live.Sweep()
+	applications := make(chan struct{})
 	group.Go(func() {
-		a.cluster.WatchObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: a.namespace}, a.applicationHandler())
+		handler := a.applicationHandler()
+		handler.Synced = func() { close(applications) }
+		a.cluster.WatchObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: a.namespace}, handler)
 	})
+	group.Go(func() { a.releaseProjects(ctx, applications) })
 	group.Go(func() { _ = a.resolver.Poll(ctx) }) // it ends with ctx only
 	group.Go(func() { a.followCommits(ctx, &group) })
 	group.Go(func() { a.letGo(ctx) })
@@ -165,6 +174,7 @@ func (a *agent) applicationHandler() kube.Handler {
 		Gone: func(name types.NamespacedName) {
 			id := syncline.AppID{Namespace: name.Namespace, Name: name.Name}
 			a.apps.Delete(id)
+			a.projects.applicationLeft()
 			a.catalog.Delete(id)
 			a.loop.Interrupt(id)
 			a.queue.Add(id, "", queue.Resync)
@@ -177,6 +187,7 @@ func (a *agent) applicationHandler() kube.Handler {
 func (a *agent) onApplication(app syncline.App, change application.Change) {
 	switch change {
 	case application.Declared:
+		a.projects.applicationLeft()
 		a.loop.Interrupt(app.ID)
 		a.queue.Add(app.ID, app.Project, queue.Commit)
 	case application.Asked:
