@@ -198,4 +198,7 @@ type Deletion struct {
 	Cascade bool
 	// Propagation is "foreground" or "background".
 	Propagation string
+	// PreDelete and PostDelete report whether hooks were to run before anything is
+	// deleted, and at the end.
+	PreDelete, PostDelete bool
 }

@@ -29,6 +29,12 @@ const (
 	// deletions that were asked for before, as in RFC 3339.
 	AnnotationDeletionApproved = "argocd.argoproj.io/deletion-approved"
 
+	// FinalizerPreDelete and FinalizerPostDelete, on the resource that declares an
+	// App, stand for hooks that run when the App is deleted: before anything else
+	// goes, and at the end. With "/cleanup" they stand for what such hooks left.
+	FinalizerPreDelete  = "pre-delete-finalizer.argocd.argoproj.io"
+	FinalizerPostDelete = "post-delete-finalizer.argocd.argoproj.io"
+
 	// FinalizerHook keeps a hook's object until its outcome was written down.
 	FinalizerHook = "argocd.argoproj.io/hook-finalizer"
 )

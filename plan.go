@@ -159,6 +159,9 @@ type Plan struct {
 	Revisions []string
 	// Changes are in the order in which they happen.
 	Changes []Change
+	// PreDelete and PostDelete are the hooks of the source that want to run when the
+	// App is deleted. No operation runs them: they are not in Changes.
+	PreDelete, PostDelete []Ref
 	// Warnings are conditions found while planning, such as shared objects.
 	Warnings []Condition
 	// Unknown says why the App may own objects that are not in Changes; nil when

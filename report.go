@@ -42,9 +42,16 @@ type Report struct {
 	URLs    []string
 	// Resolved reports that the revisions were resolved in this turn.
 	Resolved bool
+	// AtEnd says which hooks want to run when the App is deleted; nil when the source
+	// was not looked at.
+	AtEnd *AtEnd
 	// Deleted reports that nothing of a deleted App is left to clean up.
 	Deleted bool
 }
+
+// AtEnd says whether an App has hooks for its deletion: before anything else goes,
+// and at the end.
+type AtEnd struct{ PreDelete, PostDelete bool }
 
 // ObjectReport is one object of a Report.
 type ObjectReport struct {
@@ -62,7 +69,7 @@ type ObjectReport struct {
 type ConditionType string
 
 // The condition types, as in Argo CD, and those that are Syncline's own:
-// RepeatedKeyWarning, UnlistedWarning and PruneApprovalRequired.
+// RepeatedKeyWarning, UnlistedWarning, HookWarning and PruneApprovalRequired.
 const (
 	DeletionError         ConditionType = "DeletionError"
 	InvalidSpecError      ConditionType = "InvalidSpecError"
@@ -73,6 +80,7 @@ const (
 	RepeatedWarning       ConditionType = "RepeatedResourceWarning"
 	RepeatedKeyWarning    ConditionType = "RepeatedKeyWarning"
 	UnlistedWarning       ConditionType = "UnlistedWarning"
+	HookWarning           ConditionType = "HookWarning"
 	PruneApprovalRequired ConditionType = "PruneApprovalRequired"
 )
 

@@ -28,15 +28,18 @@ const leaving = "Operation terminated: the application is being deleted"
 // none is left, the App itself may go. It stays while it may have objects that
 // are not known. An operation that goes on is terminated first.
 func (t *turn) delete(ctx context.Context) error {
-	if !t.app.Deleting.Cascade {
-		if t.running() {
-			t.close(syncline.OperationFailed, leaving)
-		}
-		t.deleted = true
-		return nil
+	if t.running() && t.app.Deleting.Cascade {
+		return t.stop(ctx)
 	}
 	if t.running() {
-		return t.stop(ctx)
+		t.close(syncline.OperationFailed, leaving)
+	}
+	if err := t.hooksAtEnd(); err != nil {
+		return err
+	}
+	if !t.app.Deleting.Cascade {
+		t.deleted = true
+		return nil
 	}
 	teardown, unknown := plan.Teardown(t.app, t.cluster)
 	t.result.Watching = unknown != nil
@@ -46,6 +49,22 @@ func (t *turn) delete(ctx context.Context) error {
 	err := errors.Join(t.remove(ctx, teardown), unknown)
 	t.deleted = err == nil && len(t.waiting) == 0
 	return err
+}
+
+// hooksAtEnd holds up the deletion of an App whose hooks of PreDelete would be
+// passed over, such as one that saves what is about to go, until a person has seen
+// to that. Of those of PostDelete it warns.
+func (t *turn) hooksAtEnd() error {
+	if t.app.Deleting.PostDelete {
+		t.conditions = append(t.conditions, syncline.Condition{Type: syncline.HookWarning,
+			Message: "the application is deleted without its hooks of PostDelete, which are not supported yet"})
+	}
+	if !t.app.Deleting.PreDelete {
+		return nil
+	}
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Stalled, "nothing is deleted: hooks of PreDelete were to run first, and they are not supported yet"),
+		"do what they do, and then remove the finalizer "+syncline.FinalizerPreDelete+" from the application")
 }
 
 // stop terminates the operation: what it runs is deleted, and has to be gone and

@@ -400,6 +400,7 @@ func (t *turn) reportObjects(report *syncline.Report) {
 	switch {
 	case t.plan != nil:
 		report.Conditions = append(report.Conditions, t.plan.Warnings...)
+		report.AtEnd = &syncline.AtEnd{PreDelete: len(t.plan.PreDelete) > 0, PostDelete: len(t.plan.PostDelete) > 0}
 		report.Sync = status.Sync(*t.plan)
 		report.Objects = status.Objects(*t.plan, t.cluster)
 		report.Health = health.Aggregate(t.app.ID, report.Objects)

@@ -382,6 +382,27 @@ func TestDeletion(t *testing.T) {
 			t.Error("it may not go")
 		}
 	})
+	t.Run("waits for a person where hooks were to run first", func(t *testing.T) {
+		for _, cascade := range []bool{true, false} {
+			w := begin(t)
+			w.app.Deleting = &syncline.Deletion{Cascade: cascade, PreDelete: true}
+			w.turn(t)
+			w.expectWrites(t)
+			w.expectCondition(t, syncline.DeletionError, syncline.FinalizerPreDelete)
+			if w.last.Deleted {
+				t.Error("it may go")
+			}
+		}
+	})
+	t.Run("tells that hooks do not run at the end", func(t *testing.T) {
+		w := begin(t)
+		w.app.Deleting = &syncline.Deletion{PostDelete: true}
+		w.turn(t)
+		w.expectCondition(t, syncline.HookWarning, "PostDelete")
+		if !w.last.Deleted {
+			t.Error("it may not go")
+		}
+	})
 	t.Run("that cannot reach the cluster", func(t *testing.T) {
 		w := begin(t)
 		w.app.Deleting = &syncline.Deletion{Cascade: true}

@@ -41,9 +41,4 @@ const (
 	ResourcesFinalizer           = "resources-finalizer.argocd.argoproj.io"
 	ResourcesForegroundFinalizer = "resources-finalizer.argocd.argoproj.io/foreground"
 	ResourcesBackgroundFinalizer = "resources-finalizer.argocd.argoproj.io/background"
-
-	// PreDeleteFinalizer and PostDeleteFinalizer, alone or with "/cleanup", stand
-	// for hooks that run when the Application is deleted.
-	PreDeleteFinalizer  = "pre-delete-finalizer.argocd.argoproj.io"
-	PostDeleteFinalizer = "post-delete-finalizer.argocd.argoproj.io"
 )

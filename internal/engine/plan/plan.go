@@ -96,7 +96,7 @@ func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
 		expressions: newExpressions(p.expressions, in.App, before.verdicts),
 	}
 	steps := []func(context.Context) error{
-		b.checkIgnore, b.prepare, b.addNamespace, b.respect, b.compare, b.addExtraneous, b.order, b.warnIgnore, b.explain,
+		b.checkIgnore, b.prepare, b.addNamespace, b.respect, b.compare, b.addIdle, b.addExtraneous, b.order, b.warnIgnore, b.warnHooks, b.explain,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -108,7 +108,10 @@ func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
 		}
 	}
 	p.remember(in.App.ID, knowledge{b.after, b.expressions.verdicts, b.respected})
-	return syncline.Plan{App: in.App.ID, Revisions: in.Revisions, Changes: b.changes, Warnings: b.warnings, Unknown: b.unknown}, nil
+	return syncline.Plan{
+		App: in.App.ID, Revisions: in.Revisions, Changes: b.changes, Warnings: b.warnings, Unknown: b.unknown,
+		PreDelete: b.preDelete, PostDelete: b.postDelete,
+	}, nil
 }
 
 // stillAsked returns the verdicts on expressions that the rules still have.
@@ -152,6 +155,11 @@ type build struct {
 	// declared are the objects that the source has, whether or not they have a
 	// change.
 	declared map[syncline.Ref]bool
+	// preDelete and postDelete are hooks for the deletion of the App, idle those that
+	// no operation runs, and misspelt those with a phase that there is not.
+	preDelete, postDelete []syncline.Ref
+	idle                  []syncline.Object
+	misspelt              []string
 	// unplaced are the objects that lack a namespace.
 	unplaced    map[syncline.Ref]bool
 	expressions *expressions

@@ -29,6 +29,7 @@ func (b *build) prepare(ctx context.Context) error {
 		b.declared[object.Ref()] = true
 		if phases := hookPhases(object); phases != nil {
 			b.addHooks(object, phases, i, unknown)
+			b.noteHook(object, len(phases) == 0)
 			continue
 		}
 		b.add(b.resource(b.named(object, "", i), unknown))

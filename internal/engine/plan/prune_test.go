@@ -86,8 +86,8 @@ func TestNamespacesThatLeftTheSource(t *testing.T) {
 	}
 }
 
-// TestWhatIsDeclaredIsNotPruned holds what is declared without a change of it in
-// the plan.
+// TestWhatIsDeclaredIsNotPruned holds what is declared and not applied: it stays
+// visible.
 func TestWhatIsDeclaredIsNotPruned(t *testing.T) {
 	for name, declared := range map[string]string{
 		"a hook that is skipped":     "argocd.argoproj.io/hook: Skip",
@@ -98,7 +98,11 @@ func TestWhatIsDeclaredIsNotPruned(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture()
 			f.Put(t, left(""))
-			expectSteps(t, f.plan(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: left, annotations: {"+declared+"}}"))
+			p := f.plan(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: left, annotations: {"+declared+"}}")
+			expectSteps(t, p, "Sync 0 retain ConfigMap/shop/left")
+			if c := p.Changes[0]; c.Differs() || !strings.Contains(c.Why, "neither applied nor pruned") {
+				t.Errorf("it differs: %t, because %s", c.Differs(), c.Why)
+			}
 		})
 	}
 	t.Run("under another group", func(t *testing.T) {

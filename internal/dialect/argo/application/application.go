@@ -116,14 +116,18 @@ func deletion(cr *v1alpha1.Application) *syncline.Deletion {
 	if cr.DeletionTimestamp.IsZero() {
 		return nil
 	}
+	d := &syncline.Deletion{
+		Since:      cr.DeletionTimestamp.UTC(),
+		PreDelete:  slices.Contains(cr.Finalizers, syncline.FinalizerPreDelete),
+		PostDelete: slices.Contains(cr.Finalizers, syncline.FinalizerPostDelete),
+	}
 	switch {
 	case slices.Contains(cr.Finalizers, v1alpha1.ResourcesBackgroundFinalizer):
-		return &syncline.Deletion{Since: cr.DeletionTimestamp.UTC(), Cascade: true, Propagation: "background"}
+		d.Cascade, d.Propagation = true, "background"
 	case slices.ContainsFunc(cr.Finalizers, isResourcesFinalizer):
-		return &syncline.Deletion{Since: cr.DeletionTimestamp.UTC(), Cascade: true, Propagation: "foreground"}
-	default:
-		return &syncline.Deletion{Since: cr.DeletionTimestamp.UTC()}
+		d.Cascade, d.Propagation = true, "foreground"
 	}
+	return d
 }
 
 // approval reads an annotation by which a person approves something. One that is

@@ -21,7 +21,7 @@ import (
 // It changes the status, and nothing in it that the types do not know. It also
 // takes away what was asked for and is done: the operation, the refresh
 // annotations, the approval of a prune, and the finalizers of a deleted
-// Application. Such a patch names the resource version that the report is
+// Application; and it has the finalizers that stand for hooks follow the source. Such a patch names the resource version that the report is
 // about, or else the given Application's, so that the API server refuses it
 // with a conflict when somebody has asked for something in between; the next
 // turn sees that. Any other patch names none: it depends on nothing that others
@@ -57,7 +57,7 @@ func answers(report syncline.Report, cr *v1alpha1.Application) map[string]any {
 	if annotations := answered(report, cr); len(annotations) > 0 {
 		metadata["annotations"] = annotations
 	}
-	if finalizers := foreignFinalizers(cr); report.Deleted && len(finalizers) < len(cr.Finalizers) {
+	if finalizers := finalizersAfter(report, cr); !slices.Equal(finalizers, cr.Finalizers) {
 		metadata["finalizers"] = finalizers
 	}
 	consumed := report.Consumed && cr.Operation != nil
@@ -128,6 +128,36 @@ func hasPruned(report syncline.Report) bool {
 		slices.ContainsFunc(op.Results, func(r syncline.ObjectResult) bool { return r.Code == syncline.ResultPruned })
 }
 
+// finalizersAfter returns the finalizers that the Application has to have. As in
+// Argo CD, one stands for the hooks that are to run when it is deleted: what is
+// being deleted is not rendered any more.
+func finalizersAfter(report syncline.Report, cr *v1alpha1.Application) []string {
+	switch {
+	case report.Deleted:
+		return foreignFinalizers(cr)
+	case report.AtEnd == nil || !cr.DeletionTimestamp.IsZero():
+		return cr.Finalizers
+	}
+	// An operation may be of another revision than that which is declared.
+	other := report.Operation != nil && !report.Operation.Phase.Done()
+	finalizers := standFor(cr.Finalizers, syncline.FinalizerPreDelete, report.AtEnd.PreDelete, other)
+	return standFor(finalizers, syncline.FinalizerPostDelete, report.AtEnd.PostDelete, other)
+}
+
+// standFor returns the finalizers with the one that stands for hooks, or without
+// it and what it is called while they are cleaned up. Keep leaves one that is there.
+func standFor(finalizers []string, finalizer string, hooks, keep bool) []string {
+	switch has := slices.Contains(finalizers, finalizer); {
+	case hooks && !has:
+		return append(slices.Clone(finalizers), finalizer)
+	case hooks || keep:
+		return finalizers
+	}
+	return slices.DeleteFunc(slices.Clone(finalizers), func(name string) bool {
+		return name == finalizer || strings.HasPrefix(name, finalizer+"/")
+	})
+}
+
 // foreignFinalizers returns the finalizers that are not Argo CD's, which are not
 // Syncline's to remove.
 func foreignFinalizers(cr *v1alpha1.Application) []string {
@@ -135,7 +165,7 @@ func foreignFinalizers(cr *v1alpha1.Application) []string {
 	for _, finalizer := range cr.Finalizers {
 		domain, _, _ := strings.Cut(finalizer, "/")
 		switch domain {
-		case v1alpha1.ResourcesFinalizer, v1alpha1.PreDeleteFinalizer, v1alpha1.PostDeleteFinalizer:
+		case v1alpha1.ResourcesFinalizer, syncline.FinalizerPreDelete, syncline.FinalizerPostDelete:
 		default:
 			kept = append(kept, finalizer)
 		}
