@@ -27,6 +27,8 @@ func newChecks(runner rules.Runner, project func(string) string, again func(sche
 type healthRules struct {
 	set  *rules.Set
 	read settings.Rules
+	// unread are the keys of which it was told that they are not read.
+	unread map[string]bool
 	// changed is told each kind that is judged otherwise now.
 	changed func(schema.GroupKind)
 }
@@ -38,7 +40,22 @@ func (h *healthRules) put(u *unstructured.Unstructured) {
 	if err != nil {
 		slog.Error("some health rules cannot be read", "err", err)
 	}
+	h.tellUnread(u)
 	h.replace(read)
+}
+
+// tellUnread logs, once for each, which keys would change what is delivered and
+// are not read.
+func (h *healthRules) tellUnread(u *unstructured.Unstructured) {
+	for _, key := range settings.Unread(u) {
+		if !h.unread[key] {
+			slog.Warn("a setting of Argo CD is not supported, and has no effect", "configmap", settings.Name, "key", key)
+		}
+		if h.unread == nil {
+			h.unread = map[string]bool{}
+		}
+		h.unread[key] = true
+	}
 }
 
 // delete takes note that there is no ConfigMap.

@@ -1,5 +1,6 @@
 // Package settings translates Argo CD's ConfigMap argocd-cm: of it, the rules by
-// which health is judged, and nothing else. It connects to nothing.
+// which health is judged, and nothing else; it tells which other keys would change
+// what is delivered. It connects to nothing.
 package settings
 
 import (
@@ -53,6 +54,42 @@ func Read(u *unstructured.Unstructured, before Rules) (Rules, error) {
 	rules.single, errSingle = readSingle(data)
 	rules.patterns, errPatterns = patternsOf(rules.all())
 	return rules, errors.Join(errInOne, errSingle, errPatterns)
+}
+
+// Unread returns the keys of the ConfigMap that change, in Argo CD, what is
+// delivered or how objects are compared, and that are not read, in order. A key
+// that says what is so in any case is none of them.
+func Unread(u *unstructured.Unstructured) []string {
+	data, _, _ := unstructured.NestedStringMap(u.Object, "data") // Read tells what is wrong
+	var unread []string
+	for key, value := range data {
+		if value != "" && changesDelivery(key, value) {
+			unread = append(unread, key)
+		}
+	}
+	slices.Sort(unread)
+	return unread
+}
+
+func changesDelivery(key, value string) bool {
+	switch key {
+	case "application.resourceTrackingMethod":
+		return value != "annotation"
+	case "kustomize.enable", "helm.enable", "jsonnet.enable":
+		return value == "false"
+	case "application.sync.impersonation.enabled", "application.sync.impersonation.enforced":
+		return value != "false"
+	case "resource.respectRBAC":
+		return value != "false"
+	case customizations:
+		return strings.Contains(value, "ignoreDifferences:")
+	case "application.instanceLabelKey", "installationID", "resource.exclusions", "resource.inclusions", "resource.selectors",
+		"resource.compareoptions", "resource.customLabels", "resource.sensitive.mask.annotations", "helm.valuesFileSchemes",
+		"kustomize.buildOptions", "configManagementPlugins", "globalProjects", "timeout.hard.reconciliation":
+		return true
+	}
+	return strings.HasPrefix(key, customizations+".ignoreDifferences.") || strings.HasPrefix(key, customizations+".knownTypeFields.") ||
+		strings.HasPrefix(key, "kustomize.buildOptions.") || strings.HasPrefix(key, "kustomize.path.")
 }
 
 // Find returns the rule for a kind: the one for the kind itself, else the one

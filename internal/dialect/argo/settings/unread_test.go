@@ -1,0 +1,36 @@
+package settings_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
+)
+
+func TestUnread(t *testing.T) {
+	for name, test := range map[string]struct {
+		data string
+		want []string
+	}{
+		"what changes delivery": {`{
+			resource.customizations.ignoreDifferences.apps_Deployment: x, resource.customizations.ignoreDifferences.all: x,
+			resource.exclusions: x, kustomize.buildOptions: --load-restrictor LoadRestrictionsNone, kustomize.buildOptions.v5: x,
+			application.resourceTrackingMethod: label, application.instanceLabelKey: x, kustomize.enable: "false",
+			resource.customizations: "apps/Deployment: {ignoreDifferences: x}"}`, []string{
+			"application.instanceLabelKey", "application.resourceTrackingMethod", "kustomize.buildOptions", "kustomize.buildOptions.v5",
+			"kustomize.enable", "resource.customizations", "resource.customizations.ignoreDifferences.all",
+			"resource.customizations.ignoreDifferences.apps_Deployment", "resource.exclusions",
+		}},
+		"what says how it is": {`{application.resourceTrackingMethod: annotation, helm.enable: "true", resource.exclusions: "",
+			application.sync.impersonation.enabled: "false"}`, nil},
+		"what is read, and what is not about delivery": {`{url: x, resource.customizations.health.apps_Deployment: x,
+			resource.customizations: "apps/Deployment: {health.lua: x}", accounts.ann: login, resource.customizations.actions.a_B: x}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, settings.Unread(configMap(t, test.data))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
