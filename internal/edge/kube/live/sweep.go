@@ -191,7 +191,7 @@ func (c *Cache) searched(gk schema.GroupKind, found *schema.GroupVersionKind, er
 func (c *Cache) judgeSweep() (told func()) {
 	before := syncline.KindOf(c.sweep.unknown)
 	c.sweep.unknown = c.unknown()
-	if kind := syncline.KindOf(c.sweep.unknown); kind == before {
+	if kind := syncline.KindOf(c.sweep.unknown); kind == before || c.ctx.Err() != nil { // whose end fails every search
 		return func() {}
 	} else if kind == syncline.Transient {
 		slog.Warn("not every kind could be searched for tracked objects, trying again", "err", c.sweep.unknown)
