@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -17,6 +20,9 @@ func restConfig(connection cli.Connection) (*rest.Config, error) {
 	rules.WarnIfAllMissing = false
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
 		&clientcmd.ConfigOverrides{CurrentContext: connection.Context}).ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		err = fmt.Errorf("there is no kubeconfig, or an empty one, at %s", strings.Join(rules.GetLoadingPrecedence(), ", "))
+	}
 	if err != nil {
 		return nil, syncline.WithHint(
 			syncline.Errorf(syncline.Invalid, "no cluster to talk to: %w", err),
