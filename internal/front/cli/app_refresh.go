@@ -76,7 +76,7 @@ type refreshing struct{ refresh, hard bool }
 
 func (r *refreshing) add(flags *pflag.FlagSet, usage string) {
 	flags.BoolVar(&r.refresh, "refresh", false, usage)
-	flags.BoolVar(&r.hard, "hard-refresh", false, "the same, and forget what was rendered")
+	flags.BoolVar(&r.hard, "hard-refresh", false, "as --refresh, and forget what was rendered")
 }
 
 // refreshApp asks for a refresh and waits until the agent has done it.
