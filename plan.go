@@ -83,6 +83,10 @@ type Change struct {
 	Fields []Field
 	// Desired is the object to write; it is zero for Prune and Retain.
 	Desired Object
+	// Merged is put in place of the live object where the API server refuses to
+	// apply Desired, and would not refuse this; zero otherwise. It is meant for one
+	// state of the live object.
+	Merged Object
 	// UID is that of the live object that the change was planned against; empty
 	// when there was none, and for a Run that deletes the object of an earlier run.
 	UID types.UID
@@ -207,14 +211,14 @@ type grantKey struct {
 	uid     types.UID
 	migrate bool
 	options string
-	// steering is of what is deleted, body of what is written.
-	steering, body Digest
+	// steering is of what is deleted, body and merged of what is written.
+	steering, body, merged Digest
 }
 
 func keyOf(c Change) grantKey {
 	key := grantKey{
 		ref: c.Ref, version: c.Version, role: c.Role, action: c.Action, uid: c.UID,
-		migrate: c.Migrate, options: strings.Join(c.Options, "\n"), steering: c.Steering,
+		migrate: c.Migrate, options: strings.Join(c.Options, "\n"), steering: c.Steering, merged: c.Merged.Digest(),
 	}
 	if !c.Desired.IsZero() {
 		key.body = c.Desired.Digest()

@@ -11,7 +11,10 @@ type Write struct {
 	// Object is what to write; it is zero for Prune and Release, which Ref and
 	// Version name. The namespace of the ref, or that it has none, is the scope that
 	// the write was permitted for: it is a Conflict error when the kind has another.
-	Object  Object
+	Object Object
+	// Merged, of an Update, is put in place of the live object first, which has to
+	// be in the state that it was made for; else it is a Conflict error.
+	Merged  Object
 	Ref     Ref
 	Version string
 	// UID is that of the live object that was planned against. A write to another

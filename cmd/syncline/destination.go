@@ -24,6 +24,16 @@ func (d destination) DryRun(ctx context.Context, object syncline.Object, options
 	return d.target.DryRun(ctx, object, options)
 }
 
+func (d destination) DryRunReplace(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+	return d.target.DryRunReplace(ctx, object, live, options)
+}
+
+func (d destination) Merge(
+	ctx context.Context, object, live syncline.Object, options syncline.SyncOptions,
+) (merged, after syncline.Object, err error) {
+	return d.target.Merge(ctx, object, live, options)
+}
+
 func (d destination) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
 	return d.target.Rehearse(ctx, object, live, options)
 }

@@ -57,6 +57,24 @@ func (c confined) Read(ctx context.Context, ref syncline.Ref, version string) (s
 	return c.cluster.Read(ctx, ref, version)
 }
 
+// DryRunReplace is Denied for an object that the App may not have.
+func (c confined) DryRunReplace(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+	if err := c.judge.Object(object.Ref()); err != nil {
+		return syncline.Object{}, err
+	}
+	return c.cluster.DryRunReplace(ctx, object, live, options)
+}
+
+// Merge is Denied for an object that the App may not have.
+func (c confined) Merge(
+	ctx context.Context, object, live syncline.Object, options syncline.SyncOptions,
+) (merged, after syncline.Object, err error) {
+	if err := c.judge.Object(object.Ref()); err != nil {
+		return syncline.Object{}, syncline.Object{}, err
+	}
+	return c.cluster.Merge(ctx, object, live, options)
+}
+
 // Rehearse is Denied for an object that the App may not have.
 func (c confined) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
 	if err := c.judge.Object(object.Ref()); err != nil {

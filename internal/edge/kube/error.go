@@ -104,7 +104,7 @@ func hintFor(status metav1.Status) string {
 	case strings.Contains(status.Message, "expected string, got"):
 		return "put the value in quotes"
 	case isImmutable(status):
-		return "the field cannot be changed on a live object: undo the change, or have the object recreated with the sync options Replace=true,Force=true"
+		return "the field cannot be changed on a live object: undo the change"
 	}
 	return ""
 }

@@ -129,7 +129,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			syncline.NotFound, "CreateNamespace=true",
 		},
 		"an immutable field": {
-			syncline.Write{Action: syncline.Update, Object: changed, UID: uid}, syncline.Invalid, "Force=true",
+			syncline.Write{Action: syncline.Update, Object: changed, UID: uid}, syncline.Invalid, "undo the change",
 		},
 		"a number for a text": {
 			syncline.Write{Action: syncline.Create, Object: kubetest.Parse(t, fmt.Sprintf(

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/dynamic"
@@ -54,6 +55,9 @@ func (c *Cluster) Write(ctx context.Context, w syncline.Write) (syncline.Object,
 
 func (c *Cluster) create(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	live, err := c.apply(ctx, w.Object, applying{options: w.Options})
+	if isRepeated(err) {
+		return c.createRepeated(ctx, w)
+	}
 	if err == nil && live.Reveal().GetDeletionTimestamp() != nil {
 		return live, stillThere(live)
 	}
@@ -61,6 +65,9 @@ func (c *Cluster) create(ctx context.Context, w syncline.Write) (syncline.Object
 }
 
 func (c *Cluster) update(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	if !w.Merged.IsZero() {
+		return c.merge(ctx, w)
+	}
 	if w.Migrate {
 		if err := c.migrate(ctx, w); err != nil {
 			return syncline.Object{}, err
@@ -94,12 +101,25 @@ func (c *Cluster) run(ctx context.Context, w syncline.Write) (syncline.Object, e
 // owners that others gave the live object stay: without them it would lose the
 // protection that it has.
 func (c *Cluster) replace(ctx context.Context, w syncline.Write) (syncline.Object, error) {
-	live, objects, err := c.planned(ctx, w, "replace")
+	live, _, err := c.planned(ctx, w, "replace")
 	if err != nil {
 		return syncline.Object{}, err
 	}
-	content, now := w.Object.Reveal(), live.Reveal()
-	content.SetUID(w.UID)
+	after, err := c.put(ctx, putting{replacing(w.Object, live), w.Options, false})
+	return after, failed(w.Ref, "replace", err)
+}
+
+// DryRunReplace returns what Replace would make of the live object, without
+// writing.
+func (c *Cluster) DryRunReplace(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+	after, err := c.put(ctx, putting{replacing(object, live), options, true})
+	return after, failed(object.Ref(), "dry-run replace", err)
+}
+
+// replacing returns what to put in place of the live object.
+func replacing(object, live syncline.Object) *unstructured.Unstructured {
+	content, now := object.Reveal(), live.Reveal()
+	content.SetUID(now.GetUID())
 	content.SetResourceVersion(now.GetResourceVersion())
 	if content.GetFinalizers() == nil {
 		content.SetFinalizers(now.GetFinalizers())
@@ -107,15 +127,7 @@ func (c *Cluster) replace(ctx context.Context, w syncline.Write) (syncline.Objec
 	if content.GetOwnerReferences() == nil {
 		content.SetOwnerReferences(now.GetOwnerReferences())
 	}
-	ctx, cancel := c.bounded(ctx)
-	defer cancel()
-	after, err := objects.Update(ctx, content, metav1.UpdateOptions{
-		FieldManager: syncline.FieldManager, FieldValidation: validation(w.Options),
-	})
-	if err != nil {
-		return syncline.Object{}, failed(w.Ref, "replace", err)
-	}
-	return taken(after)
+	return content
 }
 
 // stillThere says that an object has to go before a new one can be made.

@@ -22,9 +22,11 @@ type Verb string
 
 // The verbs that are not an Action.
 const (
-	DryRun   Verb = "dry-run"
-	Rehearse Verb = "rehearse"
-	Read     Verb = "read"
+	DryRun        Verb = "dry-run"
+	DryRunReplace Verb = "dry-run-replace"
+	Merge         Verb = "merge"
+	Rehearse      Verb = "rehearse"
+	Read          Verb = "read"
 )
 
 // Request is one request that the cluster got. Write is zero for those
@@ -46,6 +48,8 @@ type Cluster struct {
 	// Default, when set, changes every object that is written or dry-run, as
 	// defaulting and admission do.
 	Default func(content map[string]any)
+	// Merges says that a merge is accepted where an apply is refused.
+	Merges bool
 	// After is told of every write that was done, before it is answered.
 	After func(Request)
 	// Undiscovered, when set, is the answer to whoever asks where a kind lives.
@@ -183,6 +187,41 @@ func (c *Cluster) DryRun(_ context.Context, desired syncline.Object, _ syncline.
 		c.Default(merged.content)
 	}
 	return merged.reveal(), nil
+}
+
+// DryRunReplace returns what putting the object in place of the live one would
+// make of it.
+func (c *Cluster) DryRunReplace(_ context.Context, desired, live syncline.Object, _ syncline.SyncOptions) (syncline.Object, error) {
+	if err := c.note(Request{Verb: DryRunReplace, Ref: desired.Ref()}); err != nil {
+		return syncline.Object{}, err
+	}
+	return c.inPlaceOf(live, desired.Reveal().Object), nil
+}
+
+// Merge returns the object with what others have in the live one.
+func (c *Cluster) Merge(_ context.Context, desired, live syncline.Object, _ syncline.SyncOptions) (merged, after syncline.Object, err error) {
+	if err := c.note(Request{Verb: Merge, Ref: desired.Ref()}); err != nil {
+		return syncline.Object{}, syncline.Object{}, err
+	}
+	if !c.Merges {
+		return syncline.Object{}, syncline.Object{}, syncline.Errorf(syncline.Invalid, "%s cannot be merged", desired.Ref())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	content := runtime.DeepCopyJSON(asMap(merge(live.Reveal().Object, c.objects[desired.Ref()].applied, desired.Reveal().Object)))
+	merged = c.inPlaceOf(live, content)
+	return merged, merged, nil
+}
+
+// inPlaceOf returns content with the identity of a live object.
+func (c *Cluster) inPlaceOf(live syncline.Object, content map[string]any) syncline.Object {
+	o, old := &object{content: content}, live.Reveal()
+	o.meta().SetUID(old.GetUID())
+	o.meta().SetResourceVersion(old.GetResourceVersion())
+	if c.Default != nil {
+		c.Default(content)
+	}
+	return o.reveal()
 }
 
 // Rehearse returns nil when a creation of the object would be accepted.

@@ -32,12 +32,19 @@ type question struct {
 type answer struct {
 	question question
 	fields   []syncline.Field
-	// err is why the API server refuses the object; beyond is why it would refuse
-	// a new one in its place, nil when it would not.
-	err, beyond error
-	// known is false in the zero answer; lasting says that to ask again is in vain.
-	known, lasting bool
+	// merged is to be put in place of the live object; zero where it is applied.
+	merged syncline.Object
+	// err is why the API server refuses the object; beyond and instead are why it
+	// would refuse a new one in its place, and to replace it, nil when it would not.
+	err, beyond, instead error
+	// known is false in the zero answer; lasting says that to ask again is in vain,
+	// and moved that the object changed while it was compared.
+	known, lasting, moved bool
 }
+
+// isFor reports whether an answer that is remembered holds for the live object: a
+// merge is for one state of it.
+func (a answer) isFor(live syncline.Live) bool { return a.merged.IsZero() || isAt(a.merged, live) }
 
 // inquiry is one object that has to be asked about.
 type inquiry struct {
@@ -70,7 +77,7 @@ func (b *build) askAll(ctx context.Context, open []inquiry) error {
 	panics := make(chan string, len(open))
 	for i := range open {
 		in := &open[i]
-		if known, ok := b.before[in.change.Ref]; ok && known.question == in.question {
+		if known, ok := b.before[in.change.Ref]; ok && known.question == in.question && known.isFor(in.live) {
 			in.answer = known
 			continue
 		}
@@ -100,44 +107,138 @@ func (b *build) askAll(ctx context.Context, open []inquiry) error {
 // answer's error, which may pass without a change of the object, and is not
 // remembered. Any other error means that nothing is known.
 func (b *build) ask(ctx context.Context, in inquiry) (answer, error) {
-	c := *in.change
-	found := answer{question: in.question, known: true}
 	for look := 1; ; look++ {
-		current, err := b.Cluster.Read(ctx, c.Ref, c.Version)
-		if err != nil {
-			return answer{}, syncline.About(c.Ref, becauseGone(err))
+		found, err := b.look(ctx, in)
+		if found.moved && look < looks {
+			continue // what others did in between is no difference of ours
 		}
-		merged, err := b.Cluster.DryRun(ctx, c.Desired, c.Options)
-		switch syncline.KindOf(err) {
-		case "":
-		case syncline.Invalid, syncline.Denied, syncline.NotFound:
-			return b.askRefused(ctx, in, current, err), nil
-		default:
-			return answer{}, syncline.About(c.Ref, err)
-		}
-		seen := versionOf(current)
-		if seen != versionOf(merged) && look < looks {
-			continue // it changed in between: what others did is no difference of ours
-		}
-		rules := b.rulesFor(c.Ref).trusting(current)
-		if found.fields, err = fieldsOf(ctx, in, current, merged, rules); err != nil {
-			return answer{}, syncline.About(c.Ref, err)
-		}
-		found.lasting = seen == versionOf(merged) && seen == version{string(in.live.UID), in.live.ResourceVersion}
-		return found, nil
+		return found, err
 	}
+}
+
+// look compares an object as it is now.
+func (b *build) look(ctx context.Context, in inquiry) (answer, error) {
+	c := *in.change
+	current, err := b.Cluster.Read(ctx, c.Ref, c.Version)
+	if err != nil {
+		return answer{}, syncline.About(c.Ref, becauseGone(err))
+	}
+	applied, err := b.Cluster.DryRun(ctx, c.Desired, c.Options)
+	switch {
+	case isRefusal(err):
+		return b.askRefused(ctx, in, current, err)
+	case err != nil:
+		return answer{}, syncline.About(c.Ref, err)
+	}
+	found := answer{question: in.question, known: true, moved: versionOf(current) != versionOf(applied)}
+	rules := b.rulesFor(c.Ref).trusting(current)
+	if found.fields, err = fieldsOf(ctx, in, current, applied, rules); err != nil {
+		return answer{}, syncline.About(c.Ref, err)
+	}
+	found.lasting = !found.moved && isAt(current, in.live)
+	return b.askReplaced(ctx, in, current, found)
+}
+
+// unanswered is what follows from a request that failed for another reason than
+// that the object is refused.
+func unanswered(ref syncline.Ref, err error) (answer, error) {
+	return answer{moved: syncline.KindOf(err) == syncline.Conflict}, syncline.About(ref, err)
+}
+
+// isRefusal reports whether an error is about an object, and not about the moment.
+func isRefusal(err error) bool {
+	switch syncline.KindOf(err) {
+	case syncline.Invalid, syncline.Denied, syncline.NotFound:
+		return true
+	}
+	return false
 }
 
 // askRefused finds out what helps an object that the API server refuses as an
 // update. A policy of the cluster is not got around, so that nothing is asked
 // then.
-func (b *build) askRefused(ctx context.Context, in inquiry, current syncline.Object, cause error) answer {
+func (b *build) askRefused(ctx context.Context, in inquiry, current syncline.Object, cause error) (answer, error) {
 	c := *in.change
-	found := answer{question: in.question, known: true, err: cause, beyond: cause}
-	if syncline.KindOf(cause) == syncline.Invalid && recreatable(c.Ref) {
+	found := answer{question: in.question, known: true, err: cause, beyond: cause, instead: cause}
+	if syncline.KindOf(cause) != syncline.Invalid {
+		return found, nil
+	}
+	if merged, err := b.askMerged(ctx, in, current); err != nil || merged.known {
+		return merged, err
+	}
+	if recreatable(c.Ref) {
 		found.beyond = b.Cluster.Rehearse(ctx, c.Desired, current, c.Options)
 	}
-	return found
+	fields, err := b.replacement(ctx, c, current)
+	if err != nil && !isRefusal(err) {
+		return unanswered(c.Ref, err)
+	}
+	found.fields, found.instead = fields, err
+	return found, nil
+}
+
+// askMerged asks whether a three-way merge is accepted where an apply is refused.
+// The answer is not known when it is not, or when it would change what is ignored
+// and has to stay.
+func (b *build) askMerged(ctx context.Context, in inquiry, current syncline.Object) (answer, error) {
+	c := *in.change
+	merged, after, err := b.Cluster.Merge(ctx, c.Desired, current, c.Options)
+	switch {
+	case isRefusal(err):
+		return answer{}, nil
+	case err != nil:
+		return unanswered(c.Ref, err)
+	}
+	found := answer{question: in.question, known: true, lasting: isAt(current, in.live)}
+	rules := b.rulesFor(c.Ref).trusting(current)
+	in.live.Migrate = false // what is merged shows what goes
+	if found.fields, err = fieldsOf(ctx, in, current, after, rules); err != nil {
+		return answer{}, syncline.About(c.Ref, err)
+	}
+	if len(found.fields) == 0 {
+		return found, nil
+	}
+	if b.respects(c) {
+		kept, err := differences(ctx, current.Reveal().Object, after.Reveal().Object, rules, c.Desired.Sensitive())
+		if err != nil || len(kept) < len(found.fields) {
+			return answer{}, err
+		}
+	}
+	found.merged = merged
+	return b.askReplaced(ctx, in, current, found)
+}
+
+// askReplaced lets the answer for an object with Replace=true that differs show
+// what the replacement would change, of others' fields too.
+func (b *build) askReplaced(ctx context.Context, in inquiry, current syncline.Object, found answer) (answer, error) {
+	c := *in.change
+	if len(found.fields) == 0 || !c.Options.Has("Replace=true") {
+		return found, nil
+	}
+	fields, err := b.replacement(ctx, c, current)
+	switch {
+	case isRefusal(err):
+		found.err, found.beyond, found.instead, found.lasting = err, err, err, false
+	case err != nil:
+		return unanswered(c.Ref, err)
+	default:
+		found.fields = fields
+	}
+	return found, nil
+}
+
+// replacement returns what putting an object in place of the live one would change.
+func (b *build) replacement(ctx context.Context, c syncline.Change, current syncline.Object) ([]syncline.Field, error) {
+	after, err := b.Cluster.DryRunReplace(ctx, c.Desired, current, c.Options)
+	if err != nil {
+		return nil, err
+	}
+	return differences(ctx, current.Reveal().Object, after.Reveal().Object, ignoreRules{}, c.Desired.Sensitive())
+}
+
+// isAt reports whether an object is in the state that is remembered of it.
+func isAt(current syncline.Object, live syncline.Live) bool {
+	return versionOf(current) == version{string(live.UID), live.ResourceVersion}
 }
 
 // version identifies one state of one object.

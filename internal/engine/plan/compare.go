@@ -93,6 +93,8 @@ func (b *build) decide(c *syncline.Change, found answer) {
 		c.Action, c.Why = syncline.Keep, ""
 	case c.Options.Has("Replace=true"):
 		c.Action, c.Why = syncline.Replace, describeFields(found.fields)
+	case !found.merged.IsZero():
+		c.Action, c.Why, c.Merged = syncline.Update, describeFields(found.fields)+"; it is merged, because an apply is refused", found.merged
 	default:
 		c.Action, c.Why = syncline.Update, describeFields(found.fields)
 	}
@@ -107,16 +109,22 @@ func (b *build) decideRefused(c *syncline.Change, found answer) {
 	switch {
 	case force && found.beyond == nil:
 		c.Action = syncline.Recreate
-	case c.Options.Has("Replace=true") && syncline.KindOf(found.err) == syncline.Invalid:
+	case c.Options.Has("Replace=true") && found.instead == nil:
 		c.Action = syncline.Replace
 	default:
+		c.Fields = nil
 		c.Action, c.Err, c.Why = syncline.Update, withRemedy(c.Ref, found, force), "it differs, and cannot be updated"
 	}
 }
 
-// withRemedy adds what a person can do about an object that cannot be updated.
+// withRemedy adds what a person can do about an object that cannot be updated: of
+// the options those which were found to help.
 func withRemedy(ref syncline.Ref, found answer, force bool) error {
 	switch {
+	case found.beyond == nil && found.instead == nil:
+		return syncline.WithHint(found.err, "undo the change, or have the object replaced with the sync option Replace=true, without what others set in it, or deleted and created anew with Force=true: either would be accepted")
+	case found.instead == nil:
+		return syncline.WithHint(found.err, "undo the change, or have the object replaced with the sync option Replace=true, without what others set in it: that would be accepted")
 	case found.beyond == nil:
 		return syncline.WithHint(found.err, "undo the change, or have the object deleted and created anew with the sync option Force=true: a new one would be accepted")
 	case force && syncline.KindOf(found.err) == syncline.Invalid && recreatable(ref):

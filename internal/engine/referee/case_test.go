@@ -113,6 +113,14 @@ func (a *arena) DryRun(ctx context.Context, object syncline.Object, options sync
 	return a.target.DryRun(ctx, object, options)
 }
 
+func (a *arena) DryRunReplace(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+	return a.target.DryRunReplace(ctx, object, live, options)
+}
+
+func (a *arena) Merge(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (merged, after syncline.Object, err error) {
+	return a.target.Merge(ctx, object, live, options)
+}
+
 func (a *arena) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
 	return a.target.Rehearse(ctx, object, live, options)
 }

@@ -180,6 +180,9 @@ func (j *judge) changed(r request, changes []syncline.Change) {
 		}
 	}
 	for _, path := range differing {
+		if r.verb == "apply" && !c.Merged.IsZero() && path[len(path)-1] == "deployment.kubernetes.io/revision" {
+			continue // its controller counts what was put before
+		}
 		if !slices.ContainsFunc(shown, func(s []string) bool { return related(s, path) || c.Migrate && defaulted(path, s) }) {
 			j.objects("%s: %s by %s changed %s from %v to %v, which the plan does not show (it shows %v)", r.ref, c.Action, r.verb,
 				strings.Join(path, "."), valueAt(bare(r.before), path), valueAt(bare(r.after), path), paths(c.Fields))

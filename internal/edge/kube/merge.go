@@ -1,0 +1,172 @@
+package kube
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/csaupgrade"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/kube/merge"
+)
+
+const (
+	// merges is how often a merge is tried, each time without what the API server
+	// refused in the one before.
+	merges = 4
+	// claims is how often it is tried to say what is ours of an object that others
+	// change at the same moment.
+	claims = 5
+)
+
+// Merge returns the three-way merge of an object with the live one, which is in
+// the state that it is meant for, and what the API server would make of it. It is
+// for what an apply refuses and client-side apply does not: an apply can neither
+// remove a default beside which the desired field may not stand, nor rename what
+// somebody renumbered, nor hold a name twice. Nothing is written. An Invalid error
+// says that the merge would be refused too.
+func (c *Cluster) Merge(
+	ctx context.Context, object, live syncline.Object, options syncline.SyncOptions,
+) (merged, after syncline.Object, err error) {
+	m := merge.New(object.Reveal(), live.Reveal(), clientSide())
+	for range merges {
+		if merged, err = syncline.NewObject(m.Content(), object.Origin()); err != nil {
+			return syncline.Object{}, syncline.Object{}, failed(object.Ref(), "merge", err)
+		}
+		after, err = c.put(ctx, putting{merged.Reveal(), options, true})
+		if err == nil {
+			return merged, after, nil
+		}
+		if !m.Yield(causesOf(err)) {
+			break
+		}
+	}
+	return syncline.Object{}, syncline.Object{}, failed(object.Ref(), "dry-run merge", err)
+}
+
+// merge puts the merged object in place of the live one, and applies the desired
+// one over it, which changes no more than who owns the fields. Where an item is
+// declared repeatedly it cannot be applied, and stays as it was put. Once it is put,
+// the end of ctx does not stop it.
+func (c *Cluster) merge(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	if _, err := c.put(ctx, putting{w.Merged.Reveal(), w.Options, false}); err != nil {
+		return syncline.Object{}, failed(w.Ref, "merge", err)
+	}
+	ctx = context.WithoutCancel(ctx)
+	if _, err := c.apply(ctx, w.Object, applying{options: w.Options, uid: w.UID}); err != nil && !isRepeated(err) {
+		return syncline.Object{}, err
+	}
+	return c.claim(ctx, w)
+}
+
+// createRepeated creates an object that declares an item of a list repeatedly,
+// which cannot be applied.
+func (c *Cluster) createRepeated(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	made, err := c.run(ctx, w)
+	if err != nil {
+		return syncline.Object{}, err
+	}
+	w.UID = made.Reveal().GetUID()
+	return c.claim(ctx, w)
+}
+
+// claim makes those fields ours, as if they had been applied, that were put or
+// applied client-side and that are declared.
+func (c *Cluster) claim(ctx context.Context, w syncline.Write) (after syncline.Object, err error) {
+	for range claims {
+		after, err = c.claimOnce(ctx, w)
+		if syncline.KindOf(err) != syncline.Conflict {
+			break
+		}
+	}
+	return after, err
+}
+
+func (c *Cluster) claimOnce(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	const doing = "claim of its fields"
+	live, objects, err := c.planned(ctx, w, doing)
+	if err != nil {
+		return syncline.Object{}, err
+	}
+	now := live.Reveal()
+	narrow(now, w.Object.Reveal().Object)
+	patch, err := csaupgrade.UpgradeManagedFieldsPatch(now, clientSide(), syncline.FieldManager)
+	if err != nil {
+		return syncline.Object{}, failed(w.Ref, doing, syncline.Errorf(syncline.Invalid, "%w", err))
+	}
+	if patch == nil {
+		return live, nil
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	after, err := objects.Patch(ctx, w.Ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: syncline.FieldManager})
+	if err != nil {
+		return syncline.Object{}, failed(w.Ref, doing, err)
+	}
+	return taken(after)
+}
+
+// narrow leaves the managers whose fields are claimed with those that are declared.
+func narrow(live *unstructured.Unstructured, desired map[string]any) {
+	entries, _, _ := unstructured.NestedFieldNoCopy(live.Object, "metadata", "managedFields")
+	list, _ := entries.([]any)
+	for _, item := range list {
+		entry, _ := item.(map[string]any)
+		manager, _ := entry["manager"].(string)
+		owned, ok := entry["fieldsV1"].(map[string]any)
+		if ok && entry["subresource"] == nil && entry["operation"] == string(metav1.ManagedFieldsOperationUpdate) && clientSide().Has(manager) {
+			entry["fieldsV1"] = merge.Declared(owned, desired)
+		}
+	}
+}
+
+// putting says how an object is put in place of the live one.
+type putting struct {
+	content *unstructured.Unstructured
+	options syncline.SyncOptions
+	dryRun  bool
+}
+
+// put puts an object in place of the live one, which has to be in the state that
+// the object names. The error is that of the client.
+func (c *Cluster) put(ctx context.Context, p putting) (syncline.Object, error) {
+	content := p.content
+	ref := syncline.Ref{
+		Group: content.GroupVersionKind().Group, Kind: content.GetKind(), Namespace: content.GetNamespace(), Name: content.GetName(),
+	}
+	objects, err := c.objects(ctx, ref, content.GroupVersionKind().Version)
+	if err != nil {
+		return syncline.Object{}, err
+	}
+	update := metav1.UpdateOptions{FieldManager: syncline.FieldManager, FieldValidation: validation(p.options)}
+	if p.dryRun {
+		update.DryRun = []string{metav1.DryRunAll}
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	after, err := objects.Update(ctx, content, update)
+	if err != nil {
+		return syncline.Object{}, err
+	}
+	return taken(after)
+}
+
+// causesOf returns the fields that validation refuses. A policy has none.
+func causesOf(err error) []metav1.StatusCause {
+	status, ok := statusOf(err)
+	if !ok || status.Code != http.StatusUnprocessableEntity || status.Details == nil || isDenial(status) {
+		return nil
+	}
+	return status.Details.Causes
+}
+
+// isRepeated reports whether an apply was refused because an item of a list is
+// declared repeatedly.
+func isRepeated(err error) bool {
+	status, ok := statusOf(err)
+	return ok && isUnfit(status) && strings.Contains(status.Message, "duplicate entries for key")
+}
