@@ -1,5 +1,10 @@
 package syncline
 
+import (
+	"fmt"
+	"strings"
+)
+
 // The annotations and finalizers that steer Syncline. Those of Argo CD keep
 // their names and meaning.
 const (
@@ -38,6 +43,22 @@ const (
 	// FinalizerHook keeps a hook's object until its outcome was written down.
 	FinalizerHook = "argocd.argoproj.io/hook-finalizer"
 )
+
+// Approval is the annotation that approves what the digest identifies, as every
+// message writes it that asks for an approval.
+func (d Digest) Approval() string {
+	return fmt.Sprintf("%s: %q", AnnotationApprovePrune, string(d))
+}
+
+// ApprovalIn returns the digest that a message asks a person to approve, or "".
+func ApprovalIn(message string) Digest {
+	_, rest, _ := strings.Cut(message, AnnotationApprovePrune+`: "`)
+	digest, _, ended := strings.Cut(rest, `"`)
+	if !ended || strings.Trim(digest, "0123456789abcdef") != "" {
+		return ""
+	}
+	return Digest(digest)
+}
 
 // Steers reports whether an annotation of a live object steers Syncline, so that
 // it is remembered. It is a closed set, because anybody can invent keys.

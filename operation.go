@@ -1,6 +1,7 @@
 package syncline
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,6 +31,33 @@ type Operation struct {
 
 // Partial reports whether the operation covers only some objects.
 func (o Operation) Partial() bool { return len(o.Selection) > 0 }
+
+// Covers reports whether the operation deals with a change of its App's plan:
+// with what is selected, and with hooks when it is whole and runs them. Who shows
+// an operation and who performs it both ask here.
+func (o Operation) Covers(c Change) bool {
+	switch {
+	case c.Claimed:
+		return false
+	case c.Role == RoleHook:
+		return c.Action == Run && !o.SkipHooks && !o.Partial()
+	case c.Role == RoleResource && o.Partial():
+		return slices.ContainsFunc(o.Selection, func(s Selector) bool { return s.Matches(c.Ref) })
+	}
+	return true
+}
+
+// Writes reports whether the operation would write anything to perform a change
+// that it covers.
+func (o Operation) Writes(c Change) bool {
+	switch c.Action {
+	case Keep, Retain:
+		return false
+	case Prune:
+		return o.Prune
+	}
+	return true
+}
 
 // Selector chooses objects of an App. An empty Namespace matches any.
 type Selector struct {

@@ -174,6 +174,18 @@ type Plan struct {
 	Unknown error
 }
 
+// Of returns the part of the plan that an operation covers.
+func (p Plan) Of(operation Operation) Plan {
+	var covered []Change
+	for _, c := range p.Changes {
+		if operation.Covers(c) {
+			covered = append(covered, c)
+		}
+	}
+	p.Changes = covered
+	return p
+}
+
 // PruneDigest identifies what the plan would prune; an approval names it. It is
 // "" when nothing would be pruned. Objects of hooks do not count.
 func (p Plan) PruneDigest() Digest {

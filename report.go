@@ -45,6 +45,9 @@ type Report struct {
 	// AtEnd says which hooks want to run when the App is deleted; nil when the source
 	// was not looked at.
 	AtEnd *AtEnd
+	// Spent reports that what a person approved is of no use any more: it was used
+	// up, or the plan is another by now.
+	Spent bool
 	// Deleted reports that nothing of a deleted App is left to clean up.
 	Deleted bool
 }
@@ -58,11 +61,14 @@ type ObjectReport struct {
 	Ref     Ref
 	Version string
 	// Sync is empty for hooks.
-	Sync            SyncStatus
-	Health          Health
-	Wave            int
-	Hook            bool
+	Sync   SyncStatus
+	Health Health
+	Wave   int
+	Hook   bool
+	// RequiresPruning says that a sync with pruning would delete the object.
 	RequiresPruning bool
+	// RequiresConfirmation says that its deletion waits for a person.
+	RequiresConfirmation bool
 }
 
 // ConditionType is the type of a Condition.

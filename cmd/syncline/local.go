@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -105,17 +106,22 @@ func (l *localEngine) Close() error {
 	return nil
 }
 
-// Plan resolves, renders and compares, once it is known what the App owns: an
-// approval names what the agent prunes. An empty revision means the one that the
-// App declares.
-func (l *localEngine) Plan(ctx context.Context, app syncline.App, revision string) (syncline.Plan, error) {
-	app.Sources = slices.Clone(app.Sources)
-	for i := range app.Sources {
-		if revision != "" {
-			app.Sources[i].TargetRevision = revision
-		}
-	}
-	app.Request, app.Paused, app.Deleting = nil, false, nil
+// Plan resolves, renders and compares for an operation.
+func (l *localEngine) Plan(ctx context.Context, app syncline.App, operation syncline.Operation) (syncline.Plan, error) {
+	app.Request, app.Deleting = &operation, nil
+	return l.plan(ctx, app)
+}
+
+// Teardown returns what would be deleted with the App.
+func (l *localEngine) Teardown(ctx context.Context, app syncline.App) (syncline.Plan, error) {
+	app.Request, app.Deleting = nil, &syncline.Deletion{Since: time.Now(), Cascade: true}
+	return l.plan(ctx, app)
+}
+
+// plan takes the turn of an App, once it is known what the App owns: an approval
+// names what the agent prunes.
+func (l *localEngine) plan(ctx context.Context, app syncline.App) (syncline.Plan, error) {
+	app.Paused = false
 	for {
 		result := l.engine.Turn(ctx, app, 0)
 		switch {
@@ -144,7 +150,7 @@ func refusal(result engine.Result) error {
 
 // Live returns the App's objects as they are, sorted by ref.
 func (l *localEngine) Live(ctx context.Context, app syncline.App) ([]syncline.Object, error) {
-	plan, err := l.Plan(ctx, app, "")
+	plan, err := l.Plan(ctx, app, syncline.Operation{})
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/syncline-io/syncline"
@@ -28,6 +29,11 @@ const leaving = "Operation terminated: the application is being deleted"
 // none is left, the App itself may go. It stays while it may have objects that
 // are not known. An operation that goes on is terminated first.
 func (t *turn) delete(ctx context.Context) error {
+	if t.options.ReadOnly {
+		left, _ := t.teardown()
+		t.plan, t.silent = &left, true
+		return nil
+	}
 	if t.running() && t.app.Deleting.Cascade {
 		return t.stop(ctx)
 	}
@@ -41,11 +47,12 @@ func (t *turn) delete(ctx context.Context) error {
 		t.deleted = true
 		return nil
 	}
-	teardown, unknown := plan.Teardown(t.app, t.cluster)
-	t.result.Watching = unknown != nil
+	left, teardown := t.teardown()
+	unknown := teardown.Unknown
 	if syncline.KindOf(unknown) == syncline.Waiting { // the order of waves counts
 		return unknown
 	}
+	t.leaving = &left
 	err := errors.Join(t.remove(ctx, teardown), unknown)
 	t.deleted = err == nil && len(t.waiting) == 0
 	return err
@@ -65,6 +72,17 @@ func (t *turn) hooksAtEnd() error {
 	return syncline.WithHint(
 		syncline.Errorf(syncline.Stalled, "nothing is deleted: hooks of PreDelete were to run first, and they are not supported yet"),
 		"do what they do, and then remove the finalizer "+syncline.FinalizerPreDelete+" from the application")
+}
+
+// teardown plans what is deleted with the App: what is left of it, and that with
+// what the project refuses, which is not.
+func (t *turn) teardown() (left, whole syncline.Plan) {
+	whole, whole.Unknown = plan.Teardown(t.app, t.cluster)
+	t.result.Watching = whole.Unknown != nil
+	_, refused := t.judge.Allow(whole)
+	left = whole
+	left.Changes = slices.DeleteFunc(slices.Clone(whole.Changes), func(c syncline.Change) bool { return refused[c.Ref] != nil })
+	return left, whole
 }
 
 // stop terminates the operation: what it runs is deleted, and has to be gone and

@@ -19,8 +19,12 @@ import (
 // retry of one that failed.
 func (t *turn) begin(ctx context.Context) error {
 	switch {
-	case t.options.ReadOnly:
+	case t.options.ReadOnly: // it is planned for, and not begun
 		t.operation = nil
+		if t.app.Request != nil {
+			t.start(*t.app.Request)
+			t.consumed = true
+		}
 	case t.running() && t.operation.Phase == syncline.OperationTerminating:
 		t.operation.FinishedAt = time.Time{} // no wait for a retry keeps it from ending
 	case t.app.Request != nil && !t.running():
@@ -137,7 +141,7 @@ func (t *turn) operate(ctx context.Context) error {
 	}
 	in := apply.Input{
 		App: t.app, Plan: *t.plan, Grant: t.grant, Refused: t.refused,
-		Memory: t.cluster, Reader: t.cluster, Writer: writer, Now: t.now, Impatient: t.impatient(),
+		Memory: t.cluster, Reader: t.cluster, Trial: t.cluster, Writer: writer, Now: t.now, Impatient: t.impatient(),
 	}
 	if !t.operating() {
 		t.result.Performed = t.plan

@@ -40,8 +40,11 @@ type turn struct {
 	objects   []syncline.Object
 	rendered  []rendered
 	plan      *syncline.Plan
-	grant     syncline.Grant
-	refused   map[syncline.Ref]error
+	// leaving is what is deleted of an App that is being deleted; nil until that is
+	// known.
+	leaving *syncline.Plan
+	grant   syncline.Grant
+	refused map[syncline.Ref]error
 	// operation is the one going on or the last one; nil when there never was one.
 	operation *syncline.OperationState
 	history   []syncline.Deployment
@@ -212,6 +215,8 @@ const newSources = time.Second
 // operation whose revisions are yet to be fixed it is asked anew.
 func (t *turn) maxAge() time.Duration {
 	switch {
+	case t.options.ReadOnly: // every turn of one command is about the same
+		return t.options.Poll
 	case t.app.Refresh != syncline.NoRefresh || t.running():
 		return 0
 	case !reflect.DeepEqual(t.app.Sources, t.app.Past.Sources):
@@ -379,6 +384,10 @@ func (t *turn) conclude() Result {
 	if t.revisions == nil { // nothing was compared; these were, last
 		report.Revisions = t.app.Past.Revisions
 	}
+	report.Spent = t.spent()
+	if t.options.ReadOnly { // nothing was begun
+		report.Operation, report.Consumed, report.Spent = t.app.Past.Operation, false, false
+	}
 	t.reportObjects(&report)
 	if t.app.Deleting != nil {
 		t.reportLeaving(&report)
@@ -393,6 +402,16 @@ func (t *turn) conclude() Result {
 	return t.result
 }
 
+// spent reports whether what a person approved fits nothing that may still be
+// pruned: it was, or the plan is another. What is not known spends nothing.
+func (t *turn) spent() bool {
+	waits := t.running() || t.app.Request != nil && !t.consumed
+	if t.app.ApprovedPrune == "" || t.app.Deleting != nil || waits || t.plan == nil || t.plan.Unknown != nil || t.stale != nil {
+		return false
+	}
+	return t.plan.PruneDigest() != t.app.ApprovedPrune
+}
+
 // reportObjects reports on the objects: compared where there is a plan, and
 // else, where the cluster is known, by their health alone.
 func (t *turn) reportObjects(report *syncline.Report) {
@@ -403,6 +422,9 @@ func (t *turn) reportObjects(report *syncline.Report) {
 		report.AtEnd = &syncline.AtEnd{PreDelete: len(t.plan.PreDelete) > 0, PostDelete: len(t.plan.PostDelete) > 0}
 		report.Sync = status.Sync(*t.plan)
 		report.Objects = status.Objects(*t.plan, t.cluster)
+		report.Health = health.Aggregate(t.app.ID, report.Objects)
+	case t.leaving != nil:
+		report.Objects = status.Leaving(*t.leaving, t.app.Past.Objects, t.cluster)
 		report.Health = health.Aggregate(t.app.ID, report.Objects)
 	case memory != nil:
 		report.Objects = status.Unknown(t.app.Past.Objects, memory)
@@ -429,8 +451,15 @@ func (t *turn) reportLeaving(report *syncline.Report) {
 	if report.Health.Status == syncline.Unknown {
 		report.Health = past.Health
 	}
-	for i := range report.Objects { // which are those of the past, in their order
-		report.Objects[i].Sync = past.Objects[i].Sync
+	was := map[syncline.Ref]syncline.SyncStatus{}
+	for _, o := range past.Objects {
+		was[o.Ref] = o.Sync
+	}
+	for i := range report.Objects {
+		o := &report.Objects[i]
+		if sync, known := was[o.Ref]; known {
+			o.Sync = sync
+		}
 	}
 }
 

@@ -23,6 +23,15 @@ type Reader interface {
 	Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error)
 }
 
+// Trial asks the API server what it would make of a write, and writes nothing.
+type Trial interface {
+	// DryRun returns what applying the object would make of the live one.
+	DryRun(ctx context.Context, object syncline.Object, options syncline.SyncOptions) (syncline.Object, error)
+	// Rehearse returns nil when a creation of the object would be accepted, were
+	// the live one gone.
+	Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error
+}
+
 // Input is what a step is made from.
 type Input struct {
 	App     syncline.App
@@ -33,6 +42,8 @@ type Input struct {
 	State  syncline.OperationState
 	Memory Memory
 	Reader Reader
+	// Trial is asked in a dry run.
+	Trial Trial
 	// Writer is for the gate alone: a step does not keep it.
 	Writer Writer
 	Now    time.Time
@@ -98,7 +109,7 @@ func newStep(in Input) *step {
 		s.kept[place{r.Ref, r.Phase}] = r
 		s.add(r)
 	}
-	s.tasks = slices.DeleteFunc(tasksOf(in.Plan, in.State.Operation), s.isLeftOut)
+	s.tasks = slices.DeleteFunc(in.Plan.Of(in.State.Operation).Changes, s.isLeftOut)
 	for i, c := range s.tasks {
 		s.taskAt[place{c.Ref, c.Phase}] = i
 		if _, known := s.needed[c.Ref]; !known {
@@ -143,8 +154,7 @@ func (s *step) task(r syncline.ObjectResult) (syncline.Change, bool) {
 func (s *step) run(ctx context.Context) error {
 	switch {
 	case s.State.Operation.DryRun:
-		s.dryRun()
-		return nil
+		return s.dryRun(ctx)
 	case s.State.Phase == syncline.OperationTerminating:
 		return s.terminate(ctx)
 	}
@@ -168,29 +178,4 @@ func (s *step) run(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// tasksOf returns the changes of the plan that the operation covers.
-func tasksOf(plan syncline.Plan, op syncline.Operation) []syncline.Change {
-	var tasks []syncline.Change
-	for _, c := range plan.Changes {
-		hook := c.Role == syncline.RoleHook
-		switch {
-		case c.Claimed:
-		case hook && (c.Action != syncline.Run || op.SkipHooks || op.Partial()):
-		case c.Role == syncline.RoleResource && op.Partial() && !selected(op, c.Ref):
-		default:
-			tasks = append(tasks, c)
-		}
-	}
-	return tasks
-}
-
-func selected(op syncline.Operation, ref syncline.Ref) bool {
-	for _, selector := range op.Selection {
-		if selector.Matches(ref) {
-			return true
-		}
-	}
-	return false
 }

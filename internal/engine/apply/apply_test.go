@@ -91,7 +91,7 @@ func (s *story) input(t tester) apply.Input {
 	grant, refused := made.Grant(s.judge)
 	return apply.Input{
 		App: s.app, Plan: made, Grant: grant, Refused: refused, State: s.state,
-		Memory: s.Cluster, Reader: s.Cluster, Writer: s.Cluster, Now: noon, Impatient: s.impatient,
+		Memory: s.Cluster, Reader: s.Cluster, Trial: s.Cluster, Writer: s.Cluster, Now: noon, Impatient: s.impatient,
 	}
 }
 

@@ -79,7 +79,7 @@ func (s *step) invalid() string {
 func (s *step) objection(c syncline.Change) error {
 	live, exists := s.Memory.Get(c.Ref)
 	switch refused := s.Refused[c.Ref]; {
-	case refused != nil && s.writes(c):
+	case refused != nil && s.State.Operation.Writes(c):
 		return refused
 	case c.Err != nil && syncline.KindOf(c.Err) != syncline.Waiting:
 		return c.Err
@@ -113,17 +113,6 @@ func (s *step) inVain(c syncline.Change) error {
 func (s *step) hasFailed(c syncline.Change) bool {
 	r, recorded := s.result(c)
 	return recorded && r.Code == syncline.ResultFailed
-}
-
-// writes reports whether performing the change would write anything.
-func (s *step) writes(c syncline.Change) bool {
-	switch c.Action {
-	case syncline.Keep, syncline.Retain:
-		return false
-	case syncline.Prune:
-		return s.State.Operation.Prune
-	}
-	return true
 }
 
 // pending returns the tasks of the first phase and wave that has some to do:

@@ -270,22 +270,3 @@ func describe(ref syncline.Ref) string {
 	}
 	return kind + "/" + ref.Name
 }
-
-// dryRun writes down what each task would do.
-func (s *step) dryRun() {
-	for _, c := range s.tasks {
-		if s.settle(c) {
-			continue
-		}
-		code := syncline.ResultSynced
-		if c.Action == syncline.Prune {
-			code = syncline.ResultPruned
-		}
-		s.record(c, code, syncline.OperationSucceeded, fmt.Sprintf("%s (dry run): %s", c.Action, c.Why))
-	}
-	s.State.Phase, s.State.Message = syncline.OperationSucceeded, "successfully synced (dry run)"
-	if reasons := s.failures(); reasons != "" {
-		s.State.Phase, s.State.Message = syncline.OperationFailed, "one or more objects failed to apply (dry run): "+reasons
-	}
-	s.State.FinishedAt = s.Now
-}

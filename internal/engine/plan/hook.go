@@ -92,14 +92,35 @@ func (b *build) addHooks(object syncline.Object, phases []syncline.Phase, index 
 			hook = hook.WithAnnotation(syncline.AnnotationOperation, RunID(b.App, b.Operation, phase))
 		}
 		c := b.change(hook, syncline.RoleHook, phase, unknown)
-		c.Action, c.Why = syncline.Run, cmp.Or(c.Why, string(phase)+" hook")
+		c.Action = syncline.Run
 		c.HookPolicies = hookPolicies(hook)
 		c.Options = b.options(hook.Annotation(syncline.AnnotationSyncOptions))
-		if live, ok := b.Memory.Get(c.Ref); ok && !c.Refused && !slices.Contains(c.HookPolicies, syncline.BeforeHookCreation) {
+		live, exists := b.Memory.Get(c.Ref)
+		exists = exists && !c.Refused
+		if exists && !slices.Contains(c.HookPolicies, syncline.BeforeHookCreation) {
 			c.UID = live.UID
 		}
+		c.Why = cmp.Or(c.Why, whyRun(c, exists))
 		b.add(c)
 	}
+}
+
+// whyRun says that a hook runs, and what of its objects is deleted for it; exists
+// says that there is one of an earlier run.
+func whyRun(c syncline.Change, exists bool) string {
+	parts := []string{string(c.Phase) + " hook"}
+	if exists && c.UID == "" {
+		parts = append(parts, "the object of the earlier run is deleted first")
+	}
+	for _, policy := range []struct {
+		name syncline.HookPolicy
+		when string
+	}{{syncline.HookSucceeded, "succeeded"}, {syncline.HookFailed, "failed"}} {
+		if slices.Contains(c.HookPolicies, policy.name) {
+			parts = append(parts, "its object is deleted when it has "+policy.when)
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // uniqueHook gives a hook whose name was generated another one when a hook of

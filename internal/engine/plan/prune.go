@@ -148,17 +148,24 @@ func (b *build) keeps(c syncline.Change, live syncline.Live) string {
 
 // confirmPrunes lets what asks for a confirmation by Prune=confirm wait for it.
 func (b *build) confirmPrunes() {
-	digest := syncline.Plan{Changes: b.changes}.PruneDigest()
+	prunes := syncline.Plan{Changes: b.changes}
+	if b.Operation != nil { // what it does not cover is not approved with it
+		prunes = prunes.Of(b.Operation.Operation)
+	}
+	digest := prunes.PruneDigest()
 	if b.confirmed(digest) {
 		return
 	}
 	for i := range b.changes {
 		if c := &b.changes[i]; c.Action == syncline.Prune && c.Options.Has("Prune=confirm") {
-			c.Err = syncline.Errorf(syncline.Waiting, "Prune=confirm waits for the annotation %s: %q on the application, or for %s with the time",
-				syncline.AnnotationApprovePrune, digest, syncline.AnnotationDeletionApproved)
+			c.Err = syncline.Errorf(syncline.Waiting, "Prune=confirm waits for an approval: by `syncline app confirm-deletion %s`, by the annotation %s on the application, or by %s",
+				b.App.ID.Name, digest.Approval(), deletionApproved)
 		}
 	}
 }
+
+// deletionApproved says what Argo CD's approval of deletions looks like.
+const deletionApproved = syncline.AnnotationDeletionApproved + ` with the time of the approval, as in "2006-01-02T15:04:05Z"`
 
 // confirmed reports whether a person approved exactly what would be pruned, or, as
 // in Argo CD, approved deletions since the operation began. An operation that went
@@ -232,8 +239,8 @@ func (g Guard) Check(p syncline.Plan, approved syncline.Digest) error {
 	}
 	return syncline.WithHint(
 		syncline.Errorf(syncline.Stalled, "the plan prunes %d of the %d live objects at once and waits for an approval of %s", pruned, live, digest),
-		fmt.Sprintf("look at it with `syncline app diff %[1]s`, then approve it with `syncline app sync %[1]s --approve-prune`, or with the annotation %s: %q",
-			p.App.Name, syncline.AnnotationApprovePrune, digest))
+		fmt.Sprintf("look at it with `syncline app diff %[1]s`, then approve it with `syncline app sync %[1]s --approve-prune`, or with the annotation %[2]s",
+			p.App.Name, digest.Approval()))
 }
 
 // count returns how many live objects of the App the plan prunes, and how many

@@ -76,9 +76,10 @@ func teardown(app syncline.App, live syncline.Live, options syncline.SyncOptions
 		c.Role = syncline.RoleHook
 	}
 	for _, option := range []string{"Delete=confirm", "Prune=confirm"} { // either, as in Argo CD
-		if options.Has(option) && !deletionApproved(app) {
+		if options.Has(option) && !isDeletionApproved(app) {
 			c.Err = syncline.WithHint(syncline.Errorf(syncline.Stalled, "%s is kept by %s until its deletion is approved", live.Ref, option),
-				fmt.Sprintf("approve the deletion with the annotation %s: %q", syncline.AnnotationApprovePrune, app.DeletionDigest()))
+				fmt.Sprintf("approve it with `syncline app confirm-deletion %s`, with the annotation %s, or with %s",
+					app.ID.Name, app.DeletionDigest().Approval(), deletionApproved))
 			break
 		}
 	}
@@ -88,8 +89,8 @@ func teardown(app syncline.App, live syncline.Live, options syncline.SyncOptions
 	return c
 }
 
-// deletionApproved reports whether a person approved the deletion of the App.
-func deletionApproved(app syncline.App) bool {
+// isDeletionApproved reports whether a person approved the deletion of the App.
+func isDeletionApproved(app syncline.App) bool {
 	return app.Deleting != nil && (app.ApprovedPrune == app.DeletionDigest() ||
 		!app.ApprovedAt.IsZero() && !app.ApprovedAt.Before(app.Deleting.Since))
 }

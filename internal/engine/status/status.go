@@ -39,11 +39,15 @@ func Objects(plan syncline.Plan, memory Memory) []syncline.ObjectReport {
 func object(c syncline.Change, live syncline.Live, exists bool) syncline.ObjectReport {
 	report := syncline.ObjectReport{
 		Ref: c.Ref, Version: c.Version, Wave: c.Wave, Hook: c.Role == syncline.RoleHook,
-		Health:          healthOf(live, exists),
-		RequiresPruning: c.Role == syncline.RoleResource && (c.Action == syncline.Prune || c.Action == syncline.Retain),
+		Health:               healthOf(live, exists),
+		RequiresPruning:      c.Role == syncline.RoleResource && (c.Action == syncline.Prune || c.Leaving),
+		RequiresConfirmation: !c.Refused && (c.Options.Has("Delete=confirm") || c.Options.Has("Prune=confirm")),
 	}
 	if c.Claimed {
 		report.Health = syncline.Health{}
+	}
+	if c.Action == syncline.Retain && report.Health.Message == "" {
+		report.Health.Message = c.Why // else nothing would say why it stays
 	}
 	switch {
 	case report.Hook:
@@ -71,6 +75,31 @@ func Unknown(past []syncline.ObjectReport, memory Memory) []syncline.ObjectRepor
 			objects[i].Health = healthOf(live, exists)
 		}
 	}
+	return objects
+}
+
+// Leaving reports on what is still to be deleted of an App: the objects of the plan
+// that are live. What was reported of them before is kept, but for their health.
+func Leaving(plan syncline.Plan, past []syncline.ObjectReport, memory Memory) []syncline.ObjectReport {
+	before := map[syncline.Ref]syncline.ObjectReport{}
+	for _, o := range past {
+		before[o.Ref] = o
+	}
+	var objects []syncline.ObjectReport
+	for _, c := range plan.Changes {
+		live, exists := memory.Get(c.Ref)
+		if !exists {
+			continue
+		}
+		report, known := before[c.Ref]
+		if !known {
+			report = object(c, live, exists)
+			report.RequiresPruning = false
+		}
+		report.Health = healthOf(live, exists)
+		objects = append(objects, report)
+	}
+	slices.SortFunc(objects, func(a, b syncline.ObjectReport) int { return a.Ref.Compare(b.Ref) })
 	return objects
 }
 

@@ -48,8 +48,16 @@ func TestObjects(t *testing.T) {
 			[]syncline.ObjectReport{{Ref: ref("a"), Sync: syncline.OutOfSync, Health: healthy, RequiresPruning: true}},
 		},
 		"retained": {
-			syncline.Change{Ref: ref("a"), Role: syncline.RoleResource, Action: syncline.Retain}, memory{"a": {}},
+			syncline.Change{Ref: ref("a"), Role: syncline.RoleResource, Action: syncline.Retain, Why: "kept"}, memory{"a": {}},
+			[]syncline.ObjectReport{{Ref: ref("a"), Sync: syncline.OutOfSync, Health: syncline.Health{Message: "kept"}}},
+		},
+		"going": {
+			syncline.Change{Ref: ref("a"), Role: syncline.RoleResource, Action: syncline.Retain, Leaving: true}, memory{"a": {}},
 			[]syncline.ObjectReport{{Ref: ref("a"), Sync: syncline.OutOfSync, RequiresPruning: true}},
+		},
+		"to be confirmed": {
+			syncline.Change{Ref: ref("a"), Role: syncline.RoleResource, Action: syncline.Keep, Options: syncline.SyncOptions{"Delete=confirm"}}, memory{"a": {}},
+			[]syncline.ObjectReport{{Ref: ref("a"), Sync: syncline.Synced, RequiresConfirmation: true}},
 		},
 		"whose health does not count": {
 			syncline.Change{Ref: ref("a"), Role: syncline.RoleResource, Action: syncline.Keep},

@@ -25,7 +25,7 @@ The commands need only a kubeconfig: they read and write the Application
 resources, and what they ask for is what a "kubectl patch" could ask for.`,
 	}
 	return group(app, p.newAppList(), p.newAppGet(), p.newAppCreate(), p.newAppSync(), p.newAppWait(),
-		p.newAppDiff(), p.newAppManifests(), p.newAppHistory(), p.newAppRefresh(), p.newAppDelete(), p.newAppResources())
+		p.newAppDiff(), p.newAppManifests(), p.newAppHistory(), p.newAppRefresh(), p.newAppDelete(), p.newAppConfirmDeletion(), p.newAppResources())
 }
 
 // appID reads NAME or NAMESPACE/NAME.

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/front/cli/await"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 )
@@ -60,7 +61,11 @@ func (p *program) delete(ctx context.Context, f *deleteFlags) error {
 		return err
 	}
 	if !f.yes && f.cascade {
-		if err := p.confirm(deleteQuestion(apps)); err != nil {
+		question, err := p.deleteQuestion(ctx, apps)
+		if err != nil {
+			return err
+		}
+		if err := p.confirm(question, "yes"); err != nil {
 			return err
 		}
 	}
@@ -75,14 +80,39 @@ func (p *program) delete(ctx context.Context, f *deleteFlags) error {
 	return p.wait(ctx, backend, apps, await.Goal{Deleted: true})
 }
 
-func deleteQuestion(apps []App) string {
+// deleteQuestion tells what would be deleted: by the agent's own plan, which knows
+// what the status does not list.
+func (p *program) deleteQuestion(ctx context.Context, apps []App) (string, error) {
+	engine, err := p.engine(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = engine.Close() }() // the plans are made
 	var text strings.Builder
 	for _, app := range apps {
-		fmt.Fprintf(&text, "%s (objects: %d)\n", app.ID, len(app.Report.Objects))
+		plan, err := engine.Teardown(ctx, app.App)
+		if err != nil {
+			fmt.Fprintf(&text, "%s (what it has is not known: %s)\n", app.ID, visible.Line(err.Error()))
+			continue
+		}
+		fmt.Fprintf(&text, "%s (objects: %d)\n", app.ID, len(plan.Changes))
+		if plan.Unknown != nil {
+			fmt.Fprintf(&text, "  and what is not known: %s\n", visible.Line(plan.Unknown.Error()))
+		}
+		for i, change := range plan.Changes {
+			if i == mostListed {
+				fmt.Fprintf(&text, "  … and %d more\n", len(plan.Changes)-mostListed)
+				break
+			}
+			fmt.Fprintf(&text, "  - %s\n", visible.Line(change.Ref.String()))
+		}
 	}
 	text.WriteString("Delete this?")
-	return text.String()
+	return text.String(), nil
 }
+
+// mostListed is how many objects a question lists.
+const mostListed = 50
 
 // deleteOne deletes an App after making its finalizer say what happens to the
 // objects.
@@ -117,8 +147,9 @@ func (p *program) deleteOne(ctx context.Context, backend Backend, app App, f *de
 	return nil
 }
 
-// confirm asks a question on stderr and reads the answer from stdin.
-func (p *program) confirm(question string) error {
+// confirm asks a question on stderr and reads the answer from stdin. Flag is the
+// one that answers it.
+func (p *program) confirm(question, flag string) error {
 	fmt.Fprintf(p.err, "%s [y/N] ", question)
 	answer, err := bufio.NewReader(p.in).ReadString('\n')
 	if _, typed := terminal(p.in); !typed || err != nil { // nobody saw the line end
@@ -128,5 +159,5 @@ func (p *program) confirm(question string) error {
 		return nil
 	}
 	return syncline.WithHint(syncline.Errorf(syncline.Invalid, "nothing was done: the answer was not yes"),
-		"--yes answers for you")
+		"--"+flag+" answers for you")
 }

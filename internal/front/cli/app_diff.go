@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/await"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
@@ -54,19 +55,23 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 	if err != nil {
 		return err
 	}
-	plan, err := p.plan(ctx, app, f.revision)
+	plan, err := p.plan(ctx, app, declaredBy(app, f.revision))
 	if err != nil {
 		return err
 	}
 	for _, warning := range plan.Warnings {
 		p.notef("%s: %s", warning.Type, warning.Message)
 	}
+	question, waits := await.Asked(app.state())
+	if waits {
+		p.notef("it waits for a person: %s", question.Why)
+	}
 	if !f.hooks {
 		plan.Changes = slices.DeleteFunc(slices.Clone(plan.Changes), func(c syncline.Change) bool {
 			return c.Role == syncline.RoleHook && c.Err == nil
 		})
 	}
-	if err := p.printPlan(plan, f.output.value); err != nil {
+	if err := p.printPlan(plan, question, f.output.value); err != nil {
 		return err
 	}
 	if view.Differs(plan) && f.exitCode {
@@ -75,20 +80,34 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 	return nil
 }
 
-// plan makes the plan of an App with an engine of its own.
-func (p *program) plan(ctx context.Context, app App, revision string) (syncline.Plan, error) {
+// plan makes the plan of an operation with an engine of its own.
+func (p *program) plan(ctx context.Context, app App, operation syncline.Operation) (syncline.Plan, error) {
 	engine, err := p.engine(ctx)
 	if err != nil {
 		return syncline.Plan{}, err
 	}
 	defer func() { _ = engine.Close() }() // the plan is made
-	return engine.Plan(ctx, app.App, revision)
+	return engine.Plan(ctx, app.App, operation)
 }
 
-func (p *program) printPlan(plan syncline.Plan, f format) error {
+// declaredBy is the operation that brings the cluster to all that an App declares,
+// or that another revision does.
+func declaredBy(app App, revision string) syncline.Operation {
+	operation := syncline.Operation{Prune: true, Options: app.Policy.Options}
+	if revision != "" {
+		operation.Revisions = []string{revision}
+	}
+	return operation
+}
+
+func (p *program) printPlan(plan syncline.Plan, question await.Question, f format) error {
 	switch f {
 	case formatJSON, formatYAML:
-		return encode(p.out, f, planDocument(plan))
+		document := planDocument(plan)
+		if question.Why != "" {
+			document["waitsForApproval"] = question.Why
+		}
+		return encode(p.out, f, document)
 	case formatName:
 		for _, change := range plan.Changes {
 			if change.Differs() {
@@ -135,5 +154,8 @@ func changeDocument(change syncline.Change) map[string]any {
 		differences = append(differences, difference.JSON())
 	}
 	f.Set("fields", differences)
+	if view.ShowsWhole(change) {
+		f["desired"] = change.Desired.Redacted()
+	}
 	return f.JSON()
 }

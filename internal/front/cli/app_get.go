@@ -43,6 +43,7 @@ func (p *program) get(cmd *cobra.Command, name string, f getFlags) error {
 	}
 	show := view.Showing{Wide: f.output.value == formatWide, Operation: f.showOperation, Parameters: f.showParams}
 	draw := func(apps []App) []string {
+		show.Waiting = blockerTexts(apps[0])
 		return view.App(apps[0].App, apps[0].Report, show, p.out.palette())
 	}
 	if f.watch {

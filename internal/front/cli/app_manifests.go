@@ -58,7 +58,7 @@ func (p *program) manifests(ctx context.Context, name, source, revision string, 
 // objects returns the App's objects, as they are or as they are declared.
 func (p *program) objects(ctx context.Context, app App, source, revision string) ([]syncline.Object, error) {
 	if source == "git" {
-		plan, err := p.plan(ctx, app, revision)
+		plan, err := p.plan(ctx, app, declaredBy(app, revision))
 		return desired(plan), err
 	}
 	engine, err := p.engine(ctx)

@@ -38,7 +38,14 @@ func (p *program) newAppSync() *cobra.Command {
 
 It writes .operation into the Application, as a "kubectl patch" would, which is
 refused while another operation is in progress. Ctrl-C ends the following, not
-the sync.`,
+the sync.
+
+With --approve-prune it approves the deletions that the app waits with, as its
+status shows them, or those that --preview-changes shows. When the sync would
+delete something else by then, it asks; without a yes nothing is done, and it
+ends with 7. While an operation waits for an approval, it is that operation which
+goes on. What was shown is what is delivered: the sync keeps to that revision.
+A dry run approves nothing.`,
 		Example: `  syncline app sync shop
   syncline app sync shop --prune --preview-changes
   syncline app sync shop --revision v1.2.3 --async
@@ -63,9 +70,9 @@ func (f *syncFlags) bind(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.resources, "resource", nil, "sync only "+patternHelp)
 	flags.StringArrayVar(&f.labels, "label", nil, "sync only objects with the label `NAME=VALUE`; may be repeated")
 	flags.BoolVar(&f.async, "async", false, "ask for the sync and do not follow it")
-	flags.BoolVar(&f.preview, "preview-changes", false, "show the difference and ask first")
+	flags.BoolVar(&f.preview, "preview-changes", false, "show what the sync would do, hooks and deletions included, and ask first")
 	flags.BoolVar(&f.yes, "assumeYes", false, "answer yes to every question")
-	flags.BoolVar(&f.approvePrune, "approve-prune", false, "prune, and approve what the plan deletes where that waits for a person")
+	flags.BoolVar(&f.approvePrune, "approve-prune", false, "prune, and approve the deletions that were shown: those that the app waits with, or those of the preview")
 }
 
 func (p *program) sync(cmd *cobra.Command, f *syncFlags) error {
@@ -105,27 +112,33 @@ func (f *syncFlags) check() error {
 
 func (p *program) syncOne(cmd *cobra.Command, backend Backend, app App, f *syncFlags) error {
 	ctx := cmd.Context()
+	if f.approvesWaiting(app) {
+		app, err := p.approveWaiting(ctx, backend, app)
+		if err != nil {
+			return err
+		}
+		return p.syncAsked(ctx, backend, app, f)
+	}
 	if err := await.InProgress(app.state()); err != nil {
 		return err
 	}
-	plan, err := p.planFor(ctx, app, f)
+	if err := f.checkRevision(app); err != nil {
+		return err
+	}
+	asked, err := p.prepare(ctx, app, f)
 	if err != nil {
 		return err
 	}
-	selection, err := f.selection(app, plan)
+	operation := f.operation.Manifest(cmd.Flags(), asked.operation)
+	app, err = requestOperation(ctx, backend, app, operation, approvalOf(asked.approved))
 	if err != nil {
 		return err
 	}
-	annotations := map[string]any{}
-	if digest := plan.PruneDigest(); f.approvePrune && digest != "" {
-		p.notePrunes(plan)
-		annotations[syncline.AnnotationApprovePrune] = string(digest)
-	}
-	operation := f.operation.Manifest(cmd.Flags(), app.Policy.Options, selection)
-	app, err = requestOperation(ctx, backend, app, operation, annotations)
-	if err != nil {
-		return err
-	}
+	return p.syncAsked(ctx, backend, app, f)
+}
+
+// syncAsked follows the sync that was asked for, unless that is not wanted.
+func (p *program) syncAsked(ctx context.Context, backend Backend, app App, f *syncFlags) error {
 	if f.async {
 		p.notef("sync of %s asked for", app.ID)
 		return p.printApps([]App{app}, f.output.value)
@@ -133,21 +146,72 @@ func (p *program) syncOne(cmd *cobra.Command, backend Backend, app App, f *syncF
 	return p.followSync(ctx, backend, app, f.output.value)
 }
 
-// planFor makes the plan that the flags need, and shows it where they say so.
-func (p *program) planFor(ctx context.Context, app App, f *syncFlags) (syncline.Plan, error) {
-	if !f.preview && !f.approvePrune && len(f.labels) == 0 {
-		return syncline.Plan{}, nil
-	}
-	plan, err := p.plan(ctx, app, f.operation.Revision)
-	if err == nil && f.preview {
-		err = p.preview(plan, f.yes)
-	}
-	return plan, err
+// approvesWaiting reports whether nothing is asked for but to approve what the
+// operation of an App waits with.
+func (f *syncFlags) approvesWaiting(app App) bool {
+	_, waits := await.Confirming(app.state())
+	another := f.operation.DryRun || f.operation.Revision != "" || len(f.patterns) > 0 || len(f.labels) > 0
+	return waits && f.approvePrune && !another
 }
 
-// preview shows the difference and asks whether to go on.
-func (p *program) preview(plan syncline.Plan, yes bool) error {
-	text := view.Diff(plan, p.err.palette())
+// checkRevision refuses, as Argo CD does, to sync an App to what its policy would
+// replace at once.
+func (f *syncFlags) checkRevision(app App) error {
+	wanted := f.operation.Revision
+	if wanted == "" || f.operation.DryRun || !app.Policy.Automated || len(app.Sources) == 0 {
+		return nil
+	}
+	declared := cmp.Or(app.Sources[0].TargetRevision, "HEAD")
+	if wanted == declared {
+		return nil
+	}
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Invalid, "Cannot sync to %s: auto-sync currently set to %s", wanted, declared),
+		fmt.Sprintf(`automated sync would undo it at once: set spec.source.targetRevision, or turn it off first with: `+
+			`kubectl patch applications.argoproj.io %s -n %s --type merge -p '{"spec":{"syncPolicy":{"automated":null}}}'`,
+			app.ID.Name, app.ID.Namespace))
+}
+
+// request is a sync that is about to be asked for.
+type request struct {
+	operation syncline.Operation
+	// approved identifies what a person lets it prune; "" when nothing was approved.
+	approved syncline.Digest
+}
+
+// prepare makes the operation that is asked for, and shows the plan of that very
+// operation to the person and has it approved where the flags say so. It delivers
+// the revisions that were shown.
+func (p *program) prepare(ctx context.Context, app App, f *syncFlags) (request, error) {
+	r := request{operation: f.operation.Operation(app.Policy.Options)}
+	var err error
+	if r.operation.Selection, err = p.selection(ctx, app, r.operation, f); err != nil {
+		return request{}, err
+	}
+	_, waits := await.Asked(app.state())
+	approve := f.approvePrune && !f.operation.DryRun && (waits || f.preview)
+	if !f.preview && !approve {
+		return r, nil
+	}
+	plan, err := p.plan(ctx, app, r.operation)
+	if err != nil {
+		return request{}, err
+	}
+	r.operation.Revisions = plan.Revisions
+	if f.preview {
+		if err := p.preview(plan, r.operation, f.yes); err != nil {
+			return request{}, err
+		}
+	}
+	if approve {
+		r.approved, err = p.approve(app, plan.Of(r.operation), r.operation.Partial(), f)
+	}
+	return r, err
+}
+
+// preview shows what the operation would do and asks whether to go on.
+func (p *program) preview(plan syncline.Plan, operation syncline.Operation, yes bool) error {
+	text := view.Preview(plan, operation, p.err.palette())
 	if text == "" {
 		text = "nothing differs\n"
 	}
@@ -155,38 +219,35 @@ func (p *program) preview(plan syncline.Plan, yes bool) error {
 	if yes {
 		return nil
 	}
-	return p.confirm("Sync this?")
+	return p.confirm("Sync this?", "assumeYes")
 }
 
-// notePrunes says what is approved.
-func (p *program) notePrunes(plan syncline.Plan) {
-	for _, change := range plan.Changes {
-		if change.Action == syncline.Prune {
-			p.notef("approved to delete: %s", change.Ref)
-		}
-	}
-}
-
-// selection returns the objects that --resource and --label choose.
-func (f *syncFlags) selection(app App, plan syncline.Plan) ([]syncline.Selector, error) {
-	if len(f.patterns) == 0 && len(f.labels) == 0 {
-		return nil, nil
-	}
-	selectors := await.Selectors(f.patterns, app.Report.Objects)
-	if len(f.labels) == 0 && len(selectors) == 0 {
-		return nil, syncline.WithHint(
-			syncline.Errorf(syncline.NotFound, "No matching app resources found for resource filter: %s", strings.Join(f.resources, ", ")),
-			fmt.Sprintf("see which there are with: syncline app resources %s", app.ID))
-	}
+// selection returns the objects that --resource and --label choose. Labels are
+// those of the plan of the whole operation.
+func (p *program) selection(ctx context.Context, app App, whole syncline.Operation, f *syncFlags) ([]syncline.Selector, error) {
 	if len(f.labels) > 0 {
 		labels, err := declare.Pairs("label", f.labels)
 		if err != nil {
 			return nil, asUsage(err)
 		}
-		selectors = labelled(plan, labels, f.patterns)
+		plan, err := p.plan(ctx, app, whole)
+		if err != nil {
+			return nil, err
+		}
+		selectors := labelled(plan, labels, f.patterns)
+		if len(selectors) == 0 {
+			return nil, syncline.Errorf(syncline.NotFound, "No matching resources found for labels: %s", strings.Join(f.labels, ", "))
+		}
+		return selectors, nil
 	}
+	if len(f.patterns) == 0 {
+		return nil, nil
+	}
+	selectors := await.Selectors(f.patterns, app.Report.Objects)
 	if len(selectors) == 0 {
-		return nil, syncline.Errorf(syncline.NotFound, "No matching resources found for labels: %s", strings.Join(f.labels, ", "))
+		return nil, syncline.WithHint(
+			syncline.Errorf(syncline.NotFound, "No matching app resources found for resource filter: %s", strings.Join(f.resources, ", ")),
+			fmt.Sprintf("see which there are with: syncline app resources %s", app.ID))
 	}
 	return selectors, nil
 }

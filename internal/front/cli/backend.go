@@ -73,9 +73,11 @@ type Backend interface {
 
 // Planner says what a sync would do, without doing it.
 type Planner interface {
-	// Plan resolves, renders and compares. An empty revision means the one that
-	// the App declares.
-	Plan(ctx context.Context, app syncline.App, revision string) (syncline.Plan, error)
+	// Plan resolves, renders and compares for an operation, as the agent does for
+	// one that it is asked for. What the operation does not cover is in the plan too.
+	Plan(ctx context.Context, app syncline.App, operation syncline.Operation) (syncline.Plan, error)
+	// Teardown returns what would be deleted with the App.
+	Teardown(ctx context.Context, app syncline.App) (syncline.Plan, error)
 }
 
 // LiveReader reads the objects that an App has in its cluster.

@@ -152,6 +152,7 @@ func shown() [][]string {
 	add("app", "resources", "shop", "--watch")
 	add("app", "sync", "shop", "--preview-changes", "--assumeYes", "--async")
 	add("app", "sync", "shop", "--approve-prune")
+	add("app", "confirm-deletion", "shop")
 	add("app", "sync", "shop", "--resource", hostile)
 	add("app", "sync", "shop", "--resource", "a:b:"+hostile)
 	add("app", "wait", "shop")

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"reflect"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/front/cli/await"
@@ -12,6 +13,7 @@ import (
 // "kubectl patch" would do, with the precondition that nothing came in between.
 func requestOperation(ctx context.Context, backend Backend, app App, operation, annotations map[string]any) (App, error) {
 	const attempts = 10
+	declared := app.Manifest["spec"]
 	for range attempts {
 		if err := await.InProgress(app.state()); err != nil {
 			return App{}, err
@@ -24,6 +26,9 @@ func requestOperation(ctx context.Context, backend Backend, app App, operation, 
 		}
 		if app, err = backend.Get(ctx, app.ID); err != nil {
 			return App{}, err
+		}
+		if !reflect.DeepEqual(declared, app.Manifest["spec"]) { // of which the operation was made, and its plan
+			return App{}, changedMeanwhile(app)
 		}
 	}
 	return App{}, syncline.Errorf(syncline.Conflict, "app %s changes too fast to ask for a sync", app.ID)

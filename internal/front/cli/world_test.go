@@ -32,7 +32,8 @@ import (
 //	                 {app, gone} or {then: "interrupt"|"fail"}
 //	fail             an error for every request, as "KIND: text"
 //	conflicts        how many patches with a resourceVersion find that somebody
-//	                 else was faster
+//	                 else was faster, and made of an Application what its file
+//	                 .yaml.next says
 type world struct{ dir string }
 
 func (w *world) connected(c cli.Connection) error {
@@ -89,6 +90,9 @@ func toApp(u *unstructured.Unstructured) cli.App {
 	}
 	for _, c := range cr.Status.Conditions {
 		report.Conditions = append(report.Conditions, syncline.Condition{Type: syncline.ConditionType(c.Type), Message: c.Message})
+	}
+	if cr.Status.Syncline != nil {
+		report.Waiting = application.ReportOf(app, cr).Waiting
 	}
 	return cli.App{App: app, Report: report, Manifest: u.Object}
 }
@@ -238,7 +242,11 @@ func (w *world) overtaken() bool {
 	}
 	left, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 	_ = os.WriteFile(file, []byte(strconv.Itoa(left-1)), 0o600)
-	return left > 0
+	next, err := filepath.Glob(filepath.Join(w.dir, "apps", "*.yaml.next"))
+	for _, file := range next {
+		err = errors.Join(err, os.Rename(file, strings.TrimSuffix(file, ".next")))
+	}
+	return err == nil && left > 0
 }
 
 func (w *world) patch(id syncline.AppID, patch map[string]any) (*unstructured.Unstructured, error) {
@@ -285,12 +293,17 @@ type planned struct {
 	Ref     syncline.Ref     `json:"ref"`
 	Why     string           `json:"why"`
 	Error   string           `json:"error"`
+	Confirm bool             `json:"confirm"`
 	UID     types.UID        `json:"uid"`
 	Fields  []syncline.Field `json:"fields"`
 	Desired map[string]any   `json:"desired"`
 }
 
-func (e engine) Plan(_ context.Context, app syncline.App, revision string) (syncline.Plan, error) {
+func (e engine) Teardown(ctx context.Context, app syncline.App) (syncline.Plan, error) {
+	return e.Plan(ctx, app, syncline.Operation{})
+}
+
+func (e engine) Plan(_ context.Context, app syncline.App, operation syncline.Operation) (syncline.Plan, error) {
 	text, err := os.ReadFile(filepath.Join(e.dir, "plan.yaml"))
 	if err != nil {
 		return syncline.Plan{}, syncline.Errorf(syncline.Invalid, "app path %q does not exist", app.Sources[0].Path)
@@ -299,7 +312,10 @@ func (e engine) Plan(_ context.Context, app syncline.App, revision string) (sync
 	if err := yaml.Unmarshal(text, &changes); err != nil {
 		return syncline.Plan{}, err
 	}
-	plan := syncline.Plan{App: app.ID, Revisions: []string{revision}}
+	plan := syncline.Plan{App: app.ID, Revisions: operation.Revisions}
+	if plan.Revisions == nil {
+		plan.Revisions = []string{"4444444fffffffffffffffffffffffffffffffff"}
+	}
 	for _, c := range changes {
 		change := syncline.Change{
 			Ref: c.Ref, Role: syncline.RoleResource, Action: c.Action, Phase: syncline.Sync, Wave: c.Wave,
@@ -310,6 +326,9 @@ func (e engine) Plan(_ context.Context, app syncline.App, revision string) (sync
 		}
 		if c.Phase != "" {
 			change.Phase = c.Phase
+		}
+		if c.Confirm {
+			change.Err = syncline.Errorf(syncline.Waiting, "Prune=confirm waits")
 		}
 		if c.Error != "" {
 			change.Err = errors.New(c.Error)

@@ -50,6 +50,8 @@ func toObjectReport(r v1alpha1.ResourceStatus) syncline.ObjectReport {
 		Wave:            int(r.SyncWave),
 		Hook:            r.Hook,
 		RequiresPruning: r.RequiresPruning,
+
+		RequiresConfirmation: r.RequiresDeletionConfirmation,
 	}
 	if h := r.Health; h != nil {
 		report.Health = syncline.Health{Status: syncline.HealthStatus(h.Status), Message: h.Message}

@@ -108,7 +108,7 @@ func answered(report syncline.Report, cr *v1alpha1.Application) map[string]any {
 	if _, asked := cr.Annotations[v1alpha1.RefreshAnnotation]; asked && refreshed(report) {
 		remove(v1alpha1.RefreshAnnotation, v1alpha1.RefreshTimestampAnnotation)
 	}
-	if hasPruned(report) {
+	if hasPruned(report) || report.Spent {
 		remove(syncline.AnnotationApprovePrune)
 	}
 	return removed

@@ -288,6 +288,8 @@ func fromObject(o syncline.ObjectReport) v1alpha1.ResourceStatus {
 		Hook:            o.Hook,
 		RequiresPruning: o.RequiresPruning,
 		SyncWave:        int64(o.Wave),
+
+		RequiresDeletionConfirmation: o.RequiresConfirmation,
 	}
 	if o.Health != (syncline.Health{}) {
 		written.Health = &v1alpha1.HealthStatus{Status: string(o.Health.Status), Message: o.Health.Message}

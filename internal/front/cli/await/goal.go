@@ -97,7 +97,11 @@ func (g Goal) Judge(id syncline.AppID, app *State) Verdict {
 	case app == nil:
 		return Verdict{Failed: syncline.Errorf(syncline.NotFound, "app %s does not exist any more", id)}
 	case g.Deleted:
-		return Verdict{Blockers: deletionBlockers(*app)}
+		v := Verdict{Blockers: deletionBlockers(*app)}
+		if _, asked := deletionAsked(*app); asked {
+			v.Failed = &Error{Err: Blocked(*app), Details: v.Blockers}
+		}
+		return v
 	case app.Refresh != syncline.NoRefresh:
 		return Verdict{Blockers: []string{"a refresh was asked for and is not done yet: is syncline server running?"}}
 	}
@@ -121,7 +125,7 @@ func (g Goal) Judge(id syncline.AppID, app *State) Verdict {
 func (g Goal) failure(app State, reached bool) error {
 	if g.Operation || g.Sync && !reached {
 		failed := stuck(app)
-		if failed || !reached && !busy(app) {
+		if failed || !reached && idle(app) {
 			if err := Blocked(app); err != nil {
 				return err
 			}
@@ -150,6 +154,13 @@ func stuck(app State) bool {
 func busy(app State) bool {
 	operation := app.Report.Operation
 	return app.Request != nil || operation != nil && !operation.Phase.Done()
+}
+
+// idle reports whether no operation does anything: none goes on, or a person is
+// waited for.
+func idle(app State) bool {
+	_, waits := held(app)
+	return waits || !busy(app)
 }
 
 // willRepeat reports whether the App's policy starts another operation by
@@ -221,7 +232,11 @@ func (g Goal) syncBlockers(app State) []string {
 		case object.RequiresPruning:
 			blockers = append(blockers, fmt.Sprintf("%s: requires pruning", object.Ref))
 		default:
-			blockers = append(blockers, fmt.Sprintf("%s: %s", object.Ref, cmp.Or(string(object.Sync), "not synced yet")))
+			why := "" // what does not have to be healthy has a message only when it is kept
+			if status := object.Health.Status; status == syncline.NoHealth || status == syncline.Healthy {
+				why = object.Health.Message
+			}
+			blockers = append(blockers, fmt.Sprintf("%s: %s", object.Ref, withMessage(cmp.Or(string(object.Sync), "not synced yet"), why)))
 		}
 	}
 	return g.orNone(app, blockers)

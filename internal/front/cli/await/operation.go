@@ -47,6 +47,9 @@ func InProgress(app State) error {
 		err = syncline.Errorf(syncline.Conflict, "app %s: another operation is in progress, by %s since %s",
 			app.ID, by(operation.Operation.By), operation.StartedAt.UTC().Format(time.RFC3339))
 	}
+	if _, waits := held(app); waits {
+		return syncline.WithHint(err, fmt.Sprintf("it waits for a person; approve its deletions with: syncline app confirm-deletion %s", app.ID))
+	}
 	return syncline.WithHint(err, fmt.Sprintf("wait for it with: syncline app wait %s --operation", app.ID))
 }
 
@@ -97,23 +100,6 @@ func Unpruned(app State) error {
 			fmt.Sprintf("delete them with: syncline app sync %s --prune", app.ID)),
 		Details: left,
 	}
-}
-
-// Blocked returns a Stalled error when the App goes on only when a person
-// approves what it would prune, else nil.
-func Blocked(app State) error {
-	for _, condition := range app.Report.Conditions {
-		if condition.Type != syncline.PruneApprovalRequired {
-			continue
-		}
-		err := syncline.Errorf(syncline.Stalled, "app %s waits for a person: %s", app.ID, condition.Message)
-		if strings.Contains(condition.Message, "--approve-prune") {
-			return err // it says how already
-		}
-		return syncline.WithHint(err,
-			fmt.Sprintf("look with: syncline app diff %[1]s; approve with: syncline app sync %[1]s --approve-prune", app.ID))
-	}
-	return nil
 }
 
 // Waiting says what the operation in report waits for: what the agent wrote

@@ -17,9 +17,9 @@ type Operation struct {
 	// Revision is to be delivered instead of the declared one; empty means that.
 	Revision string
 	Prune    bool
+	DryRun   bool
 	Retry    Retry
 
-	dryRun     bool
 	force      bool
 	replace    bool
 	serverSide bool
@@ -33,7 +33,7 @@ func (o *Operation) Bind(flags *pflag.FlagSet) {
 	o.Retry.Bind(flags, "")
 	flags.StringVar(&o.Revision, "revision", "", "deliver this revision instead of the one that the app declares")
 	flags.BoolVar(&o.Prune, "prune", false, "delete objects that left the source")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "let the agent try everything and change nothing")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "let the agent try everything and change nothing")
 	flags.BoolVar(&o.force, "force", false, "delete and create again objects that cannot be updated")
 	flags.BoolVar(&o.replace, "replace", false, "replace objects instead of applying them")
 	flags.BoolVar(&o.serverSide, "server-side", false, "apply on the server's side, which Syncline always does")
@@ -51,27 +51,44 @@ func (o *Operation) Check() error {
 	return err
 }
 
-// Manifest writes the flags as an Application's .operation. The options are
-// the App's own; what flags ask for goes over them. An empty selection means
-// everything.
-func (o *Operation) Manifest(flags *pflag.FlagSet, own syncline.SyncOptions, selection []syncline.Selector) map[string]any {
+// Operation returns the operation that the flags declare. It is planned, shown and
+// written as it is: see Manifest. The options are the App's own; what flags ask for
+// goes over them.
+func (o *Operation) Operation(own syncline.SyncOptions) syncline.Operation {
+	operation := syncline.Operation{
+		Prune: o.Prune, DryRun: o.DryRun, Force: o.force, SkipHooks: o.strategy == "apply",
+		Options: o.options().Over(own), By: syncline.Initiator{Username: initiator},
+	}
+	if o.Revision != "" {
+		operation.Revisions = []string{o.Revision}
+	}
+	return operation
+}
+
+// Manifest writes an operation as an Application's .operation, with what only who
+// looks at the record reads. How it is tried again is as the flags say.
+func (o *Operation) Manifest(flags *pflag.FlagSet, asked syncline.Operation) map[string]any {
 	sync := Fields{}
-	sync.Set("revision", o.Revision)
-	sync.Set("prune", o.Prune)
-	sync.Set("dryRun", o.dryRun)
-	sync.Set("resources", selectionManifest(selection))
-	sync.Set("syncOptions", Texts(o.options().Over(own)))
+	if len(asked.Revisions) == 1 {
+		sync["revision"] = asked.Revisions[0]
+	} else {
+		sync.Set("revisions", Texts(asked.Revisions))
+	}
+	sync.Set("prune", asked.Prune)
+	sync.Set("dryRun", asked.DryRun)
+	sync.Set("resources", selectionManifest(asked.Selection))
+	sync.Set("syncOptions", Texts(asked.Options))
 	switch {
-	case o.strategy == "apply":
-		sync["syncStrategy"] = map[string]any{"apply": map[string]any{"force": o.force}}
-	case o.strategy == "hook" || o.force:
-		sync["syncStrategy"] = map[string]any{"hook": map[string]any{"force": o.force}}
+	case asked.SkipHooks:
+		sync["syncStrategy"] = map[string]any{"apply": map[string]any{"force": asked.Force}}
+	case o.strategy == "hook" || asked.Force:
+		sync["syncStrategy"] = map[string]any{"hook": map[string]any{"force": asked.Force}}
 	}
 	var infos []any
 	_ = eachPair("info", o.infos, func(name, value string) { // checked by Check
 		infos = append(infos, map[string]any{"name": name, "value": value})
 	})
-	operation := Fields{"sync": sync.JSON(), "initiatedBy": map[string]any{"username": initiator}}
+	operation := Fields{"sync": sync.JSON(), "initiatedBy": map[string]any{"username": asked.By.Username}}
 	operation.Set("info", infos)
 	operation.Set("retry", o.Retry.manifest(flags, ""))
 	return operation.JSON()

@@ -13,8 +13,11 @@ import (
 type Showing struct {
 	// Wide adds columns to the table of objects.
 	Wide bool
-	// Operation shows the last operation also when it succeeded.
+	// Operation shows the last operation also when it succeeded, and what it did to
+	// each object.
 	Operation bool
+	// Waiting says what the App waits for. It is shown of one that is being deleted.
+	Waiting []string
 	// Parameters shows what the sources set.
 	Parameters bool
 }
@@ -40,12 +43,29 @@ func App(app syncline.App, report syncline.Report, show Showing, palette Palette
 	if operation := report.Operation; operation != nil && (show.Operation || operation.Phase != syncline.OperationSucceeded) {
 		addOperation(&table, operation, palette)
 	}
+	addDeletion(&table, app, report, show.Waiting, palette)
 	if app.Paused {
 		table.Add("Paused:", "yes: the annotation skip-reconcile is set")
 	}
 	lines := table.Lines()
 	lines = append(lines, conditionLines(report.Conditions, palette)...)
-	return append(append(lines, ""), Objects(report, show.Wide, palette)...)
+	lines = append(append(lines, ""), Objects(report, show.Wide, palette)...)
+	if operation := report.Operation; show.Operation && operation != nil && len(operation.Results) > 0 {
+		lines = append(append(lines, "", palette.Strong("What the operation did")), Results(report, palette)...)
+	}
+	return lines
+}
+
+// addDeletion says that an App is being deleted, and what for it is not gone.
+func addDeletion(table *Table, app syncline.App, report syncline.Report, waiting []string, palette Palette) {
+	if app.Deleting == nil {
+		return
+	}
+	table.Add("Deleting:", palette.Note("since "+app.Deleting.Since.UTC().Format(time.RFC3339))+
+		fmt.Sprintf("; objects left: %d", len(report.Objects)))
+	for _, why := range waiting {
+		table.Add("  Waiting:", why)
+	}
 }
 
 func addSource(table *Table, i, count int, source syncline.Source) {

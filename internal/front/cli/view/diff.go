@@ -8,12 +8,9 @@ import (
 	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
-// Diff shows what a plan would change, field by field, and "" when the cluster
-// is as declared. Hooks are shown only when something else changes.
+// Diff shows what a plan would change, field by field, with its hooks, and "" when
+// there is nothing.
 func Diff(plan syncline.Plan, palette Palette) string {
-	if !Differs(plan) {
-		return ""
-	}
 	var text strings.Builder
 	counts := map[syncline.Action]int{}
 	for _, change := range plan.Changes {
@@ -23,8 +20,28 @@ func Diff(plan syncline.Plan, palette Palette) string {
 		counts[change.Action]++
 		writeChange(&text, change, palette)
 	}
+	if len(counts) == 0 {
+		return ""
+	}
 	text.WriteString(palette.Strong(summary(counts)) + "\n")
 	return text.String()
+}
+
+// Preview shows what an operation would do of a plan, and "" when that is nothing.
+func Preview(plan syncline.Plan, operation syncline.Operation, palette Palette) string {
+	part := plan.Of(operation)
+	for i := range part.Changes {
+		if c := &part.Changes[i]; c.Action == syncline.Prune && !operation.Writes(*c) {
+			c.Action, c.Why, c.Err = syncline.Retain, c.Why+"; it requires pruning, and this sync does not prune", nil
+		}
+	}
+	return Diff(part, palette)
+}
+
+// ShowsWhole reports whether a change makes an object anew, so that all of it is
+// shown instead of what differs.
+func ShowsWhole(change syncline.Change) bool {
+	return (change.Action == syncline.Create || change.Action == syncline.Run) && !change.Desired.IsZero()
 }
 
 // Differs reports whether the plan changes anything that the App declares, or
@@ -66,7 +83,7 @@ func writeChange(text *strings.Builder, change syncline.Change, palette Palette)
 	for _, field := range change.Fields {
 		writeField(text, field, palette)
 	}
-	if change.Action == syncline.Create && !change.Desired.IsZero() {
+	if ShowsWhole(change) {
 		writeBlock(text, "+ ", yamlText(change.Desired.Redacted()), palette.Good)
 	}
 	text.WriteString("\n")
