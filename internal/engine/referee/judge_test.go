@@ -331,7 +331,8 @@ func (j *judge) ignores(path []string) bool {
 }
 
 // bare returns what counts of an object: not what the API server keeps in it
-// about itself.
+// about itself, nor what controllers write into it at any time, such as between
+// the judge's look and the request.
 func bare(u *unstructured.Unstructured) map[string]any {
 	content := u.DeepCopy().Object
 	for _, field := range []string{"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"} {
@@ -339,6 +340,14 @@ func bare(u *unstructured.Unstructured) map[string]any {
 	}
 	unstructured.RemoveNestedField(content, "metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration")
 	delete(content, "status")
+	if u.GetKind() == "PersistentVolumeClaim" {
+		unstructured.RemoveNestedField(content, "spec", "volumeName")
+	}
+	for key := range u.GetAnnotations() {
+		if strings.HasPrefix(key, "pv.kubernetes.io/") || strings.HasPrefix(key, "volume.kubernetes.io/") || key == "deployment.kubernetes.io/revision" {
+			unstructured.RemoveNestedField(content, "metadata", "annotations", key)
+		}
+	}
 	metadata, _ := content["metadata"].(map[string]any)
 	for _, field := range []string{"annotations", "labels"} {
 		if m, ok := metadata[field].(map[string]any); ok && len(m) == 0 {
