@@ -200,6 +200,9 @@ type Repository struct {
 	Password Sealed
 	// BearerToken is sent as an HTTP Authorization header instead.
 	BearerToken Sealed
+	// Unsupported names credentials that the repository Secret has and Syncline
+	// cannot use, where it has no others.
+	Unsupported string
 	// ForceBasicAuth sends the credentials without waiting to be asked.
 	ForceBasicAuth bool
 	// InsecureSkipVerify accepts any certificate of the server.

@@ -37,6 +37,8 @@ type remote struct {
 	secrets []string
 	// withCredentials reports whether any are sent.
 	withCredentials bool
+	// unsupported names credentials that there are and that cannot be sent.
+	unsupported string
 }
 
 // setting is one entry of git's configuration.
@@ -66,6 +68,7 @@ func (s *Store) remote(repo syncline.Repository) (*remote, error) {
 		url: address.URL(), key: address.Key(), name: name,
 		host: net.JoinHostPort(address.Host(), address.Port()), hostname: address.Host(), port: address.Port(),
 		proxy: repo.Proxy != "", hidden: s.options.HideReasons && !repo.Declared,
+		unsupported: repo.Unsupported,
 	}
 	r.authorize(repo)
 	if err := s.secure(r, repo); err != nil {

@@ -129,6 +129,9 @@ func (f *runError) told(r *remote, what, reason string) error {
 
 func (r *remote) credentialsHint() string {
 	where := "a Secret with the label argocd.argoproj.io/secret-type: repository"
+	if r.unsupported != "" {
+		return fmt.Sprintf("its Secret has %s, which is not supported yet: put a user name and password or token into it", r.unsupported)
+	}
 	if r.withCredentials {
 		return "check the user name and password or token in " + where
 	}

@@ -197,6 +197,7 @@ func hasCredentials(r syncline.Repository) bool {
 // merged is how own says that a repository is reached, with the credentials of
 // the template.
 func merged(own, template syncline.Repository) syncline.Repository {
+	own.Unsupported = template.Unsupported
 	own.Username, own.Password, own.BearerToken = template.Username, template.Password, template.BearerToken
 	own.ClientCert, own.ClientKey = template.ClientCert, template.ClientKey
 	own.ForceBasicAuth = own.ForceBasicAuth || template.ForceBasicAuth
@@ -220,7 +221,7 @@ func read(u *unstructured.Unstructured) entry {
 		}
 		return strings.TrimRight(string(text), "\n")
 	}
-	return entry{
+	e := entry{
 		name:     u.GetNamespace() + "/" + u.GetName(),
 		template: u.GetLabels()[Label] == TypeTemplate,
 		project:  field("project"),
@@ -237,4 +238,21 @@ func read(u *unstructured.Unstructured) entry {
 			NoProxy:            field("noProxy"),
 		},
 	}
+	if !hasCredentials(e.repository) {
+		e.repository.Unsupported = unsupported(field)
+	}
+	return e
+}
+
+// unsupported returns the first field of a Secret with credentials of a kind that
+// cannot be used, or "".
+func unsupported(field func(string) string) string {
+	for _, name := range []string{
+		"sshPrivateKey", "githubAppPrivateKey", "githubAppID", "gcpServiceAccountKey", "useAzureWorkloadIdentity",
+	} {
+		if value := field(name); value != "" && value != "false" {
+			return name
+		}
+	}
+	return ""
 }

@@ -25,6 +25,30 @@ func secret(name, kind string, fields map[string]string) *unstructured.Unstructu
 	}}
 }
 
+// Credentials that cannot be used are named, unless there are others.
+func TestUnsupportedCredentials(t *testing.T) {
+	store := repository.NewStore()
+	for _, s := range []*unstructured.Unstructured{
+		secret("ssh", "repository", map[string]string{"url": "https://git.example/ssh", "sshPrivateKey": "k"}),
+		secret("app", "repository", map[string]string{"url": "https://git.example/app", "githubAppID": "1", "githubAppPrivateKey": "k"}),
+		secret("both", "repository", map[string]string{"url": "https://git.example/both", "sshPrivateKey": "k", "password": "p"}),
+		secret("helped", "repository", map[string]string{"url": "https://git.example/team/helped", "sshPrivateKey": "k"}),
+		secret("team", "repo-creds", map[string]string{"url": "https://git.example/team", "password": "p"}),
+		secret("no", "repository", map[string]string{"url": "https://git.example/no", "useAzureWorkloadIdentity": "false"}),
+	} {
+		if _, err := store.Put(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{
+		"ssh": "sshPrivateKey", "app": "githubAppPrivateKey", "both": "", "team/helped": "", "no": "", "none": "",
+	} {
+		if got := store.For(syncline.AddressOf("https://git.example/"+path), "").Unsupported; got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestFor(t *testing.T) {
 	store := repository.NewStore()
 	for _, s := range []*unstructured.Unstructured{
