@@ -68,6 +68,9 @@ func (p *program) render(cmd *cobra.Command, args []string, f *renderFlags) erro
 	if err != nil {
 		return err
 	}
+	if len(objects) == 0 {
+		p.notef("nothing is rendered: there is no manifest here that counts; -v lists what is passed over, and subfolders are read with --directory-recurse")
+	}
 	objects = slices.Clone(objects)
 	slices.SortStableFunc(objects, func(a, b syncline.Object) int { return a.Ref().Compare(b.Ref()) })
 	return printObjects(p.out, f.output.value, objects, f.showSecrets)

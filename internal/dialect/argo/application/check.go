@@ -23,7 +23,7 @@ func checkSpec(spec v1alpha1.ApplicationSpec, found *problems) {
 	case spec.SourceHydrator != nil:
 		found.add("spec.sourceHydrator is not supported yet: commit the rendered manifests and use spec.source")
 	case len(spec.Sources) > 1:
-		found.add("spec.sources has %d entries: more than one source is not supported yet", len(spec.Sources))
+		found.add("spec.sources has %d entries: more than one source is not supported yet; make an Application of each", len(spec.Sources))
 	case len(spec.Sources) == 1:
 		checkSource("spec.sources[0]", spec.Sources[0], found)
 	case spec.Source == nil:

@@ -51,7 +51,7 @@ func (f *Source) bindHelm(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.helm.SkipTests, "helm-skip-tests", false, "leave out the chart's tests")
 	flags.BoolVar(&f.helm.SkipSchemaValidation, "helm-skip-schema-validation", false, "do not check values against the chart's schema")
 	flags.StringVar(&f.helm.Namespace, "helm-namespace", "", "Helm release namespace (default the destination's)")
-	flags.StringVar(&f.helm.KubeVersion, "helm-kube-version", "", "Kubernetes version that charts see (default the cluster's)")
+	flags.StringVar(&f.helm.KubeVersion, "helm-kube-version", "", "Kubernetes version that charts see (default the cluster's; without one, that which this program is built for)")
 	flags.StringArrayVar(&f.helm.APIVersions, "helm-api-versions", nil, "`[GROUP/]VERSION/KIND` that charts see; may be repeated")
 }
 
