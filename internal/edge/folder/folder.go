@@ -13,8 +13,8 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// maxFile is the size in bytes of the largest file that is read.
-const maxFile = 64 << 20
+// maxFile is the size in bytes of the largest file that is read, as of a file in Git.
+const maxFile = 12 << 20
 
 // Tree is a folder. Its files may change while it is used; what is read is read
 // anew each time.

@@ -148,11 +148,27 @@ func TestCloseEndsWhatHangs(t *testing.T) {
 	}
 }
 
+// Only the address that was given was judged by the project. Another repository of the
+// server is not asked for, least of all with the credentials of this one.
+func TestRedirectToAnotherRepositoryIsRefused(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{Username: "user", Password: "secret"}, git.Options{})
+	s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+	s.repo.Address = syncline.AddressOf(s.server.URL("team/old"))
+	s.server.Fail(testenv.GitFault{Repo: "team/old", Status: http.StatusMovedPermanently, Location: s.origin.URL + "/info/refs?service=git-upload-pack"})
+	_, err := s.store.Refs(t.Context(), s.repo)
+	if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "which is another repository") || !strings.Contains(syncline.HintOf(err), "new address") {
+		t.Errorf("the error is %v", err)
+	}
+	if n := s.server.CountOf("team/app"); n != 0 {
+		t.Errorf("the other repository was asked %d times", n)
+	}
+}
+
 func TestRedirectWithinTheServerIsFollowedWithCredentials(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{Username: "user", Password: "secret"}, git.Options{})
 	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
-	s.repo.Address = syncline.AddressOf(s.server.URL("team/old"))
-	s.server.Fail(testenv.GitFault{Repo: "team/old", Status: http.StatusMovedPermanently, Location: s.origin.URL + "/info/refs?service=git-upload-pack"})
+	s.repo.Address = syncline.AddressOf(s.server.URL("team/APP"))
+	s.server.Fail(testenv.GitFault{Repo: "team/APP", Status: http.StatusMovedPermanently, Location: s.origin.URL + "/info/refs?service=git-upload-pack"})
 	if refs := s.refs(t.Context()); refs.Commits["refs/heads/main"] != commit {
 		t.Errorf("refs are %v", refs)
 	}

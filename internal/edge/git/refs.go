@@ -121,8 +121,10 @@ func (s *Store) talk(ctx context.Context, m *mirror, r *remote, build func(addre
 	return r.unreadable(syncline.Invalid, fmt.Sprintf("it redirects more than %d times", maxRedirects), "")
 }
 
-// redirect finds where the server at address sends us. git itself must not
-// follow: it would send the credentials along, to whatever host.
+// redirect finds where the server at address sends us: to the same repository under
+// another scheme or spelling, or else that is an error, as only the address that was
+// given was judged. git itself must not follow: it would send the credentials along,
+// to whatever host and repository.
 func (s *Store) redirect(ctx context.Context, r *remote, address string) (string, error) {
 	_, fail := s.run(ctx, command{
 		args:      []string{"ls-remote", "--quiet", "--end-of-options", address},
@@ -151,7 +153,16 @@ func (s *Store) redirect(ctx context.Context, r *remote, address string) (string
 		return "", r.unreadable(syncline.Invalid, "it redirects to "+r.clean(to.String())+", which is another server",
 			"if that is right, use the new address as the repository's URL")
 	}
+	if named(to.Path) != named(from.Path) {
+		return "", r.unreadable(syncline.Invalid, "it redirects to "+r.clean(to.String())+", which is another repository: whether that may be read was not judged",
+			"if it has moved there, use the new address as the repository's URL")
+	}
 	return to.String(), nil
+}
+
+// named is what a server calls a repository, however it ends.
+func named(path string) string {
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(path, "/"), ".git"))
 }
 
 var location = regexp.MustCompile(`(?im)recv header: location: (\S+)`)

@@ -37,7 +37,8 @@ type Options struct {
 	StallTimeout time.Duration
 	// PerHost is how many transfers from one host go on at once. Default: 4.
 	PerHost int
-	// MaxFile is the size of the largest file that is read. Default: 64 MiB.
+	// MaxFile is the size of the largest file that is read. A file is in memory once
+	// while it is handed on. Default: 12 MiB.
 	MaxFile int64
 	// LargeFile is the size from which on files are fetched only when they are
 	// read, where the server can do that. Default: 1 MiB. A negative size: none are.
@@ -81,7 +82,7 @@ func (o Options) withDefaults() Options {
 	o.FetchTimeout = orDefault(o.FetchTimeout, 10*time.Minute)
 	o.StallTimeout = orDefault(o.StallTimeout, 30*time.Second)
 	o.PerHost = orDefault(o.PerHost, 4)
-	o.MaxFile = orDefault(o.MaxFile, 64<<20)
+	o.MaxFile = orDefault(o.MaxFile, 12<<20)
 	o.LargeFile = orDefault(o.LargeFile, 1<<20)
 	o.MaxRefs = orDefault(o.MaxRefs, 4<<20)
 	o.MaxMemory = orDefault(o.MaxMemory, 1<<30)

@@ -64,6 +64,11 @@ type resource struct {
 	verbs []string
 }
 
+// watchable reports whether what is live of the kind can be known.
+func (r resource) watchable() bool {
+	return slices.Contains(r.verbs, "list") && slices.Contains(r.verbs, "watch")
+}
+
 // invalidate says that kinds may have changed.
 func (s *schemas) invalidate() {
 	s.mu.Lock()

@@ -179,3 +179,12 @@ func TestKindsAreThoseThatCanBeWatched(t *testing.T) {
 		t.Errorf("%s comes before the preferred version", first)
 	}
 }
+
+// A kind of which nothing can be watched is no reason to know less of others.
+func TestWhatCannotBeWatchedIsNoResource(t *testing.T) {
+	cluster := connect(t)
+	_, err := cluster.Resource(t.Context(), schema.GroupVersionKind{Group: "authorization.k8s.io", Version: "v1", Kind: "SelfSubjectAccessReview"})
+	if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "cannot be listed and watched") {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -50,6 +50,9 @@ func (c *Cluster) Resource(ctx context.Context, kind schema.GroupVersionKind) (l
 	if err != nil {
 		return live.Resource{}, err
 	}
+	if !r.watchable() {
+		return live.Resource{}, syncline.Errorf(syncline.Invalid, "the objects of kind %s cannot be listed and watched, so that they cannot be delivered", r.kind.GroupKind())
+	}
 	return live.Resource{
 		Objects:  c.dynamic.Resource(r.path),
 		Metadata: c.metadata.Resource(r.path),
@@ -81,7 +84,7 @@ func (c *Cluster) Kinds(ctx context.Context) ([]schema.GroupVersionKind, error) 
 	for _, gk := range groups {
 		for _, version := range known.versions[gk] {
 			r, _ := known.find(gk.WithVersion(version))
-			if slices.Contains(r.verbs, "list") && slices.Contains(r.verbs, "watch") {
+			if r.watchable() {
 				kinds = append(kinds, r.kind)
 			}
 		}

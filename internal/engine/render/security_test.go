@@ -344,6 +344,18 @@ func TestSizesHaveBounds(t *testing.T) {
 	}
 }
 
+// What is remembered of a kind is not for an App to multiply.
+func TestThereAreNotAllKindsInOneApp(t *testing.T) {
+	var text strings.Builder
+	for n := range 1001 {
+		fmt.Fprintf(&text, "---\napiVersion: g%d.example.com/v1\nkind: None\nmetadata: {name: a}\n", n)
+	}
+	_, err := inProcess().Render(short(t), request(memoryTree{"app/a.yaml": text.String()}))
+	if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "app/a.yaml, document 1001: the objects are of more than 1000 kinds") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 // TestWhatGaveObjectsIsNotPassedOver changes a manifest into something else.
 func TestWhatGaveObjectsIsNotPassedOver(t *testing.T) {
 	renderer, files := inProcess(), memoryTree{"app/a.yaml": configMap, "app/b.yaml": "x: 1\n"}

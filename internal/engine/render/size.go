@@ -12,19 +12,27 @@ const (
 	maxObjectText   = 3 << 20
 	maxObjectMemory = 16 << 20
 	maxMemory       = 128 << 20
+	// maxKinds is of how many kinds the objects may be. Clusters know some hundreds,
+	// and what is remembered of a kind is not for an App to multiply.
+	maxKinds = 1000
 )
 
 // checkSizes returns an error that names the first object that is larger than the
 // API server takes, or the file at which all are too large together.
 func checkSizes(ctx context.Context, documents []decode.Document) error {
 	var all int64
+	kinds := map[[2]string]struct{}{}
 	for _, document := range documents {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		version, _ := document.Content["apiVersion"].(string)
+		kind, _ := document.Content["kind"].(string)
+		if kinds[[2]string{version, kind}] = struct{}{}; len(kinds) > maxKinds {
+			return syncline.Errorf(syncline.Invalid, "%s: the objects are of more than %d kinds", document.Origin, maxKinds)
+		}
 		memory := sizeOf(document.Content)
 		if text := textSize(document.Content); text > maxObjectText || memory > maxObjectMemory {
-			kind, _ := document.Content["kind"].(string)
 			return syncline.WithHint(
 				syncline.Errorf(syncline.Invalid, "%s: %.64s has %d KiB, and an object has %d KiB at most", document.Origin, kind, max(text, memory/4)>>10, maxObjectText>>10),
 				"the API server takes no larger ones: cut it in parts")

@@ -101,6 +101,13 @@ func (k *kind) unknown() error {
 	return syncline.Errorf(syncline.Waiting, "the objects of kind %s are not known yet", k.gvk.GroupKind())
 }
 
+// absent reports whether nobody can own objects of the kind: there is no such kind,
+// or none whose objects can be watched, and so delivered.
+func (k *kind) absent() bool {
+	kind := syncline.KindOf(k.err)
+	return kind == syncline.NotFound || kind == syncline.Invalid
+}
+
 func (k *kind) run() {
 	stream.Run(k.ctx, stream.Options{Open: k.open, Handle: k.handle, Retry: k.retry, Anew: k.anew})
 }

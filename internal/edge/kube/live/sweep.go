@@ -205,7 +205,7 @@ func (c *Cache) unknown() error {
 	s := &c.sweep
 	failed, waiting := maps.Clone(s.failed), len(s.pending)
 	for gk, k := range c.kinds {
-		if _, searched := s.searched[gk]; searched || k.known || syncline.KindOf(k.err) == syncline.NotFound {
+		if _, searched := s.searched[gk]; searched || k.known || k.absent() {
 			continue
 		}
 		if k.err == nil {
