@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -23,63 +21,10 @@ func grown(s *script, _ *testscript.TestScript, args []string) error {
 		return err
 	}
 	if args[0] == "mark" {
-		s.resident = max(resident, s.usualPeak)
+		s.resident = resident
 		return s.server.forgetPeak()
 	}
 	return compare(args[0], (peak-s.resident)>>10)
-}
-
-// delivered FOLDER APP CONFIGMAP usual|timely commits a change of FOLDER/APP/stamp.yaml, asks for a refresh, and waits until
-// the ConfigMap has it. With "usual" it does so five times, and remembers how long the slowest took; with "timely" it has to
-// be there within twice that time.
-func delivered(s *script, ts *testscript.TestScript, args []string) error {
-	if len(args) != 4 {
-		return errUsage
-	}
-	switch args[3] {
-	case "usual":
-		if err := s.server.forgetPeak(); err != nil {
-			return err
-		}
-		for range 5 {
-			took, err := s.deliver(ts, args)
-			if err != nil {
-				return err
-			}
-			s.usual = max(s.usual, took)
-		}
-		var err error
-		_, s.usualPeak, err = s.server.memory()
-		return err
-	case "timely":
-		took, err := s.deliver(ts, args)
-		if err == nil && took > 2*s.usual {
-			err = fmt.Errorf("it took %s, and usually it takes %s", took, s.usual)
-		}
-		return err
-	}
-	return errUsage
-}
-
-// deliver has a commit delivered, and returns how long that took.
-func (s *script) deliver(ts *testscript.TestScript, args []string) (time.Duration, error) {
-	folder, app, where := args[0], args[1], s.where("configmap", args[2])
-	s.stamps++
-	stamp := strconv.Itoa(s.stamps)
-	file := filepath.Join(ts.MkAbs(folder), app, "stamp.yaml")
-	text := fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {stamp: %q}\n", where.name, stamp)
-	if err := writeFile(file, text); err != nil {
-		return 0, err
-	}
-	if err := commit(s, ts, []string{folder}); err != nil {
-		return 0, err
-	}
-	began := time.Now()
-	if err := refresh(s, ts, []string{app}); err != nil {
-		return 0, err
-	}
-	err := s.cluster.api.await(s.ctx, where, []condition{{".data.stamp", stamp}})
-	return time.Since(began), err
 }
 
 // memory returns how much the process takes now and took at most, in KiB.

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,12 +32,7 @@ type script struct {
 	counted map[testenv.GitRequest]int
 	// resident is how much memory the server took when that was to be measured from, in KiB.
 	resident int
-	// stamps counts what was committed to be delivered, and usual is how long that took at most.
-	// usualPeak is how much memory the server took at most meanwhile, in KiB.
-	stamps    int
-	usual     time.Duration
-	usualPeak int
-	closers   []func() error
+	closers  []func() error
 }
 
 type scriptKey struct{}
