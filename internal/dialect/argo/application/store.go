@@ -95,6 +95,12 @@ const (
 // Put takes note of an Application as it was seen. What is not newer than what
 // is known is passed over: a watch tells again what our own writes came to.
 func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, Change) {
+	return s.put(u, false)
+}
+
+// put takes note of an Application. One that was written is noted only while it is
+// known: the watch may have told its end before the answer to the write came.
+func (s *Store) put(u *unstructured.Unstructured, written bool) (syncline.App, Change) {
 	if app, known := s.knownSince(u); known {
 		return app, Same
 	}
@@ -103,6 +109,9 @@ func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, known := s.entries[app.ID]
+	if written && (!known || old.app.UID != app.UID) {
+		return app, Same
+	}
 	if known && old.app.UID == app.UID && older(seen.version, old.version) {
 		return old.app, Same
 	}
@@ -306,7 +315,7 @@ func (s *Store) Keep(ctx context.Context, report syncline.Report) error {
 	case err != nil:
 		return fmt.Errorf("write the status of Application %s: %w", report.App, err)
 	}
-	app, change := s.Put(u)
+	app, change := s.put(u, true)
 	s.noteWritten(report)
 	if change != Same && s.Changed != nil {
 		s.Changed(app, change)

@@ -310,3 +310,40 @@ func merge(into, patch map[string]any) {
 		}
 	}
 }
+
+// late answers a patch when the Application is gone, or there is another.
+type late struct {
+	*answers
+	meanwhile func()
+}
+
+func (l *late) PatchApplication(ctx context.Context, id syncline.AppID, patch []byte) (*unstructured.Unstructured, error) {
+	l.meanwhile()
+	return l.answers.PatchApplication(ctx, id, patch)
+}
+
+// The watch may tell the end of an Application before the answer to the last write
+// about it comes.
+func TestTheAnswerToAWriteBringsNothingBack(t *testing.T) {
+	id := syncline.AppID{Namespace: "argocd", Name: "web"}
+	for name, recreated := range map[string]bool{"gone": false, "made anew": true} {
+		t.Run(name, func(t *testing.T) {
+			cluster := &late{answers: &answers{object: sighting("2", nil)}}
+			store := application.NewStore(cluster, "argocd")
+			store.Put(sighting("1", nil))
+			cluster.meanwhile = func() {
+				store.Delete(id)
+				if recreated {
+					store.Put(sighting("3", set("two", "metadata", "uid")))
+				}
+			}
+			if err := store.Keep(t.Context(), syncline.Report{App: id, Sync: syncline.Synced, At: time.Unix(1, 0)}); err != nil {
+				t.Fatal(err)
+			}
+			app, known := store.App(id)
+			if known != recreated || recreated && app.UID != "two" || len(store.OfProject("default")) > 0 != recreated {
+				t.Errorf("known is %v with UID %q, and of the project are %v", known, app.UID, store.OfProject("default"))
+			}
+		})
+	}
+}
