@@ -100,7 +100,9 @@ func TestLuaBombs(t *testing.T) {
 			if err != nil && len(err.Error()) > 1100 || len(found.Message) > 1100 {
 				t.Errorf("the message has %d bytes", len(found.Message)+len(err.Error()))
 			}
-			if took > 10*time.Second {
+			// By the clock it may take five times its second, and what a busy machine takes
+			// to start a process; what it computes is bounded by the pool.
+			if took > 20*time.Second {
 				t.Errorf("it took %s", took)
 			}
 			if grew := grown(); grew > 16<<20 {
