@@ -51,7 +51,7 @@ func (c *Cluster) Resource(ctx context.Context, kind schema.GroupVersionKind) (l
 		return live.Resource{}, err
 	}
 	if !r.watchable() {
-		return live.Resource{}, syncline.Errorf(syncline.Invalid, "the objects of kind %s cannot be listed and watched, so that they cannot be delivered", r.kind.GroupKind())
+		return live.Resource{}, syncline.Errorf(syncline.Invalid, "kind %s: %w", r.kind.GroupKind(), live.ErrUnwatchable)
 	}
 	return live.Resource{
 		Objects:  c.dynamic.Resource(r.path),

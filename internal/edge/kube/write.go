@@ -146,8 +146,8 @@ const mostChanges = 5
 // remove deletes the planned object, as it is read now and if it is whose it was
 // when that was planned. It asks once: an object that is being deleted already is
 // returned as it is.
-func (c *Cluster) remove(ctx context.Context, w syncline.Write) (left syncline.Object, err error) {
-	for range mostChanges {
+func (c *Cluster) remove(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	for tries := 1; ; tries++ {
 		found, objects, err := c.planned(ctx, w, "delete")
 		switch {
 		case syncline.KindOf(err) == syncline.NotFound && isGone(err):
@@ -159,11 +159,11 @@ func (c *Cluster) remove(ctx context.Context, w syncline.Write) (left syncline.O
 			return syncline.Object{}, failed(w.Ref, "delete", syncline.Errorf(syncline.Conflict,
 				"what its annotations say of whose it is and of what may be done with it changed since the plan was made"))
 		}
-		if left, err = c.delete(ctx, w, found.Reveal().GetResourceVersion(), objects, propagation(w.Options)); syncline.KindOf(err) != syncline.Conflict {
+		left, err := c.delete(ctx, w, found.Reveal().GetResourceVersion(), objects, propagation(w.Options))
+		if syncline.KindOf(err) != syncline.Conflict || tries == mostChanges {
 			return left, err
 		}
 	}
-	return syncline.Object{}, err
 }
 
 // delete asks for the deletion of the planned object, and returns what is left. One

@@ -336,6 +336,23 @@ func TestPruneIsNotStoppedByOtherChanges(t *testing.T) {
 	b.somebodyWaits(object.Ref())
 }
 
+// What changes all the time is left to another turn, and is not taken for gone.
+func TestPruneOfWhatChangesAllTheTimeIsNoSuccess(t *testing.T) {
+	var b *bench
+	var changes atomic.Int64
+	b = newBench(t, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if request.Method == http.MethodDelete {
+			b.somebody.Patch(b.t, b.configMap("raced", "").Ref(), fmt.Sprintf(`{"data": {"color": "%d"}}`, changes.Add(1)))
+		}
+		return next.RoundTrip(request)
+	})
+	object := b.configMap("raced", "blue")
+	b.refused(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: b.create(object)}, syncline.Conflict)
+	if b.somebody.Get(t, object.Ref()) == nil {
+		t.Error("it was deleted")
+	}
+}
+
 func TestPruneOfAKindThatCannotBeFoundIsNoSuccess(t *testing.T) {
 	b := newBench(t)
 	b.refused(syncline.Write{Action: syncline.Prune, Version: "v1", UID: otherUID,

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -101,11 +102,14 @@ func (k *kind) unknown() error {
 	return syncline.Errorf(syncline.Waiting, "the objects of kind %s are not known yet", k.gvk.GroupKind())
 }
 
+// ErrUnwatchable is the cause of the error of [API.Resource] for a kind whose objects
+// cannot be listed and watched.
+var ErrUnwatchable = errors.New("its objects cannot be listed and watched, so that they cannot be delivered")
+
 // absent reports whether nobody can own objects of the kind: there is no such kind,
-// or none whose objects can be watched, and so delivered.
+// or none whose objects can be delivered. Any other failure says nothing of them.
 func (k *kind) absent() bool {
-	kind := syncline.KindOf(k.err)
-	return kind == syncline.NotFound || kind == syncline.Invalid
+	return syncline.KindOf(k.err) == syncline.NotFound || errors.Is(k.err, ErrUnwatchable)
 }
 
 func (k *kind) run() {
