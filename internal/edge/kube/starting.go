@@ -12,9 +12,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// startTime is how long after a failed connection an API server is taken to be
-// starting. A refusal that is meant comes so much later then.
-const startTime = 5 * time.Second
+// How long after a failed connection an API server is taken to be starting, so that
+// a refusal that is meant comes so much later: whatever it says, because it may get
+// ready between a refusal and the question whether it is, and as long as it refuses
+// to say even that. Clients that were refused a connection wait up to half a minute.
+const (
+	startTime = 5 * time.Second
+	silence   = time.Minute
+)
 
 // starting makes a failure that passes of a refusal by an API server that is
 // not ready, or was not a moment ago. One that has just started forbids
@@ -24,21 +29,22 @@ type starting struct {
 	next http.RoundTripper
 	// failed is when a connection failed last, in nanoseconds since 1970.
 	failed *atomic.Int64
+	now    func() time.Time
 }
 
-func newStarting(next http.RoundTripper) starting { return starting{next, &atomic.Int64{}} }
+func newStarting(next http.RoundTripper) starting { return starting{next, &atomic.Int64{}, time.Now} }
 
 func (t starting) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.next.RoundTrip(request)
 	switch {
 	case err != nil:
 		if request.Context().Err() == nil {
-			t.failed.Store(time.Now().UnixNano())
+			t.failed.Store(t.now().UnixNano())
 		}
 		return response, err
 	case response.StatusCode != http.StatusForbidden && response.StatusCode != http.StatusUnauthorized:
 		return response, nil
-	case time.Since(time.Unix(0, t.failed.Load())) > startTime && !t.unready(request):
+	case t.since() > startTime && !t.unready(request):
 		return response, nil
 	}
 	_ = response.Body.Close()
@@ -48,8 +54,12 @@ func (t starting) RoundTrip(request *http.Request) (*http.Response, error) {
 // WrappedRoundTripper gives access to the connection, to close it.
 func (t starting) WrappedRoundTripper() http.RoundTripper { return t.next }
 
-// unready asks without credentials, which everybody may. Whatever is no clear
-// answer means that the refusal stands.
+// since is how long ago a connection failed.
+func (t starting) since() time.Duration { return t.now().Sub(time.Unix(0, t.failed.Load())) }
+
+// unready asks without credentials, which everybody may who knows the rules of a
+// cluster, unless those are changed. Whatever else is no clear answer means that the
+// refusal stands.
 func (t starting) unready(refused *http.Request) bool {
 	probe := refused.Clone(refused.Context())
 	probe.Method, probe.Body, probe.ContentLength, probe.GetBody = http.MethodGet, nil, 0, nil
@@ -60,11 +70,14 @@ func (t starting) unready(refused *http.Request) bool {
 		return false
 	}
 	_ = response.Body.Close()
-	if response.StatusCode < http.StatusInternalServerError {
-		return false
+	switch code := response.StatusCode; {
+	case code >= http.StatusInternalServerError:
+		t.failed.Store(t.now().UnixNano())
+		return true
+	case code == http.StatusForbidden || code == http.StatusUnauthorized:
+		return t.since() <= silence
 	}
-	t.failed.Store(time.Now().UnixNano())
-	return true
+	return false
 }
 
 // notReady is the answer that makes clients try again in a second.
