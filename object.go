@@ -50,6 +50,34 @@ func (r Ref) Compare(other Ref) int {
 		cmp.Compare(r.Namespace, other.Namespace), cmp.Compare(r.Name, other.Name))
 }
 
+// Container is what takes objects with it when it is deleted: a namespace those in
+// it, a definition of kinds the objects of its group. The zero value takes nothing.
+type Container struct{ Namespace, Group string }
+
+// Contains returns what the object is a container of; zero for most objects.
+func (r Ref) Contains() Container {
+	switch r.GroupKind() {
+	case schema.GroupKind{Kind: "Namespace"}:
+		return Container{Namespace: r.Name}
+	case schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
+		_, group, _ := strings.Cut(r.Name, ".")
+		return Container{Group: group}
+	}
+	return Container{}
+}
+
+// Containers returns those that the object is in, or would be if they were there.
+func (r Ref) Containers() []Container {
+	containers := make([]Container, 0, 2)
+	if r.Namespace != "" {
+		containers = append(containers, Container{Namespace: r.Namespace})
+	}
+	if strings.Contains(r.Group, ".") { // as that of every definition
+		containers = append(containers, Container{Group: r.Group})
+	}
+	return containers
+}
+
 // Digest identifies content: equal digests mean equal content. The zero Digest
 // means that there is none.
 type Digest string

@@ -117,6 +117,9 @@ type Change struct {
 	// Leaving reports whether an object that is not desired is being deleted
 	// already, so that there is nothing to do and nothing to approve.
 	Leaving bool
+	// Undecided reports whether another App may declare an object that this one does
+	// not declare any more, which Err says to be found out first.
+	Undecided bool
 	// Err says why the change cannot be made; nil when it can.
 	Err error
 	// Refused says that the project does not let the App have the object, and Err

@@ -175,7 +175,7 @@ func (a *agent) applicationHandler() kube.Handler {
 			id := syncline.AppID{Namespace: name.Namespace, Name: name.Name}
 			a.apps.Delete(id)
 			a.projects.applicationLeft()
-			a.catalog.Delete(id)
+			a.mark(a.catalog.Delete(id))
 			a.loop.Interrupt(id)
 			a.queue.Add(id, "", queue.Resync)
 		},
@@ -188,6 +188,7 @@ func (a *agent) onApplication(app syncline.App, change application.Change) {
 	switch change {
 	case application.Declared:
 		a.projects.applicationLeft()
+		a.loop.Engine.Expect(app)
 		a.loop.Interrupt(app.ID)
 		a.queue.Add(app.ID, app.Project, queue.Commit)
 	case application.Asked:
@@ -226,7 +227,12 @@ func (a *agent) onCommit(repoKey string) {
 	select {
 	case a.commits <- repoKey:
 	default: // so many at once that nobody looks which Apps they touch
-		a.mark(a.apps.OfRepository(repoKey))
+		for _, id := range a.apps.OfRepository(repoKey) {
+			if app, ok := a.apps.App(id); ok {
+				a.loop.Engine.Expect(app)
+			}
+			a.mark([]syncline.AppID{id})
+		}
 	}
 }
 
@@ -315,10 +321,22 @@ func (a *agent) onLive(change live.Change) {
 			a.queue.Add(app.ID, app.Project, urgency(app, change.What))
 		}
 	}
+	a.onLeft(change)
 	for _, id := range a.catalog.Wanting(change.Ref) {
 		if app, ok := a.apps.App(id); ok && !(change.Ours && app.Instance == writer) {
 			a.queue.Add(id, app.Project, urgency(app, change.What))
 		}
+	}
+}
+
+// onLeft makes the Apps due that would delete the namespace or the definition of an
+// object which is gone, or somebody else's now: it may have been the last.
+func (a *agent) onLeft(change live.Change) {
+	if change.Before == "" || !change.What.Has(live.Existence|live.Tracking|live.Terminating) {
+		return
+	}
+	for _, container := range change.Ref.Containers() {
+		a.mark(a.catalog.Leaving(container))
 	}
 }
 
@@ -341,7 +359,7 @@ func (a *agent) onKind(kind schema.GroupKind) {
 
 // Publish takes note of what a turn came to, and logs what people want to know.
 func (a *agent) Publish(app syncline.App, result engine.Result) {
-	before := a.catalog.Put(catalog.Entry{App: app, Plan: result.Plan, Report: result.Report})
+	before := a.catalog.Put(catalog.Entry{App: app, Report: result.Report})
 	if result.Report == nil {
 		return
 	}

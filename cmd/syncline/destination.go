@@ -48,6 +48,8 @@ func (d destination) Owned(instance string) ([]syncline.Live, error) {
 	return d.target.Live.Owned(instance)
 }
 
+func (d destination) Inside(container syncline.Ref) []string { return d.target.Live.Inside(container) }
+
 // Watch remembers the kinds. One that the cluster does not have holds nothing
 // up; one that cannot be watched is an error, because what is not known must
 // not be taken for missing.

@@ -49,6 +49,10 @@ func startLocalEngine(ctx context.Context, connection cli.Connection) (cli.Engin
 	if err := loadSettings(ctx, cluster, connection.ControlPlane, projects, repositories); err != nil {
 		return nil, err
 	}
+	others, err := listOthers(ctx, cluster, connection.ControlPlane)
+	if err != nil {
+		return nil, err
+	}
 	sources, remove, err := temporarySources(repositories, false)
 	if err != nil {
 		return nil, err
@@ -63,7 +67,7 @@ func startLocalEngine(ctx context.Context, connection cli.Connection) (cli.Engin
 	renderer := render.New(render.Confined{Pool: l.pool}, render.Options{MemoBytes: -1})
 	l.expressions = newJQPool(program, false)
 	l.engine = engine.New(sources, renderer, projects, clusters{destination{l.target}}, engine.Options{
-		ReadOnly: true, Expressions: l.expressions,
+		ReadOnly: true, Expressions: l.expressions, Others: others,
 	})
 	return l, nil
 }

@@ -27,14 +27,39 @@ type Entry struct {
 type Catalog struct {
 	mu      sync.RWMutex
 	entries map[syncline.AppID]Entry
-	wanting map[syncline.Ref]map[syncline.AppID]struct{}
+	// wanting holds the Apps whose plans have an object, and whether they declare it.
+	wanting map[syncline.Ref]map[syncline.AppID]bool
+	// inside counts, for each container, the objects that the plans have in it.
+	inside counts
+	// leaving counts the containers that the plans have and do not declare.
+	leaving counts
+	// abandoned are the Apps that had objects which others want, and are gone, by
+	// what tracking called them.
+	abandoned map[syncline.Ref]string
+}
+
+// counts say how many objects each App has.
+type counts map[syncline.Container]map[syncline.AppID]int
+
+func (c counts) add(container syncline.Container, id syncline.AppID, n int) {
+	if c[container] == nil {
+		c[container] = map[syncline.AppID]int{}
+	}
+	if c[container][id] += n; c[container][id] == 0 {
+		delete(c[container], id)
+	}
+	if len(c[container]) == 0 {
+		delete(c, container)
+	}
 }
 
 // New returns an empty Catalog.
 func New() *Catalog {
 	return &Catalog{
 		entries: map[syncline.AppID]Entry{},
-		wanting: map[syncline.Ref]map[syncline.AppID]struct{}{},
+		wanting: map[syncline.Ref]map[syncline.AppID]bool{},
+		inside:  counts{},
+		leaving: counts{}, abandoned: map[syncline.Ref]string{},
 	}
 }
 
@@ -43,8 +68,7 @@ func New() *Catalog {
 func (c *Catalog) Put(entry Entry) (before Entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id := entry.App.ID
-	before = c.entries[id]
+	before = c.entries[entry.App.ID]
 	if entry.Report == nil {
 		entry.Report = before.Report
 	}
@@ -52,10 +76,42 @@ func (c *Catalog) Put(entry Entry) (before Entry) {
 		entry.Plan = before.Plan
 	} else {
 		entry.Plan = withoutDesired(*entry.Plan)
-		c.reindex(id, before.Plan, entry.Plan)
+		c.reindex(entry.App.ID, before.Plan, entry.Plan)
 	}
-	c.entries[id] = entry
+	c.entries[entry.App.ID] = entry
 	return before
+}
+
+// Plan takes note of a plan alone. It returns the Apps that may have to act on
+// it: they have objects in their plans that this App declared until now.
+func (c *Catalog) Plan(app syncline.App, plan syncline.Plan) (concerned []syncline.AppID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry := c.entries[app.ID]
+	before := entry.Plan
+	entry.App, entry.Plan = app, withoutDesired(plan)
+	c.reindex(app.ID, before, entry.Plan)
+	c.entries[app.ID] = entry
+	return c.left(app.ID, before)
+}
+
+// left returns who has objects of a plan of an App that it declares no more.
+func (c *Catalog) left(id syncline.AppID, before *syncline.Plan) []syncline.AppID {
+	if before == nil {
+		return nil
+	}
+	concerned := map[syncline.AppID]struct{}{}
+	for _, change := range before.Changes {
+		if !declares(change) || c.wanting[change.Ref][id] {
+			continue
+		}
+		for other := range c.wanting[change.Ref] {
+			if other != id {
+				concerned[other] = struct{}{}
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(concerned))
 }
 
 func withoutDesired(plan syncline.Plan) *syncline.Plan {
@@ -66,12 +122,29 @@ func withoutDesired(plan syncline.Plan) *syncline.Plan {
 	return &plan
 }
 
-// Delete forgets an App.
-func (c *Catalog) Delete(id syncline.AppID) {
+// Delete forgets an App. It returns whom that concerns, as [Catalog.Plan] does.
+func (c *Catalog) Delete(id syncline.AppID) (concerned []syncline.AppID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reindex(id, c.entries[id].Plan, nil)
+	entry := c.entries[id]
+	c.reindex(id, entry.Plan, nil)
 	delete(c.entries, id)
+	if entry.Plan != nil {
+		for _, change := range entry.Plan.Changes {
+			if len(c.wanting[change.Ref]) > 0 {
+				c.abandoned[change.Ref] = entry.App.Instance
+			}
+		}
+	}
+	return c.left(id, entry.Plan)
+}
+
+// Abandoned reports whether an App that tracking called so had the object, which
+// another wants, and is gone.
+func (c *Catalog) Abandoned(instance string, ref syncline.Ref) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.abandoned[ref] == instance
 }
 
 // Get returns what is known of an App.
@@ -87,6 +160,43 @@ func (c *Catalog) Wanting(ref syncline.Ref) []syncline.AppID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return slices.Collect(maps.Keys(c.wanting[ref]))
+}
+
+// Declaring returns the Apps whose last plan declares the object.
+func (c *Catalog) Declaring(ref syncline.Ref) []syncline.AppID {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var ids []syncline.AppID
+	for id, declares := range c.wanting[ref] {
+		if declares {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Leaving returns the Apps whose last plan has such a namespace, or definition of
+// kinds, and does not declare it.
+func (c *Catalog) Leaving(container syncline.Container) []syncline.AppID {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Collect(maps.Keys(c.leaving[container]))
+}
+
+// Inside returns what the last plans declare that goes with a namespace or with a
+// definition of kinds, by App. It looks at every object of those Apps.
+func (c *Catalog) Inside(container syncline.Ref) map[syncline.AppID][]syncline.Ref {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	inside := map[syncline.AppID][]syncline.Ref{}
+	for id := range c.inside[container.Contains()] {
+		for _, change := range c.entries[id].Plan.Changes {
+			if declares(change) && slices.Contains(change.Ref.Containers(), container.Contains()) {
+				inside[id] = append(inside[id], change.Ref)
+			}
+		}
+	}
+	return inside
 }
 
 // Planned reports whether a plan of the App was made.
@@ -131,7 +241,9 @@ func (c *Catalog) reindex(id syncline.AppID, old, fresh *syncline.Plan) {
 			delete(c.wanting[change.Ref], id)
 			if len(c.wanting[change.Ref]) == 0 {
 				delete(c.wanting, change.Ref)
+				delete(c.abandoned, change.Ref)
 			}
+			c.count(id, change, -1)
 		}
 	}
 	if fresh == nil {
@@ -139,8 +251,29 @@ func (c *Catalog) reindex(id syncline.AppID, old, fresh *syncline.Plan) {
 	}
 	for _, change := range fresh.Changes {
 		if c.wanting[change.Ref] == nil {
-			c.wanting[change.Ref] = map[syncline.AppID]struct{}{}
+			c.wanting[change.Ref] = map[syncline.AppID]bool{}
 		}
-		c.wanting[change.Ref][id] = struct{}{}
+		c.wanting[change.Ref][id] = c.wanting[change.Ref][id] || declares(change)
+		c.count(id, change, 1)
 	}
+}
+
+// count takes note of an object of an App in its containers, or of a container that
+// it leaves.
+func (c *Catalog) count(id syncline.AppID, change syncline.Change, n int) {
+	if !declares(change) {
+		if container := change.Ref.Contains(); container != (syncline.Container{}) {
+			c.leaving.add(container, id, n)
+		}
+		return
+	}
+	for _, container := range change.Ref.Containers() {
+		c.inside.add(container, id, n)
+	}
+}
+
+// declares reports whether an App declares the object of a change, as far as its
+// project lets it.
+func declares(change syncline.Change) bool {
+	return !change.Refused && change.Action != syncline.Prune && change.Action != syncline.Retain
 }

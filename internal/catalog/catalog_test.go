@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/syncline-io/syncline"
@@ -64,4 +65,44 @@ func TestDesiredObjectsAreNotKept(t *testing.T) {
 	if plan.Changes[0].Desired.IsZero() {
 		t.Error("the caller's plan was changed")
 	}
+}
+
+// TestWhoDeclaresWhat has an App that leaves a namespace and an object to another.
+func TestWhoDeclaresWhat(t *testing.T) {
+	c := catalog.New()
+	a, b := syncline.App{ID: syncline.AppID{Name: "a"}}, syncline.App{ID: syncline.AppID{Name: "b"}, Instance: "b"}
+	namespace := syncline.Ref{Kind: "Namespace", Name: "shop"}
+	definition := syncline.Ref{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "things.example.com"}
+	object := syncline.Ref{Group: "example.com", Kind: "Thing", Namespace: "shop", Name: "one"}
+	left := func(action syncline.Action) syncline.Plan {
+		return syncline.Plan{Changes: []syncline.Change{
+			{Ref: namespace, Action: action}, {Ref: definition, Action: action}, {Ref: object, Action: action},
+		}}
+	}
+	c.Plan(a, left(syncline.Retain))
+	c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: object, Action: syncline.Update}}})
+	is := func(what string, got, want any) {
+		t.Helper()
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	onlyA, onlyB := []syncline.AppID{a.ID}, []syncline.AppID{b.ID}
+	is("declaring", c.Declaring(object), onlyB)
+	is("in the namespace", c.Inside(namespace), map[syncline.AppID][]syncline.Ref{b.ID: {object}})
+	is("of the definition", c.Inside(definition), map[syncline.AppID][]syncline.Ref{b.ID: {object}})
+	is("leaving the namespace", c.Leaving(namespace.Contains()), onlyA)
+	is("concerned by the same plan", c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: object, Action: syncline.Keep}}}), []syncline.AppID(nil))
+	is("concerned when it is dropped", c.Plan(b, syncline.Plan{}), onlyA)
+	is("declaring then", c.Declaring(object), []syncline.AppID(nil))
+	is("in the namespace then", len(c.Inside(namespace)), 0)
+	c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: object, Action: syncline.Update, Refused: true}}})
+	is("declaring what is refused", c.Declaring(object), []syncline.AppID(nil))
+	c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: object, Action: syncline.Update}}})
+	is("concerned when it is deleted", c.Delete(b.ID), onlyA)
+	is("abandoned", c.Abandoned("b", object), true)
+	c.Plan(a, syncline.Plan{})
+	is("abandoned when nobody wants it", c.Abandoned("b", object), false)
+	c.Plan(a, left(syncline.Keep))
+	is("leaving then", c.Leaving(namespace.Contains()), []syncline.AppID(nil))
 }

@@ -17,6 +17,9 @@ func (t *turn) automate(context.Context) error {
 	if t.options.ReadOnly || t.running() {
 		return nil
 	}
+	if t.premature(syncline.Operation{Prune: t.app.Policy.Automated && t.app.Policy.Prune}) {
+		return nil
+	}
 	choice := autoSync(t.app, *t.plan, t.objects, t.options.Guard, t.now)
 	if choice.condition != nil {
 		t.conditions = append(t.conditions, *choice.condition)
@@ -33,6 +36,18 @@ func (t *turn) automate(context.Context) error {
 		t.automatic = true
 	}
 	return nil
+}
+
+// premature reports whether it is too soon to judge how much an operation prunes:
+// more than it may, and of some of it is not known yet whether it is declared by
+// other Apps.
+func (t *turn) premature(op syncline.Operation) bool {
+	i := slices.IndexFunc(t.plan.Changes, func(c syncline.Change) bool { return c.Undecided })
+	if i < 0 || guardPrune(t.app, *t.plan, t.options.Guard, op) == nil {
+		return false
+	}
+	t.waiting = append(t.waiting, syncline.Blocker{Ref: t.plan.Changes[i].Ref, Why: t.plan.Changes[i].Err.Error()})
+	return true
 }
 
 // choice is what the policy says about a plan: an operation to begin, a time to

@@ -126,6 +126,15 @@ func (c confined) Owned(instance string) ([]syncline.Live, error) {
 	return slices.DeleteFunc(slices.Clone(owned), func(live syncline.Live) bool { return c.judge.Object(live.Ref) != nil }), err
 }
 
+// Inside tells who made objects in a container that the App may have: they would go
+// with it, whoever may have them.
+func (c confined) Inside(container syncline.Ref) []string {
+	if c.judge.Object(container) != nil {
+		return nil
+	}
+	return c.cluster.Inside(container)
+}
+
 // Watch remembers those of the kinds of which the App may have objects, and
 // namespaces, without which nothing can be delivered.
 func (c confined) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersionKind, error) {

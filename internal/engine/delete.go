@@ -30,9 +30,10 @@ const leaving = "Operation terminated: the application is being deleted"
 // are not known. An operation that goes on is terminated first.
 func (t *turn) delete(ctx context.Context) error {
 	if t.options.ReadOnly {
-		left, _ := t.teardown()
+		teardown, err := t.teardown(ctx)
+		left := t.allowed(teardown)
 		t.plan, t.silent = &left, true
-		return nil
+		return err
 	}
 	if t.running() && t.app.Deleting.Cascade {
 		return t.stop(ctx)
@@ -47,13 +48,17 @@ func (t *turn) delete(ctx context.Context) error {
 		t.deleted = true
 		return nil
 	}
-	left, teardown := t.teardown()
+	teardown, err := t.teardown(ctx)
 	unknown := teardown.Unknown
 	if syncline.KindOf(unknown) == syncline.Waiting { // the order of waves counts
 		return unknown
 	}
+	left := t.allowed(teardown)
 	t.leaving = &left
-	err := errors.Join(t.remove(ctx, teardown), unknown)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(t.remove(ctx, teardown), unknown)
 	t.deleted = err == nil && len(t.waiting) == 0
 	return err
 }
@@ -74,15 +79,22 @@ func (t *turn) hooksAtEnd() error {
 		"do what they do, and then remove the finalizer "+syncline.FinalizerPreDelete+" from the application")
 }
 
-// teardown plans what is deleted with the App: what is left of it, and that with
-// what the project refuses, which is not.
-func (t *turn) teardown() (left, whole syncline.Plan) {
-	whole, whole.Unknown = plan.Teardown(t.app, t.cluster)
-	t.result.Watching = whole.Unknown != nil
-	_, refused := t.judge.Allow(whole)
-	left = whole
-	left.Changes = slices.DeleteFunc(slices.Clone(whole.Changes), func(c syncline.Change) bool { return refused[c.Ref] != nil })
-	return left, whole
+// teardown plans what is deleted with the App, without what other Apps declare. It
+// is a Waiting error while that is not known.
+func (t *turn) teardown(ctx context.Context) (syncline.Plan, error) {
+	teardown, unknown := plan.Teardown(t.app, t.cluster)
+	teardown.Unknown, t.result.Watching = unknown, unknown != nil
+	if len(teardown.Changes) == 0 || t.options.Others == nil {
+		return teardown, nil
+	}
+	return plan.Spare(teardown, t.neighbours(ctx))
+}
+
+// allowed leaves out of a teardown what the project refuses, which is not deleted.
+func (t *turn) allowed(teardown syncline.Plan) syncline.Plan {
+	_, refused := t.judge.Allow(teardown)
+	teardown.Changes = slices.DeleteFunc(slices.Clone(teardown.Changes), func(c syncline.Change) bool { return refused[c.Ref] != nil })
+	return teardown
 }
 
 // stop terminates the operation: what it runs is deleted, and has to be gone and

@@ -56,6 +56,9 @@ type Clusters interface {
 type Cluster interface {
 	plan.Cluster
 	plan.Memory
+	// Inside returns the instances that made objects, as far as is known, which go
+	// with a namespace or with a definition of kinds.
+	Inside(container syncline.Ref) []string
 	// Watch begins to remember the objects of the kinds, and returns those of
 	// which not everything is remembered yet.
 	Watch(kinds []schema.GroupVersionKind) (pending []schema.GroupVersionKind, err error)
@@ -86,6 +89,9 @@ type Options struct {
 	Limit time.Duration
 	// ReadOnly plans and reports but never begins or continues an operation.
 	ReadOnly bool
+	// Others knows the other Apps, which may declare what one of them is about to
+	// delete. Default: there are none.
+	Others Others
 	// Now is the clock, default time.Now.
 	Now func() time.Time
 }
@@ -100,6 +106,7 @@ type Engine struct {
 	options  Options
 
 	followers *followers
+	pending   *pending
 
 	mu sync.Mutex
 	// failing says since when the turns of an App fail for reasons that may pass.
@@ -128,7 +135,8 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 	}
 	return &Engine{
 		Sources: sources, Renderer: renderer, Projects: projects, Clusters: clusters,
-		planner: plan.New(options.Expressions), options: options, followers: newFollowers(), failing: map[syncline.AppID]time.Time{},
+		planner: plan.New(options.Expressions), options: options, followers: newFollowers(), pending: newPending(),
+		failing: map[syncline.AppID]time.Time{},
 	}
 }
 
@@ -164,6 +172,7 @@ type Result struct {
 func (e *Engine) Forget(id syncline.AppID) {
 	e.planner.Forget(id)
 	e.followers.forget(id)
+	e.wake(e.pending.forget(id))
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.failing, id)
@@ -185,7 +194,9 @@ const approvalsAhead = time.Minute
 // Turn does the next thing that can be done for the App and reports. Failures
 // counts how many turns of it failed in a row.
 func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Result {
+	began := e.pending.begin(app.ID)
 	if app.Paused {
+		e.ended(&turn{Engine: e, app: app, now: e.options.Now()}, began)
 		return Result{}
 	}
 	if app.Refresh == syncline.RefreshHard {
@@ -216,7 +227,9 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 	if result.Err != nil || t.plan == nil {
 		t.rendered = nil
 	}
+	e.planned(t) // before what it was rendered from, and both before it has ended
 	e.followers.learn(app, t.rendered)
+	e.ended(t, began)
 	return result
 }
 

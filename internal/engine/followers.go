@@ -29,7 +29,19 @@ type Comparer interface {
 // turn of any other would come to the same, but for the revision. An App that is
 // among them stays so until its next turn has ended.
 func (e *Engine) Touched(ctx context.Context, repoKey string) []syncline.AppID {
-	repo := e.followers.repository(repoKey)
+	touched := e.followRepository(ctx, e.followers.repository(repoKey), true)
+	ids := make([]syncline.AppID, 0, len(touched))
+	for _, known := range touched {
+		e.pend(known, "")
+		ids = append(ids, known.id)
+	}
+	return ids
+}
+
+// followRepository takes all cohorts of a repository to the commits that their
+// sources mean now, and returns the Apps that are in doubt then. A repository that
+// cannot be reached puts its Apps in doubt, if that is told of it.
+func (e *Engine) followRepository(ctx context.Context, repo *followed, told bool) []*follower {
 	repo.following.Lock() // one commit after the other
 	defer repo.following.Unlock()
 	done := map[*cohort]bool{}
@@ -39,7 +51,7 @@ func (e *Engine) Touched(ctx context.Context, repoKey string) []syncline.AppID {
 		// began. What was followed already is behind again only by a commit of which
 		// another call is told.
 		cohorts = slices.DeleteFunc(cohorts, func(c *cohort) bool { return done[c] })
-		if !e.followAll(ctx, cohorts) {
+		if !e.followAll(ctx, cohorts, told) {
 			return inDoubt
 		}
 		for _, c := range cohorts {
@@ -50,13 +62,13 @@ func (e *Engine) Touched(ctx context.Context, repoKey string) []syncline.AppID {
 
 // followAll takes cohorts to the commits that their sources mean now, and
 // reports whether for any of them that is another one.
-func (e *Engine) followAll(ctx context.Context, cohorts []*cohort) bool {
+func (e *Engine) followAll(ctx context.Context, cohorts []*cohort, told bool) bool {
 	var behind atomic.Bool
 	var group errgroup.Group
 	group.SetLimit(8) // those on different branches fetch different commits
 	for _, c := range cohorts {
 		group.Go(func() error {
-			if e.follow(ctx, c) {
+			if e.follow(ctx, c, told) {
 				behind.Store(true)
 			}
 			return nil
@@ -68,27 +80,40 @@ func (e *Engine) followAll(ctx context.Context, cohorts []*cohort) bool {
 
 // follow takes a cohort to the commit that its sources mean now, and reports
 // whether that is another one.
-func (e *Engine) follow(ctx context.Context, c *cohort) bool {
+func (e *Engine) follow(ctx context.Context, c *cohort, told bool) bool {
 	if !e.Permits(c.app) { // any more
-		e.followers.doubt(c)
+		e.pendAll(e.followers.doubt(c), "")
 		return true
 	}
 	commit, err := e.Sources.Resolve(ctx, c.app, c.source, e.options.Poll)
-	if err == nil && commit == c.commit {
+	if err == nil && commit == c.commit || err != nil && !told {
 		return false
 	}
 	comparer, able := e.Sources.(Comparer)
 	if err != nil || !able {
-		e.followers.doubt(c)
+		e.pendAll(e.followers.doubt(c), commit)
 		return true
 	}
 	difference, err := comparer.Difference(ctx, c.app, c.source, c.commit, commit)
 	if err != nil {
-		e.followers.doubt(c)
+		e.pendAll(e.followers.doubt(c), commit)
 		return true
 	}
-	e.followers.advance(c, commit, difference)
+	e.pendAll(e.followers.advance(c, commit, difference), commit)
 	return true
+}
+
+func (e *Engine) pendAll(touched []*follower, commit string) {
+	for _, known := range touched {
+		e.pend(known, commit)
+	}
+}
+
+// pend makes an App pending: a commit may have changed what it declares.
+func (e *Engine) pend(known *follower, commit string) {
+	if e.options.Others != nil {
+		e.wake(e.pending.mark(known.id, known.party, commit, e.options.Now()))
+	}
 }
 
 // Followers returns the Apps of a repository, named by its [syncline.RepoKey].
@@ -115,12 +140,25 @@ type rendered struct {
 
 // follower is an App that had a turn.
 type follower struct {
-	id syncline.AppID
+	id    syncline.AppID
+	party party
 	// sources are those that it declared, in the repositories repos.
 	sources []syncline.Source
 	repos   []*followed
 	// readings are what its last turn read of its sources; none when in doubt.
 	readings []*reading
+	// found says that it was found out once what it declares, and at are the commits
+	// at which that was so last; none when it declares nothing, whatever is committed.
+	found bool
+	at    []string
+}
+
+// behind reports whether a commit that a source of this revision means now may
+// change what the App declares, and it had no turn at that.
+func (k *follower) behind(source syncline.Source, commit string) bool {
+	return !(k.found && len(k.at) == 0) && !slices.Contains(k.at, commit) && slices.ContainsFunc(k.sources, func(own syncline.Source) bool {
+		return own.TargetRevision == source.TargetRevision && syncline.RepoKey(own.RepoURL) == syncline.RepoKey(source.RepoURL)
+	})
 }
 
 // reading is what an App read of one of its sources.
@@ -161,8 +199,9 @@ func newFollowers() *followers {
 func (f *followers) expect(app syncline.App) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if known := f.apps[app.ID]; known == nil || !reflect.DeepEqual(known.sources, app.Sources) {
-		f.join(app).doubt()
+	known := f.apps[app.ID]
+	if now := f.join(app); now != known {
+		now.doubt()
 	}
 }
 
@@ -182,6 +221,23 @@ func (f *followers) learn(app syncline.App, sources []rendered) {
 		r.enter(known.repos[i].cohort(app, app.Sources[i], made.request.Revision), made.reads)
 		known.readings = append(known.readings, r)
 	}
+}
+
+// found takes note of the commits at which it was found out what an App declares.
+func (f *followers) found(id syncline.AppID, commits []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if known := f.apps[id]; known != nil {
+		known.found, known.at = true, commits
+	}
+}
+
+// behind returns those of the Apps that a commit may concern which they have not
+// come to.
+func (f *followers) behind(all []*follower, source syncline.Source, commit string) []*follower {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(all, func(k *follower) bool { return !k.behind(source, commit) })
 }
 
 // traceable reports whether the differences between revisions tell whether the
@@ -208,26 +264,31 @@ func (f *followers) forget(id syncline.AppID) {
 	}
 }
 
-// doubt takes it that the next commit may touch every App of a cohort.
-func (f *followers) doubt(c *cohort) {
+// doubt takes it that the next commit may touch every App of a cohort, and returns
+// those.
+func (f *followers) doubt(c *cohort) (touched []*follower) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for r := range c.readings.All() {
 		r.follower.doubt()
+		touched = append(touched, r.follower)
 	}
+	return touched
 }
 
-// advance takes a cohort to another commit, but for those Apps that it touches.
-// It leaves one alone that nobody is in any more, or that was joined to another.
-func (f *followers) advance(c *cohort, commit string, difference record.Difference) {
+// advance takes a cohort to another commit, but for those Apps that it touches,
+// which it returns. It leaves one alone that nobody is in any more, or that was
+// joined to another.
+func (f *followers) advance(c *cohort, commit string, difference record.Difference) (touched []*follower) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	repo := c.repo
 	if repo.cohorts[c.cohortKey] != c {
-		return
+		return nil
 	}
 	for r := range c.readings.Touched(difference) {
 		r.follower.doubt()
+		touched = append(touched, r.follower)
 	}
 	delete(repo.cohorts, c.cohortKey)
 	c.commit = commit
@@ -242,14 +303,15 @@ func (f *followers) advance(c *cohort, commit string, difference record.Differen
 	if c.readings.Len() > 0 {
 		repo.cohorts[c.cohortKey] = c
 	}
+	return touched
 }
 
 // state returns the cohorts of a repository, and the Apps that are in none
 // because they are in doubt.
-func (f *followers) state(repo *followed) ([]*cohort, []syncline.AppID) {
+func (f *followers) state(repo *followed) ([]*cohort, []*follower) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Collect(maps.Values(repo.cohorts)), repo.doubted()
+	return slices.Collect(maps.Values(repo.cohorts)), slices.Collect(maps.Keys(repo.inDoubt))
 }
 
 // all returns the Apps of a repository.
@@ -257,7 +319,10 @@ func (f *followers) all(repoKey string) []syncline.AppID {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	repo := f.repo(repoKey)
-	ids := repo.doubted()
+	ids := make([]syncline.AppID, 0, len(repo.inDoubt))
+	for known := range repo.inDoubt {
+		ids = append(ids, known.id)
+	}
 	for _, c := range repo.cohorts {
 		for r := range c.readings.All() {
 			ids = append(ids, r.follower.id)
@@ -284,13 +349,13 @@ func (f *followers) repo(repoKey string) *followed {
 // join returns the follower that an App is, as it is declared now.
 func (f *followers) join(app syncline.App) *follower {
 	known := f.apps[app.ID]
-	if known != nil && reflect.DeepEqual(known.sources, app.Sources) {
+	if known != nil && known.party == partyOf(app) && reflect.DeepEqual(known.sources, app.Sources) {
 		return known
 	}
 	if known != nil {
 		known.leave()
 	}
-	known = &follower{id: app.ID, sources: app.Sources}
+	known = &follower{id: app.ID, party: partyOf(app), sources: app.Sources}
 	for _, s := range app.Sources {
 		known.repos = append(known.repos, f.repo(syncline.RepoKey(s.RepoURL)))
 	}
@@ -329,14 +394,6 @@ func (f *followed) cohort(app syncline.App, source syncline.Source, commit strin
 		f.cohorts[key] = c
 	}
 	return c
-}
-
-func (f *followed) doubted() []syncline.AppID {
-	ids := make([]syncline.AppID, 0, len(f.inDoubt))
-	for known := range f.inDoubt {
-		ids = append(ids, known.id)
-	}
-	return ids
 }
 
 // enter puts a reading into a cohort.

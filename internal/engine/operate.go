@@ -150,6 +150,9 @@ func (t *turn) operate(ctx context.Context) error {
 	if t.operation.Phase != syncline.OperationTerminating && t.mayOwnMore(t.operation.Operation) {
 		return t.plan.Unknown
 	}
+	if t.guards() && t.premature(t.operation.Operation) {
+		return nil
+	}
 	if refused := t.refuse(); refused != nil {
 		t.conditions = append(t.conditions, *refused)
 		t.finish(syncline.OperationFailed, refused.Message)
@@ -182,8 +185,7 @@ func (t *turn) mayOwnMore(op syncline.Operation) bool {
 // prunes too much at once. One that covers only some objects was asked for them
 // by name, or the App's policy has looked at what it prunes.
 func (t *turn) refuse() *syncline.Condition {
-	op := t.operation.Operation
-	if !op.Prune || op.DryRun || op.Partial() || len(t.operation.Results) > 0 || t.operation.Phase == syncline.OperationTerminating {
+	if !t.guards() {
 		return nil
 	}
 	err := t.options.Guard.Check(*t.plan, t.app.ApprovedPrune)
@@ -192,6 +194,13 @@ func (t *turn) refuse() *syncline.Condition {
 	}
 	condition := status.Condition(syncline.PruneApprovalRequired, err)
 	return &condition
+}
+
+// guards reports whether the operation has yet to be judged by how much it prunes.
+func (t *turn) guards() bool {
+	op := t.operation.Operation
+	return op.Prune && !op.DryRun && !op.Partial() && len(t.operation.Results) == 0 &&
+		t.operation.Phase != syncline.OperationTerminating
 }
 
 // recorded reports whether enough is written down for a killed process to find

@@ -43,6 +43,7 @@ type turn struct {
 	// leaving is what is deleted of an App that is being deleted; nil until that is
 	// known.
 	leaving *syncline.Plan
+	others  *neighbours
 	grant   syncline.Grant
 	refused map[syncline.Ref]error
 	// operation is the one going on or the last one; nil when there never was one.
@@ -342,6 +343,7 @@ func (t *turn) makePlan(ctx context.Context) error {
 	made, err := t.planner.Build(ctx, plan.Input{
 		App: t.app, Objects: t.objects, Revisions: t.revisions, Operation: t.going(),
 		Cluster: t.cluster, Memory: t.cluster, Judge: t.judge.Change,
+		Neighbours: func() plan.Neighbours { return t.neighbours(ctx) },
 	})
 	if err != nil {
 		return mayPass(err)

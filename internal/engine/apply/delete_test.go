@@ -143,3 +143,38 @@ func TestDeletionThatCannotGoOn(t *testing.T) {
 		s.expectWrites(t)
 	})
 }
+
+// TestAnApplicationGoesAfterOthersCame has a child that gets another name, and one
+// that cannot be made.
+func TestAnApplicationGoesAfterOthersCame(t *testing.T) {
+	child := func(name string) string {
+		return "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: " + name + ", namespace: shop}"
+	}
+	for name, answer := range map[string]error{"made": nil, "refused": syncline.Errorf(syncline.Denied, "quota")} {
+		t.Run(name, func(t *testing.T) {
+			s := tell(child("one"))
+			s.on(t)
+			s.declare(child("uno"))
+			s.begin(syncline.Operation{Prune: true})
+			s.Answer = func(r enginetest.Request) error {
+				if r.Ref.Name == "uno" {
+					return answer
+				}
+				return nil
+			}
+			s.Requests()
+			s.on(t)
+			var written []string
+			for _, r := range s.Requests() {
+				written = append(written, r.String())
+			}
+			want := []string{"create argoproj.io/Application/shop/uno", "prune argoproj.io/Application/shop/one"}
+			if answer != nil {
+				want = want[:1]
+			}
+			if !slices.Equal(written, want) {
+				t.Errorf("written: %q, want %q", written, want)
+			}
+		})
+	}
+}

@@ -32,6 +32,9 @@ func (s *step) perform(ctx context.Context, group []syncline.Change) (advanced b
 		return false, nil
 	}
 	for _, batch := range batches(group) {
+		if removesApps(batch) && (s.failures() != "" || len(s.waiting) > 0) {
+			break // who may take over what they have is not there yet
+		}
 		if err := s.performBatch(ctx, batch); err != nil {
 			return false, err
 		}
@@ -52,7 +55,7 @@ func (s *step) awaitsConfirmation(group []syncline.Change) bool {
 	}
 	var first *syncline.Change
 	for i, c := range s.tasks {
-		if !prunes(c) || syncline.KindOf(c.Err) != syncline.Waiting {
+		if !prunes(c) || c.Undecided || syncline.KindOf(c.Err) != syncline.Waiting {
 			continue
 		}
 		s.waiting = append(s.waiting, syncline.Blocker{Ref: c.Ref, Why: c.Err.Error()})
@@ -72,13 +75,16 @@ func (s *step) awaitsConfirmation(group []syncline.Change) bool {
 	return true
 }
 
-// batches splits a group where the kind changes, prunes first.
+// batches splits a group where the kind changes, prunes first. Applications go
+// last: one that comes may declare the objects of one that goes.
 func batches(group []syncline.Change) [][]syncline.Change {
-	var prunes []syncline.Change
+	var prunes, apps []syncline.Change
 	var kinds [][]syncline.Change
 	for _, c := range group {
 		last := len(kinds) - 1
 		switch {
+		case isApplication(c.Ref) && c.Action == syncline.Prune:
+			apps = append(apps, c)
 		case c.Action == syncline.Prune || c.Action == syncline.Retain:
 			prunes = append(prunes, c)
 		case last >= 0 && kinds[last][0].Ref.GroupKind() == c.Ref.GroupKind():
@@ -87,10 +93,21 @@ func batches(group []syncline.Change) [][]syncline.Change {
 			kinds = append(kinds, []syncline.Change{c})
 		}
 	}
-	if prunes == nil {
-		return kinds
+	if prunes != nil {
+		kinds = append([][]syncline.Change{prunes}, kinds...)
 	}
-	return append([][]syncline.Change{prunes}, kinds...)
+	if apps != nil {
+		kinds = append(kinds, apps)
+	}
+	return kinds
+}
+
+func isApplication(ref syncline.Ref) bool {
+	return ref.GroupKind() == schema.GroupKind{Group: "argoproj.io", Kind: "Application"}
+}
+
+func removesApps(batch []syncline.Change) bool {
+	return isApplication(batch[0].Ref) && batch[0].Action == syncline.Prune
 }
 
 // performBatch writes objects that do not depend on each other.

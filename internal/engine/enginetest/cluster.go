@@ -3,8 +3,10 @@ package enginetest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -169,6 +171,21 @@ func (c *Cluster) Owned(instance string) ([]syncline.Live, error) {
 	}
 	slices.SortFunc(owned, func(a, b syncline.Live) int { return a.Ref.Compare(b.Ref) })
 	return owned, c.Unswept
+}
+
+// Inside returns the instances that made objects in a container.
+func (c *Cluster) Inside(container syncline.Ref) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	instances := map[string]struct{}{}
+	for _, o := range c.objects {
+		live := o.live()
+		instance, _, tracked := strings.Cut(live.Tracking, ":")
+		if tracked && live.Made && !live.Terminating && slices.Contains(live.Ref.Containers(), container.Contains()) {
+			instances[instance] = struct{}{}
+		}
+	}
+	return slices.Sorted(maps.Keys(instances))
 }
 
 // DryRun returns what applying the object would make of the live one.

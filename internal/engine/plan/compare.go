@@ -75,12 +75,18 @@ func heldBy(live syncline.Live) string {
 // noteShared warns of an object that is tracked by another App.
 func (b *build) noteShared(c *syncline.Change, live syncline.Live) {
 	owner := ownerOf(live)
-	if owner == "" || owner == b.App.Instance || c.Role != syncline.RoleResource {
+	if owner == "" || owner == b.App.Instance || c.Role != syncline.RoleResource || b.leftBy(owner, c.Ref) {
 		return
 	}
 	c.SharedWith = owner
 	b.warn(syncline.SharedResourceWarning,
 		fmt.Sprintf("%s/%s is part of applications %s and %s", c.Ref.Kind, c.Ref.Name, b.App.Instance, owner))
+}
+
+// leftBy reports whether another App leaves an object to this one.
+func (b *build) leftBy(instance string, ref syncline.Ref) bool {
+	neighbours := b.neighbours()
+	return neighbours != nil && neighbours.Left(instance, ref)
 }
 
 // decide turns what was found into the action.

@@ -3,7 +3,10 @@ package plan
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
 )
@@ -65,6 +68,7 @@ func (b *build) orderPrunes() {
 	}
 	slices.Sort(waves)
 	waves = slices.Compact(waves)
+	newest := b.newestApps()
 	for i := range b.changes {
 		c := &b.changes[i]
 		if c.Action != syncline.Prune {
@@ -75,7 +79,26 @@ func (b *build) orderPrunes() {
 		if c.Options.Has("PruneLast=true") {
 			c.Wave = last + 1
 		}
+		if isApplication(c.Ref) {
+			c.Wave = max(c.Wave, newest)
+		}
 	}
+}
+
+// newestApps returns the last wave in which Applications are created. None is
+// deleted before: one that comes may declare the objects of one that goes.
+func (b *build) newestApps() int {
+	newest := math.MinInt
+	for _, c := range b.changes {
+		if isApplication(c.Ref) && c.Action == syncline.Create && c.Phase == syncline.Sync {
+			newest = max(newest, c.Wave)
+		}
+	}
+	return newest
+}
+
+func isApplication(ref syncline.Ref) bool {
+	return ref.GroupKind() == schema.GroupKind{Group: "argoproj.io", Kind: "Application"}
 }
 
 // linkNeeds notes which changes need a namespace or a definition of the same

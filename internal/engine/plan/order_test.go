@@ -118,3 +118,13 @@ metadata: {name: h, namespace: other, annotations: {argocd.argoproj.io/hook: Pre
 		})
 	}
 }
+
+// TestAppsThatComeAreMadeBeforeOthersGo has a child that gets another name, in a
+// later wave than it had.
+func TestAppsThatComeAreMadeBeforeOthersGo(t *testing.T) {
+	const child = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: %s, namespace: shop, annotations: {argocd.argoproj.io/sync-wave: %q%s}}"
+	f := newFixture()
+	f.Put(t, fmt.Sprintf(child, "one", "1", `, argocd.argoproj.io/tracking-id: "web:argoproj.io/Application:shop/one"`))
+	expectSteps(t, f.plan(t, fmt.Sprintf(child, "uno", "3", "")),
+		"Sync 3 prune argoproj.io/Application/shop/one", "Sync 3 create argoproj.io/Application/shop/uno")
+}

@@ -46,6 +46,23 @@ type Memory interface {
 	Owned(instance string) ([]syncline.Live, error)
 }
 
+// Neighbours are the other Apps, asked about what an App is about to delete.
+type Neighbours interface {
+	// Undecided returns a Waiting error while others may declare the object of which
+	// that is not known yet. It is asked before the others: what they find is known
+	// of everybody then.
+	Undecided(ref syncline.Ref) error
+	// Declares says who else declares the object, as in "application web"; "" when
+	// nobody does.
+	Declares(ref syncline.Ref) string
+	// Inside says who else has or declares objects that would go with a namespace or
+	// with a definition of kinds; "" when nobody does.
+	Inside(container syncline.Ref) string
+	// Left reports whether the App that tracking calls so is known not to declare the
+	// object any more.
+	Left(instance string, ref syncline.Ref) bool
+}
+
 // Input is what a plan is made from.
 type Input struct {
 	App syncline.App
@@ -60,6 +77,9 @@ type Input struct {
 	// Judge says why the App may not have the object of a change, or nil. It is
 	// asked as soon as the ref is final, and what it refuses is looked up nowhere.
 	Judge func(syncline.Change) error
+	// Neighbours returns the other Apps, or nil. It is called when it matters what
+	// they declare. Default: there are none.
+	Neighbours func() Neighbours
 }
 
 // Planner makes plans and remembers comparisons, so that the API server is

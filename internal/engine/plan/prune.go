@@ -27,9 +27,52 @@ func (b *build) addExtraneous(context.Context) error {
 			b.changes = append(b.changes, leftHook(live))
 		}
 	}
+	b.askNeighbours()
 	b.keepInUse()
 	b.confirmPrunes()
 	return nil
+}
+
+// askNeighbours leaves what other Apps declare to them, keeps what they have
+// objects in, and lets the rest wait until that is known.
+func (b *build) askNeighbours() {
+	for i := range b.changes {
+		c := &b.changes[i]
+		if c.Action != syncline.Prune || c.Role == syncline.RoleHook {
+			continue
+		}
+		neighbours := b.neighbours()
+		if neighbours == nil {
+			return
+		}
+		c.Err = neighbours.Undecided(c.Ref)
+		if who := neighbours.Declares(c.Ref); who != "" {
+			c.Action, c.Extraneous, c.Why = syncline.Retain, true, "it is no longer in the source, and declared by "+who+": left to it"
+		} else if who := insideOf(neighbours, c.Ref); who != "" {
+			c.Action, c.Why = syncline.Retain, "it is no longer in the source, and kept because "+who+" has objects that would go with it"
+			b.warn(syncline.SharedResourceWarning, fmt.Sprintf("%s is not pruned: %s has objects that would go with it", c.Ref, who))
+		}
+		if c.Action == syncline.Retain {
+			c.Err = nil
+		}
+		c.Undecided = c.Err != nil
+	}
+}
+
+// neighbours returns the other Apps, or nil.
+func (b *build) neighbours() Neighbours {
+	if b.Neighbours == nil {
+		return nil
+	}
+	return b.Neighbours()
+}
+
+// insideOf says who else has something in an object that contains others.
+func insideOf(neighbours Neighbours, ref syncline.Ref) string {
+	if ref.Contains() == (syncline.Container{}) {
+		return ""
+	}
+	return neighbours.Inside(ref)
 }
 
 // declarations tell which live objects the App declares, also where the plan has
@@ -157,7 +200,7 @@ func (b *build) confirmPrunes() {
 		return
 	}
 	for i := range b.changes {
-		if c := &b.changes[i]; c.Action == syncline.Prune && c.Options.Has("Prune=confirm") {
+		if c := &b.changes[i]; c.Action == syncline.Prune && c.Options.Has("Prune=confirm") && !c.Undecided {
 			c.Err = syncline.Errorf(syncline.Waiting, "Prune=confirm waits for an approval: by `syncline app confirm-deletion %s`, by the annotation %s on the application, or by %s",
 				b.App.ID.Name, digest.Approval(), deletionApproved)
 		}

@@ -41,6 +41,30 @@ func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 	return syncline.Plan{App: app.ID, Changes: changes}, err
 }
 
+// Spare leaves out of a teardown what other Apps declare, and what they have
+// objects in. The error is Waiting while it is not known what they declare: nothing
+// is deleted then, for the order of waves counts.
+func Spare(teardown syncline.Plan, neighbours Neighbours) (syncline.Plan, error) {
+	var changes []syncline.Change
+	used := map[string]error{}
+	for _, c := range teardown.Changes {
+		if syncline.KindOf(c.Err) == syncline.Waiting { // it is being deleted already
+			changes = append(changes, c)
+			continue
+		}
+		if err := neighbours.Undecided(c.Ref); err != nil {
+			return teardown, fmt.Errorf("%s is not deleted yet: %w", c.Ref, err)
+		}
+		if neighbours.Declares(c.Ref) != "" || insideOf(neighbours, c.Ref) != "" {
+			used[c.Ref.Namespace] = syncline.Errorf(syncline.Denied, "%s stays", c.Ref)
+			continue
+		}
+		changes = append(changes, c)
+	}
+	teardown.Changes = keepNamespaces(changes, used)
+	return teardown, nil
+}
+
 // stays reports whether an object of an App is left when the App is deleted.
 func stays(app syncline.App, live syncline.Live, options syncline.SyncOptions) bool {
 	itself := live.Ref.Kind == "Application" && live.Ref.Name == app.ID.Name && live.Ref.Namespace == app.ID.Namespace

@@ -135,6 +135,12 @@ const (
 	localName   = "in-cluster"
 )
 
+// SameCluster reports whether two destinations are of one cluster.
+func SameCluster(a, b syncline.Destination) bool {
+	server, name := serverOf(a), nameOf(a)
+	return server != "" && server == serverOf(b) || name != "" && name == nameOf(b)
+}
+
 func serverOf(to syncline.Destination) string {
 	if to.Server == "" && to.Name == localName {
 		return localServer

@@ -76,7 +76,9 @@ type Cache struct {
 	kinds map[schema.GroupKind]*kind
 	// owned holds the objects of each instance.
 	owned map[string]map[*record]struct{}
-	sweep sweep
+	// inside counts the objects that each instance made in each container.
+	inside map[syncline.Container]map[string]int
+	sweep  sweep
 	// definitions tells that kinds came, went or changed.
 	definitions chan struct{}
 	// absent are the kinds that are needed and not served, as far as is known; scout
@@ -106,7 +108,7 @@ func New(api API, options Options) *Cache {
 	c := &Cache{
 		api: api, options: options, names: newNames(),
 		kinds: map[schema.GroupKind]*kind{},
-		owned: map[string]map[*record]struct{}{},
+		owned: map[string]map[*record]struct{}{}, inside: map[syncline.Container]map[string]int{},
 		sweep: sweep{
 			pending: map[schema.GroupKind]struct{}{}, searched: map[schema.GroupKind]struct{}{},
 			failed: map[schema.GroupKind]error{},
@@ -251,6 +253,14 @@ func (c *Cache) Instances(gk schema.GroupKind) []string {
 	return slices.Sorted(maps.Keys(instances))
 }
 
+// Inside returns the instances that made objects which go with a namespace or with
+// a definition of kinds, sorted. What is being deleted already does not count.
+func (c *Cache) Inside(container syncline.Ref) []string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Sorted(maps.Keys(c.inside[container.Contains()]))
+}
+
 // Stats are counts of what is remembered.
 type Stats struct {
 	// Kinds are those that are watched, Unknown those of them that are not known.
@@ -317,6 +327,7 @@ func (c *Cache) index(before, after *record) {
 		if delete(c.owned[instance], before); len(c.owned[instance]) == 0 {
 			delete(c.owned, instance)
 		}
+		c.count(&before.Live, instance, -1)
 	}
 	if after == nil {
 		return
@@ -326,5 +337,24 @@ func (c *Cache) index(before, after *record) {
 			c.owned[instance] = map[*record]struct{}{}
 		}
 		c.owned[instance][after] = struct{}{}
+		c.count(&after.Live, instance, 1)
+	}
+}
+
+// count takes note of an object in its containers.
+func (c *Cache) count(object *syncline.Live, instance string, n int) {
+	if instance == "" || !object.Made || object.Controlled || object.Terminating {
+		return
+	}
+	for _, container := range object.Ref.Containers() {
+		if c.inside[container] == nil {
+			c.inside[container] = map[string]int{}
+		}
+		if c.inside[container][instance] += n; c.inside[container][instance] == 0 {
+			delete(c.inside[container], instance)
+		}
+		if len(c.inside[container]) == 0 {
+			delete(c.inside, container)
+		}
 	}
 }

@@ -185,3 +185,27 @@ func TestOwnedFollowsTheTracking(t *testing.T) {
 		t.Error("the object did not move to the other instance")
 	}
 }
+
+// TestInsideAreThoseWhoMadeSomething has an object that moves from one instance to
+// another, and one that only says whose it is.
+func TestInsideAreThoseWhoMadeSomething(t *testing.T) {
+	cluster := connect(t)
+	w := watch(t, cluster, live.Options{})
+	w.need(t, configMaps)
+	namespace := namespace(t)
+	home := syncline.Ref{Kind: "Namespace", Name: namespace}
+	object := tracked(t, namespace, "first")
+	claimed := object.WithName("claimed").WithAnnotation(syncline.AnnotationTracking, "nobody:/ConfigMap:"+namespace+"/claimed")
+	newSomebody(t).Create(t, claimed, "kubectl")
+	w.change(t, about(claimed.Ref()))
+	if inside := w.Inside(home); len(inside) > 0 {
+		t.Errorf("inside are %v by what only an annotation says", inside)
+	}
+	write(t, cluster, syncline.Write{Action: syncline.Create, Object: object})
+	w.change(t, about(object.Ref()))
+	if inside := w.Inside(home); len(inside) != 1 || inside[0] != namespace {
+		t.Errorf("inside are %v", inside)
+	}
+	newSomebody(t).Delete(t, object.Ref())
+	w.until(t, func() bool { return len(w.Inside(home)) == 0 })
+}
