@@ -130,7 +130,11 @@ func TestGitServerFails(t *testing.T) {
 		"hang": {Hang: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			patience := time.Minute
+			if fault.Hang {
+				patience = 300 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			server.Fail(fault)
 			if output, err := git(ctx, "ls-remote", repo.URL); err == nil {
