@@ -43,7 +43,7 @@ Kubernetes holds its state: it can be stopped at any time.`,
 	flags.Float64Var(&options.PruneShare, "prune-guard-share", 0.5, "share of an app's objects that may be deleted at once without approval")
 	flags.IntVar(&options.PruneCount, "prune-guard-count", 10, "number of an app's objects that may be deleted at once without approval")
 	flags.IntVar(&options.TurnSeconds, "turn-seconds", 120, "how long one turn of an app may take")
-	flags.IntVar(&options.RenderWorkers, "render-workers", 4, "how many processes render at once; one project never has all")
+	flags.IntVar(&options.RenderWorkers, "render-workers", 3, "how many processes render at once; one project never has all")
 	flags.IntVar(&options.RenderMemoryMiB, "render-memory-mib", 512, "memory that one of them may use, in MiB")
 	flags.IntVar(&options.MemoMiB, "memo-mib", 256, "memory for what was rendered, in MiB; the project that takes most forgets first")
 	flags.BoolVar(&options.AllowUnconfined, "allow-unconfined-workers", false, "render where the kernel permits no seccomp filter")
