@@ -158,10 +158,14 @@ func auditCount(s *script, _ *testscript.TestScript, args []string) error {
 	return nil
 }
 
+// list tells of requests, and of a few also what they carried, as far as a line has room.
 func list(events []audit.Event) string {
 	var text strings.Builder
 	for _, e := range events {
 		fmt.Fprintln(&text, " ", e)
+		if len(events) <= 5 && len(e.Body) > 0 {
+			fmt.Fprintf(&text, "    %.600s\n", e.Body)
+		}
 	}
 	return text.String()
 }
