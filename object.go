@@ -462,7 +462,8 @@ func (o Object) Field(path ...string) (any, bool) {
 
 // Redacted returns a deep copy of the content in which the values of a Secret,
 // also those in the last-applied annotation, are replaced by masks. Equal
-// values of one object get equal masks.
+// values of one object get equal masks. So are keys that no Secret can have, see
+// [ShownKey].
 func (o Object) Redacted() map[string]any {
 	content := runtime.DeepCopyJSON(o.content)
 	if o.Sensitive() {
@@ -511,12 +512,21 @@ func maskValues(values map[string]any, masks map[string]string) {
 	}
 	sort.Strings(keys)
 	for _, key := range keys {
-		secret := fmt.Sprint(values[key])
-		if _, known := masks[secret]; !known {
-			masks[secret] = strings.Repeat("+", 8+len(masks))
+		value := maskOf(fmt.Sprint(values[key]), masks)
+		if ShownKey(key) != key {
+			delete(values, key)
+			key = maskOf(key, masks)
 		}
-		values[key] = masks[secret]
+		values[key] = value
 	}
+}
+
+// maskOf returns the mask of a secret text, the same one for the same text.
+func maskOf(secret string, masks map[string]string) string {
+	if _, known := masks[secret]; !known {
+		masks[secret] = strings.Repeat("+", 8+len(masks))
+	}
+	return masks[secret]
 }
 
 // MarshalJSON marshals the redacted content.

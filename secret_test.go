@@ -24,6 +24,7 @@ func TestNearlySecrets(t *testing.T) {
 		"a list":        "{apiVersion: v1, kind: secretlist, metadata: {name: a}, items: [{data: {p: canary}}]}",
 		"in a list":     "{apiVersion: v1, kind: list, metadata: {name: a}, items: [{kind: Secret, data: {p: canary}}]}",
 		"lists in one":  "{apiVersion: v1, kind: list, metadata: {name: a}, items: [{kind: list, items: [{kind: secret, data: {p: canary}}]}]}",
+		"a key":         "{apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {'p=canary': '', 'canary x': b}}",
 		"another group": "{apiVersion: example.com/v1, kind: TeamSecret, metadata: {name: a}, data: {p: canary}}",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -181,17 +181,30 @@ func concealed(err error) error {
 		parts = append(parts, fmt.Sprintf("unknown field %q", field[1]))
 	}
 	for _, field := range unfitField.FindAllStringSubmatch(status.Message, -1) {
-		parts = append(parts, field[1])
+		path, wrong, _ := strings.Cut(field[1], ": ")
+		parts = append(parts, shownPath(path)+": "+wrong)
 	}
 	if strings.Contains(status.Message, "illegal base64 data") {
 		parts = append(parts, "a value under data is not base64 (plain text goes under stringData)")
 	}
 	if status.Details != nil {
 		for _, cause := range status.Details.Causes {
-			parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s %s", cause.Field, cause.Type)))
+			parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s %s", shownPath(cause.Field), cause.Type)))
 		}
 	}
 	return errors.New(strings.Join(parts, "; ") + " (its text is not shown, because it may quote secret values)")
+}
+
+// dataPath matches the path of an entry of a Secret's data.
+var dataPath = regexp.MustCompile(`^(\.?(?:data|stringData))(\[|\.)(.*?)(\]?)$`)
+
+// shownPath returns the path of a field without a key that no Secret can have.
+func shownPath(path string) string {
+	found := dataPath.FindStringSubmatch(path)
+	if found == nil {
+		return path
+	}
+	return found[1] + found[2] + syncline.ShownKey(found[3]) + found[4]
 }
 
 // isGone reports whether err says that the object of a request does not exist.

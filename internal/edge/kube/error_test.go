@@ -191,6 +191,7 @@ func TestErrorsDoNotQuoteSecrets(t *testing.T) {
 		"not a text":          {`name: s}, data: {password: {deep: ` + secret + `}}`, syncline.Invalid, ".data.password: expected string", ""},
 		"an unknown field":    {`name: s}, dta: {password: ` + secret + `}`, syncline.Invalid, ".dta: field not declared", ""},
 		"an immutable secret": {`name: fixed}, immutable: true, stringData: {a: ` + secret + `}`, syncline.Invalid, "data", string(uid)},
+		"a key":               {`name: s}, stringData: {"` + secret + ` x": b}`, syncline.Invalid, "data[***]", ""},
 		"a wrong type":        {`name: s}, type: kubernetes.io/dockerconfigjson, stringData: {.dockerconfigjson: "` + secret + `"}`, syncline.Invalid, "data[", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
