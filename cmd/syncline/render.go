@@ -32,7 +32,7 @@ func (localRenderer) Render(ctx context.Context, request cli.RenderRequest) ([]s
 	defer done()
 	result, err := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}).Render(ctx, render.Request{
 		App: request.AppName, Project: request.Project, Namespace: request.Namespace,
-		Source: request.Source, Revision: revision, Files: syncline.Files{Tree: tree},
+		Source: request.Source, Revision: revision, Files: syncline.Files{Tree: tree}, ShowSecrets: request.ShowSecrets,
 	})
 	for _, warning := range result.Warnings {
 		request.Warn(warning)

@@ -44,7 +44,7 @@ func load(ctx context.Context, files syncline.Tree, folder string) (*chart.Chart
 		return nil, err
 	}
 	if !slices.ContainsFunc(reader.found, func(f *archive.BufferedFile) bool { return f.Name == "Chart.yaml" }) {
-		return nil, syncline.WithHint(errors.New("Chart.yaml is missing"), "check the source's path")
+		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "Chart.yaml is missing"), "check the source's path")
 	}
 	loaded, err := loader.LoadFiles(reader.found)
 	if err != nil {
@@ -176,7 +176,7 @@ func sortDependencies(c *chart.Chart) {
 // checkChart returns why the chart cannot be installed.
 func checkChart(c *chart.Chart, capabilities *common.Capabilities) error {
 	if kind := c.Metadata.Type; kind != "" && kind != "application" {
-		return fmt.Errorf("it is a %s chart, which cannot be installed", kind)
+		return syncline.Errorf(syncline.Invalid, "it is a %s chart, which cannot be installed", kind)
 	}
 	var missing []string
 	for _, wanted := range c.Metadata.Dependencies {

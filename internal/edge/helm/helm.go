@@ -37,14 +37,16 @@ type Renderer struct{}
 // Template renders the chart in a folder: its CRDs first, then its objects in
 // Helm's order of installation, then its hooks. Its errors are Invalid.
 func (Renderer) Template(ctx context.Context, files syncline.Files, folder string, options syncline.Helm) ([]syncline.Manifest, error) {
-	manifests, err := template(ctx, files, folder, options)
+	loaded, err := load(ctx, files, folder)
 	if err == nil {
-		return manifests, nil
+		var manifests []syncline.Manifest
+		if manifests, err = template(ctx, loaded, files, folder, options); err == nil {
+			return manifests, nil
+		}
 	}
 	if syncline.KindOf(err) == syncline.Internal && ctx.Err() == nil {
 		hint := syncline.HintOf(err)
-		// Helm draws the trace of a template's error over several lines.
-		err = syncline.Errorf(syncline.Invalid, "%s", strings.Join(strings.Fields(err.Error()), " "))
+		err = syncline.Errorf(syncline.Invalid, "%w", tell(loaded, folder, options, err.Error()))
 		if hint != "" {
 			err = syncline.WithHint(err, hint)
 		}
@@ -59,11 +61,7 @@ func folderName(folder string) string {
 	return folder
 }
 
-func template(ctx context.Context, files syncline.Files, folder string, options syncline.Helm) ([]syncline.Manifest, error) {
-	loaded, err := load(ctx, files, folder)
-	if err != nil {
-		return nil, err
-	}
+func template(ctx context.Context, loaded *chart.Chart, files syncline.Files, folder string, options syncline.Helm) ([]syncline.Manifest, error) {
 	values, err := userValues(files, folder, options)
 	if err != nil {
 		return nil, err
@@ -103,7 +101,7 @@ func offline() map[string]any {
 // renderScope returns what templates see.
 func renderScope(c *chart.Chart, values map[string]any, options syncline.Helm, capabilities *common.Capabilities) (common.Values, error) {
 	if err := chartutil.ValidateReleaseName(options.ReleaseName); err != nil {
-		return nil, syncline.WithHint(fmt.Errorf("release name %q: %w", options.ReleaseName, err),
+		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "release name %q: %w", options.ReleaseName, err),
 			"set helm.releaseName to a shorter name of lower-case letters, digits and dashes")
 	}
 	namespace := options.Namespace
@@ -129,7 +127,7 @@ func newCapabilities(options syncline.Helm) (*common.Capabilities, error) {
 	}
 	parsed, err := common.ParseKubeVersion(version)
 	if err != nil {
-		return nil, fmt.Errorf("Kubernetes version %q: %w", version, err)
+		return nil, syncline.Errorf(syncline.Invalid, "Kubernetes version %q: %w", version, err)
 	}
 	capabilities := common.DefaultCapabilities.Copy()
 	capabilities.KubeVersion = *parsed

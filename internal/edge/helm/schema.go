@@ -16,14 +16,15 @@ import (
 const schemaURL = "file:///values.schema.json"
 
 // validate checks values against the schemas of the chart and its dependencies,
-// as Helm does, but fetches and opens nothing that a schema refers to.
+// as Helm does, but fetches and opens nothing that a schema refers to. Its error
+// quotes values.
 func validate(c *chart.Chart, values map[string]any) error {
 	problems := schemaProblems(c, values)
 	if len(problems) == 0 {
 		return nil
 	}
 	return syncline.WithHint(
-		syncline.Errorf(syncline.Invalid, "values do not fit the schema: %s", strings.Join(problems, "; ")),
+		fmt.Errorf("values do not fit the schema: %s", strings.Join(problems, "; ")),
 		"correct the values, or set helm.skipSchemaValidation")
 }
 

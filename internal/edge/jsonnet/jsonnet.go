@@ -47,7 +47,7 @@ func (Renderer) Evaluate(ctx context.Context, files syncline.Tree, folder, file 
 	case paths.failed != nil:
 		return nil, fmt.Errorf("%s: %w", file, paths.failed)
 	}
-	return nil, syncline.Errorf(syncline.Invalid, "%s: %s", file, oneLine(err.Error()))
+	return nil, syncline.Errorf(syncline.Invalid, "%s: %w", file, paths.known(file, options).Tell(oneLine(withoutCode(err.Error()))))
 }
 
 func newVM(options syncline.Jsonnet, paths *importer) *jsonnet.VM {
@@ -71,6 +71,15 @@ func newVM(options syncline.Jsonnet, paths *importer) *jsonnet.VM {
 		}
 	}
 	return vm
+}
+
+// withoutCode cuts off the lines of code that follow the message of an error that is
+// found before anything is evaluated.
+func withoutCode(message string) string {
+	if said, _, ok := strings.Cut(message, "\n\n"); ok && !strings.HasPrefix(message, "RUNTIME ERROR") {
+		return said
+	}
+	return message
 }
 
 // oneLine puts the message and the trace that follow it on one line.

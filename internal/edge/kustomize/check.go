@@ -4,6 +4,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/types"
@@ -30,17 +31,27 @@ func (f *fileSystem) check(file string, text []byte) error {
 	if len(k.OpenAPI) > 0 || len(k.Crds) > 0 {
 		f.schemas = true
 	}
-	for _, g := range k.SecretGenerator {
-		for _, name := range dataFiles(g.KvPairSources) {
-			f.secret[path.Join(path.Dir(file), name)] = true
-		}
-	}
+	f.noteData(path.Dir(file), &k)
 	for _, r := range references(&k) {
 		if isRemote(r.text) {
 			return refuseRemote(r.field, r.text)
 		}
 	}
 	return f.checkConfigs(file, &k)
+}
+
+// noteData notes which files hold the data of generated objects.
+func (f *fileSystem) noteData(folder string, k *types.Kustomization) {
+	for _, g := range k.SecretGenerator {
+		for _, name := range dataFiles(g.KvPairSources) {
+			f.secret[path.Join(folder, name)] = true
+		}
+	}
+	for _, g := range k.ConfigMapGenerator {
+		for _, name := range dataFiles(g.KvPairSources) {
+			f.data[path.Join(folder, name)] = true
+		}
+	}
 }
 
 // checkConfigs refuses the inline configuration of generators and transformers
@@ -65,11 +76,23 @@ func refuseChart(field string) error {
 		"make the chart a source of the App, or commit what it renders to")
 }
 
+// secretFiles is the field whose files become a Secret: a value may stand there by
+// mistake.
+const secretFiles = "secretGenerator"
+
+// refuseRemote says that a field names something remote, without the password that an
+// address may have.
 func refuseRemote(field, text string) error {
+	shown := strconv.Quote(userinfo.ReplaceAllString(text, "$1"))
+	if field == secretFiles {
+		shown = "a file"
+	}
 	return syncline.WithHint(
-		syncline.Errorf(syncline.Denied, "%s: %q is remote, and a render fetches nothing", field, text),
+		syncline.Errorf(syncline.Denied, "%s: %s is remote, and a render fetches nothing", field, shown),
 		"copy the files into the repository")
 }
+
+var userinfo = regexp.MustCompile(`(://)[^/]*@`)
 
 // reference is a text of a kustomization that names a file or a folder.
 type reference struct{ field, text string }
@@ -103,7 +126,7 @@ func references(k *types.Kustomization) []reference {
 		add("configMapGenerator", dataFiles(g.KvPairSources)...)
 	}
 	for _, g := range k.SecretGenerator {
-		add("secretGenerator", dataFiles(g.KvPairSources)...)
+		add(secretFiles, dataFiles(g.KvPairSources)...)
 	}
 	return all
 }
@@ -145,7 +168,11 @@ func checkConfig(text []byte) error {
 		if kind, _ := config["kind"].(string); strings.HasPrefix(kind, "HelmChart") {
 			return refuseChart("kind " + kind)
 		}
-		if err := checkFields(config, false); err != nil {
+		field := "configuration"
+		if kind, _ := config["kind"].(string); strings.Contains(kind, "Secret") {
+			field = secretFiles
+		}
+		if err := checkFields(field, config, false); err != nil {
 			return err
 		}
 	}
@@ -153,24 +180,24 @@ func checkConfig(text []byte) error {
 }
 
 // checkFields looks for remote names in the fields that name files.
-func checkFields(value any, named bool) error {
+func checkFields(of string, value any, named bool) error {
 	switch value := value.(type) {
 	case map[string]any:
 		for field, below := range value {
-			if err := checkFields(below, isFileField(field)); err != nil {
+			if err := checkFields(of, below, isFileField(field)); err != nil {
 				return err
 			}
 		}
 	case []any:
 		for _, element := range value {
-			if err := checkFields(element, named); err != nil {
+			if err := checkFields(of, element, named); err != nil {
 				return err
 			}
 		}
 	case string:
 		_, file, _ := strings.Cut(value, "=") // a key may be in front of the file
 		if named && (isRemote(value) || isRemote(file)) {
-			return refuseRemote("configuration", value)
+			return refuseRemote(of, value)
 		}
 	}
 	return nil

@@ -42,7 +42,7 @@ func TestEveryFieldThatNamesFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := &fileSystem{configs: map[string]bool{}, secret: map[string]bool{}}
+		f := &fileSystem{configs: map[string]bool{}, secret: map[string]bool{}, data: map[string]bool{}}
 		if err := f.check("kustomization.yaml", text); syncline.KindOf(err) != syncline.Denied {
 			t.Errorf("%s is not refused: %v\n%s", path, err, text)
 		}

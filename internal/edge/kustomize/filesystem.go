@@ -36,10 +36,10 @@ type fileSystem struct {
 	overlay map[string][]byte
 	// configs are the files that configure generators, transformers and validators.
 	configs map[string]bool
-	// read are the files that were read, and secret those of them that generators
-	// of Secrets take: no message shows their values.
-	read   map[string][]byte
-	secret map[string]bool
+	// read are the files that were read; secret those that generators of Secrets
+	// take, and data those that generators of ConfigMaps do.
+	read         map[string][]byte
+	secret, data map[string]bool
 	// schemas is set when a kustomization brings schemas.
 	schemas bool
 	// managed is set when the kustomization wants a label that says who built it.
@@ -61,6 +61,11 @@ func (f *fileSystem) inTree(name string) (string, error) {
 		return "", nil
 	case strings.HasPrefix(clean, root+"/"):
 		return strings.TrimPrefix(clean, root+"/"), nil
+	}
+	for secret := range f.secret { // what stands there may be a value
+		if path.Base(secret) == path.Base(clean) && !looksLikeFile(clean) {
+			clean = "a file of a secretGenerator"
+		}
 	}
 	return "", f.fail(syncline.Errorf(syncline.Invalid, "%s is outside the repository", clean))
 }

@@ -46,24 +46,36 @@ func (r *Renderer) Tainted() bool { return r.tainted.Load() }
 // Denied where the kustomization asks for what is not done.
 func (r *Renderer) Build(ctx context.Context, files syncline.Tree, folder string, options syncline.Kustomize) ([]syncline.Manifest, error) {
 	fsys := &fileSystem{ctx: ctx, files: files, overlay: map[string][]byte{}, configs: map[string]bool{},
-		read: map[string][]byte{}, secret: map[string]bool{}}
-	file, err := fsys.lay(folder, options)
-	fsys.top = file
+		read: map[string][]byte{}, secret: map[string]bool{}, data: map[string]bool{}}
+	made, file, err := r.build(fsys, folder, options)
 	if err == nil {
-		var built resmap.ResMap
-		if built, err = r.run(fsys, folder); err == nil {
-			if err = fsys.name(built); err == nil {
-				return manifests(built, file)
-			}
-		}
+		return made, nil
 	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("kustomization %s: %w", file, ctx.Err())
 	}
 	if _, known := errors.AsType[*syncline.Error](err); !known {
-		err = fsys.said(err.Error())
+		err = fsys.said(err.Error(), options)
 	}
 	return nil, fmt.Errorf("kustomization %s: %w", file, err)
+}
+
+// build also returns the path of the kustomization.
+func (r *Renderer) build(fsys *fileSystem, folder string, options syncline.Kustomize) (made []syncline.Manifest, file string, err error) {
+	file, err = fsys.lay(folder, options)
+	fsys.top = file
+	if err != nil {
+		return nil, file, err
+	}
+	built, err := r.run(fsys, folder)
+	if err == nil {
+		err = fsys.name(built)
+	}
+	if err != nil {
+		return nil, file, err
+	}
+	made, err = manifests(built, file)
+	return made, file, err
 }
 
 var (
@@ -71,21 +83,30 @@ var (
 	restricted = regexp.MustCompile(`security; file '([^']*)' is not in or below '([^']*)'`)
 	// charted is what it says of a chart. The option that it names is not there.
 	charted = regexp.MustCompile(`must specify --enable-helm`)
+	// quotedConfig and quotedPatch are what it quotes at length.
+	quotedConfig = regexp.MustCompile("(?s) with config: `.*`")
+	quotedPatch  = regexp.MustCompile(`(?s)(?: from)? \[patch: ".*"\]`)
 )
 
-// said returns an error of kustomize on one line, in words that help here.
-func (f *fileSystem) said(message string) error {
+// said returns an error of kustomize on one line, in words that help here, with what
+// may be shown of it.
+func (f *fileSystem) said(message string, options syncline.Kustomize) error {
 	message = strings.Join(strings.Fields(strings.ReplaceAll(message, root+"/", "")), " ")
 	if charted.MatchString(message) {
 		return refuseChart("HelmChartInflationGenerator")
 	}
+	known := f.known(options)
 	if outside := restricted.FindStringSubmatch(message); outside != nil {
-		folder := outside[2]
-		return syncline.WithHint(
-			syncline.Errorf(syncline.Invalid, "file %s is not in or below %s, the folder of the kustomization that names it", outside[1], folder),
+		known.Path(outside[2])
+		told := known.Tell("file " + outside[1] + " is not in or below " + outside[2] + ", the folder of the kustomization that names it")
+		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%w", told),
 			"kustomize loads files of that folder only: move it there, or put a kustomization beside it and name its folder under resources")
 	}
-	return syncline.Errorf(syncline.Invalid, "%s", f.hide(message))
+	for _, field := range slip.FindAllStringSubmatch(message, -1) {
+		known.Slip(field[1])
+	}
+	message = quotedPatch.ReplaceAllString(quotedConfig.ReplaceAllString(message, ""), "")
+	return syncline.Errorf(syncline.Invalid, "%w", known.Tell(message))
 }
 
 func (r *Renderer) run(fsys *fileSystem, folder string) (built resmap.ResMap, err error) {
@@ -99,7 +120,7 @@ func (r *Renderer) run(fsys *fileSystem, folder string) (built resmap.ResMap, er
 		if p := recover(); p != nil { // kustomize panics on some input
 			r.tainted.Store(true)
 			openapi.ResetOpenAPI()
-			err = syncline.Errorf(syncline.Invalid, "kustomize cannot cope with it: %v", p)
+			err = fmt.Errorf("kustomize cannot cope with it: %v", p)
 		}
 	}()
 	options := krusty.MakeDefaultOptions()
@@ -136,7 +157,7 @@ func manifests(built resmap.ResMap, origin string) ([]syncline.Manifest, error) 
 	for _, resource := range built.Resources() {
 		text, err := resource.MarshalJSON()
 		if err != nil {
-			return nil, syncline.Errorf(syncline.Invalid, "kustomization %s: %s: %w", origin, resource.CurId(), err)
+			return nil, fmt.Errorf("%s: %w", resource.CurId(), err)
 		}
 		made = append(made, syncline.Manifest{Origin: origin, Text: text})
 	}

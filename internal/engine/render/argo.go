@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 
 	"sigs.k8s.io/yaml"
@@ -75,6 +76,9 @@ type argoReplica struct {
 // count is a number that may be written as a text.
 type count int64
 
+// errCount quotes nothing of what was found.
+var errCount = errors.New("kustomize.replicas: a count is not a number")
+
 // UnmarshalJSON reads a number or a text of digits.
 func (c *count) UnmarshalJSON(text []byte) error {
 	var digits string
@@ -82,8 +86,11 @@ func (c *count) UnmarshalJSON(text []byte) error {
 		digits = string(text)
 	}
 	number, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil {
+		return errCount
+	}
 	*c = count(number)
-	return err
+	return nil
 }
 
 type argoPatch struct {

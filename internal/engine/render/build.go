@@ -2,11 +2,12 @@ package render
 
 import (
 	"context"
+	"errors"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/told"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
@@ -37,7 +38,7 @@ type Tools struct {
 // Build builds the job.
 func (t Tools) Build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
 	output, err := t.build(ctx, job, inputs)
-	return output, presentable(err)
+	return output, presentable(err, job.ShowSecrets)
 }
 
 func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
@@ -92,44 +93,51 @@ const (
 	keptAtEnd   = 600
 )
 
-// What libraries quote of a document, which may be the value of a Secret: a password
-// that begins with "*" is an alias to them.
-var quotations = []struct {
-	quoted *regexp.Regexp
-	shown  string
-}{
-	{regexp.MustCompile("unknown anchor '[^']*' referenced"), `unknown anchor: put a text that begins with "*" in quotes`},
-	{regexp.MustCompile("(cannot (?:unmarshal|decode) !!\\w+) `[^`]*`"), "$1"},
-	{regexp.MustCompile(`invalid map key: (?s:.*)`), "a key that is a mapping or a list: put a text with braces in quotes"},
-	{regexp.MustCompile(`(strconv\.\w+: parsing) "(?:[^"\\]|\\.)*"`), "$1 a text"},
-	{regexp.MustCompile(`(parsing time) "(?:[^"\\]|\\.)*" as .*`), "$1"},
-	{regexp.MustCompile(`'[^;]*' (does not match pattern|is not valid)`), "the value $1"},
-	{regexp.MustCompile(`invalid literal source .*, expected key=value`), "a literal is not KEY=VALUE"},
-	{regexp.MustCompile(`line \S[^:]* has invalid utf8 bytes(?s:.*)`), "a line is not UTF-8"},
-	{regexp.MustCompile(`: node contents:(?s:.*)`), ""},
-}
+// howToSee is what a person may do who needs what is not shown.
+const howToSee = "`syncline render --show-secrets` on your own machine shows what is hidden"
 
-// presentable returns err with a message that quotes no values, and with the
-// middle cut out of a long one.
-func presentable(err error) error {
-	if err == nil {
-		return nil
-	}
-	message := err.Error()
-	for _, q := range quotations {
-		message = q.quoted.ReplaceAllString(message, q.shown)
-	}
-	if len(message) > maxMessage {
-		message = strings.ToValidUTF8(message[:keptAtStart], "") + " … " + strings.ToValidUTF8(message[len(message)-keptAtEnd:], "")
-	}
-	if message == err.Error() {
+// presentable returns err with a message of bounded length that quotes no values: what
+// a tool says is shown as far as package told knows it to be harmless. The errors of
+// tools come from package told; one that has neither gone through it nor been given a
+// kind is judged here. With showSecrets everything is shown.
+func presentable(err error, showSecrets bool) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	told := syncline.Errorf(syncline.KindOf(err), "%s", message)
-	if hint := syncline.HintOf(err); hint != "" {
-		told = syncline.WithHint(told, hint)
+	message := err.Error()
+	said, isTold := errors.AsType[*told.Error](err)
+	if !isTold && syncline.KindOf(err) == syncline.Internal {
+		said = new(told.Known).Tell(message)
+		message, isTold = said.Error(), true
 	}
-	return told
+	hint := syncline.HintOf(err)
+	switch {
+	case isTold && showSecrets:
+		message = strings.Replace(message, said.Error(), said.Reveal(), 1)
+	case isTold && said.Hides() && hint == "":
+		hint = howToSee
+	}
+	return worded(err, bounded(message), hint)
+}
+
+// bounded returns a message with the middle cut out of a long one.
+func bounded(message string) string {
+	if len(message) <= maxMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:keptAtStart], "") + " … " + strings.ToValidUTF8(message[len(message)-keptAtEnd:], "")
+}
+
+// worded returns an error of the kind of err with another message and hint.
+func worded(err error, message, hint string) error {
+	if message == err.Error() && hint == syncline.HintOf(err) {
+		return err
+	}
+	shown := syncline.Errorf(syncline.KindOf(err), "%s", message)
+	if hint != "" {
+		shown = syncline.WithHint(shown, hint)
+	}
+	return shown
 }
 
 // run runs the tool with the job's options, defaults filled in. Only charts may

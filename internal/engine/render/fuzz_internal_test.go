@@ -104,7 +104,7 @@ func FuzzPresentable(f *testing.F) {
 	f.Add("cannot unmarshal !!a ````unknown anchor ''''")
 	f.Fuzz(func(t *testing.T, text string) {
 		bound.Limits{}.Run(t, func() {
-			if got := presentable(errors.New(text)).Error(); len(got) > len(text)+maxMessage {
+			if got := presentable(errors.New(text), false).Error(); len(got) > len(text)+maxMessage {
 				t.Errorf("%d bytes became %d", len(text), len(got))
 			}
 		})

@@ -19,6 +19,8 @@ type Job struct {
 	Source syncline.Source
 	// Only restricts a folder of manifests to these files of it. Empty means all.
 	Only []string
+	// ShowSecrets shows errors in full.
+	ShowSecrets bool
 }
 
 // Inputs is all that a build may look at.
@@ -56,7 +58,7 @@ type Output struct {
 }
 
 func newJob(request Request) Job {
-	job := Job{App: request.App, Instance: request.Instance, Namespace: request.Namespace, Source: request.Source}
+	job := Job{App: request.App, Instance: request.Instance, Namespace: request.Namespace, Source: request.Source, ShowSecrets: request.ShowSecrets}
 	if job.Instance == "" {
 		job.Instance = job.App
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/told"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
@@ -68,9 +70,13 @@ func override(source syncline.Source, file syncline.Manifest) (syncline.Source, 
 // wrongType says which field has a value of the wrong type.
 func wrongType(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%s: a %s where a %s is expected", wrong.Field, wrong.Value, wrong.Type)
+		what, _, _ := strings.Cut(wrong.Value, " ") // the number itself may follow
+		return fmt.Errorf("%s: a %s where a %s is expected", wrong.Field, what, wrong.Type)
 	}
-	return err
+	if errors.Is(err, errCount) {
+		return err
+	}
+	return new(told.Known).Tell(err.Error())
 }
 
 func asMap(value any) (map[string]any, error) {

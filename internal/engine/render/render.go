@@ -1,7 +1,9 @@
 // Package render turns the files of a Source into Objects: it chooses the tool,
 // applies overrides and the build environment, parses what the tool makes, and
 // remembers results by what was read for them. It does not fetch files, runs no
-// tool itself, and does not know whether an App may have what it renders.
+// tool itself, and does not know whether an App may have what it renders. Its errors
+// quote no values: of what a tool says only that is shown which is known to be
+// harmless (package told), because a tool quotes what it chokes on.
 package render
 
 import (
@@ -32,6 +34,9 @@ type Request struct {
 	Cluster  Cluster
 	// Fresh renders even when the result is remembered.
 	Fresh bool
+	// ShowSecrets shows errors in full, also the values of Secrets that they quote.
+	// Only a person who asks for it may set it.
+	ShowSecrets bool
 }
 
 // Cluster is what templates may know of the destination.

@@ -114,6 +114,8 @@ type RenderRequest struct {
 	AppName   string
 	Project   string
 	Namespace string
+	// ShowSecrets shows errors in full, also the values that they quote.
+	ShowSecrets bool `json:",omitempty"`
 	// Warn is told what was accepted and is hardly meant.
 	Warn func(syncline.Condition) `json:"-"`
 	// PassedOver is told the files of a folder of manifests that are rendered by

@@ -53,7 +53,7 @@ It ends with 1, and says which file and why, when something cannot be rendered.`
 	flags.StringVar(&f.project, "project", "default", "project of the app")
 	flags.StringVarP(&f.namespace, "namespace", "n", "default", "destination namespace")
 	flags.StringVar(&f.namespace, "dest-namespace", "default", "the same as --namespace")
-	flags.BoolVar(&f.showSecrets, "show-secrets", false, "print the values of Secrets instead of masks")
+	flags.BoolVar(&f.showSecrets, "show-secrets", false, "print the values of Secrets instead of masks, also those that an error quotes")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "list the files among manifests that are something else, and why")
 	f.output = outputFlag(cmd, formatYAML, formatJSON, formatName)
 	return cmd
@@ -100,7 +100,7 @@ func (p *program) renderRequest(cmd *cobra.Command, args []string, f *renderFlag
 	if err := checkRender(source, args); err != nil {
 		return RenderRequest{}, err
 	}
-	request := RenderRequest{Source: source, AppName: f.appName, Project: f.project, Namespace: f.namespace, Warn: p.warn}
+	request := RenderRequest{Source: source, AppName: f.appName, Project: f.project, Namespace: f.namespace, ShowSecrets: f.showSecrets, Warn: p.warn}
 	if f.verbose {
 		request.PassedOver = func(file, why string) { p.notef("not rendered: %s: %s", file, why) }
 	}

@@ -54,7 +54,7 @@ func (b *aliasBudget) size(n *yamlv3.Node) (int, error) {
 func (b *aliasBudget) aliasSize(n *yamlv3.Node) (int, error) {
 	size := b.sizes[n.Alias]
 	if size == 0 {
-		return 0, fmt.Errorf("not valid YAML: anchor %q contains itself", n.Value)
+		return 0, fmt.Errorf("not valid YAML: line %d: an anchor contains itself", n.Line)
 	}
 	if b.aliased += size; b.aliased > MaxAliasNodes {
 		return 0, fmt.Errorf("its aliases stand for too much: more than %d nodes", MaxAliasNodes)

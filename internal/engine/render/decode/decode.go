@@ -13,6 +13,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/told"
 )
 
 // The bounds of one render.
@@ -187,8 +188,12 @@ func (p part) decode(lastCounts bool) (value any, repeated string, err error) {
 	}
 	asJSON := text
 	if text[0] != '{' && text[0] != '[' || !json.Valid(text) {
-		if asJSON, repeated, err = p.toJSON(lastCounts); err != nil {
+		var twice *told.Error
+		if asJSON, twice, err = p.toJSON(lastCounts); err != nil {
 			return nil, "", err
+		}
+		if twice != nil {
+			repeated = twice.Error()
 		}
 	}
 	if depth(asJSON) > MaxDepth {
@@ -197,11 +202,11 @@ func (p part) decode(lastCounts bool) (value any, repeated string, err error) {
 	strict, err := kjson.UnmarshalStrict(asJSON, &value)
 	switch {
 	case err != nil:
-		return nil, "", syntaxError("not valid JSON: %w", err)
+		return nil, "", syntaxError("not valid JSON: %w", p.located(err))
 	case len(strict) > 0 && !lastCounts:
-		return nil, "", syntaxError("not valid JSON: %w", errors.Join(strict...))
+		return nil, "", syntaxError("not valid JSON: %w", p.located(errors.Join(strict...)))
 	case len(strict) > 0:
-		repeated = strings.ReplaceAll(errors.Join(strict...).Error(), "\n", "; ")
+		repeated = p.located(errors.Join(strict...)).Error()
 	}
 	return value, repeated, nil
 }

@@ -12,14 +12,16 @@ import (
 
 	yamlv2 "go.yaml.in/yaml/v2"
 	yamlv3 "go.yaml.in/yaml/v3"
+
+	"github.com/syncline-io/syncline/internal/base/told"
 )
 
 // toJSON turns a YAML document into JSON, as sigs.k8s.io/yaml does for kubectl
 // and Argo CD. Unlike them it refuses text that follows the document, which they
 // pass over.
-func (p part) toJSON(lastCounts bool) (asJSON []byte, repeated string, err error) {
+func (p part) toJSON(lastCounts bool) (asJSON []byte, repeated *told.Error, err error) {
 	if err := checkAliases(p.text); err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	value, err := p.parse(true)
 	if _, strict := errors.AsType[*yamlv2.TypeError](err); strict { // a key is there twice, or overrides one that is merged
@@ -30,15 +32,15 @@ func (p part) toJSON(lastCounts bool) (asJSON []byte, repeated string, err error
 	}
 	switch {
 	case err != nil:
-		return nil, "", syntaxError("not valid YAML: %s", p.located(err))
-	case repeated != "" && !lastCounts:
-		return nil, "", syntaxError("not valid YAML: %s", repeated)
+		return nil, nil, syntaxError("not valid YAML: %w", p.located(err))
+	case repeated != nil && !lastCounts:
+		return nil, nil, syntaxError("not valid YAML: %w", repeated)
 	}
 	if value, err = jsonable(value); err != nil {
-		return nil, "", syntaxError("not valid YAML: %w", err)
+		return nil, nil, syntaxError("not valid YAML: %w", err)
 	}
 	if asJSON, err = json.Marshal(value); err != nil {
-		return nil, "", syntaxError("not valid YAML: a number that is infinite or not a number")
+		return nil, nil, syntaxError("not valid YAML: a number that is infinite or not a number")
 	}
 	return asJSON, repeated, nil
 }
@@ -138,28 +140,27 @@ func keyText(key any) (string, error) {
 	return "", errors.New("a mapping has a key that is neither a text, a number nor a boolean")
 }
 
-// What the library quotes of a document, which may be the value of a Secret: a
-// password that begins with "*" is an alias to it.
 var (
-	quotedAnchor = regexp.MustCompile(`unknown anchor '(?s:.*)' referenced`)
-	quotedValue  = regexp.MustCompile("cannot (?:decode|unmarshal) (!!\\w+) `(?s:.*)` (?:as a|into) (\\S+)")
-	quotedKey    = regexp.MustCompile(`invalid map key: (?s:.*)`)
-	setTwice     = regexp.MustCompile(`key "(?:[^"\\]|\\.){100,}"`)
-	lineNumber   = regexp.MustCompile(`\bline (\d+)\b`)
+	keyTwice   = regexp.MustCompile(`key "(?:[^"\\]|\\.){1,100}" already set in map|duplicate field "[^"]{1,200}"`)
+	lineNumber = regexp.MustCompile(`\bline (\d+)\b`)
+	// secretive matches a document whose keys are not shown: what is a value may have
+	// become a key by a slip, and the number of the line says where.
+	secretive = regexp.MustCompile(`(?i)secret|stringData|password|token|credential`)
 )
 
-// located returns the message of an error on one line, with the line numbers of
-// the whole file and without values.
-func (p part) located(err error) string {
+// located returns what may be shown of the message of an error, on one line and with
+// the line numbers of the whole file.
+func (p part) located(err error) *told.Error {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	message = strings.TrimPrefix(message, "unmarshal errors:\n  ")
-	message = strings.ReplaceAll(message, "\n  ", "; ")
-	message = quotedAnchor.ReplaceAllString(message, `unknown anchor: put a text that begins with "*" in quotes`)
-	message = quotedValue.ReplaceAllString(message, "cannot decode $1 as $2")
-	message = quotedKey.ReplaceAllString(message, "a key that is a mapping or a list: put a text with braces in quotes")
-	message = setTwice.ReplaceAllString(message, "a long key")
-	return lineNumber.ReplaceAllStringFunc(message, func(match string) string {
+	message = strings.ReplaceAll(message, "\n", "; ")
+	known := &told.Known{}
+	known.Text("control characters are not allowed", errTrailing.Error())
+	if !secretive.Match(p.text) {
+		known.Text(keyTwice.FindAllString(message, -1)...)
+	}
+	return known.Tell(lineNumber.ReplaceAllStringFunc(message, func(match string) string {
 		line, _ := strconv.Atoi(strings.TrimPrefix(match, "line ")) // digits, by the pattern
 		return fmt.Sprintf("line %d", line+p.line)
-	})
+	}))
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/told"
 )
 
 // child is one process, as its parent sees it. Only one goroutine uses it at a time.
@@ -176,8 +177,16 @@ func (c *child) describe() error {
 			syncline.Errorf(syncline.Invalid, "stopped: calls nest without an end"),
 			"look for a template or a function that calls itself")}
 	default:
-		return &LimitError{syncline.Errorf(syncline.Transient, "the process that rendered it ended: %v %s", c.exit, cause)}
+		return &LimitError{syncline.Errorf(syncline.Transient, "the process that rendered it ended: %v %w", c.exit, harmless(cause))}
 	}
+}
+
+// harmless returns what may be shown of a cause: a panic may quote what was rendered.
+func harmless(c cause) *told.Error {
+	known := &told.Known{}
+	known.Text("runtime error", "invalid memory address or nil pointer dereference", "index out of range", "slice bounds out of range",
+		"assignment to entry in nil map", "concurrent map writes", "concurrent map read and map write", "all goroutines are asleep - deadlock!")
+	return known.Tell(string(c))
 }
 
 // react handles one message of the child.
