@@ -11,12 +11,12 @@ import (
 
 // Commit returns what a commit that was fetched says of itself. The date is the
 // author's. Errors are those of [Store.Tree].
-func (s *Store) Commit(_ context.Context, repo syncline.Repository, commit string) (syncline.Commit, error) {
+func (s *Store) Commit(ctx context.Context, repo syncline.Repository, commit string) (syncline.Commit, error) {
 	r, err := s.remote(repo)
 	if err != nil {
 		return syncline.Commit{}, err
 	}
-	_, body, err := s.openCommit(r, commit)
+	_, body, err := s.openCommit(ctx, r, commit)
 	if err != nil {
 		return syncline.Commit{}, err
 	}

@@ -18,10 +18,10 @@ const wholeHistory = "2147483647"
 // name of the branch or tag that led to the commit; it is used where the server
 // does not send commits by name, and may be "".
 //
-// Callers who want the same commit share one fetch. A fetch goes on when its
-// caller gives up. With credentials that the server has not let in since the
-// Store was opened, it is asked even if the commit is present. Errors: those of [Store.Refs], and NotFound when the
-// repository does not have the commit.
+// Callers who want the same commit share one fetch, which ends when nobody wants
+// it any more; see demand.Until. With credentials that the server has not let in
+// since the Store was opened, it is asked even if the commit is present. Errors:
+// those of [Store.Refs], and NotFound when the repository does not have the commit.
 func (s *Store) Fetch(ctx context.Context, repo syncline.Repository, commit, ref string) error {
 	r, err := s.remote(repo)
 	if err != nil {
@@ -67,34 +67,6 @@ func (s *Store) Find(ctx context.Context, repo syncline.Repository, abbreviation
 		}
 		return found.name, nil
 	})
-}
-
-// share runs work once for all who ask for the same thing at the same time, in
-// its turn, and bounded by the time that fetches may take.
-func (m *mirror) share(ctx context.Context, r *remote, key string, work func(context.Context) (string, error)) (string, error) {
-	access := r.access()
-	result := m.flights.DoChan(key+string(access[:]), func() (any, error) {
-		ctx, cancel := context.WithTimeout(m.store.life, m.store.options.FetchTimeout)
-		defer cancel()
-		leave, err := m.enter(ctx)
-		if err != nil {
-			return "", err
-		}
-		defer leave()
-		leaveHost, err := m.store.enter(ctx, r.host)
-		if err != nil {
-			return "", err
-		}
-		defer leaveHost()
-		return work(ctx)
-	})
-	select {
-	case done := <-result:
-		text, _ := done.Val.(string)
-		return text, classify(done.Err, r)
-	case <-ctx.Done():
-		return "", syncline.Errorf(syncline.Transient, "repository %s: waiting for a fetch: %w", r.name, ctx.Err())
-	}
 }
 
 // fetch asks for the commit by its name, then by its ref, then for everything.
@@ -173,11 +145,13 @@ func (m *mirror) transfer(ctx context.Context, r *remote, depth string, specs ..
 			timeout: m.store.options.FetchTimeout,
 		}
 	})
-	if err == nil {
-		m.tidy(ctx)
-		m.store.makeRoom(ctx, m)
+	if err != nil {
+		m.sweep()
+		return err
 	}
-	return err
+	m.tidy(ctx)
+	m.store.makeRoom(ctx, m)
+	return nil
 }
 
 // retryDamaged runs work, and once more with a new mirror when the old one

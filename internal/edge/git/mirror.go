@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/syncline-io/syncline"
 )
 
@@ -21,15 +19,13 @@ type mirror struct {
 	store  *Store
 	dir    string
 	reader *reader
-	// flights lets those who want the same commit share one fetch, and turn
-	// lets one fetch at a time write.
-	flights singleflight.Group
-	turn    chan struct{}
-
 	// used is when the mirror was used last.
 	used atomic.Int64
 
 	mu sync.Mutex
+	// flights are what goes on, by what it is for: those who want the same commit
+	// share one fetch.
+	flights map[string]*flight
 	// generation counts how often the mirror was discarded.
 	generation int
 	damaged    bool
@@ -44,7 +40,7 @@ type mirror struct {
 }
 
 func newMirror(s *Store, dir string) *mirror {
-	m := &mirror{store: s, dir: dir, turn: make(chan struct{}, 1), admitted: map[[sha256.Size]byte]bool{}}
+	m := &mirror{store: s, dir: dir, flights: map[string]*flight{}, admitted: map[[sha256.Size]byte]bool{}}
 	m.reader = &reader{
 		start: m.startReader, idle: s.options.IdleReader, patience: s.options.StallTimeout,
 		memory: s.options.MaxMemory, file: s.options.MaxPack,
@@ -174,6 +170,14 @@ func (m *mirror) discard() error {
 	return nil
 }
 
+// sweep removes what a fetch that was ended left behind, by whoever may write: the
+// next one would find locks.
+func (m *mirror) sweep() {
+	for _, path := range leftovers(escapeGlob(m.dir)) {
+		_ = os.RemoveAll(path) // git says what is in its way
+	}
+}
+
 // tidy joins packs when they have become many, which keeps lookups fast. No
 // object is lost by it.
 func (m *mirror) tidy(ctx context.Context) {
@@ -191,6 +195,9 @@ func (m *mirror) tidy(ctx context.Context) {
 		dir:     m.dir,
 		timeout: m.store.options.FetchTimeout,
 	})
+	if fail != nil {
+		m.sweep()
+	}
 	if fail != nil && fail.cause() == damaged {
 		m.markDamaged(generation)
 	}
@@ -198,13 +205,3 @@ func (m *mirror) tidy(ctx context.Context) {
 
 // maxPacks is how many packs a mirror may have. Each fetch adds one.
 const maxPacks = 50
-
-// enter waits for the turn to write. The returned function passes it on.
-func (m *mirror) enter(ctx context.Context) (func(), error) {
-	select {
-	case m.turn <- struct{}{}:
-		return func() { <-m.turn }, nil
-	case <-ctx.Done():
-		return nil, syncline.Errorf(syncline.Transient, "waiting for another fetch: %w", ctx.Err())
-	}
-}

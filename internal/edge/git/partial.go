@@ -20,12 +20,12 @@ func (m *mirror) filter(r *remote) []string {
 }
 
 // file returns a file, which is fetched if its commit was fetched without it.
-func (m *mirror) file(r *remote, hash string) (object, error) {
+func (m *mirror) file(ctx context.Context, r *remote, hash string) (object, error) {
 	found, err := m.reader.read(hash, m.store.options.MaxFile)
 	if !errors.Is(err, errMissing) {
 		return found, err
 	}
-	if err := m.supply(r, hash); err != nil {
+	if err := m.supply(ctx, r, hash); err != nil {
 		return object{}, err
 	}
 	return m.reader.read(hash, m.store.options.MaxFile)
@@ -33,8 +33,8 @@ func (m *mirror) file(r *remote, hash string) (object, error) {
 
 // supply fetches one object by its name. It fails with errMissing where the
 // server does not send it, although it left it out: the next mirror is whole then.
-func (m *mirror) supply(r *remote, hash string) error {
-	_, err := m.share(m.store.life, r, "object "+hash, func(ctx context.Context) (string, error) {
+func (m *mirror) supply(ctx context.Context, r *remote, hash string) error {
+	_, err := m.share(ctx, r, "object "+hash, func(ctx context.Context) (string, error) {
 		if _, err := m.reader.info(hash); err == nil {
 			return "", nil // somebody was faster
 		}
@@ -50,6 +50,9 @@ func (m *mirror) supply(r *remote, hash string) error {
 				timeout: m.store.options.FetchTimeout,
 			}
 		})
+		if err != nil {
+			m.sweep()
+		}
 		var fail *runError
 		if errors.As(err, &fail) && fail.cause() == noRevision {
 			m.mu.Lock()

@@ -203,6 +203,15 @@ func (p *readProcess) header() (object, error) {
 	return object{name: fields[0], kind: fields[1], size: size}, nil
 }
 
+// free reports whether nobody reads now: stopping the process waits for nobody.
+func (r *reader) free() bool {
+	if !r.mu.TryLock() {
+		return false
+	}
+	r.mu.Unlock()
+	return true
+}
+
 // stop ends the process. The next request starts another.
 func (r *reader) stop() {
 	r.mu.Lock()

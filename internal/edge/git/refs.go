@@ -8,8 +8,10 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/demand"
 )
 
 // Refs lists what a repository calls its revisions, by one request. Every call
@@ -22,12 +24,34 @@ func (s *Store) Refs(ctx context.Context, repo syncline.Repository) (syncline.Re
 	if err != nil {
 		return syncline.Refs{}, err
 	}
-	leave, err := s.enter(ctx, r.host)
-	if err != nil {
-		return syncline.Refs{}, syncline.Errorf(syncline.Transient, "repository %s: listing refs: %w", r.name, err)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	t := newTicket(r.host, nil, demand.Of(ctx))
+	if err := s.enter(ctx, r, t, s.options.WaitTimeout); err != nil {
+		return syncline.Refs{}, err
 	}
-	defer leave()
+	defer s.gate.leave(t)
+	ctx, cancel = context.WithTimeout(ctx, s.options.RefsTimeout) // redirects included
+	defer cancel()
 	return s.list(ctx, s.mirror(r), r)
+}
+
+// enter waits for a place at the gate, up to a time. The error says what it waited
+// for, and names nobody who is in the way.
+func (s *Store) enter(ctx context.Context, r *remote, t *ticket, patience time.Duration) error {
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	why := s.gate.enter(limited, t)
+	if why == nil {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return syncline.Errorf(syncline.Transient, "repository %s: waiting to ask its server: %w", r.name, err)
+	}
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Transient, "repository %s could not be read within %s: %w", r.name, patience, why),
+		"it is tried again by itself; look for repositories of the project whose server does not answer")
 }
 
 // list lists the refs of a remote.

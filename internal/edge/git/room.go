@@ -104,16 +104,14 @@ func sizeOf(dir string) int64 {
 	return bytes
 }
 
-// discardUnused removes a mirror unless somebody writes to it now.
+// discardUnused removes a mirror unless somebody reads it or writes to it now.
 func (s *Store) discardUnused(d dirOfMirror) bool {
 	if d.mirror == nil {
 		return os.RemoveAll(d.path) == nil
 	}
-	select {
-	case d.mirror.turn <- struct{}{}:
-		defer func() { <-d.mirror.turn }()
-		return d.mirror.discard() == nil
-	default:
+	if !d.mirror.reader.free() || !s.gate.hold(d.mirror) {
 		return false
 	}
+	defer s.gate.letGo(d.mirror)
+	return d.mirror.discard() == nil
 }

@@ -35,8 +35,14 @@ type Options struct {
 	// StallTimeout ends a transfer of less than 1 kB/s, in whole seconds, and a
 	// process that does not answer what is in a mirror. Default: 30 s.
 	StallTimeout time.Duration
-	// PerHost is how many transfers from one host go on at once. Default: 4.
-	PerHost int
+	// PerHost is how many transfers from one host go on at once, and Transfers from
+	// all hosts. One project's never take more than half of the former, nor all of the
+	// latter. Default: 8, 32.
+	PerHost, Transfers int
+	// WaitTimeout is how long listing refs waits until it may begin. It is less than
+	// a turn of an App takes, so that its condition says what it waits for. A fetch
+	// waits up to FetchTimeout. Default: 90 s.
+	WaitTimeout time.Duration
 	// MaxFile is the size of the largest file that is read. A file is in memory once
 	// while it is handed on. Default: 12 MiB.
 	MaxFile int64
@@ -81,7 +87,9 @@ func (o Options) withDefaults() Options {
 	o.RefsTimeout = orDefault(o.RefsTimeout, time.Minute)
 	o.FetchTimeout = orDefault(o.FetchTimeout, 10*time.Minute)
 	o.StallTimeout = orDefault(o.StallTimeout, 30*time.Second)
-	o.PerHost = orDefault(o.PerHost, 4)
+	o.PerHost = orDefault(o.PerHost, 8)
+	o.Transfers = orDefault(o.Transfers, 32)
+	o.WaitTimeout = orDefault(o.WaitTimeout, 90*time.Second)
 	o.MaxFile = orDefault(o.MaxFile, 12<<20)
 	o.LargeFile = orDefault(o.LargeFile, 1<<20)
 	o.MaxRefs = orDefault(o.MaxRefs, 4<<20)
@@ -115,9 +123,10 @@ type Store struct {
 	trees *cache[[]syncline.Entry]
 	files *cache[[]byte]
 
+	gate *gate
+
 	mu      sync.Mutex
 	mirrors map[string]*mirror
-	hosts   map[string]chan struct{}
 	disk    disk
 }
 
@@ -139,7 +148,7 @@ func Open(options Options) (*Store, error) {
 		trees:   newTreeCache(options.CachedEntries),
 		files:   newFileCache(options.CachedBytes),
 		mirrors: map[string]*mirror{},
-		hosts:   map[string]chan struct{}{},
+		gate:    newGate(options.PerHost, options.Transfers),
 	}
 	for _, folder := range []string{s.home, filepath.Join(dir, "mirrors")} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -206,26 +215,6 @@ func (s *Store) mirror(r *remote) *mirror {
 	return m
 }
 
-// enter waits for one of the places that a host has, so that a host that hangs
-// delays only itself. The returned function gives the place back.
-func (s *Store) enter(ctx context.Context, host string) (func(), error) {
-	s.mu.Lock()
-	places := s.hosts[host]
-	if places == nil {
-		places = make(chan struct{}, s.options.PerHost)
-		s.hosts[host] = places
-	}
-	s.mu.Unlock()
-	select {
-	case places <- struct{}{}:
-		return func() { <-places }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-s.life.Done():
-		return nil, s.life.Err()
-	}
-}
-
 // removeUnused deletes the mirrors that no Store touched for long.
 func (s *Store) removeUnused() error {
 	mirrors := filepath.Join(s.options.Dir, "mirrors")
@@ -245,21 +234,34 @@ func (s *Store) removeUnused() error {
 	return nil
 }
 
-// removeLeftovers deletes what a process that was killed left behind: locks,
-// half-written packs, and mirrors that were being made or discarded.
+// removeLeftovers deletes what a process that was killed left behind: mirrors that
+// were being made or discarded, and what is left in others.
 func (s *Store) removeLeftovers() error {
-	var stale []string
-	for _, pattern := range []string{
-		"mirrors/new-*", "mirrors/old-*", "mirrors/*/*.lock", "mirrors/*/objects/pack/tmp_*",
-		"mirrors/*/objects/pack/.tmp-*", "mirrors/*/objects/tmp_*", "mirrors/*/shallow_*",
-	} {
-		found, err := filepath.Glob(filepath.Join(escapeGlob(s.options.Dir), pattern))
-		if err != nil {
-			return fmt.Errorf("opening the Git cache: %w", err)
-		}
+	mirrors := filepath.Join(escapeGlob(s.options.Dir), "mirrors")
+	stale := leftovers(filepath.Join(mirrors, "*"))
+	for _, pattern := range []string{"new-*", "old-*"} {
+		found, _ := filepath.Glob(filepath.Join(mirrors, pattern)) // the pattern is good
 		stale = append(stale, found...)
 	}
-	refs, _ := filepath.Glob(filepath.Join(escapeGlob(s.options.Dir), "mirrors/*/refs"))
+	for _, path := range stale {
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("opening the Git cache: %w", err)
+		}
+	}
+	return nil
+}
+
+// leftovers lists what a process that was killed may have left in the mirrors that
+// a pattern matches: locks and half-written packs.
+func leftovers(mirrors string) []string {
+	var stale []string
+	for _, pattern := range []string{
+		"*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/tmp_*", "shallow_*",
+	} {
+		found, _ := filepath.Glob(filepath.Join(mirrors, pattern)) // the pattern is good
+		stale = append(stale, found...)
+	}
+	refs, _ := filepath.Glob(filepath.Join(mirrors, "refs"))
 	for _, folder := range refs {
 		_ = filepath.WalkDir(folder, func(path string, _ os.DirEntry, err error) error {
 			if err == nil && strings.HasSuffix(path, ".lock") {
@@ -268,12 +270,7 @@ func (s *Store) removeLeftovers() error {
 			return nil // what cannot be listed is found again by git
 		})
 	}
-	for _, path := range stale {
-		if err := os.RemoveAll(path); err != nil {
-			return fmt.Errorf("opening the Git cache: %w", err)
-		}
-	}
-	return nil
+	return stale
 }
 
 func escapeGlob(path string) string {

@@ -15,6 +15,8 @@ import (
 
 // tree shows the files of one commit.
 type tree struct {
+	// ctx is that of who opened it, which ends the wait for a large file.
+	ctx    context.Context
 	store  *Store
 	m      *mirror
 	remote *remote
@@ -26,15 +28,15 @@ type tree struct {
 }
 
 // Tree shows the files of a commit that was fetched, with the same credentials.
-// It reads from the mirror, and waits for the network only where a large file is
-// read that the fetch left out. A file of more than Options.MaxFile bytes is
+// It reads from the mirror, and waits for the network, until ctx ends, only where a
+// large file is read that the fetch left out. A file of more than Options.MaxFile bytes is
 // Invalid; damage of the mirror is Transient, and mended by the next [Store.Fetch].
-func (s *Store) Tree(_ context.Context, repo syncline.Repository, commit string) (syncline.Tree, error) {
+func (s *Store) Tree(ctx context.Context, repo syncline.Repository, commit string) (syncline.Tree, error) {
 	r, err := s.remote(repo)
 	if err != nil {
 		return nil, err
 	}
-	t, body, err := s.openCommit(r, commit)
+	t, body, err := s.openCommit(ctx, r, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +52,8 @@ func (s *Store) Tree(_ context.Context, repo syncline.Repository, commit string)
 }
 
 // openCommit returns a tree without a root, and the text of its commit.
-func (s *Store) openCommit(r *remote, commit string) (*tree, []byte, error) {
-	t := &tree{store: s, m: s.mirror(r), remote: r, name: r.name, commit: commit}
+func (s *Store) openCommit(ctx context.Context, r *remote, commit string) (*tree, []byte, error) {
+	t := &tree{ctx: ctx, store: s, m: s.mirror(r), remote: r, name: r.name, commit: commit}
 	t.generation, _ = t.m.current()
 	if err := checkCommit(commit); err != nil {
 		return nil, nil, err
@@ -101,7 +103,7 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 	if data, ok := t.store.files.get(t.key(entry.Hash)); ok {
 		return data, nil
 	}
-	found, err := t.m.file(t.remote, entry.Hash)
+	found, err := t.m.file(t.ctx, t.remote, entry.Hash)
 	if errors.Is(err, errTooBig) {
 		return nil, t.errorf(syncline.Invalid, "%s has %d bytes: files of more than %d are not read", path, found.size, t.store.options.MaxFile)
 	}

@@ -1,0 +1,100 @@
+package git
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/syncline-io/syncline/internal/base/demand"
+)
+
+// Whatever is asked for, joined, given up and ended: no bound is passed, nobody waits
+// who may begin, and nothing is left in the end.
+func TestTheGateServesAll(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const perHost, all = 4, 6
+		g := newGate(perHost, all)
+		owners, hosts := rapid.SampledFrom([]string{"a", "b", "c"}), rapid.SampledFrom([]string{"x", "y", "z"})
+		mirrors := []*mirror{nil, nil, {}, {}}
+		type asked struct {
+			*ticket
+			cancel context.CancelFunc
+			ended  chan error
+		}
+		var tickets []asked
+		var group sync.WaitGroup
+		drop := func(at int) {
+			a := tickets[at]
+			a.cancel()
+			if <-a.ended == nil {
+				g.leave(a.ticket)
+			}
+			tickets = slices.Delete(tickets, at, at+1)
+		}
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			switch rapid.IntRange(0, 3).Draw(t, "what") {
+			case 0, 1:
+				a := asked{ticket: newTicket(hosts.Draw(t, "host"), rapid.SampledFrom(mirrors).Draw(t, "mirror"), demand.New(owners.Draw(t, "owner")))}
+				var ctx context.Context
+				ctx, a.cancel = context.WithCancel(context.Background())
+				a.ended = make(chan error, 1)
+				group.Go(func() { a.ended <- g.enter(ctx, a.ticket) })
+				for inLine := false; !inLine; { // enter gives no event for it
+					g.mu.Lock()
+					inLine = len(a.lines) > 0
+					g.mu.Unlock()
+				}
+				tickets = append(tickets, a)
+			case 2:
+				if len(tickets) > 0 {
+					rapid.SampledFrom(tickets).Draw(t, "joined").claim.Join(owners.Draw(t, "joins"))
+				}
+			case 3:
+				if len(tickets) > 0 {
+					drop(rapid.IntRange(0, len(tickets)-1).Draw(t, "ends"))
+				}
+			}
+			checkGate(t, g)
+		}
+		for len(tickets) > 0 {
+			drop(0)
+			checkGate(t, g)
+		}
+		group.Wait()
+		if len(g.hosts) > 0 || len(g.writing) > 0 {
+			t.Fatalf("left: %v, %v", g.hosts, g.writing)
+		}
+	})
+}
+
+// checkGate fails unless the gate keeps its bounds, and lets in who may come.
+func checkGate(t *rapid.T, g *gate) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	inAll := 0
+	for name, h := range g.hosts {
+		inAll += h.taken
+		for _, owner := range h.owners {
+			if h.places.Held(owner) > g.perHost/2 || g.all.Held(owner) == 6 {
+				t.Fatalf("%s has all places", owner)
+			}
+			for _, w := range h.waiting[owner] {
+				if w.begun {
+					t.Fatal("one that has begun waits")
+				}
+				if g.may(h, owner) && g.all.May(owner) && (w.writes == nil || !g.writing[w.writes]) {
+					t.Fatalf("%s waits at %s, and may begin", owner, name)
+				}
+			}
+		}
+		if h.taken > g.perHost {
+			t.Fatalf("%d transfers go on with %s", h.taken, name)
+		}
+	}
+	if inAll > 6 {
+		t.Fatalf("%d transfers go on", inAll)
+	}
+}
