@@ -192,6 +192,9 @@ func (a *agent) onApplication(app syncline.App, change application.Change) {
 		a.loop.Interrupt(app.ID)
 		a.queue.Add(app.ID, app.Project, queue.Commit)
 	case application.Asked:
+		if app.Deleting != nil { // which waits for no repository
+			a.loop.Interrupt(app.ID)
+		}
 		a.queue.Add(app.ID, app.Project, queue.Person)
 	}
 }
@@ -236,13 +239,34 @@ func (a *agent) onCommit(repoKey string) {
 	}
 }
 
+// onUnused ends what is asked of a repository that nobody needs any more.
+func (a *agent) onUnused(id syncline.AppID, way application.Way) {
+	a.loop.Interrupt(id)
+	a.resolver.Review(way.Address.Key())
+}
+
+// owners returns the projects whose Apps reach a repository in that way.
+func (a *agent) owners(repo syncline.Repository) []string {
+	var projects []string
+	for _, way := range a.apps.Ways(repo.Address.Key()) {
+		if a.takes(way, repo.Access()) && !slices.Contains(projects, way.Project) {
+			projects = append(projects, way.Project)
+		}
+	}
+	return projects
+}
+
+// takes reports whether a way reaches its repository so, with what the project
+// knows of it now.
+func (a *agent) takes(way application.Way, access syncline.Access) bool {
+	return a.repositories.For(way.Address, way.Project).Access() == access
+}
+
 // uses reports whether an App that its project lets reaches a repository in that
-// way: with what the project knows of it now.
+// way.
 func (a *agent) uses(repo syncline.Repository) bool {
 	access, key := repo.Access(), repo.Address.Key()
-	same := func(way application.Way) bool {
-		return a.repositories.For(way.Address, way.Project).Access() == access
-	}
+	same := func(way application.Way) bool { return a.takes(way, access) }
 	if !slices.ContainsFunc(a.apps.Ways(key), same) {
 		return false
 	}

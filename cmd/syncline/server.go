@@ -143,10 +143,10 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	}
 	poll := time.Duration(options.PollSeconds) * time.Second
 	sources, resolver := newSources(store, &credentials{repositories: repositories, list: a.listRepositories}, source.Options{
-		Interval: poll, Changed: a.onCommit, Uses: a.uses, Refs: options.Git.Refs,
+		Interval: poll, Changed: a.onCommit, Uses: a.uses, Owners: a.owners, Refs: options.Git.Refs,
 	})
 	a.resolver = resolver
-	a.apps.Later, a.apps.Changed = a.queue.AddAt, a.onApplication
+	a.apps.Later, a.apps.Changed, a.apps.Left = a.queue.AddAt, a.onApplication, a.onUnused
 	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: a.queue} // before the watches, which call it
 	checks, own := newChecks(pools.scripts, a.projectOf, a.judgeAgain)
 	a.rules = &healthRules{set: own, changed: a.judgeAgain}

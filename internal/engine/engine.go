@@ -111,6 +111,8 @@ type Engine struct {
 	mu sync.Mutex
 	// failing says since when the turns of an App fail for reasons that may pass.
 	failing map[syncline.AppID]time.Time
+	// wanting are the Apps that want what they asked for.
+	wanting map[syncline.AppID]*want
 }
 
 // New returns an Engine over its stages' outside.
@@ -136,7 +138,7 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 	return &Engine{
 		Sources: sources, Renderer: renderer, Projects: projects, Clusters: clusters,
 		planner: plan.New(options.Expressions), options: options, followers: newFollowers(), pending: newPending(),
-		failing: map[syncline.AppID]time.Time{},
+		failing: map[syncline.AppID]time.Time{}, wanting: map[syncline.AppID]*want{},
 	}
 }
 
@@ -170,6 +172,7 @@ type Result struct {
 
 // Forget drops what is remembered of an App.
 func (e *Engine) Forget(id syncline.AppID) {
+	e.Abandon(id)
 	e.planner.Forget(id)
 	e.followers.forget(id)
 	e.wake(e.pending.forget(id))
@@ -196,6 +199,7 @@ const approvalsAhead = time.Minute
 func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Result {
 	began := e.pending.begin(app.ID)
 	if app.Paused {
+		e.Abandon(app.ID)
 		e.ended(&turn{Engine: e, app: app, now: e.options.Now()}, began)
 		return Result{}
 	}
@@ -214,6 +218,8 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, e.options.Limit, overrunError(e.options.Limit))
 	defer cancel()
+	ctx, settle := e.want(ctx, app.ID)
+	defer settle()
 	for _, s := range t.steps() {
 		if err := t.do(ctx, s); err != nil {
 			t.fail(s, err)

@@ -7,10 +7,12 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 	"github.com/syncline-io/syncline/internal/engine/source"
@@ -44,6 +46,8 @@ func (e *Engine) Touched(ctx context.Context, repoKey string) []syncline.AppID {
 func (e *Engine) followRepository(ctx context.Context, repo *followed, told bool) []*follower {
 	repo.following.Lock() // one commit after the other
 	defer repo.following.Unlock()
+	ctx, end := following(ctx)
+	defer end()
 	done := map[*cohort]bool{}
 	for {
 		cohorts, inDoubt := e.followers.state(repo)
@@ -57,6 +61,27 @@ func (e *Engine) followRepository(ctx context.Context, repo *followed, told bool
 		for _, c := range cohorts {
 			done[c] = true
 		}
+	}
+}
+
+// followLimit is how long the Apps of a repository wait to be told of a commit for
+// other commits of it, which may take long to fetch. Those that follow what was not
+// there in time are in doubt: they have turns. Until these begin, what they need is
+// wanted for as long again.
+const followLimit = 15 * time.Second
+
+// following returns a context that ends at the limit, and what to call at the end.
+func following(ctx context.Context) (limited context.Context, end func()) {
+	wanted, drop := context.WithCancel(ctx)
+	limited, cancel := context.WithTimeout(demand.Until(ctx, wanted), followLimit)
+	return limited, func() {
+		late := limited.Err() != nil
+		cancel()
+		if !late { // nothing is under way
+			drop()
+			return
+		}
+		time.AfterFunc(followLimit, drop)
 	}
 }
 

@@ -60,8 +60,10 @@ func (l *Loop) Run(ctx context.Context) {
 }
 
 // Interrupt ends the turn that runs of an App which is gone or declared otherwise
-// now. Another follows it: the one that it ends may be of the new declaration.
+// now, and what goes on that only its turns asked for. Another turn follows: the one
+// that is ended may be of the new declaration.
 func (l *Loop) Interrupt(id syncline.AppID) {
+	l.Engine.Abandon(id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if cancel := l.running[id]; cancel != nil {

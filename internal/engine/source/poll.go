@@ -26,21 +26,21 @@ func (r *Resolver) Poll(ctx context.Context) error {
 // returns how long it is until the next one's. It looks at no other.
 func (r *Resolver) pollDue(ctx context.Context) time.Duration {
 	due, wait := r.takeDue()
-	var unused []*repository
-	for _, known := range due {
-		if !r.options.Uses(known.access) {
-			unused = append(unused, known)
+	owners := make([][]string, len(due)) // of those that somebody uses
+	for i, known := range due {
+		if r.options.Uses(known.access) {
+			owners[i] = r.options.Owners(known.access)
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, known := range unused {
-		r.kept.drop(known)
-		delete(r.known, known.access.Access())
-	}
-	for _, known := range due {
-		if r.known[known.access.Access()] == known && known.listing == nil {
-			r.begin(ctx, known)
+	for i, known := range due {
+		switch {
+		case known.listing != nil: // somebody asked meanwhile
+		case owners[i] == nil:
+			r.forget(known)
+		case r.known[known.access.Access()] == known:
+			r.begin(ctx, known, owners[i])
 		}
 	}
 	return wait

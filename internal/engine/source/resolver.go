@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/demand"
 )
 
 // Remote is what there is to ask a repository's server.
 type Remote interface {
-	// Refs lists the repository's refs. Its errors name the repository. It gives
-	// up by itself when there is no answer.
+	// Refs lists the repository's refs, for those of [demand.Of]. Its errors name the
+	// repository. It gives up by itself when there is no answer.
 	Refs(ctx context.Context, repo syncline.Repository) (syncline.Refs, error)
 	// Find returns the commit that an abbreviated name stands for, or a NotFound error.
 	Find(ctx context.Context, repo syncline.Repository, abbreviation string) (string, error)
@@ -45,9 +46,12 @@ type Options struct {
 	// can again. It must not block. Default: nobody is told.
 	Changed func(repoKey string)
 	// Uses reports whether anybody still reaches a repository in that way. One that
-	// nobody does is forgotten when it would be polled. It is called without a lock.
-	// Default: somebody does.
+	// nobody does is forgotten when it would be polled, or by [Resolver.Review]. It is
+	// called without a lock. Default: somebody does.
 	Uses func(repo syncline.Repository) bool
+	// Owners returns the projects that reach a repository in that way, for which it is
+	// polled. Default: nobody in particular.
+	Owners func(repo syncline.Repository) []string
 	// Refs is how many refs are kept of all repositories, default 100,000, which
 	// take about 15 MiB. Of the others only what was asked for is known: they are
 	// listed again when something else is.
@@ -69,6 +73,8 @@ type Resolver struct {
 	known map[syncline.Access]*repository
 	due   dueQueue
 	kept  keptRefs
+	// going are the repositories that are being listed, by the keys of their addresses.
+	going map[string]map[*repository]struct{}
 	// wake ends Poll's wait when there is a new repository.
 	wake chan struct{}
 }
@@ -111,7 +117,10 @@ const maxAsked = 10_000
 // listing is one request for refs that goes on.
 type listing struct {
 	began time.Time
-	done  chan struct{}
+	// claim is for whom.
+	claim  *demand.Claim
+	cancel context.CancelFunc
+	done   chan struct{}
 }
 
 // NewResolver returns a Resolver that asks remote.
@@ -128,11 +137,15 @@ func NewResolver(remote Remote, options Options) *Resolver {
 	if options.Uses == nil {
 		options.Uses = func(syncline.Repository) bool { return true }
 	}
+	if options.Owners == nil {
+		options.Owners = func(syncline.Repository) []string { return []string{""} }
+	}
 	if options.Refs == 0 {
 		options.Refs = 100_000
 	}
 	r := &Resolver{
-		remote: remote, options: options, known: map[syncline.Access]*repository{},
+		remote: remote, options: options,
+		known: map[syncline.Access]*repository{}, going: map[string]map[*repository]struct{}{},
 		kept: keptRefs{left: options.Refs}, wake: make(chan struct{}, 1),
 	}
 	r.life, r.end = context.WithCancel(context.Background())
@@ -195,12 +208,54 @@ func (r *Resolver) Remembered(source syncline.Source, repo syncline.Repository) 
 // how those are reached changed whose [syncline.Address.Key] is concerned, and
 // what one way showed before it was lost may be old when it is there again.
 func (r *Resolver) Outdate(concerned func(repoKey string) bool) {
+	for _, key := range r.outdate(concerned) {
+		r.Review(key)
+	}
+}
+
+// outdate does what [Resolver.Outdate] does, and returns the keys of those that are
+// being listed, perhaps by a way that nobody takes any more.
+func (r *Resolver) outdate(concerned func(repoKey string) bool) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, known := range r.known {
 		if concerned(known.access.Address.Key()) {
 			known.at, known.failed = time.Time{}, time.Time{}
 		}
+	}
+	return slices.DeleteFunc(slices.Collect(maps.Keys(r.going)), func(key string) bool { return !concerned(key) })
+}
+
+// Review ends the listings of a repository, named by its [syncline.Address.Key],
+// that nobody needs any more, and forgets it: Apps that read it are gone, or
+// declare another. Who asks for it from now on has it listed anew.
+func (r *Resolver) Review(repoKey string) {
+	r.mu.Lock()
+	going := slices.Collect(maps.Keys(r.going[repoKey]))
+	r.mu.Unlock()
+	for _, known := range going {
+		if !r.options.Uses(known.access) {
+			r.abandon(known)
+		}
+	}
+}
+
+// abandon ends the listing of a repository, and forgets it.
+func (r *Resolver) abandon(known *repository) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known.listing != nil {
+		known.listing.cancel()
+		r.endListing(known)
+	}
+	r.forget(known)
+}
+
+// forget drops what is remembered of a repository.
+func (r *Resolver) forget(known *repository) {
+	r.kept.drop(known)
+	if access := known.access.Access(); r.known[access] == known {
+		delete(r.known, access)
 	}
 }
 
@@ -210,17 +265,19 @@ func (r *Resolver) answer(ctx context.Context, repo syncline.Repository, want ta
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	known := r.repository(repo)
+	known, owners := r.repository(repo), demand.Of(ctx).Owners()
 	for !known.ask(want).settled || !known.fresh(notBefore) {
 		if err := known.failure(notBefore); err != nil {
 			return Revision{}, nil, err
 		}
 		if known.listing == nil {
-			r.begin(ctx, known)
+			r.begin(ctx, known, owners)
 		}
+		known.listing.claim.Join(owners...) // it does not wait for who else wants it
 		if err := r.await(ctx, known.listing, repo); err != nil {
 			return Revision{}, nil, err
 		}
+		known = r.repository(repo) // it may have been forgotten
 	}
 	if known.at.Before(now) {
 		r.hasten(known, now.Sub(notBefore))
@@ -293,10 +350,12 @@ func (r *Resolver) await(ctx context.Context, going *listing, repo syncline.Repo
 	defer r.mu.Lock()
 	select {
 	case <-going.done:
-		return nil
 	case <-ctx.Done():
-		return syncline.Errorf(syncline.Transient, "repository %s: waiting for its refs: %w", repo.Address, ctx.Err())
 	}
+	if err := ctx.Err(); err != nil { // it is not for them that it would be listed again
+		return syncline.Errorf(syncline.Transient, "repository %s: waiting for its refs: %w", repo.Address, err)
+	}
+	return nil
 }
 
 // repository returns what is remembered of repo, which may be nothing.
@@ -310,33 +369,49 @@ func (r *Resolver) repository(repo syncline.Repository) *repository {
 	return known
 }
 
-// begin starts a listing, which goes on when who asked for it gives up, and ends
-// with the Resolver.
-func (r *Resolver) begin(ctx context.Context, known *repository) {
-	going := &listing{began: time.Now(), done: make(chan struct{})}
-	known.listing = going
+// begin starts a listing for some projects, which goes on when who asked for it
+// gives up, and ends when nobody needs it or with the Resolver.
+func (r *Resolver) begin(ctx context.Context, known *repository, owners []string) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	going := &listing{began: time.Now(), claim: demand.New(owners...), cancel: cancel, done: make(chan struct{})}
+	known.listing = going
+	key := known.access.Address.Key()
+	if r.going[key] == nil {
+		r.going[key] = map[*repository]struct{}{}
+	}
+	r.going[key][known] = struct{}{}
 	stop := context.AfterFunc(r.life, cancel)
 	r.group.Go(func() {
 		defer cancel()
 		defer stop()
 		defer close(going.done)
-		refs, err := r.remote.Refs(ctx, known.access)
-		if r.settle(known, refs, err) {
+		refs, err := r.remote.Refs(going.claim.In(ctx), known.access)
+		if r.settle(known, going, refs, err) {
 			r.options.Changed(known.access.Address.Key())
 		}
 		r.awaken()
 	})
 }
 
+// endListing takes note that a repository is not being listed any more.
+func (r *Resolver) endListing(known *repository) {
+	known.listing = nil
+	key := known.access.Address.Key()
+	if delete(r.going[key], known); len(r.going[key]) == 0 {
+		delete(r.going, key)
+	}
+}
+
 // settle remembers the outcome of a listing, and reports whether it changes
 // anything for those who asked before.
-func (r *Resolver) settle(known *repository, refs syncline.Refs, err error) (changed bool) {
+func (r *Resolver) settle(known *repository, going *listing, refs syncline.Refs, err error) (changed bool) {
 	answers := r.match(known, refs, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	going := known.listing
-	known.listing = nil
+	if known.listing != going { // nobody needed it
+		return false
+	}
+	r.endListing(known)
 	first := known.at.IsZero() && known.err == nil
 	changed = (err == nil) != (known.err == nil)
 	known.err = err

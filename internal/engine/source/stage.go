@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/demand"
 )
 
 // Mirror keeps commits of repositories.
@@ -54,6 +55,7 @@ func (s *Stage) repository(app syncline.App, source syncline.Source) (syncline.R
 // Resolve returns the commit that the source's target revision names; see
 // [Resolver.Resolve].
 func (s *Stage) Resolve(ctx context.Context, app syncline.App, source syncline.Source, maxAge time.Duration) (string, error) {
+	ctx = demand.New(app.Project).In(ctx)
 	repo, err := s.repository(app, source)
 	if err != nil {
 		return "", err
@@ -87,6 +89,7 @@ func (s *Stage) refreshed(ctx context.Context, app syncline.App, source syncline
 // Tree returns the files of a commit, fetched if need be, and confined to the
 // repository as [Confine] does. The source's path is a folder among them.
 func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Source, commit string) (syncline.Tree, error) {
+	ctx = demand.New(app.Project).In(ctx)
 	repo, err := s.repository(app, source)
 	if err != nil {
 		return nil, err
@@ -108,6 +111,7 @@ func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Sour
 // fetched before; what is not there any more is a Transient error. The answer is
 // remembered for the other Apps of the repository.
 func (s *Stage) Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*Difference, error) {
+	ctx = demand.New(app.Project).In(ctx)
 	pair := commits{source.Address().Key(), before, after}
 	repo, err := s.repository(app, source)
 	if err != nil {

@@ -74,3 +74,37 @@ func TestWaysOfManyApps(t *testing.T) {
 		t.Errorf("they come in %d ways", len(ways))
 	}
 }
+
+// TestWaysThatNobodyTakesAreTold, once the last App has left them.
+func TestWaysThatNobodyTakesAreTold(t *testing.T) {
+	store := application.NewStore(nil, "argocd")
+	var told []string
+	store.Left = func(id syncline.AppID, way application.Way) {
+		if slices.Contains(store.Ways(way.Address.Key()), way) {
+			t.Error("it is told before it is so")
+		}
+		told = append(told, id.Name+" "+way.Project+" "+way.Address.Key())
+	}
+	const a, c = "https://git.example/a", "https://git.example/c"
+	leaving := declare("d", "red", c)
+	for _, u := range []*unstructured.Unstructured{
+		declare("a", "red", a), declare("b", "red", a), declare("e", "blue", c), leaving,
+		declare("a", "red", c),  // b is still there
+		declare("b", "blue", a), // by another project
+		declare("e", "blue", c), // nothing new
+	} {
+		store.Put(u)
+	}
+	store.Delete(syncline.AppID{Namespace: "argocd", Name: "a"}) // leaving is still there
+	leaving = leaving.DeepCopy()
+	_ = unstructured.SetNestedField(leaving.Object, "2026-01-01T00:00:00Z", "metadata", "deletionTimestamp")
+	_ = unstructured.SetNestedStringSlice(leaving.Object, []string{"resources-finalizer.argocd.argoproj.io"}, "metadata", "finalizers")
+	store.Put(leaving)
+	store.Delete(syncline.AppID{Namespace: "argocd", Name: "d"})
+	store.Delete(syncline.AppID{Namespace: "argocd", Name: "d"})
+	store.Delete(syncline.AppID{Namespace: "argocd", Name: "e"})
+	want := []string{"b red " + a, "d red " + c, "e blue " + c}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}

@@ -35,6 +35,9 @@ type Store struct {
 	// write, whose answer shows it first: the watch has nothing new to tell then.
 	// Set it before the first Keep. Default: nobody is told.
 	Changed func(app syncline.App, change Change)
+	// Left is told of a way to a repository that an App does not take any more, nor
+	// any other. Set it before the first Put. Default: nobody is told.
+	Left func(id syncline.AppID, way Way)
 
 	resources    Resources
 	controlPlane string
@@ -106,6 +109,8 @@ func (s *Store) put(u *unstructured.Unstructured, written bool) (syncline.App, C
 	}
 	app, cr := Read(u, s.controlPlane)
 	seen := entry{app: app, cr: cr, version: u.GetResourceVersion(), ways: waysOf(app)}
+	var left []Way
+	defer func() { s.tell(app.ID, left) }()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, known := s.entries[app.ID]
@@ -116,7 +121,7 @@ func (s *Store) put(u *unstructured.Unstructured, written bool) (syncline.App, C
 		return old.app, Same
 	}
 	seen.written = old.written
-	s.replace(old, seen)
+	left = s.replace(old, seen)
 	if !known {
 		return app, Declared
 	}
@@ -168,27 +173,60 @@ func terminating(app syncline.App) bool {
 
 // Delete forgets an Application that is gone.
 func (s *Store) Delete(id syncline.AppID) {
+	s.tell(id, s.remove(id))
+}
+
+// remove forgets an App, and returns the ways that nobody takes any more.
+func (s *Store) remove(id syncline.AppID) []Way {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e, ok := s.entries[id]; ok {
-		delete(s.byInstance, e.app.Instance)
-		delete(s.entries, id)
-		s.leaveIndexes(e)
+	e, ok := s.entries[id]
+	if !ok {
+		return nil
+	}
+	delete(s.byInstance, e.app.Instance)
+	delete(s.entries, id)
+	s.leaveIndexes(e)
+	return s.untaken(e.ways)
+}
+
+// tell tells of the ways that nobody takes any more, without the lock.
+func (s *Store) tell(id syncline.AppID, left []Way) {
+	for _, way := range left {
+		if s.Left != nil {
+			s.Left(id, way)
+		}
 	}
 }
 
-// waysOf returns how an App comes to its repositories.
+// untaken returns those of the ways that nobody takes.
+func (s *Store) untaken(ways []Way) []Way {
+	var left []Way
+	for _, way := range ways {
+		if s.ways[way.Address.Key()][way] == 0 {
+			left = append(left, way)
+		}
+	}
+	return left
+}
+
+// waysOf returns how an App comes to its repositories. One that is being deleted
+// needs none.
 func waysOf(app syncline.App) []Way {
+	if app.Deleting != nil {
+		return nil
+	}
 	return each(app.Sources, func(source syncline.Source) Way { return Way{app.Project, source.Address()} })
 }
 
-// replace puts an entry, and its indexes, in the place of the old one.
-func (s *Store) replace(old, seen entry) {
+// replace puts an entry, and its indexes, in the place of the old one, and returns
+// the ways that nobody takes any more.
+func (s *Store) replace(old, seen entry) []Way {
 	id := seen.app.ID
 	s.entries[id] = seen
 	s.byInstance[seen.app.Instance] = id
 	if old.app.Project == seen.app.Project && slices.Equal(old.ways, seen.ways) && old.cr != nil {
-		return
+		return nil
 	}
 	if old.cr != nil {
 		s.leaveIndexes(old)
@@ -202,6 +240,7 @@ func (s *Store) replace(old, seen entry) {
 		}
 		s.ways[key][way]++
 	}
+	return s.untaken(old.ways)
 }
 
 func (s *Store) leaveIndexes(e entry) {
