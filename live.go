@@ -32,6 +32,9 @@ type Live struct {
 	// [Object.Digest] computes it; "" when it owns none. It equals the digest of
 	// the desired object when every desired field is live as desired.
 	Owned Digest
+	// Beside holds, of a namespace, such digests by the name of each
+	// [NamespaceManager] that applied fields to it.
+	Beside map[string]Digest
 	// Migrate reports whether fields are owned by client-side apply, so that
 	// removing them needs their ownership first.
 	Migrate bool
@@ -59,6 +62,15 @@ func (l Live) Steering() Digest {
 	}
 	digest, _ := DigestOf([]any{l.Tracking, marks}) // texts
 	return digest
+}
+
+// To returns the object as it is to who applies under the name of a field manager:
+// Owned is of the fields of that one. What was applied client-side is only ours.
+func (l Live) To(manager string) Live {
+	if manager != FieldManager {
+		l.Owned, l.Migrate = l.Beside[manager], false
+	}
+	return l
 }
 
 // Scope says whether a kind lives in namespaces.

@@ -99,6 +99,8 @@ func DigestOf(value any) (Digest, error) {
 type Object struct {
 	content map[string]any
 	origin  string
+	// manager is the field manager under which the object is applied, "" for ours.
+	manager string
 	// digest is computed once, and body, that of everything but the metadata, once
 	// for all copies that differ in their metadata only. Both are nil in the zero
 	// Object.
@@ -208,6 +210,16 @@ func (o Object) GroupVersionKind() schema.GroupVersionKind {
 	return o.unstructured().GroupVersionKind()
 }
 
+// Manager is the field manager under which the object is applied: [FieldManager],
+// unless WithManager said another.
+func (o Object) Manager() string { return cmp.Or(o.manager, FieldManager) }
+
+// WithManager returns a copy that is applied under the name of a field manager.
+func (o Object) WithManager(name string) Object {
+	o.manager = name
+	return o
+}
+
 // GenerateName returns metadata.generateName.
 func (o Object) GenerateName() string { return o.unstructured().GetGenerateName() }
 
@@ -275,7 +287,7 @@ func (o Object) withMetadata(change func(*unstructured.Unstructured)) Object {
 		metadata = map[string]any{}
 	}
 	content["metadata"] = metadata
-	copied := Object{content: content, origin: o.origin, digest: &lazyDigest{}, body: o.body}
+	copied := Object{content: content, origin: o.origin, manager: o.manager, digest: &lazyDigest{}, body: o.body}
 	change(copied.unstructured())
 	return copied
 }

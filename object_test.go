@@ -1,6 +1,7 @@
 package syncline_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,5 +25,22 @@ func TestTextsOfASecretAreFoldedIntoItsData(t *testing.T) {
 	// What is no text must not vanish: the API server refuses it.
 	if diff := cmp.Diff(map[string]any{"port": int64(8080), "host": nil}, got["stringData"]); diff != "" {
 		t.Errorf("stringData (-want +got):\n%s", diff)
+	}
+}
+
+// No two instances have one manager, and the API server takes the name of each.
+func TestNamespaceManager(t *testing.T) {
+	long := strings.Repeat("a", 200)
+	names := map[string]string{}
+	digest, _ := syncline.DigestOf(long)
+	for _, instance := range []string{"web", "team_web", long, long + "b", string(digest), "#" + string(digest)} {
+		name := syncline.NamespaceManager(instance)
+		if len(name) > 128 || !strings.HasPrefix(name, syncline.NamespaceManagers) {
+			t.Errorf("the manager of %s is %s", instance, name)
+		}
+		if other, taken := names[name]; taken {
+			t.Errorf("%s and %s are both %s", instance, other, name)
+		}
+		names[name] = instance
 	}
 }

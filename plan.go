@@ -87,6 +87,9 @@ type Change struct {
 	// apply Desired, and would not refuse this; zero otherwise. It is meant for one
 	// state of the live object.
 	Merged Object
+	// Adopt says that the field manager of Desired owns nothing of the live object
+	// yet, so that the fields of whoever holds them for it are taken over first.
+	Adopt bool
 	// UID is that of the live object that the change was planned against; empty
 	// when there was none, and for a Run that deletes the object of an earlier run.
 	UID types.UID
@@ -225,6 +228,9 @@ type grantKey struct {
 	action  Action
 	uid     types.UID
 	migrate bool
+	adopt   bool
+	// manager is the one under which it is applied.
+	manager string
 	options string
 	// steering is of what is deleted, body and merged of what is written.
 	steering, body, merged Digest
@@ -233,7 +239,7 @@ type grantKey struct {
 func keyOf(c Change) grantKey {
 	key := grantKey{
 		ref: c.Ref, version: c.Version, role: c.Role, action: c.Action, uid: c.UID,
-		migrate: c.Migrate, options: strings.Join(c.Options, "\n"), steering: c.Steering, merged: c.Merged.Digest(),
+		migrate: c.Migrate, adopt: c.Adopt, manager: c.Desired.Manager(), options: strings.Join(c.Options, "\n"), steering: c.Steering, merged: c.Merged.Digest(),
 	}
 	if !c.Desired.IsZero() {
 		key.body = c.Desired.Digest()

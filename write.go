@@ -26,6 +26,9 @@ type Write struct {
 	Steering Digest
 	// Migrate takes over the fields of client-side apply first.
 	Migrate bool
+	// Adopt, of an Update, first makes the fields that Object declares those of its
+	// field manager alone, as far as somebody else holds them for it.
+	Adopt bool
 	// Options are the sync options in force: Validate=false, Replace=true and
 	// PrunePropagationPolicy=foreground (default), background or orphan.
 	Options SyncOptions

@@ -45,7 +45,7 @@ type applying struct {
 	uid types.UID
 }
 
-// apply applies an object server-side, as our field manager, taking over fields
+// apply applies an object server-side, as its field manager, taking over fields
 // that others own.
 func (c *Cluster) apply(ctx context.Context, object syncline.Object, how applying) (syncline.Object, error) {
 	ref := object.Ref()
@@ -66,7 +66,7 @@ func (c *Cluster) apply(ctx context.Context, object syncline.Object, how applyin
 		return syncline.Object{}, failed(ref, doing, syncline.Errorf(syncline.Invalid, "write as JSON: %w", err))
 	}
 	force := true
-	patch := metav1.PatchOptions{FieldManager: syncline.FieldManager, Force: &force, FieldValidation: validation(how.options)}
+	patch := metav1.PatchOptions{FieldManager: object.Manager(), Force: &force, FieldValidation: validation(how.options)}
 	if how.dryRun {
 		patch.DryRun = []string{metav1.DryRunAll}
 	}

@@ -73,6 +73,11 @@ func (c *Cluster) update(ctx context.Context, w syncline.Write) (syncline.Object
 			return syncline.Object{}, err
 		}
 	}
+	if w.Adopt {
+		if err := c.adopt(ctx, w); err != nil {
+			return syncline.Object{}, err
+		}
+	}
 	return c.apply(ctx, w.Object, applying{options: w.Options, uid: w.UID})
 }
 

@@ -56,7 +56,8 @@ func follows(write syncline.Write, change syncline.Change) bool {
 func isOf(write syncline.Write, change syncline.Change) bool {
 	same := write.Object.IsZero() ||
 		write.Object.Ref() == change.Ref && write.Object.GroupVersionKind().Version == change.Version
-	return same && write.Action == change.Action && write.UID == change.UID && write.Migrate == change.Migrate &&
+	return same && write.Action == change.Action && write.UID == change.UID &&
+		write.Migrate == change.Migrate && write.Adopt == change.Adopt && write.Object.Manager() == change.Desired.Manager() &&
 		write.Steering == change.Steering && slices.Equal(write.Options, change.Options) &&
 		write.Object.Digest() == change.Desired.Digest() && write.Merged.Digest() == change.Merged.Digest()
 }

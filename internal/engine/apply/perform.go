@@ -220,7 +220,7 @@ func (s *step) blocked(c syncline.Change) (syncline.Blocker, bool) {
 func (s *step) writeOf(c syncline.Change) syncline.Write {
 	return syncline.Write{
 		Action: c.Action, Object: c.Desired, Merged: c.Merged, Ref: c.Ref, Version: c.Version,
-		UID: c.UID, Steering: c.Steering, Migrate: c.Migrate, Options: c.Options,
+		UID: c.UID, Steering: c.Steering, Migrate: c.Migrate, Adopt: c.Adopt, Options: c.Options,
 	}
 }
 

@@ -197,7 +197,7 @@ func (c *Cluster) DryRun(_ context.Context, desired syncline.Object, _ syncline.
 	defer c.mu.Unlock()
 	merged := &object{content: desired.Reveal().Object}
 	if live, ok := c.objects[desired.Ref()]; ok {
-		merged.content = asMap(merge(live.content, live.applied, desired.Reveal().Object))
+		merged.content = asMap(merge(live.content, live.appliedBy(desired.Manager()), desired.Reveal().Object))
 	}
 	merged.content = runtime.DeepCopyJSON(merged.content)
 	if c.Default != nil {

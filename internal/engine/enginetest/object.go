@@ -63,6 +63,8 @@ type object struct {
 	content map[string]any
 	// applied is what was applied last; nil when nothing was.
 	applied map[string]any
+	// beside is what was applied last under other managers than ours.
+	beside map[string]map[string]any
 	// clientSide says that somebody applied it client-side before.
 	clientSide bool
 	health     syncline.Health
@@ -87,14 +89,30 @@ func (o *object) reveal() syncline.Object {
 
 // managed is what reveal returns, with the fields that were applied, and by whom.
 func (o *object) managed() syncline.Object {
-	if o.applied == nil && !o.clientSide {
+	var entries []any
+	switch {
+	case o.clientSide:
+		entries = append(entries, o.entry("kubectl-client-side-apply", "Update", o.lastApplied()))
+	case o.applied != nil:
+		entries = append(entries, o.entry(syncline.FieldManager, "Apply", o.applied))
+	}
+	for manager, applied := range o.beside {
+		entries = append(entries, o.entry(manager, "Apply", applied))
+	}
+	if entries == nil {
 		return o.reveal()
 	}
 	content := runtime.DeepCopyJSON(o.content)
-	manager, operation, applied := syncline.FieldManager, "Apply", o.applied
-	if o.clientSide {
-		manager, operation, applied = "kubectl-client-side-apply", "Update", o.lastApplied()
+	asMap(content["metadata"])["managedFields"] = entries
+	object, err := syncline.NewObject(content, "the cluster")
+	if err != nil {
+		panic(err) // it came from an Object
 	}
+	return object
+}
+
+// entry is one of managedFields.
+func (o *object) entry(manager, operation string, applied map[string]any) map[string]any {
 	fields := fieldsOf(applied).(map[string]any)
 	metadata, _ := fields["f:metadata"].(map[string]any)
 	for _, name := range []string{"f:apiVersion", "f:kind"} {
@@ -102,14 +120,15 @@ func (o *object) managed() syncline.Object {
 	}
 	delete(metadata, "f:name")
 	delete(metadata, "f:namespace")
-	asMap(content["metadata"])["managedFields"] = []any{map[string]any{
-		"manager": manager, "operation": operation, "apiVersion": content["apiVersion"], "fieldsV1": fields,
-	}}
-	object, err := syncline.NewObject(content, "the cluster")
-	if err != nil {
-		panic(err) // it came from an Object
+	return map[string]any{"manager": manager, "operation": operation, "apiVersion": o.content["apiVersion"], "fieldsV1": fields}
+}
+
+// appliedBy is what was applied last under the name of a manager.
+func (o *object) appliedBy(manager string) map[string]any {
+	if manager != syncline.FieldManager {
+		return o.beside[manager]
 	}
-	return object
+	return o.applied
 }
 
 // fieldsOf returns what a value names, in the form of managedFields.
@@ -162,17 +181,28 @@ func (o *object) live() syncline.Live {
 		}
 	}
 	if o.applied != nil {
-		owned, _ := extract(o.content, o.applied).(map[string]any)
-		part, err := syncline.NewObject(owned, "")
-		if err != nil {
-			panic(err) // it has the identity of what was applied
+		live.Owned = o.digestOf(o.applied)
+	}
+	for manager, applied := range o.beside {
+		if live.Beside == nil {
+			live.Beside = map[string]syncline.Digest{}
 		}
-		live.Owned = part.Digest()
+		live.Beside[manager] = o.digestOf(applied)
 	}
 	if live.Terminating {
 		live.Finalizers = u.GetFinalizers()
 	}
 	return live
+}
+
+// digestOf is that of what was applied, as it is now.
+func (o *object) digestOf(applied map[string]any) syncline.Digest {
+	owned, _ := extract(o.content, applied).(map[string]any)
+	part, err := syncline.NewObject(owned, "")
+	if err != nil {
+		panic(err) // it has the identity of what was applied
+	}
+	return part.Digest()
 }
 
 // extract returns the part of live that fields has.

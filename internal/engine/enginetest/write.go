@@ -120,7 +120,8 @@ func (c *Cluster) apply(w syncline.Write) (syncline.Object, error) {
 		o = c.put(runtime.DeepCopyJSON(desired))
 	}
 	before := o.reveal()
-	old := o.applied
+	manager := w.Object.Manager()
+	old := o.appliedBy(manager)
 	if w.Migrate {
 		old, o.clientSide = o.lastApplied(), false
 	}
@@ -130,7 +131,14 @@ func (c *Cluster) apply(w syncline.Write) (syncline.Object, error) {
 	}
 	o.content = runtime.DeepCopyJSON(asMap(merge(o.content, old, desired)))
 	maps.Copy(asMap(o.content["metadata"]), identity)
-	o.applied = runtime.DeepCopyJSON(desired)
+	if manager == syncline.FieldManager {
+		o.applied = runtime.DeepCopyJSON(desired)
+	} else {
+		if o.beside == nil {
+			o.beside = map[string]map[string]any{}
+		}
+		o.beside[manager] = runtime.DeepCopyJSON(desired)
+	}
 	if c.Default != nil {
 		c.Default(o.content)
 	}

@@ -37,6 +37,8 @@ type answer struct {
 	// err is why the API server refuses the object; beyond and instead are why it
 	// would refuse a new one in its place, and to replace it, nil when it would not.
 	err, beyond, instead error
+	// adopt says that the field manager of the object owns nothing of it yet.
+	adopt bool
 	// known is false in the zero answer; lasting says that to ask again is in vain,
 	// and moved that the object changed while it was compared.
 	known, lasting, moved bool
@@ -135,6 +137,7 @@ func (b *build) look(ctx context.Context, in inquiry) (answer, error) {
 	if found.fields, err = fieldsOf(ctx, in, current, applied, rules); err != nil {
 		return answer{}, syncline.About(c.Ref, err)
 	}
+	found.adopt = b.isUnowned(in, current)
 	found.lasting = !found.moved && isAt(current, in.live)
 	return b.askReplaced(ctx, in, current, found)
 }
@@ -160,7 +163,7 @@ func isRefusal(err error) bool {
 func (b *build) askRefused(ctx context.Context, in inquiry, current syncline.Object, cause error) (answer, error) {
 	c := *in.change
 	found := answer{question: in.question, known: true, err: cause, beyond: cause, instead: cause}
-	if syncline.KindOf(cause) != syncline.Invalid {
+	if syncline.KindOf(cause) != syncline.Invalid || c.Role == syncline.RoleNamespace { // which is only ever applied
 		return found, nil
 	}
 	if merged, err := b.askMerged(ctx, in, current); err != nil || merged.known {

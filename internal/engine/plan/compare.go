@@ -18,6 +18,7 @@ func (b *build) compare(ctx context.Context) error {
 			continue
 		}
 		live, exists := b.Memory.Get(c.Ref)
+		live = live.To(c.Desired.Manager())
 		if settled := b.compareKnown(c, live, exists); settled {
 			continue
 		}
@@ -91,10 +92,12 @@ func (b *build) leftBy(instance string, ref syncline.Ref) bool {
 
 // decide turns what was found into the action.
 func (b *build) decide(c *syncline.Change, found answer) {
-	c.Fields = found.fields
+	c.Fields, c.Adopt = found.fields, found.adopt
 	switch {
 	case found.err != nil:
 		b.decideRefused(c, found)
+	case len(found.fields) == 0 && found.adopt:
+		c.Action, c.Why, c.Fields = syncline.Update, "its declared fields are not ours, and become so", []syncline.Field{ownership(*c)}
 	case len(found.fields) == 0:
 		c.Action, c.Why = syncline.Keep, ""
 	case c.Options.Has("Replace=true"):

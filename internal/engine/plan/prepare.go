@@ -235,8 +235,17 @@ func (b *build) addNamespace(context.Context) error {
 	for key, value := range b.App.Policy.NamespaceAnnotations {
 		object = object.WithAnnotation(key, value)
 	}
+	object = object.WithManager(syncline.NamespaceManager(b.App.Instance))
 	c := b.change(object, syncline.RoleNamespace, syncline.PreSync, nil)
-	c.Action, c.Why, c.Options = syncline.Create, cmp.Or(c.Why, "CreateNamespace=true"), b.options("")
+	c.Action, c.Why, c.Options = syncline.Create, cmp.Or(c.Why, "CreateNamespace=true"), applyOnly(b.options(""))
 	b.changes = append(b.changes, c)
 	return nil
+}
+
+// applyOnly returns the options without those which remove what others gave an
+// object: an App does not own its destination namespace.
+func applyOnly(options syncline.SyncOptions) syncline.SyncOptions {
+	return slices.DeleteFunc(slices.Clone(options), func(option string) bool {
+		return option == "Replace=true" || option == "Force=true"
+	})
 }

@@ -58,7 +58,8 @@ func changeOf(before, after *record) Change {
 		changed bool
 	}{
 		{Existence, before.UID != after.UID},
-		{Owned, before.Owned != after.Owned || before.Migrate != after.Migrate},
+		{Owned, before.Owned != after.Owned || before.Made != after.Made || before.Migrate != after.Migrate ||
+			!maps.Equal(before.Beside, after.Beside)},
 		{Tracking, before.Tracking != after.Tracking || before.Controlled != after.Controlled},
 		{Marks, !maps.Equal(before.Marks, after.Marks)},
 		{Health, before.Health != after.Health},

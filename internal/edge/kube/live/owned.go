@@ -30,6 +30,32 @@ func ownedDigest(u *unstructured.Unstructured, manager string) syncline.Digest {
 	return syncline.DigestOfFields(body)
 }
 
+// maxBeside is how many Apps are known that want something of one namespace. What
+// others want is compared whenever somebody asks.
+const maxBeside = 64
+
+// ownedBeside returns the digests of the fields that Apps applied to a namespace
+// beside its manifest, by manager.
+func ownedBeside(u *unstructured.Unstructured) map[string]syncline.Digest {
+	if u.GetKind() != "Namespace" || u.GetAPIVersion() != "v1" {
+		return nil
+	}
+	var beside map[string]syncline.Digest
+	for _, entry := range managedFields(u) {
+		manager, _ := entry["manager"].(string)
+		if !strings.HasPrefix(manager, syncline.NamespaceManagers) || len(beside) == maxBeside {
+			continue
+		}
+		if digest := ownedDigest(u, manager); digest != "" {
+			if beside == nil {
+				beside = map[string]syncline.Digest{}
+			}
+			beside[strings.Clone(manager)] = digest
+		}
+	}
+	return beside
+}
+
 // appliedFields returns the fields that manager applied in the version in which
 // the object is seen, in the form of managedFields: "f:spec": {"f:replicas": {}}.
 func appliedFields(u *unstructured.Unstructured, manager string) map[string]any {

@@ -39,6 +39,7 @@ func (c *Cache) reduce(u *unstructured.Unstructured) *record {
 		Made:            madeBy(u, c.options.FieldManager, formerManager),
 		Controlled:      len(u.GetOwnerReferences()) > 0,
 		Owned:           ownedDigest(u, c.options.FieldManager),
+		Beside:          ownedBeside(u),
 		Migrate:         appliedClientSide(u, c.options.FieldManager),
 		Terminating:     u.GetDeletionTimestamp() != nil,
 		Created:         u.GetCreationTimestamp().UTC(),

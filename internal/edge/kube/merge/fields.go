@@ -222,3 +222,27 @@ func declaredItems(owned map[string]any, items []any) map[string]any {
 	}
 	return part
 }
+
+// Without returns the fields that are not among those taken. It changes neither.
+func Without(owned, taken map[string]any) map[string]any {
+	rest := map[string]any{}
+	for name, content := range owned {
+		below, _ := content.(map[string]any)
+		gone, _ := taken[name].(map[string]any)
+		_, is := taken[name]
+		switch left := Without(below, gone); {
+		case !is:
+			rest[name] = content
+		case len(left) > 0 || itself(below) && !itself(gone):
+			rest[name] = left
+		}
+	}
+	return rest
+}
+
+// itself reports whether fields have the value that they are below, and not only
+// some of what is in it.
+func itself(owned map[string]any) bool {
+	_, is := owned["."]
+	return is || len(owned) == 0
+}

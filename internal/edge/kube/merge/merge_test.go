@@ -159,3 +159,33 @@ func FuzzMerge(f *testing.F) {
 		})
 	})
 }
+
+func TestWithout(t *testing.T) {
+	for name, test := range map[string]struct{ owned, taken, want string }{
+		"nothing":                      {`{"f:a": {}}`, `{}`, `{"f:a": {}}`},
+		"all":                          {`{"f:a": {}, "f:b": {".": {}, "f:c": {}}}`, `{"f:a": {}, "f:b": {".": {}, "f:c": {}}}`, `{}`},
+		"a part":                       {`{"f:a": {"f:b": {}, "f:c": {}}}`, `{"f:a": {"f:b": {}}}`, `{"f:a": {"f:c": {}}}`},
+		"what is in a map, not itself": {`{"f:a": {".": {}, "f:b": {}}}`, `{"f:a": {"f:b": {}}}`, `{"f:a": {".": {}}}`},
+		"a map itself, not what is in": {`{"f:a": {".": {}, "f:b": {}}}`, `{"f:a": {".": {}}}`, `{"f:a": {"f:b": {}}}`},
+		"what is in a whole":           {`{"f:a": {}}`, `{"f:a": {"f:b": {}}}`, `{"f:a": {}}`},
+		"an item":                      {`{"f:a": {"k:{\"n\":1}": {".": {}, "f:n": {}}, "v:2": {}}}`, `{"f:a": {"k:{\"n\":1}": {".": {}, "f:n": {}}}}`, `{"f:a": {"v:2": {}}}`},
+		"what there is not":            {`{"f:a": {}}`, `{"f:b": {}}`, `{"f:a": {}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parsed := func(text string) map[string]any {
+				content := map[string]any{}
+				if err := yaml.Unmarshal([]byte(text), &content); err != nil {
+					t.Fatal(err)
+				}
+				return content
+			}
+			owned := parsed(test.owned)
+			if got := merge.Without(owned, parsed(test.taken)); !reflect.DeepEqual(got, parsed(test.want)) {
+				t.Errorf("got %v, want %s", got, test.want)
+			}
+			if !reflect.DeepEqual(owned, parsed(test.owned)) {
+				t.Errorf("what is owned was changed to %v", owned)
+			}
+		})
+	}
+}

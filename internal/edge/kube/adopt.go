@@ -1,0 +1,130 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/kube/merge"
+)
+
+// adopt makes the fields that an object declares those of its field manager, as the
+// API server says in a dry-run which these are, and no longer those of who held them
+// for it. What is not declared stays with whom it is. The apply that follows changes
+// the values. It is tried as often as others change the object meanwhile.
+func (c *Cluster) adopt(ctx context.Context, w syncline.Write) (err error) {
+	for range claims {
+		if err = c.adoptOnce(ctx, w); syncline.KindOf(err) != syncline.Conflict {
+			break
+		}
+	}
+	return err
+}
+
+func (c *Cluster) adoptOnce(ctx context.Context, w syncline.Write) error {
+	const doing = "adoption"
+	live, objects, err := c.planned(ctx, w, doing)
+	if err != nil {
+		return err
+	}
+	after, err := c.apply(ctx, w.Object, applying{options: w.Options, uid: w.UID, dryRun: true})
+	if err != nil {
+		return err
+	}
+	now := live.Reveal()
+	entries, differ := adopted(entriesOf(now), entriesOf(after.Reveal()), w.Object.Manager())
+	if !differ {
+		return nil
+	}
+	patch, err := managersPatch(now, entries)
+	if err != nil {
+		return failed(w.Ref, doing, syncline.Errorf(syncline.Invalid, "%w", err))
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	_, err = objects.Patch(ctx, w.Ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: w.Object.Manager()})
+	return failed(w.Ref, doing, err)
+}
+
+// managersPatch returns the JSON patch that changes whose the fields of an object
+// are. Like that of csaupgrade, it is a Conflict when the object changed meanwhile.
+func managersPatch(live *unstructured.Unstructured, entries []any) ([]byte, error) {
+	return json.Marshal([]map[string]any{
+		{"op": "add", "path": "/metadata/managedFields", "value": entries},
+		{"op": "replace", "path": "/metadata/resourceVersion", "value": live.GetResourceVersion()},
+	})
+}
+
+// adopted returns the managedFields that an object gets: those that it has now, with
+// what its manager would own after an apply, as told by the entries after that, and
+// whether that differs.
+func adopted(now, after []map[string]any, manager string) (entries []any, differ bool) {
+	ours := entryOf(after, manager)
+	fields, _ := ours["fieldsV1"].(map[string]any)
+	for _, entry := range now {
+		if yields(entry, manager) && entry["apiVersion"] == ours["apiVersion"] {
+			held, _ := entry["fieldsV1"].(map[string]any)
+			left := merge.Without(held, fields)
+			differ = true
+			if len(left) == 0 {
+				continue
+			}
+			entry["fieldsV1"] = left
+		}
+		entries = append(entries, entry)
+	}
+	if first := len(now) == 0; ours != nil && (first || differ && entryOf(now, manager) == nil) {
+		// Of an object without entries, an apply would give all that is there to nobody.
+		entries, differ = append(entries, ours), true
+	}
+	return entries, differ
+}
+
+// yields reports whether who wrote an entry holds fields for a manager that adopts
+// them. Who wrote the annotation that says whose an object is put back or copied what
+// was ours. What Apps want of a namespace was once applied under our own name, where
+// the namespace is nobody's manifest.
+func yields(entry map[string]any, manager string) bool {
+	if manager != syncline.FieldManager {
+		return isApply(entry, syncline.FieldManager) && !ownsTracking(entry)
+	}
+	return entry["manager"] != manager && entry["subresource"] == nil && ownsTracking(entry)
+}
+
+// ownsTracking reports whether an entry has the annotation that says whose an object is.
+func ownsTracking(entry map[string]any) bool {
+	_, owned, _ := unstructured.NestedFieldNoCopy(entry, "fieldsV1", "f:metadata", "f:annotations", "f:"+syncline.AnnotationTracking)
+	return owned
+}
+
+// isApply reports whether an entry is of what a manager applied.
+func isApply(entry map[string]any, manager string) bool {
+	return entry["manager"] == manager && entry["operation"] == string(metav1.ManagedFieldsOperationApply) && entry["subresource"] == nil
+}
+
+// entryOf returns what a manager applied, nil when it applied nothing.
+func entryOf(entries []map[string]any, manager string) map[string]any {
+	for _, entry := range entries {
+		if isApply(entry, manager) {
+			return entry
+		}
+	}
+	return nil
+}
+
+// entriesOf returns the managedFields of an object.
+func entriesOf(live *unstructured.Unstructured) []map[string]any {
+	found, _, _ := unstructured.NestedFieldNoCopy(live.Object, "metadata", "managedFields")
+	list, _ := found.([]any)
+	entries := make([]map[string]any, 0, len(list))
+	for _, item := range list {
+		if entry, ok := item.(map[string]any); ok {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}

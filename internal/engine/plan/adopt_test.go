@@ -1,0 +1,87 @@
+package plan_test
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/enginetest"
+	"github.com/syncline-io/syncline/internal/engine/plan"
+)
+
+// sharing returns a fixture of another App with the same cluster and destination.
+func (f *fixture) sharing(instance string, labels map[string]string) *fixture {
+	other := newFixture()
+	other.Cluster = f.Cluster
+	other.app.Instance, other.app.ID.Name = instance, instance
+	other.app.Policy.Options = syncline.SyncOptions{"CreateNamespace=true"}
+	other.app.Policy.NamespaceLabels = labels
+	return other
+}
+
+// Whatever Apps and people want of one namespace, each App only removes what it set.
+func TestAppsShareANamespace(t *testing.T) {
+	declared := "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {manifest: x}}"
+	f := newFixture()
+	one, two := f.sharing("one", map[string]string{"a": "x", "both": "x"}), f.sharing("two", map[string]string{"b": "x", "both": "x"})
+	namespace := syncline.Ref{Kind: "Namespace", Name: "shop"}
+	f.Edit(t, namespace, func(u *unstructured.Unstructured) { u.SetLabels(map[string]string{"person": "x"}) })
+	f.sync(t, declared)
+	one.sync(t, "")
+	two.sync(t, "")
+	for range 2 {
+		expectSteps(t, f.plan(t, declared), "Sync 0 keep Namespace/shop")
+		expectSteps(t, one.plan(t, ""), "PreSync 0 keep Namespace/shop")
+		expectSteps(t, two.plan(t, ""), "PreSync 0 keep Namespace/shop")
+	}
+	one.app.Policy.NamespaceLabels = map[string]string{"both": "x"}
+	one.sync(t, "")
+	labels := f.Live(t, namespace).GetLabels()
+	for label, want := range map[string]string{"person": "x", "manifest": "x", "both": "x", "b": "x", "a": ""} {
+		if labels[label] != want {
+			t.Errorf("the label %s is %q, want %q", label, labels[label], want)
+		}
+	}
+}
+
+// The namespace of the destination is not the App's: it is never put in place of,
+// and nobody else's fields are taken over, whatever the options say.
+func TestANamespaceIsOnlyAppliedTo(t *testing.T) {
+	f := newFixture().sharing("one", map[string]string{"a": "x"})
+	f.app.Policy.Options = syncline.SyncOptions{"CreateNamespace=true", "Replace=true", "Force=true"}
+	f.ApplyClientSide(t, syncline.Ref{Kind: "Namespace", Name: "shop"})
+	f.Merges = true
+	c := change(t, f.plan(t, ""), "shop")
+	if c.Action != syncline.Update || c.Migrate || c.Desired.Manager() != "syncline-namespace/one" {
+		t.Errorf("the plan is to %s as %s, with a migration: %v", c.Action, c.Desired.Manager(), c.Migrate)
+	}
+	f.Answer = func(r enginetest.Request) error {
+		if r.Verb == enginetest.DryRun {
+			return syncline.Errorf(syncline.Invalid, "a label is invalid")
+		}
+		return nil
+	}
+	f.Requests()
+	f.planner = plan.New(plan.InProcess{})
+	if c := change(t, f.plan(t, ""), "shop"); c.Err == nil || !c.Merged.IsZero() {
+		t.Errorf("the plan for what is refused is %s: %v", c.Action, c.Err)
+	}
+	for _, r := range f.Requests() {
+		if r.Verb != enginetest.DryRun && r.Verb != enginetest.Read {
+			t.Errorf("it is asked for %s", r)
+		}
+	}
+}
+
+// Labels that are there already become the App's, so that they go when it drops them.
+func TestANamespaceAsDesiredIsAdopted(t *testing.T) {
+	f := newFixture().sharing("one", map[string]string{"a": "x"})
+	f.Edit(t, syncline.Ref{Kind: "Namespace", Name: "shop"}, func(u *unstructured.Unstructured) { u.SetLabels(map[string]string{"a": "x"}) })
+	c := change(t, f.plan(t, ""), "shop")
+	if c.Action != syncline.Update || !c.Adopt || len(c.Fields) != 1 || c.Fields[0].Desired != "syncline-namespace/one" {
+		t.Errorf("the plan is to %s %v", c.Action, c.Fields)
+	}
+	f.sync(t, "")
+	expectSteps(t, f.plan(t, ""), "PreSync 0 keep Namespace/shop")
+}
