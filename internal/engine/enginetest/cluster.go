@@ -334,10 +334,10 @@ func (c *Cluster) ApplyClientSide(t Tester, ref syncline.Ref) {
 	c.change(t, ref, func(o *object) { o.clientSide = true })
 }
 
-// Forge makes the object's tracking annotation one that somebody else wrote.
+// Forge makes the object one that somebody else wrote, with its tracking annotation.
 func (c *Cluster) Forge(t Tester, ref syncline.Ref) {
 	t.Helper()
-	c.change(t, ref, func(o *object) { o.forged = true })
+	c.change(t, ref, func(o *object) { o.forged, o.applied = true, nil })
 }
 
 // Hold keeps an object that is deleted, until Release.

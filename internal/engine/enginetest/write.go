@@ -132,7 +132,7 @@ func (c *Cluster) apply(w syncline.Write) (syncline.Object, error) {
 	o.content = runtime.DeepCopyJSON(asMap(merge(o.content, old, desired)))
 	maps.Copy(asMap(o.content["metadata"]), identity)
 	if manager == syncline.FieldManager {
-		o.applied = runtime.DeepCopyJSON(desired)
+		o.applied, o.forged = runtime.DeepCopyJSON(desired), false
 	} else {
 		if o.beside == nil {
 			o.beside = map[string]map[string]any{}

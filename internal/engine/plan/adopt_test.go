@@ -85,3 +85,51 @@ func TestANamespaceAsDesiredIsAdopted(t *testing.T) {
 	f.sync(t, "")
 	expectSteps(t, f.plan(t, ""), "PreSync 0 keep Namespace/shop")
 }
+
+// A declared object that carries our annotation and is not ours is taken over once,
+// and the plan says so. One that is not declared stays where it is.
+func TestARestoredObjectIsAdopted(t *testing.T) {
+	f := newFixture()
+	f.sync(t, configA)
+	a := syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "a"}
+	f.Forge(t, a)
+	p := f.plan(t, configA)
+	c := change(t, p, "a")
+	if c.Action != syncline.Update || !c.Adopt || len(c.Fields) != 1 || c.Fields[0].Path != "metadata.managedFields" {
+		t.Errorf("the plan is to %s %v", c.Action, c.Fields)
+	}
+	expectSteps(t, f.plan(t, ""), "Sync 0 retain ConfigMap/shop/a")
+	perform(t, f.Cluster, p)
+	expectSteps(t, f.plan(t, configA), "Sync 0 keep ConfigMap/shop/a")
+	expectSteps(t, f.plan(t, ""), "Sync 0 prune ConfigMap/shop/a")
+}
+
+// With Replace=true what differs is replaced first, which makes nothing ours.
+func TestAnAdoptionIsNoReplacement(t *testing.T) {
+	f := newFixture()
+	f.app.Policy.Options = syncline.SyncOptions{"Replace=true"}
+	f.sync(t, configA)
+	a := syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "a"}
+	f.Forge(t, a)
+	if c := change(t, f.plan(t, configA), "a"); c.Action != syncline.Update || !c.Adopt {
+		t.Errorf("the plan is to %s %v", c.Action, c.Fields)
+	}
+	f.Edit(t, a, func(u *unstructured.Unstructured) { u.Object["data"] = map[string]any{"color": "changed"} })
+	if c := change(t, f.plan(t, configA), "a"); c.Action != syncline.Replace || c.Adopt {
+		t.Errorf("the plan is to %s %v", c.Action, c.Fields)
+	}
+}
+
+// What is ignored is written with an adoption, and shown.
+func TestAnAdoptionShowsWhatIsIgnored(t *testing.T) {
+	f := newFixture()
+	f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("ConfigMap"), JSONPointers: []string{"/data"}}}
+	f.sync(t, configA)
+	a := syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "a"}
+	f.Edit(t, a, func(u *unstructured.Unstructured) { u.Object["data"] = map[string]any{"color": "changed"} })
+	expectSteps(t, f.plan(t, configA), "Sync 0 keep ConfigMap/shop/a")
+	f.Forge(t, a)
+	if c := change(t, f.plan(t, configA), "a"); c.Action != syncline.Update || len(c.Fields) != 2 {
+		t.Errorf("the plan is to %s %v", c.Action, c.Fields)
+	}
+}

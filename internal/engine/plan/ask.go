@@ -37,7 +37,7 @@ type answer struct {
 	// err is why the API server refuses the object; beyond and instead are why it
 	// would refuse a new one in its place, and to replace it, nil when it would not.
 	err, beyond, instead error
-	// adopt says that the field manager of the object owns nothing of it yet.
+	// adopt says that declared fields are not owned by the field manager of the object.
 	adopt bool
 	// known is false in the zero answer; lasting says that to ask again is in vain,
 	// and moved that the object changed while it was compared.
@@ -137,7 +137,9 @@ func (b *build) look(ctx context.Context, in inquiry) (answer, error) {
 	if found.fields, err = fieldsOf(ctx, in, current, applied, rules); err != nil {
 		return answer{}, syncline.About(c.Ref, err)
 	}
-	found.adopt = b.isUnowned(in, current)
+	if found, err = adopting(ctx, in, current, applied, found); err != nil {
+		return answer{}, syncline.About(c.Ref, err)
+	}
 	found.lasting = !found.moved && isAt(current, in.live)
 	return b.askReplaced(ctx, in, current, found)
 }
@@ -215,7 +217,7 @@ func (b *build) askMerged(ctx context.Context, in inquiry, current syncline.Obje
 // what the replacement would change, of others' fields too.
 func (b *build) askReplaced(ctx context.Context, in inquiry, current syncline.Object, found answer) (answer, error) {
 	c := *in.change
-	if len(found.fields) == 0 || !c.Options.Has("Replace=true") {
+	if len(found.fields) == 0 || found.adopt || !c.Options.Has("Replace=true") {
 		return found, nil
 	}
 	fields, err := b.replacement(ctx, c, current)

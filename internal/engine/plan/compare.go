@@ -96,10 +96,10 @@ func (b *build) decide(c *syncline.Change, found answer) {
 	switch {
 	case found.err != nil:
 		b.decideRefused(c, found)
-	case len(found.fields) == 0 && found.adopt:
-		c.Action, c.Why, c.Fields = syncline.Update, "its declared fields are not ours, and become so", []syncline.Field{ownership(*c)}
 	case len(found.fields) == 0:
 		c.Action, c.Why = syncline.Keep, ""
+	case found.adopt:
+		c.Action, c.Why = syncline.Update, describeFields(found.fields)+"; what is declared is taken over"
 	case c.Options.Has("Replace=true"):
 		c.Action, c.Why = syncline.Replace, describeFields(found.fields)
 	case !found.merged.IsZero():
