@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -41,6 +42,21 @@ func (r Ref) String() string {
 
 // GroupKind returns the ref's kind.
 func (r Ref) GroupKind() schema.GroupKind { return schema.GroupKind{Group: r.Group, Kind: r.Kind} }
+
+// Check returns an Invalid error, which names the field, when no API server can be
+// asked for the object: it has no name, or that or its namespace would be read as
+// another path.
+func (r Ref) Check() error {
+	if r.Name == "" {
+		return Errorf(Invalid, "metadata.name is missing")
+	}
+	for _, field := range []struct{ name, value string }{{"metadata.name", r.Name}, {"metadata.namespace", r.Namespace}} {
+		if wrong := content.IsPathSegmentName(field.value); len(wrong) > 0 {
+			return Errorf(Invalid, "%s %q %s", field.name, field.value, strings.Join(wrong, ", and "))
+		}
+	}
+	return nil
+}
 
 // Compare orders refs by group, kind, namespace and name, as Argo CD orders
 // status.resources.

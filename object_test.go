@@ -44,3 +44,19 @@ func TestNamespaceManager(t *testing.T) {
 		names[name] = instance
 	}
 }
+
+func TestRefsThatNoAPIServerCanBeAskedFor(t *testing.T) {
+	for _, name := range []string{"", ".", "..", "a/b", "../b", "a%2fb", "%"} {
+		if err := (syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: name}).Check(); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "metadata.name") {
+			t.Errorf("the name %q: %v", name, err)
+		}
+		if err := (syncline.Ref{Kind: "ConfigMap", Namespace: name, Name: "a"}).Check(); name != "" && (syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "metadata.namespace")) {
+			t.Errorf("the namespace %q: %v", name, err)
+		}
+	}
+	for _, name := range []string{"a", "a.b", "...", "system:admin", "A_b c?#"} {
+		if err := (syncline.Ref{Kind: "ClusterRole", Name: name}).Check(); err != nil {
+			t.Errorf("the name %q: %v", name, err)
+		}
+	}
+}

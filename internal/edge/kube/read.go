@@ -92,6 +92,9 @@ func validation(options syncline.SyncOptions) string {
 // was permitted: an object that was judged within a namespace is not reached
 // beyond it when its kind has become one of the whole cluster.
 func (c *Cluster) objects(ctx context.Context, ref syncline.Ref, version string) (dynamic.ResourceInterface, error) {
+	if err := ref.Check(); err != nil {
+		return nil, err
+	}
 	r, err := c.schemas.find(ctx, schema.GroupVersionKind{Group: ref.Group, Version: version, Kind: ref.Kind})
 	if err != nil {
 		return nil, err

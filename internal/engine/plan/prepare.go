@@ -89,6 +89,9 @@ func (b *build) change(object syncline.Object, role syncline.Role, phase synclin
 		Ref: object.Ref(), Version: object.GroupVersionKind().Version, Role: role,
 		Phase: phase, Wave: waveOf(object.Annotation), Desired: object, Err: unknown,
 	}
+	if err := c.Ref.Check(); err != nil && unknown == nil {
+		c.Err = fmt.Errorf("%s: %w", object.Origin(), err)
+	}
 	if err := b.Judge(c); err != nil {
 		c.Refused, c.Why = true, "the project does not allow it"
 		c.Err = cmp.Or(unknown, err)

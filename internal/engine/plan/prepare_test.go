@@ -1,6 +1,9 @@
 package plan_test
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -199,4 +202,22 @@ func TestTerminatingNamespaceIsWaitedFor(t *testing.T) {
 	expectSteps(t, f.plan(t, configA), "PreSync 0 create Namespace/shop !waiting", "Sync 0 create ConfigMap/shop/a")
 	f.Release(t, namespace)
 	expectSteps(t, f.plan(t, configA), "PreSync 0 create Namespace/shop", "Sync 0 create ConfigMap/shop/a")
+}
+
+// An object that no request can name is wrong before anything is written.
+func TestNamesThatCannotBeAskedFor(t *testing.T) {
+	f := newFixture()
+	bad := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, namespace: %s}"
+	for _, test := range [][2]string{{"..", "shop"}, {"a/b", "shop"}, {"a%2fb", "shop"}, {"a", "../x"}, {"a", "."}} {
+		p := f.plan(t, together(configA, fmt.Sprintf(bad, test[0], test[1])))
+		wrong := p.Changes[slices.IndexFunc(p.Changes, func(c syncline.Change) bool { return c.Err != nil })]
+		if syncline.KindOf(wrong.Err) != syncline.Invalid || !strings.HasPrefix(wrong.Err.Error(), "test: metadata.name") {
+			t.Errorf("%v: the error is %v", test, wrong.Err)
+		}
+	}
+	for _, r := range f.Requests() {
+		t.Errorf("%s was asked for", r)
+	}
+	f.app.Destination.Namespace = "a/b"
+	expectSteps(t, f.plan(t, configA), "Sync 0 create ConfigMap/a/b/a !invalid")
 }
