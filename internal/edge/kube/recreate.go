@@ -8,6 +8,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/syncline-io/syncline"
 )
@@ -132,13 +134,14 @@ func (c *Cluster) putBack(ctx context.Context, w syncline.Write, old syncline.Ob
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	back, err := objects.Create(ctx, asBefore(old), metav1.CreateOptions{FieldManager: syncline.FieldManager})
+	back, err := objects.Create(ctx, asBefore(old), metav1.CreateOptions{FieldManager: restorer})
 	switch {
 	case apierrors.IsAlreadyExists(err): // it was created after all, or by somebody else
 		return syncline.Object{}, cause
 	case err != nil:
 		return syncline.Object{}, lost(w.Ref, cause, failed(w.Ref, "create", err))
 	}
+	back = c.giveBack(ctx, objects, back, entriesOf(old.Reveal()))
 	object, err := taken(back)
 	if err != nil {
 		return syncline.Object{}, lost(w.Ref, cause, err)
@@ -147,6 +150,61 @@ func (c *Cluster) putBack(ctx context.Context, w syncline.Write, old syncline.Ob
 		Kind: syncline.KindOf(cause), Hint: syncline.HintOf(cause),
 		Err: fmt.Errorf("%w; the old object was deleted for it and put back", cause),
 	}
+}
+
+// restorer is under which a deleted object is put back: under the name of nobody whose
+// fields are ever removed. Who creates an object owns all of it until the fields are
+// given back; should that fail, the object is taken over as one from a backup.
+const restorer = "syncline-restore"
+
+// giveBack makes the fields of an object that was put back those of whose they were,
+// as often as somebody changes it meanwhile, and returns the object as it is then.
+func (c *Cluster) giveBack(ctx context.Context, objects dynamic.ResourceInterface, back *unstructured.Unstructured, owners []map[string]any) *unstructured.Unstructured {
+	for range claims {
+		patch, err := managersPatch(back, restored(owners, entriesOf(back)))
+		if err != nil {
+			return back
+		}
+		after, err := objects.Patch(ctx, back.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: restorer})
+		switch {
+		case err == nil:
+			return after
+		case !apierrors.IsConflict(err):
+			return back
+		}
+		if after, err = objects.Get(ctx, back.GetName(), metav1.GetOptions{}); err != nil || after.GetUID() != back.GetUID() {
+			return back
+		}
+		back = after
+	}
+	return back
+}
+
+// restored returns the managedFields of an object that was put back: those that it
+// had, but for its status, and what others wrote since.
+func restored(before, now []map[string]any) []any {
+	entries := []any{}
+	known := map[[4]any]bool{}
+	for _, entry := range before {
+		if entry["subresource"] != "status" {
+			entries = append(entries, entry)
+			known[writerOf(entry)] = true
+		}
+	}
+	for _, entry := range now {
+		if entry["manager"] != restorer && !known[writerOf(entry)] {
+			entries = append(entries, entry)
+		}
+	}
+	if len(entries) == 0 {
+		return []any{map[string]any{}} // which is how one says that there are none
+	}
+	return entries
+}
+
+// writerOf is what tells entries of managedFields apart.
+func writerOf(entry map[string]any) [4]any {
+	return [4]any{entry["manager"], entry["operation"], entry["apiVersion"], entry["subresource"]}
 }
 
 // lost says that an object was deleted for another, that this was refused, and

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
@@ -168,4 +169,66 @@ func TestAScopeIsKept(t *testing.T) {
 	if n := b.sent.count(func(*http.Request) bool { return true }); n != 0 {
 		t.Errorf("%d requests were sent", n)
 	}
+}
+
+// What is put back is whose it was: nobody's fields become ours, to be removed later.
+func TestWhatIsPutBackIsWhoseItWas(t *testing.T) {
+	for name, wiped := range map[string]bool{"as before": false, "of nobody": true} {
+		t.Run(name, func(t *testing.T) {
+			var armed atomic.Bool
+			b := newBench(t, failNext(&armed))
+			old := b.parse(deploymentText, "red", "example/web").WithAnnotation(syncline.AnnotationTracking, "web:apps/Deployment:x/web")
+			uid := b.create(old)
+			b.somebody.Patch(t, old.Ref(), `{"metadata": {"labels": {"theirs": "x"}}, "spec": {"template": {"metadata": {"annotations": {"their": "x"}}}}}`)
+			b.somebody.Patch(t, old.Ref(), `{"spec": {"replicas": 3}}`, "scale")
+			if wiped {
+				b.own(old.Ref(), `[{}]`)
+			}
+			armed.Store(true)
+			if _, err := b.try(syncline.Write{Action: syncline.Recreate, Object: b.parse(deploymentText, "blue", "example/web"), UID: uid}); syncline.KindOf(err) != syncline.Denied {
+				t.Fatal(err)
+			}
+			now := b.somebody.Get(t, old.Ref())
+			if now == nil || now.GetUID() == uid || now.GetLabels()["theirs"] != "x" {
+				t.Fatalf("there is %v", now)
+			}
+			if wiped {
+				expectOwner(t, now, "f:image")
+				return
+			}
+			expectOwner(t, now, "f:image", "argocd-controller")
+			expectOwner(t, now, "f:"+syncline.AnnotationTracking, "argocd-controller")
+			expectOwner(t, now, "f:theirs", "somebody")
+			less := b.parse(deploymentText, "red", "example/other").WithAnnotation(syncline.AnnotationTracking, "web:apps/Deployment:x/web")
+			b.write(syncline.Write{Action: syncline.Update, Object: less, UID: now.GetUID()})
+			now = b.somebody.Get(t, old.Ref())
+			replicas, _, _ := unstructured.NestedInt64(now.Object, "spec", "replicas")
+			their, _, _ := unstructured.NestedString(now.Object, "spec", "template", "metadata", "annotations", "their")
+			if replicas != 3 || their != "x" || now.GetLabels()["theirs"] != "x" {
+				t.Errorf("of others there is %d, %q, %v", replicas, their, now.GetLabels())
+			}
+		})
+	}
+}
+
+// Where the fields cannot be given back the object is nobody's that removes any, and
+// is taken over as one from a backup.
+func TestWhatIsPutBackIsNotOursUnlessGivenBack(t *testing.T) {
+	var armed atomic.Bool
+	b := newBench(t, failNext(&armed), func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if request.URL.Query().Get("fieldManager") == "syncline-restore" && request.Method == http.MethodPatch {
+			return kubetest.Answer(request, http.StatusForbidden, metav1.StatusReasonForbidden), nil
+		}
+		return next.RoundTrip(request)
+	})
+	old := b.configMap("web", "red").WithAnnotation(syncline.AnnotationTracking, "web:/ConfigMap:x/web")
+	uid := b.create(old)
+	armed.Store(true)
+	if _, err := b.try(syncline.Write{Action: syncline.Recreate, Object: b.configMap("web", "blue"), UID: uid}); syncline.KindOf(err) != syncline.Denied {
+		t.Fatal(err)
+	}
+	now := b.somebody.Get(t, old.Ref())
+	expectOwner(t, now, "f:color", "syncline-restore")
+	b.write(syncline.Write{Action: syncline.Update, Object: old, UID: now.GetUID(), Adopt: true})
+	expectOwner(t, b.somebody.Get(t, old.Ref()), "f:color", "argocd-controller")
 }
