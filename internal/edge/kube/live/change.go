@@ -58,8 +58,7 @@ func changeOf(before, after *record) Change {
 		changed bool
 	}{
 		{Existence, before.UID != after.UID},
-		{Owned, before.Owned != after.Owned || before.Made != after.Made || before.Migrate != after.Migrate ||
-			!maps.Equal(before.Beside, after.Beside)},
+		{Owned, !sameOwners(before, after)},
 		{Tracking, before.Tracking != after.Tracking || before.Controlled != after.Controlled},
 		{Marks, !maps.Equal(before.Marks, after.Marks)},
 		{Health, before.Health != after.Health},
@@ -71,4 +70,10 @@ func changeOf(before, after *record) Change {
 		}
 	}
 	return change
+}
+
+// sameOwners reports whether who owns which fields of an object is as it was.
+func sameOwners(before, after *record) bool {
+	return before.Owned == after.Owned && before.Made == after.Made && before.Migrate == after.Migrate &&
+		maps.Equal(before.Beside, after.Beside)
 }
