@@ -171,6 +171,29 @@ func TestBlockersNameObjectsAndConditions(t *testing.T) {
 	}
 }
 
+func TestAFailureSaysEachReasonOnce(t *testing.T) {
+	app := settled(func(app *State) {
+		app.Report.Operation = &syncline.OperationState{
+			Phase: syncline.OperationFailed, Message: "one or more objects failed to apply, reason: apps/Deployment/shop/web apply failed: no quota",
+			Results: []syncline.ObjectResult{
+				{Ref: web, Code: syncline.ResultFailed, Message: "apps/Deployment/shop/web apply failed: no quota"},
+				{Ref: cm, Code: syncline.ResultFailed, Message: "field is immutable"},
+			},
+		}
+		app.Report.Conditions = []syncline.Condition{
+			{Type: syncline.SyncError, Message: "Failed last sync attempt to [1]: " + app.Report.Operation.Message},
+			{Type: syncline.SharedResourceWarning, Message: "shared"},
+		}
+	})
+	var failed *Error
+	if !errors.As(Failure(*app), &failed) {
+		t.Fatal("no failure")
+	}
+	if diff := cmp.Diff([]string{"ConfigMap/shop/settings: field is immutable", "SharedResourceWarning: shared"}, failed.Details); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func TestWaitingIsFoundWhereNobodyWroteItDown(t *testing.T) {
 	app := settled(phase(syncline.OperationRunning), health(syncline.Progressing))
 	app.Report.Operation.Results = []syncline.ObjectResult{

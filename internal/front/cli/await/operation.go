@@ -61,20 +61,25 @@ func by(initiator syncline.Initiator) string {
 }
 
 // Failure returns what the last operation came to: nil when it succeeded, else
-// an error with the objects that failed.
+// an error with the objects that failed and the conditions, each reason once.
 func Failure(app State) error {
 	operation := app.Report.Operation
 	if operation == nil || operation.Phase == syncline.OperationSucceeded {
 		return nil
 	}
-	failed := &Error{Failed: true, Err: syncline.Errorf(syncline.Stalled,
-		"the sync of %s failed: %s", app.ID, cmp.Or(operation.Message, "no reason was given"))}
+	said := cmp.Or(operation.Message, "no reason was given")
+	failed := &Error{Failed: true, Err: syncline.Errorf(syncline.Stalled, "the sync of %s failed: %s", app.ID, said)}
 	for _, result := range operation.Results {
-		if result.Code == syncline.ResultFailed || result.State == syncline.OperationFailed || result.State == syncline.OperationError {
+		ended := result.Code == syncline.ResultFailed || result.State == syncline.OperationFailed || result.State == syncline.OperationError
+		if ended && (result.Message == "" || !strings.Contains(said, result.Message)) {
 			failed.Details = append(failed.Details, syncline.About(result.Ref, errors.New(cmp.Or(result.Message, "failed"))).Error())
 		}
 	}
-	failed.Details = append(failed.Details, conditionLines(app)...)
+	for _, line := range conditionLines(app) {
+		if !strings.Contains(line, said) {
+			failed.Details = append(failed.Details, line)
+		}
+	}
 	return failed
 }
 
