@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -36,8 +37,13 @@ func (c *Cluster) adoptOnce(ctx context.Context, w syncline.Write) error {
 		return err
 	}
 	now := live.Reveal()
-	entries, differ := adopted(entriesOf(now), entriesOf(after.Reveal()), w.Object.Manager())
-	if !differ {
+	owners := entriesOf(now)
+	forgotten := len(owners) == 0
+	if forgotten && !w.Merged.IsZero() {
+		owners = othersOf(w.Merged.Reveal())
+	}
+	entries, differ := adopted(owners, entriesOf(after.Reveal()), w.Object.Manager())
+	if !differ && !forgotten {
 		return nil
 	}
 	patch, err := managersPatch(now, entries)
@@ -77,11 +83,20 @@ func adopted(now, after []map[string]any, manager string) (entries []any, differ
 		}
 		entries = append(entries, entry)
 	}
-	if first := len(now) == 0; ours != nil && (first || differ && entryOf(now, manager) == nil) {
+	if ours != nil && (len(now) == 0 || differ && entryOf(now, manager) == nil) {
 		// Of an object without entries, an apply would give all that is there to nobody.
 		entries, differ = append(entries, ours), true
 	}
 	return entries, differ
+}
+
+// othersOf returns the managedFields of an object but those that are ours, and those
+// in another version, in which the API server could not tell whose the fields are.
+func othersOf(live *unstructured.Unstructured) []map[string]any {
+	return slices.DeleteFunc(entriesOf(live), func(entry map[string]any) bool {
+		manager, _ := entry["manager"].(string)
+		return clientSide().Has(manager) || entry["apiVersion"] != live.GetAPIVersion()
+	})
 }
 
 // yields reports whether who wrote an entry holds fields for a manager that adopts

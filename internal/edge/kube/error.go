@@ -71,12 +71,20 @@ func kindOf(status metav1.Status) syncline.Kind {
 }
 
 // isUnfit reports whether an apply was refused because the object does not fit
-// its kind. The API server answers that with a plain 500. A conversion by a
-// webhook that does not answer is told in the same words.
+// its kind, or the live one does not fit the version in which somebody applied to it
+// before. The API server answers that with a plain 500. A conversion by a webhook that
+// does not answer is told in the same words.
 func isUnfit(status metav1.Status) bool {
 	return (strings.HasPrefix(status.Message, "failed to create typed patch object") ||
-		strings.HasPrefix(status.Message, "failed to convert new object")) &&
+		strings.HasPrefix(status.Message, "failed to convert new object") || misfit.MatchString(status.Message)) &&
 		!strings.Contains(status.Message, "conversion webhook")
+}
+
+// isOutdated reports whether an apply was refused for what is live, and not for what
+// was to be applied.
+func isOutdated(status metav1.Status) bool {
+	return isUnfit(status) && !strings.HasPrefix(status.Message, "failed to create typed patch object") &&
+		!strings.HasPrefix(status.Message, "failed to convert new object")
 }
 
 // isDenial reports whether a policy of the cluster refuses an object. Whoever
@@ -99,6 +107,8 @@ func hintFor(status metav1.Status) string {
 		return "the object is larger than the API server accepts: split it"
 	case strings.Contains(status.Message, "strict decoding error"):
 		return "correct the field, or accept it with the sync option Validate=false"
+	case isOutdated(status):
+		return "another version of its kind does not have the field, and there is no conversion: have the object replaced with the sync option Replace=true"
 	case strings.Contains(status.Message, "field not declared in schema"):
 		return "correct or remove the field: this version of the kind does not have it"
 	case strings.Contains(status.Message, "expected string, got"):
@@ -135,14 +145,16 @@ func statusOf(err error) (metav1.Status, bool) {
 
 // In the texts of the API server, unknownField finds the names of fields of a
 // strictly decoded object, and unfitField the path of a field that does not fit,
-// with what is wrong but without its value. internalValue is how a value looks
-// that was printed with its Go type.
+// with what is wrong but without its value; misfit is how a refusal begins that is
+// about the live object. internalValue is how a value looks that was printed with its
+// Go type.
 // lacksRight is how RBAC denies, admissionDenies how webhooks and policies do.
 var (
 	admissionDenies = regexp.MustCompile(`^(?:\S+(?: "[^"]*")? is forbidden: )?(?:admission webhook ".*?" denied the request|ValidatingAdmissionPolicy '.*?' (?:with binding '.*?' )?denied request)`)
 	lacksRight      = regexp.MustCompile(`cannot [a-z]+ resource "`)
 	unknownField    = regexp.MustCompile(`unknown field "([^"]+)"`)
 	unfitField      = regexp.MustCompile(`: (\.\S+: (?:expected [a-z]+|field not declared in schema|duplicate entries))`)
+	misfit          = regexp.MustCompile(`^(?:failed to (?:prune fields|convert merged object|create typed live object)\b.*?: )?\.\S+: (?:expected [a-z]+, got|field not declared in schema)`)
 	internalValue   = regexp.MustCompile(`&value\.valueUnstructured\{Value:(.*?)\}`)
 )
 

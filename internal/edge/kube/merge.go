@@ -52,12 +52,22 @@ func (c *Cluster) Merge(
 // one over it, which changes no more than who owns the fields. Where an item is
 // declared repeatedly it cannot be applied, and stays as it was put. Once it is put,
 // the end of ctx does not stop it.
+//
+// Where others applied in a version that the object does not fit, the API server
+// forgets who owns its fields when it is put. It is said again then.
 func (c *Cluster) merge(ctx context.Context, w syncline.Write) (syncline.Object, error) {
-	if _, err := c.put(ctx, putting{w.Merged.Reveal(), w.Options, false}); err != nil {
+	put, err := c.put(ctx, putting{w.Merged.Reveal(), w.Options, false})
+	if err != nil {
 		return syncline.Object{}, failed(w.Ref, "merge", err)
 	}
 	ctx = context.WithoutCancel(ctx)
-	if _, err := c.apply(ctx, w.Object, applying{options: w.Options, uid: w.UID}); err != nil && !isRepeated(err) {
+	if len(entriesOf(put.Reveal())) == 0 {
+		err = c.adopt(ctx, w)
+	}
+	if err == nil {
+		_, err = c.apply(ctx, w.Object, applying{options: w.Options, uid: w.UID})
+	}
+	if status, answered := statusOf(err); err != nil && !(answered && isUnfit(status)) {
 		return syncline.Object{}, err
 	}
 	return c.claim(ctx, w)

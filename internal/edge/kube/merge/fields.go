@@ -14,9 +14,9 @@ import (
 // managedFields: "f:spec": {"f:replicas": {}}. Either is nil when that is none.
 type fields struct{ ours, others map[string]any }
 
-// fieldsOf returns who owns what of a live object. What we applied in another
-// version of its kind is left alone.
-func fieldsOf(live *unstructured.Unstructured, ours sets.Set[string]) fields {
+// fieldsOf returns who owns what of a live object. What we applied in another version
+// of its kind counts where versions are alike, and is left alone else.
+func fieldsOf(live *unstructured.Unstructured, ours sets.Set[string], alike bool) fields {
 	var found fields
 	entries, _, _ := unstructured.NestedFieldNoCopy(live.Object, "metadata", "managedFields")
 	list, _ := entries.([]any)
@@ -27,7 +27,7 @@ func fieldsOf(live *unstructured.Unstructured, ours sets.Set[string]) fields {
 		switch {
 		case owned == nil:
 		case entry["subresource"] == nil && ours.Has(manager):
-			if entry["apiVersion"] == live.GetAPIVersion() {
+			if alike || entry["apiVersion"] == live.GetAPIVersion() {
 				found.ours = together(found.ours, owned)
 			}
 		default:

@@ -24,12 +24,15 @@ type Merge struct {
 // managedFields say what the managers that are ours applied before. Both are
 // handed over.
 func New(desired, live *unstructured.Unstructured, ours sets.Set[string]) *Merge {
-	m := &Merge{desired: desired.Object, root: place{fields: fieldsOf(live, ours)}}
+	m := &Merge{desired: desired.Object}
 	if typed, err := scheme.Scheme.New(live.GroupVersionKind()); err == nil {
 		if meta, err := strategicpatch.NewPatchMetaFromStruct(typed); err == nil {
 			m.root.kind = meta
 		}
 	}
+	// Custom kinds have their fields in all versions, but for those that convert: what we
+	// applied goes by its name, as with client-side apply.
+	m.root.fields = fieldsOf(live, ours, m.root.kind == nil)
 	delete(m.desired, "status")
 	m.content = m.root.mergeMap(m.desired, live.Object)
 	return m
