@@ -46,8 +46,7 @@ func (j *judge) show(at, end int) {
 	gap := j.text[j.gap:at]
 	switch {
 	case j.hides:
-		_, after := splitGap(gap)
-		j.out.WriteString(after)
+		j.out.WriteString(after(gap))
 	case len(gap) <= maxGap:
 		j.out.WriteString(gap)
 	default:
@@ -62,8 +61,7 @@ func (j *judge) hide() {
 	if j.hides {
 		return
 	}
-	before, _ := splitGap(j.text[j.gap:])
-	j.out.WriteString(before)
+	j.out.WriteString(before(j.text[j.gap:]))
 	if j.hid {
 		j.out.WriteString(Again)
 	} else {
@@ -76,14 +74,16 @@ func (j *judge) end() {
 	gap := j.text[j.gap:]
 	switch {
 	case j.hides:
-		_, after := splitGap(gap)
-		gap = after
-	case len(gap) > maxGap:
+		gap = after(gap)
+	case len(gap) > maxEnd:
 		j.hide()
 		gap = ""
 	}
 	j.out.WriteString(gap)
 }
+
+// maxEnd is how many marks end a message at most.
+const maxEnd = 4
 
 // maxGap is how many marks stand between two shown parts at most.
 const maxGap = 8
@@ -93,11 +93,11 @@ var (
 	closes = regexp.MustCompile(`[\]"'>)}` + "`" + `]{0,2}(?:[:;,.]? )?[\["'<({` + "`" + `]{0,2}$`)
 )
 
-// splitGap returns the marks that end what is before something hidden, and those that
-// begin what is after it.
-func splitGap(gap string) (before, after string) {
-	return opens.FindString(gap), closes.FindString(gap)
-}
+// before returns the marks at the beginning of a text, in front of something hidden,
+// and after those at its end, behind something hidden.
+func before(text string) string { return opens.FindString(text[:min(len(text), maxGap)]) }
+
+func after(text string) string { return closes.FindString(text[max(0, len(text)-maxGap):]) }
 
 // shown returns where the part that begins at a place and may be shown ends, or that
 // place when there is none.
@@ -112,7 +112,7 @@ func (j *judge) shown(at int) int {
 	if end = j.named(at); end > at {
 		return end
 	}
-	if found := goType.FindStringIndex(j.text[at:]); found != nil && j.bounded(at+found[1]) {
+	if found := goType.FindStringIndex(j.text[at:min(len(j.text), at+maxType)]); found != nil && j.bounded(at+found[1]) {
 		return at + found[1]
 	}
 	return j.said(at)
@@ -152,16 +152,23 @@ func (j *judge) written(at int) int {
 	return end
 }
 
+// How long names and types are at most, and how many marks may follow a name.
+const (
+	maxName  = 256
+	maxType  = 64
+	maxMarks = 3
+)
+
 // named returns where a name ends, with the place in a file behind it.
 func (j *judge) named(at int) int {
 	end := at
-	for end < len(j.text) && !strings.ContainsRune(" \t\"'`<>();:,{}", rune(j.text[end])) {
+	for end < len(j.text) && end-at < maxName && !strings.ContainsRune(" \t\"'`<>();:,{}", rune(j.text[end])) {
 		end++
 	}
-	for ; end > at; end-- {
+	for most := max(at, end-maxMarks); end > most; end-- {
 		run := j.text[at:end]
 		if j.isPath(run) {
-			return end + len(place.FindString(j.text[end:]))
+			return end + j.place(run, end)
 		}
 		if j.isName(at, run) && j.bounded(end) {
 			return end
@@ -171,6 +178,15 @@ func (j *judge) named(at int) int {
 		}
 	}
 	return at
+}
+
+// place returns how long the place is that follows the name of a file. A name without
+// an ending may be a word, and digits behind it a secret.
+func (j *judge) place(file string, at int) int {
+	if !strings.ContainsAny(file, "./") {
+		return 0
+	}
+	return len(place.FindString(j.text[at:]))
 }
 
 // isPath reports whether a text is a path, with or without a key in front.

@@ -95,9 +95,9 @@ func hasLetter(text string) bool { return strings.ContainsFunc(text, isLetter) }
 // The longest message that is judged, and what is kept of the beginning and the end
 // of a longer one.
 const (
-	maxMessage  = 32 << 10
-	keptAtStart = 16 << 10
-	keptAtEnd   = 8 << 10
+	maxMessage  = 8 << 10
+	keptAtStart = 5 << 10
+	keptAtEnd   = 2 << 10
 )
 
 // Tell returns the message, on one line, as an error that shows what is known to be

@@ -55,6 +55,9 @@ func knownOf(c *chart.Chart, folder string, options syncline.Helm) *told.Known {
 	return known
 }
 
+// maxSlips is how many words of a message are compared with names.
+const maxSlips = 8
+
 // unwanted are the properties that a schema does not have.
 var (
 	unwanted = regexp.MustCompile(`additional properties ((?:'[^']*'(?:, )?)+) not allowed`)
@@ -64,8 +67,8 @@ var (
 // tell returns what Helm says with what may be shown of it.
 func tell(c *chart.Chart, folder string, options syncline.Helm, message string) *told.Error {
 	known := knownOf(c, folder, options)
-	for _, list := range unwanted.FindAllStringSubmatch(message, -1) {
-		for _, name := range property.FindAllStringSubmatch(list[1], -1) {
+	for _, list := range unwanted.FindAllStringSubmatch(message, maxSlips) {
+		for _, name := range property.FindAllStringSubmatch(list[1], maxSlips) {
 			known.Slip(name[1])
 		}
 	}
@@ -191,6 +194,9 @@ type writer struct {
 	code
 	seen  map[any]bool
 	found []string
+	// variable is set below what a variable is set to, where a text of one word may be
+	// a value.
+	variable bool
 }
 
 // failure adds the texts of a pipeline that fails, or may fail.
@@ -217,16 +223,21 @@ func (w *writer) write(node parse.Node) {
 	w.seen[node] = true
 	switch node := node.(type) {
 	case *parse.StringNode:
-		w.found = append(w.found, verb.Split(node.Text, -1)...)
+		if !w.variable || strings.Contains(node.Text, " ") {
+			w.found = append(w.found, verb.Split(node.Text, -1)...)
+		}
 	case *parse.PipeNode:
 		for _, command := range node.Cmds {
 			w.command(command)
 		}
 	case *parse.VariableNode:
 		if len(node.Ident) == 1 {
+			outer := w.variable
+			w.variable = true
 			for _, pipe := range w.set[node.Ident[0]] {
 				w.write(pipe)
 			}
+			w.variable = outer
 		}
 	}
 }

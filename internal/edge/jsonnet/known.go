@@ -16,7 +16,6 @@ import (
 var (
 	// literal matches comments and texts in quotes.
 	literal    = regexp.MustCompile(`(?s)//[^\n]*|#[^\n]*|/\*.*?(?:\*/|$)|\|\|\|.*?(?:\|\|\||$)|@"(?:[^"]|"")*(?:"|$)|@'(?:[^']|'')*(?:'|$)|"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$)`)
-	quotedKey  = regexp.MustCompile(`["']([A-Za-z][-\w.]*)["']\s*\+?:`)
 	external   = regexp.MustCompile(`\bstd\.extVar\(\s*["']([\w.-]+)["']\s*\)`)
 	identifier = regexp.MustCompile(`[A-Za-z_]\w*`)
 )
@@ -57,7 +56,7 @@ func (i *importer) known(file string, options syncline.Jsonnet) *told.Known {
 	return known
 }
 
-// learn adds what a node names or says, and to data the names of the files that are
+// learn adds what a node names or says, the keys of objects among it, and to data the names of the files that are
 // imported as texts.
 func learn(known *told.Known, node ast.Node, data map[string]bool) {
 	var file string
@@ -70,6 +69,12 @@ func learn(known *told.Known, node ast.Node, data map[string]bool) {
 		data[path.Base(file)] = true
 	case *ast.Import:
 		file = node.File.Value
+	case *ast.DesugaredObject:
+		for _, field := range node.Fields {
+			if name, ok := field.Name.(*ast.LiteralString); ok {
+				known.Name(name.Value)
+			}
+		}
 	case *ast.Error:
 		known.Text(said(node.Expr)...)
 	}
@@ -78,14 +83,12 @@ func learn(known *told.Known, node ast.Node, data map[string]bool) {
 	}
 }
 
-// learnNames adds the names that stand in code outside of texts, and the keys of
-// objects.
+// learnNames adds the names that stand in code outside of texts, and those of external
+// variables.
 func learnNames(known *told.Known, text string) {
 	known.Name(identifier.FindAllString(literal.ReplaceAllString(text, " "), -1)...)
-	for _, pattern := range []*regexp.Regexp{external, quotedKey} {
-		for _, name := range pattern.FindAllStringSubmatch(text, -1) {
-			known.Name(name[1])
-		}
+	for _, name := range external.FindAllStringSubmatch(text, -1) {
+		known.Name(name[1])
 	}
 }
 

@@ -127,6 +127,9 @@ var (
 	slip      = regexp.MustCompile(`unknown field "(?:[^"]*\.)?([A-Za-z]+)"`)
 )
 
+// maxSlips is how many words of a message are compared with names.
+const maxSlips = 8
+
 // maxNesting bounds how deep is looked.
 const maxNesting = 60
 

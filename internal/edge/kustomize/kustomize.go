@@ -102,7 +102,7 @@ func (f *fileSystem) said(message string, options syncline.Kustomize) error {
 		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%w", told),
 			"kustomize loads files of that folder only: move it there, or put a kustomization beside it and name its folder under resources")
 	}
-	for _, field := range slip.FindAllStringSubmatch(message, -1) {
+	for _, field := range slip.FindAllStringSubmatch(message, maxSlips) {
 		known.Slip(field[1])
 	}
 	message = quotedPatch.ReplaceAllString(quotedConfig.ReplaceAllString(message, ""), "")
