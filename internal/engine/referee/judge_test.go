@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
@@ -160,6 +161,13 @@ func (j *judge) created(r request, changes []syncline.Change) {
 	}
 }
 
+// gave judges a write after which a field manager has to own something.
+func (j *judge) gave(r request, manager any) {
+	if !slices.ContainsFunc(r.after.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool { return e.Manager == manager }) {
+		j.objects("%s: the plan gives fields to %v, and %s gave it none", r.ref, manager, r.verb)
+	}
+}
+
 // changed judges a write over an object that was there: every field that differs
 // afterwards has to be shown, with the value that it got.
 func (j *judge) changed(r request, changes []syncline.Change) {
@@ -171,6 +179,10 @@ func (j *judge) changed(r request, changes []syncline.Change) {
 	}
 	var shown [][]string
 	for _, f := range c.Fields {
+		if f.Path == "metadata.managedFields" { // whose the declared fields are to be
+			j.gave(r, f.Desired)
+			continue
+		}
 		path := parsePath(f.Path)
 		shown = append(shown, path)
 		got, want := valueAt(bare(r.after), path), f.Desired
