@@ -105,6 +105,13 @@ func hintFor(status metav1.Status) string {
 		return "create the namespace, or let it be created with the sync option CreateNamespace=true"
 	case status.Code == http.StatusRequestEntityTooLarge:
 		return "the object is larger than the API server accepts: split it"
+	}
+	return hintForFields(status)
+}
+
+// hintForFields says what a person can do when something is wrong with fields, or "".
+func hintForFields(status metav1.Status) string {
+	switch {
 	case strings.Contains(status.Message, "strict decoding error"):
 		return "correct the field, or accept it with the sync option Validate=false"
 	case isOutdated(status):
