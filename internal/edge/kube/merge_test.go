@@ -57,7 +57,7 @@ var mergeCases = []mergeCase{
 	{"the same number in two protocols", service(`ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53}]`),
 		`{"spec": {"ports": [{"name": "dns", "port": 54, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]}}`,
 		service(`ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53}]`),
-		[]string{`"name":"dns","port":53`, `"name":"dns-tcp","port":53`}, []string{"54"}, false},
+		[]string{`"name":"dns","port":53`, `"name":"dns-tcp","port":53`}, []string{`"port":54`}, false},
 	{"the port of a container", deployment("", "", ", ports: [{name: http, containerPort: 80}]"),
 		`{"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "example/web", "ports": [{"name": "http", "containerPort": 81}]}]}}}}`,
 		deployment("", "", ", ports: [{name: http, containerPort: 80}]"), []string{`"containerPort":80,`}, []string{`"containerPort":81`}, false},
