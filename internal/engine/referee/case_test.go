@@ -478,6 +478,11 @@ func tracking(instance, namespace string, ref syncline.Ref) string {
 	return fmt.Sprintf("%s:%s/%s:%s/%s", instance, ref.Group, ref.Kind, namespace, ref.Name)
 }
 
+// goes reports whether an object is gone as soon as its controller lets it.
+func goes(live *unstructured.Unstructured) bool {
+	return live.GetDeletionTimestamp() != nil && !slices.Contains(live.GetFinalizers(), holding)
+}
+
 // seen waits until Syncline knows of a change by others.
 func (a *arena) seen(ref syncline.Ref, u *unstructured.Unstructured) error {
 	kind := kindNamed(ref.Kind)
@@ -506,7 +511,7 @@ func (a *arena) disturb() error {
 		for _, drift := range t.drifts {
 			ref := a.refOf(t)
 			live, err := a.reach(ref).Get(a.ctx, ref.Name, metav1.GetOptions{})
-			if apierrors.IsNotFound(err) {
+			if apierrors.IsNotFound(err) || err == nil && goes(live) {
 				break
 			}
 			if err != nil {

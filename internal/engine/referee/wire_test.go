@@ -44,7 +44,7 @@ func (b *bell) next() <-chan struct{} {
 // until waits for a condition, which is looked at after each ring. It is false
 // when that took too long.
 func (b *bell) until(condition func() bool) bool {
-	timeout := time.After(3 * time.Minute)
+	timeout := time.After(time.Minute)
 	for {
 		rung := b.next()
 		if condition() {
