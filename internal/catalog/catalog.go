@@ -236,26 +236,30 @@ func (c *Catalog) WantingKind(kind schema.GroupKind) []syncline.AppID {
 
 // reindex replaces the objects that an App wants by those of another plan.
 func (c *Catalog) reindex(id syncline.AppID, old, fresh *syncline.Plan) {
-	if old != nil {
-		for _, change := range old.Changes {
-			delete(c.wanting[change.Ref], id)
-			if len(c.wanting[change.Ref]) == 0 {
-				delete(c.wanting, change.Ref)
-				delete(c.abandoned, change.Ref)
-			}
-			c.count(id, change, -1)
-		}
+	for _, change := range changesOf(old) {
+		delete(c.wanting[change.Ref], id)
+		c.count(id, change, -1)
 	}
-	if fresh == nil {
-		return
-	}
-	for _, change := range fresh.Changes {
+	for _, change := range changesOf(fresh) {
 		if c.wanting[change.Ref] == nil {
 			c.wanting[change.Ref] = map[syncline.AppID]bool{}
 		}
 		c.wanting[change.Ref][id] = c.wanting[change.Ref][id] || declares(change)
 		c.count(id, change, 1)
 	}
+	for _, change := range changesOf(old) {
+		if len(c.wanting[change.Ref]) == 0 {
+			delete(c.wanting, change.Ref)
+			delete(c.abandoned, change.Ref)
+		}
+	}
+}
+
+func changesOf(plan *syncline.Plan) []syncline.Change {
+	if plan == nil {
+		return nil
+	}
+	return plan.Changes
 }
 
 // count takes note of an object of an App in its containers, or of a container that

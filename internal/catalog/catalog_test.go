@@ -101,6 +101,8 @@ func TestWhoDeclaresWhat(t *testing.T) {
 	c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: object, Action: syncline.Update}}})
 	is("concerned when it is deleted", c.Delete(b.ID), onlyA)
 	is("abandoned", c.Abandoned("b", object), true)
+	c.Plan(a, left(syncline.Keep))
+	is("abandoned after another plan that wants it", c.Abandoned("b", object), true)
 	c.Plan(a, syncline.Plan{})
 	is("abandoned when nobody wants it", c.Abandoned("b", object), false)
 	c.Plan(a, left(syncline.Keep))

@@ -82,7 +82,7 @@ func (t *turn) hooksAtEnd() error {
 // teardown plans what is deleted with the App, without what other Apps declare. It
 // is a Waiting error while that is not known.
 func (t *turn) teardown(ctx context.Context) (syncline.Plan, error) {
-	teardown, unknown := plan.Teardown(t.app, t.cluster)
+	teardown, unknown := plan.Teardown(t.app, heir{t.cluster, t.inherited()})
 	teardown.Unknown, t.result.Watching = unknown, unknown != nil
 	if len(teardown.Changes) == 0 || t.options.Others == nil {
 		return teardown, nil

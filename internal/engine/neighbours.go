@@ -196,6 +196,37 @@ func (n *neighbours) Left(instance string, ref syncline.Ref) bool {
 	return !slices.ContainsFunc(n.t.options.Others.Declaring(ref), func(other syncline.App) bool { return other.ID == app.ID })
 }
 
+// heir is a cluster for an App that inherited objects.
+type heir struct {
+	plan.Memory
+	inherited []syncline.Live
+}
+
+// Owned returns the objects of the App, with those that it inherited.
+func (h heir) Owned(instance string) ([]syncline.Live, error) {
+	owned, err := h.Memory.Owned(instance)
+	return append(slices.Clip(owned), h.inherited...), err
+}
+
+// inherited returns the objects that an App declares, and that another made which
+// left them to it and is gone. As long as it was not synced since, nobody else would
+// delete them with it.
+func (t *turn) inherited() (inherited []syncline.Live) {
+	if t.options.Others == nil {
+		return nil
+	}
+	own := func(other syncline.App) bool { return other.ID == t.app.ID }
+	for _, object := range t.app.Past.Objects {
+		live, exists := t.cluster.Get(object.Ref)
+		owner, _, tracked := strings.Cut(live.Tracking, ":")
+		if exists && tracked && owner != t.app.Instance && t.options.Others.Abandoned(owner, object.Ref) &&
+			slices.ContainsFunc(t.options.Others.Declaring(object.Ref), own) {
+			inherited = append(inherited, live)
+		}
+	}
+	return inherited
+}
+
 // Undecided says that others may declare an object of which that is not known yet.
 func (n *neighbours) Undecided(ref syncline.Ref) error {
 	t := n.t

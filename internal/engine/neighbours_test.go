@@ -29,6 +29,8 @@ type town struct {
 	projects map[string]syncline.Project
 	plans    map[syncline.AppID]syncline.Plan
 	due      map[string]bool
+	// abandoned are the Apps that are gone, by what they declared.
+	abandoned map[syncline.Ref]string
 	// broken are the folders that cannot be rendered, and why.
 	broken map[string]error
 }
@@ -50,7 +52,7 @@ func newTown(folders map[string]string) *town {
 
 // restart gives the Apps a new engine, which remembers nothing of them.
 func (c *town) restart() {
-	c.plans = map[syncline.AppID]syncline.Plan{}
+	c.plans, c.abandoned = map[syncline.AppID]syncline.Plan{}, map[syncline.Ref]string{}
 	c.engine = engine.New(c, c, c, c, engine.Options{Others: c, Now: func() time.Time { return c.now }})
 	for name, app := range c.apps {
 		c.engine.Expect(*app)
@@ -144,7 +146,7 @@ func (c *town) ByInstance(instance string) (syncline.App, bool) {
 	return syncline.App{}, false
 }
 
-func (c *town) Abandoned(string, syncline.Ref) bool { return false }
+func (c *town) Abandoned(instance string, ref syncline.Ref) bool { return c.abandoned[ref] == instance }
 
 func (c *town) Wake(id syncline.AppID) { c.due[id.Name] = true }
 
@@ -162,6 +164,9 @@ func (c *town) turn(t *testing.T, name string) engine.Result {
 		keeper.keep(*result.Report)
 		*app = keeper.app
 		if result.Report.Deleted {
+			for _, change := range c.plans[app.ID].Changes {
+				c.abandoned[change.Ref] = name
+			}
 			delete(c.apps, name)
 			delete(c.plans, app.ID)
 			c.engine.Forget(app.ID)
@@ -449,6 +454,26 @@ func TestARenamedAppTakesOver(t *testing.T) {
 		c.settle(t)
 		if c.apps["one"] != nil || c.UID(moving) != uid || c.owner(t, moving) != "uno" {
 			t.Fatalf("order %d: one is there: %t, UID %s, was %s", seed, c.apps["one"] != nil, c.UID(moving), uid)
+		}
+	}
+}
+
+// TestWhatTwoDeclareGoesWithTheSecond has two Apps that are not repaired: nobody takes
+// over what the first that goes leaves to the other.
+func TestWhatTwoDeclareGoesWithTheSecond(t *testing.T) {
+	for _, order := range [][]string{{"one", "two"}, {"two", "one"}} {
+		c := newTown(map[string]string{"one": configMapOf("data"), "two": configMapOf("data")})
+		c.apps["one"].Policy.SelfHeal, c.apps["two"].Policy.SelfHeal = false, false
+		c.settle(t)
+		for i, name := range order {
+			c.due[order[len(order)-1]] = true // as it is when what it declares changes
+			c.settle(t)
+			c.apps[name].Deleting = &syncline.Deletion{Cascade: true, Since: c.now}
+			c.due[name] = true
+			c.settle(t)
+			if there := c.UID(moving) != ""; c.apps[name] != nil || there != (i == 0) {
+				t.Errorf("%v: after %s went, the object is there: %t", order, name, there)
+			}
 		}
 	}
 }
