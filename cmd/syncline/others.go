@@ -71,5 +71,11 @@ func (o others) Abandoned(instance string, ref syncline.Ref) bool {
 	return o.catalog.Abandoned(instance, ref)
 }
 
+// Bequeathed reports whether such an App was deleted with its objects, and left this
+// one to another.
+func (o others) Bequeathed(instance string, ref syncline.Ref) bool {
+	return o.catalog.Bequeathed(instance, ref)
+}
+
 // Wake makes an App due that waited for turns of others.
 func (o others) Wake(id syncline.AppID) { o.wake([]syncline.AppID{id}) }

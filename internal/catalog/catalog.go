@@ -33,9 +33,15 @@ type Catalog struct {
 	inside counts
 	// leaving counts the containers that the plans have and do not declare.
 	leaving counts
-	// abandoned are the Apps that had objects which others want, and are gone, by
-	// what tracking called them.
-	abandoned map[syncline.Ref]string
+	// abandoned are the Apps that had objects which others want, and are gone.
+	abandoned map[syncline.Ref]gone
+}
+
+// gone is an App that is no more, by what tracking called it. It may have been
+// deleted with its objects, but for those that it left to others.
+type gone struct {
+	instance string
+	cascade  bool
 }
 
 // counts say how many objects each App has.
@@ -59,7 +65,7 @@ func New() *Catalog {
 		entries: map[syncline.AppID]Entry{},
 		wanting: map[syncline.Ref]map[syncline.AppID]bool{},
 		inside:  counts{},
-		leaving: counts{}, abandoned: map[syncline.Ref]string{},
+		leaving: counts{}, abandoned: map[syncline.Ref]gone{},
 	}
 }
 
@@ -129,11 +135,10 @@ func (c *Catalog) Delete(id syncline.AppID) (concerned []syncline.AppID) {
 	entry := c.entries[id]
 	c.reindex(id, entry.Plan, nil)
 	delete(c.entries, id)
-	if entry.Plan != nil {
-		for _, change := range entry.Plan.Changes {
-			if len(c.wanting[change.Ref]) > 0 {
-				c.abandoned[change.Ref] = entry.App.Instance
-			}
+	cascade := entry.App.Deleting != nil && entry.App.Deleting.Cascade
+	for _, change := range changesOf(entry.Plan) {
+		if len(c.wanting[change.Ref]) > 0 {
+			c.abandoned[change.Ref] = gone{entry.App.Instance, cascade}
 		}
 	}
 	return c.left(id, entry.Plan)
@@ -144,7 +149,15 @@ func (c *Catalog) Delete(id syncline.AppID) (concerned []syncline.AppID) {
 func (c *Catalog) Abandoned(instance string, ref syncline.Ref) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.abandoned[ref] == instance
+	return c.abandoned[ref].instance == instance
+}
+
+// Bequeathed reports whether an App that tracking called so was deleted with its
+// objects, and left this one to another, which wants it.
+func (c *Catalog) Bequeathed(instance string, ref syncline.Ref) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.abandoned[ref] == gone{instance, true}
 }
 
 // Get returns what is known of an App.

@@ -103,6 +103,11 @@ func TestWhoDeclaresWhat(t *testing.T) {
 	is("abandoned", c.Abandoned("b", object), true)
 	c.Plan(a, left(syncline.Keep))
 	is("abandoned after another plan that wants it", c.Abandoned("b", object), true)
+	is("bequeathed by one that was deleted without its objects", c.Bequeathed("b", object), false)
+	b.Deleting = &syncline.Deletion{Cascade: true}
+	c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: object, Action: syncline.Update}}})
+	c.Delete(b.ID)
+	is("bequeathed", c.Bequeathed("b", object), true)
 	c.Plan(a, syncline.Plan{})
 	is("abandoned when nobody wants it", c.Abandoned("b", object), false)
 	c.Plan(a, left(syncline.Keep))

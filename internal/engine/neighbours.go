@@ -28,6 +28,9 @@ type Others interface {
 	// Abandoned reports whether an App that tracking called so had the object, and is
 	// gone.
 	Abandoned(instance string, ref syncline.Ref) bool
+	// Bequeathed reports whether such an App was deleted with its objects, and left
+	// this one to another.
+	Bequeathed(instance string, ref syncline.Ref) bool
 	// Wake makes a turn of an App due, which waited for turns of others.
 	Wake(id syncline.AppID)
 }
@@ -208,9 +211,10 @@ func (h heir) Owned(instance string) ([]syncline.Live, error) {
 	return append(slices.Clip(owned), h.inherited...), err
 }
 
-// inherited returns the objects that an App declares, and that another made which
-// left them to it and is gone. As long as it was not synced since, nobody else would
-// delete them with it.
+// inherited returns the objects that an App declares, and that another left to it
+// which was to be deleted with them. As long as the App was not synced since, nobody
+// would delete them with it either. What an App left to nobody stays, and so does what
+// one of the same name may have by now.
 func (t *turn) inherited() (inherited []syncline.Live) {
 	if t.options.Others == nil {
 		return nil
@@ -218,8 +222,9 @@ func (t *turn) inherited() (inherited []syncline.Live) {
 	own := func(other syncline.App) bool { return other.ID == t.app.ID }
 	for _, object := range t.app.Past.Objects {
 		live, exists := t.cluster.Get(object.Ref)
-		owner, _, tracked := strings.Cut(live.Tracking, ":")
-		if exists && tracked && owner != t.app.Instance && t.options.Others.Abandoned(owner, object.Ref) &&
+		owner, _, _ := strings.Cut(live.Tracking, ":")
+		_, back := t.options.Others.ByInstance(owner)
+		if exists && !back && t.options.Others.Bequeathed(owner, object.Ref) &&
 			slices.ContainsFunc(t.options.Others.Declaring(object.Ref), own) {
 			inherited = append(inherited, live)
 		}

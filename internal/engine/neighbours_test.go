@@ -31,6 +31,8 @@ type town struct {
 	due      map[string]bool
 	// abandoned are the Apps that are gone, by what they declared.
 	abandoned map[syncline.Ref]string
+	// cascaded are those of them that were deleted with their objects.
+	cascaded map[string]bool
 	// broken are the folders that cannot be rendered, and why.
 	broken map[string]error
 }
@@ -52,7 +54,7 @@ func newTown(folders map[string]string) *town {
 
 // restart gives the Apps a new engine, which remembers nothing of them.
 func (c *town) restart() {
-	c.plans, c.abandoned = map[syncline.AppID]syncline.Plan{}, map[syncline.Ref]string{}
+	c.plans, c.abandoned, c.cascaded = map[syncline.AppID]syncline.Plan{}, map[syncline.Ref]string{}, map[string]bool{}
 	c.engine = engine.New(c, c, c, c, engine.Options{Others: c, Now: func() time.Time { return c.now }})
 	for name, app := range c.apps {
 		c.engine.Expect(*app)
@@ -148,6 +150,10 @@ func (c *town) ByInstance(instance string) (syncline.App, bool) {
 
 func (c *town) Abandoned(instance string, ref syncline.Ref) bool { return c.abandoned[ref] == instance }
 
+func (c *town) Bequeathed(instance string, ref syncline.Ref) bool {
+	return c.abandoned[ref] == instance && c.cascaded[instance]
+}
+
 func (c *town) Wake(id syncline.AppID) { c.due[id.Name] = true }
 
 // turn runs one turn of an App and keeps its report, as the loop does.
@@ -167,6 +173,7 @@ func (c *town) turn(t *testing.T, name string) engine.Result {
 			for _, change := range c.plans[app.ID].Changes {
 				c.abandoned[change.Ref] = name
 			}
+			c.cascaded[name] = app.Deleting.Cascade
 			delete(c.apps, name)
 			delete(c.plans, app.ID)
 			c.engine.Forget(app.ID)
@@ -475,6 +482,37 @@ func TestWhatTwoDeclareGoesWithTheSecond(t *testing.T) {
 				t.Errorf("%v: after %s went, the object is there: %t", order, name, there)
 			}
 		}
+	}
+}
+
+// TestWhatIsNobodysInheritanceStays has an App that declares what another made, was
+// never synced and is deleted: the other was deleted without its objects, or there is
+// one of its name again.
+func TestWhatIsNobodysInheritanceStays(t *testing.T) {
+	for name, test := range map[string]struct{ cascade, back bool }{
+		"deleted without its objects": {cascade: false},
+		"of the same name":            {cascade: true, back: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTown(map[string]string{"one": configMapOf("data")})
+			c.settle(t)
+			c.commits[c.head]["two"] = configMapOf("data")
+			c.declare("two").Policy.Automated = false
+			c.settle(t)
+			c.apps["one"].Deleting = &syncline.Deletion{Cascade: test.cascade, Since: c.now}
+			c.due["one"] = true
+			c.settle(t)
+			if test.back {
+				c.declare("one").Paused = true
+				c.settle(t)
+			}
+			c.apps["two"].Deleting = &syncline.Deletion{Cascade: true, Since: c.now}
+			c.due["two"] = true
+			c.settle(t)
+			if c.apps["two"] != nil || c.UID(moving) == "" {
+				t.Errorf("two is there: %t, its object: %t", c.apps["two"] != nil, c.UID(moving) != "")
+			}
+		})
 	}
 }
 
