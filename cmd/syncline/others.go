@@ -65,16 +65,10 @@ func (o others) InsideOf(container syncline.Ref, visit func(syncline.App, []sync
 // ByInstance returns the App that tracking calls so.
 func (o others) ByInstance(instance string) (syncline.App, bool) { return o.apps.ByInstance(instance) }
 
-// Abandoned reports whether an App that tracking called so had the object, and is
-// gone.
-func (o others) Abandoned(instance string, ref syncline.Ref) bool {
+// Abandoned reports whether an App that tracking called so had the object and is
+// gone, and whether it was deleted with its objects and left this one to another.
+func (o others) Abandoned(instance string, ref syncline.Ref) (gone, bequeathed bool) {
 	return o.catalog.Abandoned(instance, ref)
-}
-
-// Bequeathed reports whether such an App was deleted with its objects, and left this
-// one to another.
-func (o others) Bequeathed(instance string, ref syncline.Ref) bool {
-	return o.catalog.Bequeathed(instance, ref)
 }
 
 // Wake makes an App due that waited for turns of others.

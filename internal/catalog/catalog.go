@@ -34,12 +34,12 @@ type Catalog struct {
 	// leaving counts the containers that the plans have and do not declare.
 	leaving counts
 	// abandoned are the Apps that had objects which others want, and are gone.
-	abandoned map[syncline.Ref]gone
+	abandoned map[syncline.Ref]late
 }
 
-// gone is an App that is no more, by what tracking called it. It may have been
+// late is an App that is no more, by what tracking called it. It may have been
 // deleted with its objects, but for those that it left to others.
-type gone struct {
+type late struct {
 	instance string
 	cascade  bool
 }
@@ -65,7 +65,7 @@ func New() *Catalog {
 		entries: map[syncline.AppID]Entry{},
 		wanting: map[syncline.Ref]map[syncline.AppID]bool{},
 		inside:  counts{},
-		leaving: counts{}, abandoned: map[syncline.Ref]gone{},
+		leaving: counts{}, abandoned: map[syncline.Ref]late{},
 	}
 }
 
@@ -138,26 +138,21 @@ func (c *Catalog) Delete(id syncline.AppID) (concerned []syncline.AppID) {
 	cascade := entry.App.Deleting != nil && entry.App.Deleting.Cascade
 	for _, change := range changesOf(entry.Plan) {
 		if len(c.wanting[change.Ref]) > 0 {
-			c.abandoned[change.Ref] = gone{entry.App.Instance, cascade}
+			c.abandoned[change.Ref] = late{entry.App.Instance, cascade}
 		}
 	}
 	return c.left(id, entry.Plan)
 }
 
 // Abandoned reports whether an App that tracking called so had the object, which
-// another wants, and is gone.
-func (c *Catalog) Abandoned(instance string, ref syncline.Ref) bool {
+// another wants, and is gone, and whether it was deleted with its objects but for
+// those that it left to others.
+func (c *Catalog) Abandoned(instance string, ref syncline.Ref) (gone, bequeathed bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.abandoned[ref].instance == instance
-}
-
-// Bequeathed reports whether an App that tracking called so was deleted with its
-// objects, and left this one to another, which wants it.
-func (c *Catalog) Bequeathed(instance string, ref syncline.Ref) bool {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.abandoned[ref] == gone{instance, true}
+	last, ok := c.abandoned[ref]
+	gone = ok && last.instance == instance
+	return gone, gone && last.cascade
 }
 
 // Get returns what is known of an App.

@@ -81,6 +81,10 @@ func TestWhoDeclaresWhat(t *testing.T) {
 	}
 	c.Plan(a, left(syncline.Retain))
 	c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: object, Action: syncline.Update}}})
+	abandoned := func() [2]bool {
+		gone, bequeathed := c.Abandoned("b", object)
+		return [2]bool{gone, bequeathed}
+	}
 	is := func(what string, got, want any) {
 		t.Helper()
 		if !reflect.DeepEqual(got, want) {
@@ -100,16 +104,15 @@ func TestWhoDeclaresWhat(t *testing.T) {
 	is("declaring what is refused", c.Declaring(object), []syncline.AppID(nil))
 	c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: object, Action: syncline.Update}}})
 	is("concerned when it is deleted", c.Delete(b.ID), onlyA)
-	is("abandoned", c.Abandoned("b", object), true)
+	is("abandoned", abandoned(), [2]bool{true, false})
 	c.Plan(a, left(syncline.Keep))
-	is("abandoned after another plan that wants it", c.Abandoned("b", object), true)
-	is("bequeathed by one that was deleted without its objects", c.Bequeathed("b", object), false)
+	is("abandoned after another plan that wants it", abandoned(), [2]bool{true, false})
 	b.Deleting = &syncline.Deletion{Cascade: true}
 	c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: object, Action: syncline.Update}}})
 	c.Delete(b.ID)
-	is("bequeathed", c.Bequeathed("b", object), true)
+	is("bequeathed", abandoned(), [2]bool{true, true})
 	c.Plan(a, syncline.Plan{})
-	is("abandoned when nobody wants it", c.Abandoned("b", object), false)
+	is("abandoned when nobody wants it", abandoned(), [2]bool{false, false})
 	c.Plan(a, left(syncline.Keep))
 	is("leaving then", c.Leaving(namespace.Contains()), []syncline.AppID(nil))
 }

@@ -25,12 +25,9 @@ type Others interface {
 	InsideOf(container syncline.Ref, visit func(app syncline.App, refs []syncline.Ref))
 	// ByInstance returns the App that tracking calls so.
 	ByInstance(instance string) (syncline.App, bool)
-	// Abandoned reports whether an App that tracking called so had the object, and is
-	// gone.
-	Abandoned(instance string, ref syncline.Ref) bool
-	// Bequeathed reports whether such an App was deleted with its objects, and left
-	// this one to another.
-	Bequeathed(instance string, ref syncline.Ref) bool
+	// Abandoned reports whether an App that tracking called so had the object and is
+	// gone, and whether it was deleted with its objects and left this one to another.
+	Abandoned(instance string, ref syncline.Ref) (gone, bequeathed bool)
 	// Wake makes a turn of an App due, which waited for turns of others.
 	Wake(id syncline.AppID)
 }
@@ -190,7 +187,8 @@ func (n *neighbours) Left(instance string, ref syncline.Ref) bool {
 	app, known := n.t.options.Others.ByInstance(instance)
 	switch {
 	case !known:
-		return n.t.options.Others.Abandoned(instance, ref)
+		gone, _ := n.t.options.Others.Abandoned(instance, ref)
+		return gone
 	case app.Deleting != nil:
 		return true
 	case n.t.pending.has(app.ID):
@@ -224,7 +222,8 @@ func (t *turn) inherited() (inherited []syncline.Live) {
 		live, exists := t.cluster.Get(object.Ref)
 		owner, _, _ := strings.Cut(live.Tracking, ":")
 		_, back := t.options.Others.ByInstance(owner)
-		if exists && !back && t.options.Others.Bequeathed(owner, object.Ref) &&
+		_, bequeathed := t.options.Others.Abandoned(owner, object.Ref)
+		if exists && bequeathed && !back &&
 			slices.ContainsFunc(t.options.Others.Declaring(object.Ref), own) {
 			inherited = append(inherited, live)
 		}

@@ -148,10 +148,9 @@ func (c *town) ByInstance(instance string) (syncline.App, bool) {
 	return syncline.App{}, false
 }
 
-func (c *town) Abandoned(instance string, ref syncline.Ref) bool { return c.abandoned[ref] == instance }
-
-func (c *town) Bequeathed(instance string, ref syncline.Ref) bool {
-	return c.abandoned[ref] == instance && c.cascaded[instance]
+func (c *town) Abandoned(instance string, ref syncline.Ref) (gone, bequeathed bool) {
+	gone = c.abandoned[ref] == instance
+	return gone, gone && c.cascaded[instance]
 }
 
 func (c *town) Wake(id syncline.AppID) { c.due[id.Name] = true }
