@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/managed"
 	"github.com/syncline-io/syncline/internal/edge/kube/merge"
 )
 
@@ -37,12 +38,12 @@ func (c *Cluster) adoptOnce(ctx context.Context, w syncline.Write) error {
 		return err
 	}
 	now := live.Reveal()
-	owners := entriesOf(now)
+	owners := managed.Entries(now)
 	forgotten := len(owners) == 0
 	if forgotten && !w.Merged.IsZero() {
 		owners = othersOf(w.Merged.Reveal())
 	}
-	entries, differ := adopted(owners, entriesOf(after.Reveal()), w.Object.Manager())
+	entries, differ := adopted(owners, managed.Entries(after.Reveal()), w.Object.Manager())
 	if !differ && !forgotten {
 		return nil
 	}
@@ -93,7 +94,7 @@ func adopted(now, after []map[string]any, manager string) (entries []any, differ
 // othersOf returns the managedFields of an object but those that are ours, and those
 // in another version, in which the API server could not tell whose the fields are.
 func othersOf(live *unstructured.Unstructured) []map[string]any {
-	return slices.DeleteFunc(entriesOf(live), func(entry map[string]any) bool {
+	return slices.DeleteFunc(managed.Entries(live), func(entry map[string]any) bool {
 		manager, _ := entry["manager"].(string)
 		return clientSide().Has(manager) || entry["apiVersion"] != live.GetAPIVersion()
 	})
@@ -129,17 +130,4 @@ func entryOf(entries []map[string]any, manager string) map[string]any {
 		}
 	}
 	return nil
-}
-
-// entriesOf returns the managedFields of an object.
-func entriesOf(live *unstructured.Unstructured) []map[string]any {
-	found, _, _ := unstructured.NestedFieldNoCopy(live.Object, "metadata", "managedFields")
-	list, _ := found.([]any)
-	entries := make([]map[string]any, 0, len(list))
-	for _, item := range list {
-		if entry, ok := item.(map[string]any); ok {
-			entries = append(entries, entry)
-		}
-	}
-	return entries
 }

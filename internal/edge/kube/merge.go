@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/util/csaupgrade"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/managed"
 	"github.com/syncline-io/syncline/internal/edge/kube/merge"
 )
 
@@ -61,7 +62,7 @@ func (c *Cluster) merge(ctx context.Context, w syncline.Write) (syncline.Object,
 		return syncline.Object{}, failed(w.Ref, "merge", err)
 	}
 	ctx = context.WithoutCancel(ctx)
-	if len(entriesOf(put.Reveal())) == 0 {
+	if len(managed.Entries(put.Reveal())) == 0 {
 		err = c.adopt(ctx, w)
 	}
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/managed"
 )
 
 // Rehearse returns nil when the API server would create the object, were the
@@ -141,7 +142,7 @@ func (c *Cluster) putBack(ctx context.Context, w syncline.Write, old syncline.Ob
 	case err != nil:
 		return syncline.Object{}, lost(w.Ref, cause, failed(w.Ref, "create", err))
 	}
-	back = c.giveBack(ctx, objects, back, entriesOf(old.Reveal()))
+	back = c.giveBack(ctx, objects, back, managed.Entries(old.Reveal()))
 	object, err := taken(back)
 	if err != nil {
 		return syncline.Object{}, lost(w.Ref, cause, err)
@@ -161,7 +162,7 @@ const restorer = "syncline-restore"
 // as often as somebody changes it meanwhile, and returns the object as it is then.
 func (c *Cluster) giveBack(ctx context.Context, objects dynamic.ResourceInterface, back *unstructured.Unstructured, owners []map[string]any) *unstructured.Unstructured {
 	for range claims {
-		patch, err := managersPatch(back, restored(owners, entriesOf(back)))
+		patch, err := managersPatch(back, restored(owners, managed.Entries(back)))
 		if err != nil {
 			return back
 		}

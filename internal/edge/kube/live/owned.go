@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/managed"
 )
 
 // ownedDigest returns the digest of the fields that manager applied, as they
@@ -41,7 +42,7 @@ func ownedBeside(u *unstructured.Unstructured) map[string]syncline.Digest {
 		return nil
 	}
 	var beside map[string]syncline.Digest
-	for _, entry := range managedFields(u) {
+	for _, entry := range managed.Entries(u) {
 		manager, _ := entry["manager"].(string)
 		if !strings.HasPrefix(manager, syncline.NamespaceManagers) || len(beside) == maxBeside {
 			continue
@@ -59,7 +60,7 @@ func ownedBeside(u *unstructured.Unstructured) map[string]syncline.Digest {
 // appliedFields returns the fields that manager applied in the version in which
 // the object is seen, in the form of managedFields: "f:spec": {"f:replicas": {}}.
 func appliedFields(u *unstructured.Unstructured, manager string) map[string]any {
-	for _, entry := range managedFields(u) {
+	for _, entry := range managed.Entries(u) {
 		if entry["manager"] == manager && entry["operation"] == string(metav1.ManagedFieldsOperationApply) &&
 			entry["subresource"] == nil && entry["apiVersion"] == u.GetAPIVersion() {
 			fields, _ := entry["fieldsV1"].(map[string]any)
@@ -67,19 +68,6 @@ func appliedFields(u *unstructured.Unstructured, manager string) map[string]any 
 		}
 	}
 	return nil
-}
-
-// managedFields returns the entries without copying them.
-func managedFields(u *unstructured.Unstructured) []map[string]any {
-	found, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", "managedFields")
-	list, _ := found.([]any)
-	entries := make([]map[string]any, 0, len(list))
-	for _, item := range list {
-		if entry, ok := item.(map[string]any); ok {
-			entries = append(entries, entry)
-		}
-	}
-	return entries
 }
 
 // extract returns the part of value that the fields name. A field that names

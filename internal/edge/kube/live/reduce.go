@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/managed"
 )
 
 // markOf returns what is kept of an annotation. Options that are too long to be
@@ -136,7 +137,7 @@ const formerManager = "argocd-application-controller"
 
 // madeBy reports whether one of the managers owns the tracking annotation.
 func madeBy(u *unstructured.Unstructured, managers ...string) bool {
-	for _, entry := range managedFields(u) {
+	for _, entry := range managed.Entries(u) {
 		manager, _ := entry["manager"].(string)
 		if !slices.Contains(managers, manager) {
 			continue
@@ -154,7 +155,7 @@ func madeBy(u *unstructured.Unstructured, managers ...string) bool {
 // appliedClientSide reports whether fields are owned by client-side apply, of
 // kubectl or of Argo CD under our manager's name.
 func appliedClientSide(u *unstructured.Unstructured, manager string) bool {
-	for _, entry := range managedFields(u) {
+	for _, entry := range managed.Entries(u) {
 		if entry["operation"] == string(metav1.ManagedFieldsOperationUpdate) && entry["subresource"] == nil &&
 			(entry["manager"] == "kubectl-client-side-apply" || entry["manager"] == manager) {
 			return true

@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/syncline-io/syncline/internal/base/managed"
 )
 
 // fields are those of a value that we own and that others own, in the form of
@@ -18,10 +20,7 @@ type fields struct{ ours, others map[string]any }
 // of its kind counts where versions are alike, and is left alone else.
 func fieldsOf(live *unstructured.Unstructured, ours sets.Set[string], alike bool) fields {
 	var found fields
-	entries, _, _ := unstructured.NestedFieldNoCopy(live.Object, "metadata", "managedFields")
-	list, _ := entries.([]any)
-	for _, item := range list {
-		entry, _ := item.(map[string]any)
+	for _, entry := range managed.Entries(live) {
 		manager, _ := entry["manager"].(string)
 		owned, _ := entry["fieldsV1"].(map[string]any)
 		switch {
