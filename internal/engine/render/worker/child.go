@@ -80,6 +80,16 @@ func (c *child) kill() {
 	_ = c.cmd.Process.Kill() // fails only when it has ended
 }
 
+// ended reports whether the process is gone.
+func (c *child) ended() bool {
+	select {
+	case <-c.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 // discard ends the process, waits for that, and lets go of the pipes.
 func (c *child) discard() {
 	c.kill()

@@ -36,11 +36,13 @@ func confine(bounds limits) error {
 }
 
 // watchMemory ends the process when it uses more than it may, until stop is
-// called. It is the limit on platforms that have none, and the precise one
-// elsewhere.
+// called, which returns when nothing is looked at any more: what came of the job must
+// not be lost for what it took. It is the limit on platforms that have none, and the
+// precise one elsewhere.
 func watchMemory(limit int64) (stop func()) {
-	ticker, done := time.NewTicker(memoryCheck), make(chan struct{})
+	ticker, done, ended := time.NewTicker(memoryCheck), make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		for {
 			select {
 			case <-ticker.C:
@@ -53,19 +55,33 @@ func watchMemory(limit int64) (stop func()) {
 	return func() {
 		ticker.Stop()
 		close(done)
+		<-ended
 	}
 }
 
 func checkMemory(limit int64) {
+	if memoryInUse() > uint64(limit) {
+		fmt.Fprintln(os.Stderr, "fatal error: out of memory: the limit is reached")
+		os.Exit(2) //nolint:forbidigo,revive // the job that takes the memory cannot be stopped otherwise
+	}
+}
+
+// forgetGarbage gives back what the job before left, where that is much: the next one
+// would be stopped for it.
+func forgetGarbage(limit int64) {
+	if memoryInUse() > uint64(limit)/2 {
+		debug.FreeOSMemory()
+	}
+}
+
+// memoryInUse returns how much memory this process has of the kernel, in bytes.
+func memoryInUse() uint64 {
 	samples := []metrics.Sample{
 		{Name: "/memory/classes/total:bytes"},
 		{Name: "/memory/classes/heap/released:bytes"},
 	}
 	metrics.Read(samples)
-	if used := samples[0].Value.Uint64() - samples[1].Value.Uint64(); used > uint64(limit) {
-		fmt.Fprintln(os.Stderr, "fatal error: out of memory: the limit is reached")
-		os.Exit(2) //nolint:forbidigo,revive // the job that takes the memory cannot be stopped otherwise
-	}
+	return samples[0].Value.Uint64() - samples[1].Value.Uint64()
 }
 
 // refusal answers every request over the network.

@@ -216,21 +216,25 @@ func (p *Pool) Check(ctx context.Context) (Confinement, error) {
 	return Confinement{Filtered: canFilter && !p.options.Unconfined, Network: !p.shared}, err
 }
 
-// takeIdle returns an idle child, or nil.
+// takeIdle returns an idle child that lives, or nil.
 func (p *Pool) takeIdle() (*child, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, syncline.Errorf(syncline.Transient, "rendering has been shut down")
 	}
-	last := len(p.idle) - 1
-	if last < 0 {
-		return nil, nil //nolint:nilnil // then there is none
+	for len(p.idle) > 0 {
+		last := len(p.idle) - 1
+		c := p.idle[last]
+		p.idle = p.idle[:last]
+		c.retire.Stop()
+		if !c.ended() {
+			return c, nil
+		}
+		c.discard()
+		p.stats.Discarded++
 	}
-	c := p.idle[last]
-	p.idle = p.idle[:last]
-	c.retire.Stop()
-	return c, nil
+	return nil, nil //nolint:nilnil // then there is none
 }
 
 // put keeps a child for the next job if it is as good as new.

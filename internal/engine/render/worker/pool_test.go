@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -68,6 +69,15 @@ func handle(ctx context.Context, job []byte, host worker.Host) ([]byte, bool, er
 				kept[len(kept)-1][i] = 1
 			}
 		}
+	case "litter":
+		mebibytes, err := strconv.Atoi(argument)
+		kept := make([]byte, mebibytes<<20)
+		for pass := range 10 {
+			for i := range kept {
+				kept[i] = byte(pass)
+			}
+		}
+		return kept[:0], false, err
 	case "allocate-at-once":
 		kept := make([]byte, 8<<30)
 		for i := range kept {
@@ -371,5 +381,17 @@ func TestWhoGivesUpLeavesItsPlace(t *testing.T) {
 	group.Wait()
 	if got, err := do(t, pool, "echo x"); got != "x" || err != nil {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// A job is not stopped for what another one took.
+func TestGarbageIsTheJobsThatMadeIt(t *testing.T) {
+	pool := newPool(t, worker.Options{Size: 1, Memory: 64 << 20})
+	for range 3 {
+		for _, job := range []string{"litter 50", "litter 40", "echo x"} {
+			if _, err := do(t, pool, job); err != nil {
+				t.Fatalf("%s: %v", job, err)
+			}
+		}
 	}
 }

@@ -107,15 +107,18 @@ func (l *link) limited(ctx context.Context, bounds limits, job []byte, handle Ha
 	if err := limitCPU(bounds.CPU); err != nil {
 		return err
 	}
-	defer watchMemory(bounds.Memory)()
-	return l.do(ctx, job, handle)
+	forgetGarbage(bounds.Memory)
+	stop := watchMemory(bounds.Memory)
+	result, tainted, err := l.do(ctx, job, handle)
+	stop()
+	return l.answer(result, tainted, err)
 }
 
-// do does one job and sends what came of it.
-func (l *link) do(ctx context.Context, payload []byte, handle Handler) error {
+// do does one job.
+func (l *link) do(ctx context.Context, payload []byte, handle Handler) (result []byte, tainted bool, err error) {
 	var t task
 	if err := json.Unmarshal(payload, &t); err != nil {
-		return err
+		return nil, true, syncline.Errorf(syncline.Internal, "read the job: %w", err)
 	}
 	host := Host{Files: syncline.Files{Tree: newRemoteTree(l, "")}, Fact: l.fact}
 	if len(t.Refs) > 0 {
@@ -124,8 +127,7 @@ func (l *link) do(ctx context.Context, payload []byte, handle Handler) error {
 	for _, ref := range t.Refs {
 		host.Files.Refs[ref] = newRemoteTree(l, ref)
 	}
-	result, tainted, err := guarded(ctx, t.Job, host, handle)
-	return l.answer(result, tainted, err)
+	return guarded(ctx, t.Job, host, handle)
 }
 
 // answer sends what came of a job.
