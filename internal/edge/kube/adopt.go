@@ -18,13 +18,8 @@ import (
 // API server says in a dry-run which these are, and no longer those of who held them
 // for it. What is not declared stays with whom it is. The apply that follows changes
 // the values. It is tried as often as others change the object meanwhile.
-func (c *Cluster) adopt(ctx context.Context, w syncline.Write) (err error) {
-	for range claims {
-		if err = c.adoptOnce(ctx, w); syncline.KindOf(err) != syncline.Conflict {
-			break
-		}
-	}
-	return err
+func (c *Cluster) adopt(ctx context.Context, w syncline.Write) error {
+	return contended(func() error { return c.adoptOnce(ctx, w) })
 }
 
 func (c *Cluster) adoptOnce(ctx context.Context, w syncline.Write) error {

@@ -9,20 +9,25 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/csaupgrade"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/managed"
 	"github.com/syncline-io/syncline/internal/edge/kube/merge"
 )
 
-const (
-	// merges is how often a merge is tried, each time without what the API server
-	// refused in the one before.
-	merges = 4
-	// claims is how often it is tried to say what is ours of an object that others
-	// change at the same moment.
-	claims = 5
-)
+// merges is how often a merge is tried, each time without what the API server
+// refused in the one before.
+const merges = 4
+
+// contended does again what others got in the way of, who change the object at the
+// same moment: a controller does so several times in a row when one was made. It
+// waits 10 ms first, then longer each time, 1.6 s in all.
+func contended(do func() error) error {
+	patience := retry.DefaultBackoff
+	patience.Steps++
+	return retry.OnError(patience, func(err error) bool { return syncline.KindOf(err) == syncline.Conflict }, do)
+}
 
 // Merge returns the three-way merge of an object with the live one, which is in
 // the state that it is meant for, and what the API server would make of it. It is
@@ -88,12 +93,10 @@ func (c *Cluster) createRepeated(ctx context.Context, w syncline.Write) (synclin
 // claim makes those fields ours, as if they had been applied, that were put or
 // applied client-side and that are declared.
 func (c *Cluster) claim(ctx context.Context, w syncline.Write) (after syncline.Object, err error) {
-	for range claims {
+	err = contended(func() error {
 		after, err = c.claimOnce(ctx, w)
-		if syncline.KindOf(err) != syncline.Conflict {
-			break
-		}
-	}
+		return err
+	})
 	return after, err
 }
 

@@ -142,7 +142,7 @@ func (c *Cluster) putBack(ctx context.Context, w syncline.Write, old syncline.Ob
 	case err != nil:
 		return syncline.Object{}, lost(w.Ref, cause, failed(w.Ref, "create", err))
 	}
-	back = c.giveBack(ctx, objects, back, managed.Entries(old.Reveal()))
+	back = c.giveBack(ctx, w.Ref, objects, back, managed.Entries(old.Reveal()))
 	object, err := taken(back)
 	if err != nil {
 		return syncline.Object{}, lost(w.Ref, cause, err)
@@ -160,24 +160,26 @@ const restorer = "syncline-restore"
 
 // giveBack makes the fields of an object that was put back those of whose they were,
 // as often as somebody changes it meanwhile, and returns the object as it is then.
-func (c *Cluster) giveBack(ctx context.Context, objects dynamic.ResourceInterface, back *unstructured.Unstructured, owners []map[string]any) *unstructured.Unstructured {
-	for range claims {
+func (c *Cluster) giveBack(
+	ctx context.Context, ref syncline.Ref, objects dynamic.ResourceInterface, back *unstructured.Unstructured, owners []map[string]any,
+) *unstructured.Unstructured {
+	_ = contended(func() error {
 		patch, err := managersPatch(back, restored(owners, managed.Entries(back)))
 		if err != nil {
-			return back
+			return err
 		}
 		after, err := objects.Patch(ctx, back.GetName(), types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: restorer})
-		switch {
-		case err == nil:
-			return after
-		case !apierrors.IsConflict(err):
-			return back
+		if err == nil {
+			back = after
+			return nil
 		}
-		if after, err = objects.Get(ctx, back.GetName(), metav1.GetOptions{}); err != nil || after.GetUID() != back.GetUID() {
-			return back
+		now, readErr := objects.Get(ctx, back.GetName(), metav1.GetOptions{})
+		if readErr != nil || now.GetUID() != back.GetUID() {
+			return readErr
 		}
-		back = after
-	}
+		back = now
+		return failed(ref, "return of its fields", err)
+	}) // where it fails, the object is taken over as one from a backup
 	return back
 }
 
