@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Kind classifies an error by what has to happen next. It decides requeue,
@@ -87,10 +89,21 @@ func Errorf(kind Kind, format string, args ...any) error {
 // About returns err with the object that it is about in front, unless its
 // message names the object already.
 func About(ref Ref, err error) error {
-	if strings.Contains(err.Error(), ref.String()) {
+	if names(err.Error(), ref.String()) {
 		return err
 	}
 	return fmt.Errorf("%s: %w", ref, err)
+}
+
+// names reports whether a message has a name, not only as the beginning of another.
+func names(message, name string) bool {
+	for {
+		_, after, found := strings.Cut(message, name)
+		if next, _ := utf8.DecodeRuneInString(after); !found || after == "" || !unicode.IsLetter(next) && !unicode.IsDigit(next) && next != '-' {
+			return found
+		}
+		message = after
+	}
 }
 
 // WithHint adds the next step for a person to err, keeping its kind.

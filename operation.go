@@ -148,6 +148,10 @@ type ObjectResult struct {
 // in kubectl's word.
 const MessageUnchanged = " unchanged"
 
+// MessageKept begins the message about an object that no prune deletes, in Argo CD's
+// words: it has the code of one that waits for a prune.
+const MessageKept = "ignored (no prune)"
+
 // Unchanged reports whether the operation found the object as declared.
 func (r ObjectResult) Unchanged() bool {
 	return r.Code == ResultSynced && strings.HasSuffix(r.Message, MessageUnchanged)

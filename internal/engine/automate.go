@@ -78,7 +78,7 @@ const errorPause = 5 * time.Minute
 func autoSync(app syncline.App, p syncline.Plan, objects []syncline.Object, guard plan.Guard, now time.Time) choice {
 	policy := app.Policy
 	differing := differing(p)
-	if !policy.Automated || len(differing) == 0 && !unsaid(app, p, objects) {
+	if !policy.Automated || len(differing) == 0 && !unrecorded(app, p, objects) {
 		return choice{}
 	}
 	if !policy.Prune && len(differing) > 0 && !slices.ContainsFunc(differing, func(c syncline.Change) bool { return !leaves(c) }) {
@@ -102,23 +102,6 @@ func autoSync(app syncline.App, p syncline.Plan, objects []syncline.Object, guar
 		return choice{condition: blocked}
 	}
 	return choice{operation: &op}
-}
-
-// neverSynced reports whether no operation of the App was ever written down.
-func neverSynced(app syncline.App) bool {
-	return app.Past.Operation == nil && len(app.Past.History) == 0
-}
-
-// unsaid reports whether everything is as the rendered objects declare, and nobody
-// ever said that it was deployed: the operation was killed when it had done
-// everything and before that was written down, or the objects were so before.
-func unsaid(app syncline.App, p syncline.Plan, objects []syncline.Object) bool {
-	if len(p.Changes) == 0 || slices.ContainsFunc(p.Changes, func(c syncline.Change) bool { return c.Action != syncline.Keep && !c.Claimed }) {
-		return false
-	}
-	last := app.Past.Rendered
-	return neverSynced(app) ||
-		last != "" && !attempted(app, p.Revisions) && last != syncline.DigestOfObjects(objects)
 }
 
 // attempted reports whether these revisions of the App's sources were synced

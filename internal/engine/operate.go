@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/policy"
@@ -201,53 +199,6 @@ func (t *turn) guards() bool {
 	op := t.operation.Operation
 	return op.Prune && !op.DryRun && !op.Partial() && len(t.operation.Results) == 0 &&
 		t.operation.Phase != syncline.OperationTerminating
-}
-
-// recorded reports whether enough is written down for a killed process to find
-// again whatever the next step makes: the beginning of the operation, without
-// which nobody would know that it went on, and the kinds of its objects.
-func (t *turn) recorded() bool {
-	if t.begun && !t.repeatable() {
-		return false
-	}
-	if neverSynced(t.app) && t.begun {
-		return true // what it declares tells the kinds
-	}
-	kinds := map[schema.GroupKind]bool{}
-	for _, o := range t.app.Past.Objects {
-		kinds[o.Ref.GroupKind()] = true
-	}
-	return !slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool {
-		return c.Role == syncline.RoleResource && !c.Refused && !kinds[c.Ref.GroupKind()]
-	})
-}
-
-// repeatable reports whether the operation, which begins, may do its work before
-// it is written down, so that one status is written instead of two: it was not
-// asked for, runs no hook, deletes nothing, and when the process is killed before
-// its outcome is kept, either it begins again even when nothing is left to do, see
-// [unsaid], or it has only put back what drifted, which is no deployment. What it
-// made is found by its tracking.
-func (t *turn) repeatable() bool {
-	op := t.operation
-	if !t.automatic || op.RetryCount > 0 || !op.Operation.Partial() && !t.beginsAgain() {
-		return false
-	}
-	return !slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool {
-		switch c.Action {
-		case syncline.Create, syncline.Update, syncline.Keep, syncline.Retain:
-			return false
-		case syncline.Run:
-			return !op.Operation.Partial() // which runs none
-		}
-		return true
-	})
-}
-
-// beginsAgain reports whether a new process would begin the operation, which
-// covers everything, also when all of it was done.
-func (t *turn) beginsAgain() bool {
-	return neverSynced(t.app) || t.app.Past.Rendered != "" && !attempted(t.app, t.revisions)
 }
 
 // close ends the operation for good.

@@ -189,7 +189,7 @@ func (s *step) settle(c syncline.Change) bool {
 	case c.Leaving && s.State.Operation.Prune:
 		s.record(c, syncline.ResultPruned, syncline.OperationRunning, describe(c.Ref)+" is being deleted")
 	case c.Action == syncline.Retain:
-		s.record(c, syncline.ResultPruneSkipped, syncline.OperationSucceeded, "ignored (no prune): "+c.Why)
+		s.record(c, syncline.ResultPruneSkipped, syncline.OperationSucceeded, syncline.MessageKept+": "+c.Why)
 	case c.Action == syncline.Prune && !s.State.Operation.Prune:
 		s.record(c, syncline.ResultPruneSkipped, syncline.OperationSucceeded, "ignored (requires pruning)")
 	default:

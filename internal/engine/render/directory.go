@@ -27,11 +27,11 @@ type directory struct {
 // build renders all files that count, in the order of their paths. What jsonnet
 // makes may depend on any file.
 func (d directory) build(ctx context.Context) (Output, error) {
-	paths, err := d.paths(ctx)
+	paths, left, err := d.paths(ctx)
 	if err != nil {
 		return Output{}, err
 	}
-	output := Output{Apart: !slices.ContainsFunc(paths, isJsonnet)}
+	output := Output{Apart: !slices.ContainsFunc(paths, isJsonnet), PassedOver: left}
 	var decoder decode.Decoder
 	for some := range slices.Chunk(paths, readAtOnce) {
 		if err := d.read(ctx, some, &decoder, &output); err != nil {
@@ -42,20 +42,20 @@ func (d directory) build(ctx context.Context) (Output, error) {
 	return output, nil
 }
 
-// paths returns the paths of the files that count.
-func (d directory) paths(ctx context.Context) ([]string, error) {
+// paths returns the paths of the files that count, and what the options leave out.
+func (d directory) paths(ctx context.Context) (paths []string, left []PassedOver, err error) {
 	if len(d.only) > 0 {
-		return d.only, nil
+		return d.only, nil, nil
 	}
 	wanted, err := newFilter(d.options)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w := walker{directory: d, wanted: wanted}
 	if err := w.walk(ctx, "", 0); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return w.paths, nil
+	return w.paths, w.left, nil
 }
 
 func isJsonnet(name string) bool { return path.Ext(name) == ".jsonnet" }
@@ -100,12 +100,23 @@ const (
 	maxFiles   = 100_000
 )
 
+// maxLeft is how many files and folders are told of that the options leave out.
+const maxLeft = 1000
+
 // walker finds the files that count.
 type walker struct {
 	directory
 	wanted  filter
 	folders int
 	paths   []string
+	left    []PassedOver
+}
+
+// leave takes note of what the options leave out.
+func (w *walker) leave(name, why string) {
+	if len(w.left) < maxLeft {
+		w.left = append(w.left, PassedOver{File: path.Join(w.folder, name), Why: why, Meant: true})
+	}
 }
 
 // walk adds the paths below the folder of files that are manifests by their names
@@ -139,14 +150,21 @@ func (w *walker) visit(ctx context.Context, entry syncline.Entry, name string, d
 	case entry.Type == syncline.EntryDir && w.options.Recurse:
 		return w.walk(ctx, name, depth+1)
 	case entry.Type == syncline.EntryDir, entry.Type == syncline.EntrySubmodule && !w.options.Recurse:
+		w.leave(name, "it is a folder, and directory.recurse is not set")
 	case entry.Type == syncline.EntrySubmodule:
 		if w.wanted.excludes(name) || w.wanted.excludes(name+"/any.yaml") {
+			w.leave(name, "directory.exclude names it")
 			return nil
 		}
 		return syncline.WithHint(
 			syncline.Errorf(syncline.Invalid, "%s is a submodule, which is not fetched", path.Join(w.folder, name)),
 			"use the submodule's repository as a source, copy its files, or name it in directory.exclude")
-	case isManifestName(entry.Name) && w.wanted.matches(name):
+	case !isManifestName(entry.Name):
+	case w.wanted.excludes(name):
+		w.leave(name, "directory.exclude names it")
+	case !w.wanted.includes(name):
+		w.leave(name, "directory.include does not name it")
+	default:
 		if w.paths = append(w.paths, path.Join(w.folder, name)); len(w.paths) > maxFiles {
 			return syncline.Errorf(syncline.Invalid, "%s: more than %d manifests", w.folder, maxFiles)
 		}
@@ -244,8 +262,6 @@ func newFilter(options syncline.Directory) (filter, error) {
 }
 
 // matches reports whether the file counts. As in Argo CD, "*" matches "/" too.
-func (f filter) matches(name string) bool {
-	return !f.excludes(name) && (f.include == nil || f.include.Matches(name))
-}
+func (f filter) includes(name string) bool { return f.include == nil || f.include.Matches(name) }
 
 func (f filter) excludes(name string) bool { return f.exclude != nil && f.exclude.Matches(name) }

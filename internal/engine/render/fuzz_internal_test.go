@@ -62,7 +62,8 @@ func FuzzFilter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, include, exclude, name string) {
 		bound.Limits{}.Run(t, func() {
 			if chosen, err := newFilter(syncline.Directory{Include: include, Exclude: exclude}); err == nil {
-				chosen.matches(name)
+				chosen.includes(name)
+				chosen.excludes(name)
 			}
 		})
 	})

@@ -134,7 +134,7 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 					if step == 0 && wantErr != nil {
 						rt.Fatalf("%s does not render to begin with: %v", declared.Path, wantErr)
 					}
-					if gotErr != nil && strings.Contains(gotErr.Error(), "gave objects before") && len(want.PassedOver) > 0 {
+					if gotErr != nil && strings.Contains(gotErr.Error(), "gave objects before") && slices.ContainsFunc(want.PassedOver, func(p render.PassedOver) bool { return !p.Meant }) {
 						got, gotErr = want, wantErr // a file became something else, which only the one that remembers knows
 					}
 					if digest(got) != digest(want) || got.Tool != want.Tool || fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {

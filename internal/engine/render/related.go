@@ -11,11 +11,11 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
-// PassedOver is a file among manifests that was not rendered, because it surely
-// is something else.
+// PassedOver is a file or a folder among manifests that was not rendered, because the
+// options leave it out or because it surely is something else.
 type PassedOver struct {
 	File, Why string
-	// Meant says that the file itself asks for it, or holds nothing.
+	// Meant says that the options or the file itself ask for it, or that it holds nothing.
 	Meant bool
 }
 

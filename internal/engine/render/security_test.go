@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -384,5 +385,32 @@ func TestWhatGaveObjectsIsNotPassedOver(t *testing.T) {
 	files["app/a.yaml"] = "# nothing any more\n"
 	if result, err := again(); err != nil || len(result.Objects) != 0 {
 		t.Fatalf("%v, %v", result, err)
+	}
+}
+
+// What the options leave out is told, because it may be left out by mistake.
+func TestWhatTheOptionsLeaveOutIsTold(t *testing.T) {
+	files := memoryTree{"app/a.yaml": configMap, "app/b.yaml": configMap, "app/README.md": "x", "app/sub/c.yaml": configMap, "app/sub/d.yaml": configMap}
+	for name, test := range map[string]struct {
+		options syncline.Directory
+		want    []string
+	}{
+		"one folder": {syncline.Directory{Exclude: "b.*"},
+			[]string{"app/b.yaml: directory.exclude names it", "app/sub: it is a folder, and directory.recurse is not set"}},
+		"all folders": {syncline.Directory{Recurse: true, Include: "{a.yaml,sub/*}", Exclude: "sub/d.*"},
+			[]string{"app/b.yaml: directory.include does not name it", "app/sub/d.yaml: directory.exclude names it"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := request(files)
+			r.Source.Directory = &test.options
+			result, err := inProcess().Render(short(t), r)
+			var told []string
+			for _, p := range result.PassedOver {
+				told = append(told, p.File+": "+p.Why)
+			}
+			if err != nil || !slices.Equal(told, test.want) {
+				t.Errorf("told is %q, %v", told, err)
+			}
+		})
 	}
 }

@@ -93,7 +93,7 @@ func Unpruned(app State) error {
 	}
 	var left []string
 	for _, result := range operation.Results {
-		if result.Code == syncline.ResultPruneSkipped && !strings.Contains(result.Message, "no prune") {
+		if result.Code == syncline.ResultPruneSkipped && !strings.HasPrefix(result.Message, syncline.MessageKept) {
 			left = append(left, result.Ref.String())
 		}
 	}

@@ -1,0 +1,43 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/syncline-io/syncline"
+)
+
+// What may precede its record is decided by what the status tells alone.
+func TestOccasions(t *testing.T) {
+	sources := []syncline.Source{{Path: "web"}}
+	synced := func(change func(*syncline.Past)) syncline.App {
+		past := syncline.Past{
+			Rendered: "old",
+			Operation: &syncline.OperationState{
+				Phase: syncline.OperationSucceeded, Sources: sources, Revisions: []string{"1"},
+			},
+		}
+		if change != nil {
+			change(&past)
+		}
+		return syncline.App{Sources: sources, Past: past}
+	}
+	for name, test := range map[string]struct {
+		app      syncline.App
+		revision string
+		partial  bool
+		want     occasion
+	}{
+		"never synced":                 {syncline.App{Sources: sources}, "1", false, firstSync},
+		"only its history is left":     {syncline.App{Past: syncline.Past{History: []syncline.Deployment{{}}}}, "1", false, repetition},
+		"a new commit":                 {synced(nil), "2", false, newRender},
+		"a new commit, digest lost":    {synced(func(p *syncline.Past) { p.Rendered = "" }), "2", false, repetition},
+		"the same commit":              {synced(nil), "1", false, repetition},
+		"drift":                        {synced(nil), "1", true, repair},
+		"the same commit, a dry run":   {synced(func(p *syncline.Past) { p.Operation.Operation.DryRun = true }), "1", false, newRender},
+		"the same commit, which fails": {synced(func(p *syncline.Past) { p.Operation.Phase = syncline.OperationFailed }), "1", false, repetition},
+	} {
+		if got := occasionOf(test.app, []string{test.revision}, test.partial); got != test.want {
+			t.Errorf("%s: got %d, want %d", name, got, test.want)
+		}
+	}
+}
