@@ -235,24 +235,26 @@ func (t *turn) inherited() (inherited []syncline.Live) {
 func (n *neighbours) Undecided(ref syncline.Ref) error {
 	t := n.t
 	n.follow()
-	on, until, wait := t.pending.await(t.app.ID, n.cause, t.now, func(of party) bool {
+	on, until := t.pending.await(t.app.ID, n.cause, t.now, func(of party) bool {
 		if !policy.SameCluster(of.cluster, t.app.Destination) {
 			return false
 		}
 		project, err := t.Projects.Project(of.project)
 		return err == nil && policy.For(project, syncline.App{Project: of.project, Destination: of.cluster}).Object(ref) == nil
 	})
-	if !wait {
+	if on == nil {
 		return nil
 	}
-	t.wake([]syncline.AppID{on})
+	t.wake([]syncline.AppID{on.id})
 	if t.result.At.IsZero() || until.Before(t.result.At) {
 		t.result.At = until
 	}
-	return syncline.Errorf(syncline.Waiting, "%s", undecided)
+	whose := "other applications that changed at the same time"
+	if on.party.project == t.app.Project { // those of others are not for its people to know
+		whose += ", such as " + on.id.String() + ","
+	}
+	return syncline.Errorf(syncline.Waiting, "%s are compared first: the object may belong to one of them now", whose)
 }
-
-const undecided = "other applications that changed at the same time are compared first: the object may belong to one of them now"
 
 // followOthers follows the commits of the App's repositories, so that it is known
 // whom else they touch. Of Apps that any commit may touch it is known by where they

@@ -330,7 +330,7 @@ func holdsUp(t *testing.T, long time.Duration, neighbour func(c *town)) {
 	for range 3 {
 		result = c.turn(t, "one")
 	}
-	if c.UID(moving) == "" || !strings.Contains(c.why("one", "data"), "are compared first") {
+	if c.UID(moving) == "" || !strings.Contains(c.why("one", "data"), ", such as argocd/two, are compared first") {
 		t.Fatalf("not waited for: %s", c.why("one", "data"))
 	}
 	if at := c.now.Add(long); !result.At.Equal(at) {

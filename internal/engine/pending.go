@@ -69,6 +69,12 @@ type expected struct {
 	place *list.Element
 }
 
+// awaited is an App for which another waits.
+type awaited struct {
+	id    syncline.AppID
+	party party
+}
+
 // wait is that of an App which wants to delete something.
 type wait struct {
 	// cause tells one wait of an App from another.
@@ -255,15 +261,15 @@ func (p *pending) forget(id syncline.AppID) (free []syncline.AppID) {
 }
 
 // await returns for whom an App has to wait, and until when, which wants to delete
-// something for a cause; false when it need not wait. It waits for those Apps that
+// something for a cause; for nobody when it need not wait. It waits for those Apps that
 // were pending when it began to, in the parties that count, one after the other.
-func (p *pending) await(id syncline.AppID, cause string, now time.Time, counts func(party) bool) (on syncline.AppID, until time.Time, wait bool) {
+func (p *pending) await(id syncline.AppID, cause string, now time.Time, counts func(party) bool) (on *awaited, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	w := p.begun(id, cause, now)
 	longest := w.since.Add(longestPatience)
 	if !now.Before(longest) {
-		return on, longest, false
+		return nil, longest
 	}
 	for of, group := range p.parties {
 		first := p.first(group, id, w.upTo, now)
@@ -273,12 +279,13 @@ func (p *pending) await(id syncline.AppID, cause string, now time.Time, counts f
 		if w.in == nil { // what else it waits for is asked again when that came
 			w.start(id, first, group)
 		}
+		on, until = &awaited{first.id, of}, longest
 		if first.until.Before(longest) {
-			return first.id, first.until, true
+			until = first.until
 		}
-		return first.id, longest, true
+		return on, until
 	}
-	return on, longest, false
+	return nil, longest
 }
 
 // begun returns the wait of an App for a cause.
