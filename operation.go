@@ -1,7 +1,6 @@
 package syncline
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -32,19 +31,36 @@ type Operation struct {
 // Partial reports whether the operation covers only some objects.
 func (o Operation) Partial() bool { return len(o.Selection) > 0 }
 
-// Covers reports whether the operation deals with a change of its App's plan:
-// with what is selected, and with hooks when it is whole and runs them. Who shows
-// an operation and who performs it both ask here.
-func (o Operation) Covers(c Change) bool {
-	switch {
-	case c.Claimed:
-		return false
-	case c.Role == RoleHook:
-		return c.Action == Run && !o.SkipHooks && !o.Partial()
-	case c.Role == RoleResource && o.Partial():
-		return slices.ContainsFunc(o.Selection, func(s Selector) bool { return s.Matches(c.Ref) })
+// Covers returns what reports whether the operation deals with a change of its App's
+// plan: with what is selected, and with hooks when it is whole and runs them. Who
+// shows an operation and who performs it both ask here.
+func (o Operation) Covers() func(Change) bool {
+	selects := o.Selects()
+	return func(c Change) bool {
+		switch {
+		case c.Claimed:
+			return false
+		case c.Role == RoleHook:
+			return c.Action == Run && !o.SkipHooks && !o.Partial()
+		case c.Role == RoleResource && o.Partial():
+			return selects(c.Ref)
+		}
+		return true
 	}
-	return true
+}
+
+// Selects returns what reports whether the selection has a ref. Both may be large.
+func (o Operation) Selects() func(Ref) bool {
+	chosen := make(map[Selector]bool, len(o.Selection))
+	for _, selector := range o.Selection {
+		chosen[selector] = true
+	}
+	return func(ref Ref) bool {
+		exactly := Selector{Group: ref.Group, Kind: ref.Kind, Name: ref.Name, Namespace: ref.Namespace}
+		anywhere := exactly
+		anywhere.Namespace = ""
+		return chosen[exactly] || chosen[anywhere]
+	}
 }
 
 // Writes reports whether the operation would write anything to perform a change

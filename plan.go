@@ -183,8 +183,9 @@ type Plan struct {
 // Of returns the part of the plan that an operation covers.
 func (p Plan) Of(operation Operation) Plan {
 	var covered []Change
+	covers := operation.Covers()
 	for _, c := range p.Changes {
-		if operation.Covers(c) {
+		if covers(c) {
 			covered = append(covered, c)
 		}
 	}

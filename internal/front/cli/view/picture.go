@@ -109,9 +109,9 @@ func rowsOf(report syncline.Report) []Row {
 func pendingRows(report syncline.Report, started map[syncline.Ref]bool) []Row {
 	var rows []Row
 	operation := report.Operation.Operation
+	selects := operation.Selects()
 	for _, object := range report.Objects {
-		selected := !operation.Partial() || slices.ContainsFunc(operation.Selection,
-			func(s syncline.Selector) bool { return s.Matches(object.Ref) })
+		selected := !operation.Partial() || selects(object.Ref)
 		if started[object.Ref] || object.Hook || !selected || object.Sync != syncline.OutOfSync {
 			continue
 		}
