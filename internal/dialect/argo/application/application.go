@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,6 +43,7 @@ func Read(u *unstructured.Unstructured, controlPlane string) (syncline.App, *v1a
 // Applications are tracked by their bare name.
 func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 	var found problems
+	cr = shorten(cr, &found)
 	app := syncline.App{
 		ID:            syncline.AppID{Namespace: cr.Namespace, Name: cr.Name},
 		UID:           cr.UID,
@@ -62,7 +62,6 @@ func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 		Past:          toPast(cr),
 	}
 	checkSpec(cr.Spec, &found)
-	shortenPaths(app.Sources, &found)
 	if cr.Operation != nil {
 		request := toOperation(*cr.Operation, &found)
 		app.Request = &request
@@ -70,21 +69,6 @@ func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 	}
 	app.Invalid = found
 	return app
-}
-
-// maxPath is how long the path of a source may be, in bytes: that of Linux.
-const maxPath = 4096
-
-// shortenPaths says which paths are none, and forgets what is too much of them: it
-// would be in every status.
-func shortenPaths(sources []syncline.Source, found *problems) {
-	const told = 64
-	for i := range sources {
-		if path := sources[i].Path; len(path) > maxPath {
-			sources[i].Path = strings.ToValidUTF8(path[:told], "")
-			found.add("the source's path %q… is longer than %d bytes", sources[i].Path, maxPath)
-		}
-	}
 }
 
 func instance(cr *v1alpha1.Application, controlPlane string) string {

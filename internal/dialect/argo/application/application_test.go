@@ -3,7 +3,6 @@ package application_test
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -468,17 +467,5 @@ func TestApprovals(t *testing.T) {
 		if (app.ApprovedPrune == "abc") != test.approved || app.ApprovedAt.Equal(at) != test.approved {
 			t.Errorf("%s: approved are %q and %s", name, app.ApprovedPrune, app.ApprovedAt)
 		}
-	}
-}
-
-func TestAPathThatIsNoneIsNotKept(t *testing.T) {
-	cr := &v1alpha1.Application{}
-	cr.Spec.Source = &v1alpha1.ApplicationSource{RepoURL: "https://git.example.com/x.git", Path: strings.Repeat("ä", 350_000)}
-	app := application.ToApp(cr, controlPlane)
-	if len(app.Sources[0].Path) > 64 {
-		t.Errorf("%d bytes of the path are kept", len(app.Sources[0].Path))
-	}
-	if !slices.ContainsFunc(app.Invalid, func(c syncline.Condition) bool { return strings.Contains(c.Message, "longer than 4096 bytes") }) {
-		t.Errorf("nobody says that it is too long: %v", app.Invalid)
 	}
 }

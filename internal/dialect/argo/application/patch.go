@@ -95,6 +95,11 @@ func statusChanges(report syncline.Report, cr *v1alpha1.Application, status v1al
 	return changes, nil
 }
 
+// answerable returns the annotations that a report may answer.
+func answerable() []string {
+	return []string{v1alpha1.RefreshAnnotation, v1alpha1.RefreshTimestampAnnotation, syncline.AnnotationApprovePrune}
+}
+
 // answered returns the annotations to remove, because the report answers them.
 func answered(report syncline.Report, cr *v1alpha1.Application) map[string]any {
 	removed := map[string]any{}

@@ -1,6 +1,7 @@
 package application_test
 
 import (
+	"context"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -101,6 +102,41 @@ func TestPatchRoundTrip(t *testing.T) {
 			checkPast(r, report, u)
 		}
 	})
+}
+
+// A Store writes what is to be written of the whole Application, though it does not
+// keep the whole.
+func TestAStoreKeepsWhatAPatchReads(t *testing.T) {
+	reports := anyOf[syncline.Report]()
+	rapid.Check(t, func(r *rapid.T) {
+		u := with(t, rapid.SampledFrom(specs).Draw(r, "spec"))
+		if rapid.Bool().Draw(r, "reported before") {
+			u = stored(r, u, drawReport(r, reports, u))
+		}
+		report := drawReport(r, reports, u)
+		app, _ := application.Read(u, controlPlane)
+		report.App = app.ID
+		written := &written{answers: answers{object: u}}
+		store := application.NewStore(written, controlPlane)
+		store.Put(u)
+		if err := store.Keep(t.Context(), report); err != nil {
+			r.Fatal(err)
+		}
+		if diff := cmp.Diff(string(patchIn(r, report, u)), string(written.patch)); diff != "" {
+			r.Fatalf("patch (-of the whole +of what is kept):\n%s", diff)
+		}
+	})
+}
+
+// written keeps the patch that it answers.
+type written struct {
+	answers
+	patch []byte
+}
+
+func (w *written) PatchApplication(ctx context.Context, id syncline.AppID, patch []byte) (*unstructured.Unstructured, error) {
+	w.patch = patch
+	return w.answers.PatchApplication(ctx, id, patch)
 }
 
 // drawReport draws a report, half of the time on the sources that the

@@ -41,6 +41,8 @@ type Store struct {
 
 	resources    Resources
 	controlPlane string
+	// writing has the place of the large Application that is written.
+	writing chan struct{}
 
 	mu         sync.RWMutex
 	entries    map[syncline.AppID]entry
@@ -61,9 +63,13 @@ type Way struct {
 
 // entry is one Application. Its cr is not changed, only replaced.
 type entry struct {
-	app     syncline.App
+	app syncline.App
+	// cr is what [Patch] reads of it; see essence.
 	cr      *v1alpha1.Application
 	version string
+	// large says that it takes so much memory to write it that only one such is
+	// written at a time.
+	large bool
 	// ways are those to the App's repositories.
 	ways []Way
 	// written is when a report was last written.
@@ -74,7 +80,7 @@ type entry struct {
 // Applications are tracked by their bare name.
 func NewStore(resources Resources, controlPlane string) *Store {
 	return &Store{
-		resources: resources, controlPlane: controlPlane,
+		resources: resources, controlPlane: controlPlane, writing: make(chan struct{}, 1),
 		entries: map[syncline.AppID]entry{}, byInstance: map[string]syncline.AppID{},
 		byProject: map[string]map[syncline.AppID]struct{}{}, byRepository: map[string]map[syncline.AppID]struct{}{},
 		ways: map[string]map[Way]int{},
@@ -96,7 +102,8 @@ const (
 )
 
 // Put takes note of an Application as it was seen. What is not newer than what
-// is known is passed over: a watch tells again what our own writes came to.
+// is known is passed over: a watch tells again what our own writes came to. The
+// object is not kept, and may be changed.
 func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, Change) {
 	return s.put(u, false)
 }
@@ -104,11 +111,13 @@ func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, Change) {
 // put takes note of an Application. One that was written is noted only while it is
 // known: the watch may have told its end before the answer to the write came.
 func (s *Store) put(u *unstructured.Unstructured, written bool) (syncline.App, Change) {
+	large := textOf(u.Object) > largeText
 	if app, known := s.knownSince(u); known {
 		return app, Same
 	}
+	unstructured.RemoveNestedField(u.Object, "spec", "info") // what people tell each other is not for us
 	app, cr := Read(u, s.controlPlane)
-	seen := entry{app: app, cr: cr, version: u.GetResourceVersion(), ways: waysOf(app)}
+	seen := entry{app: app, cr: essence(cr), version: u.GetResourceVersion(), large: large, ways: waysOf(app)}
 	var left []Way
 	defer func() { s.tell(app.ID, left) }()
 	s.mu.Lock()
@@ -346,7 +355,7 @@ func (s *Store) Keep(ctx context.Context, report syncline.Report) error {
 		s.Later(report.App, due)
 		return nil
 	}
-	u, err := s.resources.PatchApplication(ctx, report.App, patch)
+	u, err := s.write(ctx, e, patch)
 	switch {
 	case syncline.KindOf(err) == syncline.NotFound:
 		s.Delete(report.App)
@@ -360,6 +369,51 @@ func (s *Store) Keep(ctx context.Context, report syncline.Report) error {
 		s.Changed(app, change)
 	}
 	return nil
+}
+
+// largeText is how many bytes of text people have to write into an Application for
+// it to be large. What comes over the wire is in memory several times over until it
+// is read.
+const largeText = 256 << 10
+
+// textOf returns about how many bytes of text people wrote into an Application:
+// there may be much in its status, which is ours.
+func textOf(content map[string]any) (bytes int) {
+	for section, value := range content {
+		if section != "status" {
+			bytes += bytesOf(value)
+		}
+	}
+	return bytes
+}
+
+func bytesOf(value any) (bytes int) {
+	switch value := value.(type) {
+	case string:
+		return len(value)
+	case map[string]any:
+		for key, entry := range value {
+			bytes += len(key) + bytesOf(entry)
+		}
+	case []any:
+		for _, entry := range value {
+			bytes += bytesOf(entry)
+		}
+	}
+	return bytes
+}
+
+// write patches an Application, a large one when no other is patched.
+func (s *Store) write(ctx context.Context, e entry, patch []byte) (*unstructured.Unstructured, error) {
+	if e.large {
+		select {
+		case s.writing <- struct{}{}:
+			defer func() { <-s.writing }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return s.resources.PatchApplication(ctx, e.app.ID, patch)
 }
 
 // noteWritten notes when a report was written.
