@@ -25,7 +25,8 @@ type jqPool struct {
 // newJQPool returns a pool of child processes of the program.
 func newJQPool(program string, unconfined bool) jqPool {
 	return jqPool{Pool: worker.NewPool(worker.Options{
-		Command: []string{program, "jq-worker"}, Size: smallPool, Memory: smallMemory, Unconfined: unconfined, Timeout: 2 * time.Second,
+		Command: []string{program, "jq-worker"}, Size: smallPool, Memory: smallMemory, Unconfined: unconfined,
+		Timeout: 2 * time.Second, Patience: smallPatience,
 	})}
 }
 
@@ -33,6 +34,9 @@ func newJQPool(program string, unconfined bool) jqPool {
 const (
 	smallPool   = 3
 	smallMemory = 128 << 20
+	// smallPatience is how long they may compute before they give way: they are
+	// stopped after seconds, and take milliseconds when nothing is wrong with them.
+	smallPatience = 200 * time.Millisecond
 )
 
 // For returns the pool for the Apps of a project.

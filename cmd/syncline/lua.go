@@ -19,7 +19,8 @@ type luaPool struct{ *worker.Pool }
 // time limit of a rule by themselves; where one cannot, it is ended.
 func newLuaPool(program string, unconfined bool) luaPool {
 	return luaPool{worker.NewPool(worker.Options{
-		Command: []string{program, "lua-worker"}, Size: smallPool, Memory: smallMemory, Unconfined: unconfined, Timeout: 3 * time.Second, Idle: time.Minute,
+		Command: []string{program, "lua-worker"}, Size: smallPool, Memory: smallMemory, Unconfined: unconfined,
+		Timeout: 3 * time.Second, Patience: smallPatience, Idle: time.Minute,
 	})}
 }
 

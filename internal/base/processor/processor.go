@@ -1,6 +1,6 @@
 // Package processor limits work by the time that it computes, and not by the
-// clock: what others do on a busy machine is not its fault. It stops nothing
-// itself.
+// clock: what others do on a busy machine is not its fault. It also has what takes
+// long give way to others, and stops nothing itself.
 package processor
 
 import (

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/processor"
 	"github.com/syncline-io/syncline/internal/base/told"
 )
 
@@ -98,12 +99,12 @@ func (c *child) discard() {
 	_ = c.outPipe.Close()
 }
 
-// patience is how long a job takes before its process gives way to others.
-const patience = 2 * time.Second
-
-// do runs one job. When the context ends, the process is killed.
-func (c *child) do(ctx context.Context, job []byte, host Host) ([]byte, error) {
-	slow := time.AfterFunc(patience, func() { yield(c.cmd.Process.Pid) })
+// do runs one job, which gives way to others when it computes for longer than patience.
+// When the context ends, the process is killed.
+func (c *child) do(ctx context.Context, job []byte, host Host, patience time.Duration) ([]byte, error) {
+	slow, done := processor.Limit(ctx, patience, processor.Of(c.cmd.Process.Pid))
+	defer done()
+	inTime := context.AfterFunc(slow, func() { processor.GiveWay(c.cmd.Process.Pid) })
 	t := task{Job: job}
 	for ref := range host.Files.Refs {
 		t.Refs = append(t.Refs, ref)
@@ -114,7 +115,7 @@ func (c *child) do(ctx context.Context, job []byte, host Host) ([]byte, error) {
 		return nil, syncline.Errorf(syncline.Internal, "write the job: %w", err)
 	}
 	result, err := c.talk(ctx, frameJob, text, host)
-	if !slow.Stop() {
+	if !inTime() {
 		c.tainted = true // it would give way for good
 	}
 	return result, err

@@ -27,12 +27,6 @@ func isolated(shared bool) *syscall.SysProcAttr {
 	return attributes
 }
 
-// lowPriority is the niceness of a job that takes long.
-const lowPriority = 10
-
-// yield makes a child give way to whoever else wants the processor, for good.
-func yield(pid int) { _ = unix.Setpriority(unix.PRIO_PGRP, pid, lowPriority) }
-
 // restrict sets limits that the kernel enforces, and forbids all system calls but
 // those that a process needs to compute. A kernel that forbids none is an error,
 // unless the bounds say otherwise.

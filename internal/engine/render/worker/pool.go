@@ -26,6 +26,11 @@ type Options struct {
 	// Timeout bounds one job, default 60 s. One that had less processor time than
 	// that, because others wanted it too, has up to five times as long.
 	Timeout time.Duration
+	// Patience is how long a job computes before its process gives way to whoever
+	// else wants the processor, and does not get another job. It is at most 0.2 s
+	// while its owner has another one running: together they may have every
+	// processor. Default 0.5 s.
+	Patience time.Duration
 	// Unconfined permits children where the kernel forbids them no system calls.
 	Unconfined bool
 	// Idle is how long a child without a job is kept, default 5 min.
@@ -81,6 +86,9 @@ func NewPool(options Options) *Pool {
 	if options.Timeout <= 0 {
 		options.Timeout = 60 * time.Second
 	}
+	if options.Patience <= 0 {
+		options.Patience = 500 * time.Millisecond
+	}
 	if options.Idle <= 0 {
 		options.Idle = 5 * time.Minute
 	}
@@ -100,7 +108,7 @@ func (p *Pool) Do(ctx context.Context, job []byte, host Host) ([]byte, error) {
 	}
 	limited, done := processor.Limit(ctx, p.options.Timeout, processor.Of(c.cmd.Process.Pid))
 	defer done()
-	result, err := c.do(limited, job, host)
+	result, err := c.do(limited, job, host, p.patience(host.Owner))
 	p.put(c)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -142,6 +150,21 @@ func (p *Pool) leave(owner string) {
 	defer p.mu.Unlock()
 	p.running.Leave(owner)
 	p.admit()
+}
+
+// lessPatience is that with an owner who has several jobs running: more than most
+// jobs take.
+const lessPatience = 200 * time.Millisecond
+
+// patience is how long the owner's next job, which has its place, may compute
+// before it gives way.
+func (p *Pool) patience(owner string) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running.Held(owner) > 1 {
+		return min(p.options.Patience, lessPatience)
+	}
+	return p.options.Patience
 }
 
 // admit gives the free places to those who wait: to owners who have the fewest
