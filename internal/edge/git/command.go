@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/syncline-io/syncline/internal/base/processor"
 )
 
 // command is one run of git.
@@ -89,11 +91,17 @@ func (s *Store) run(ctx context.Context, c command) ([]byte, *runError) {
 	return nil, fail
 }
 
+// patience is how long git may run before it gives way to others: to list some
+// refs, or to fetch a commit, takes less, and the time of long lists and large packs
+// is to be that of who has them.
+const patience = 300 * time.Millisecond
+
 // finish starts the process, bounds what it may take, and waits for its end.
 func (s *Store) finish(process *exec.Cmd, cancel func()) error {
 	if err := process.Start(); err != nil {
 		return err
 	}
+	defer time.AfterFunc(patience, func() { processor.GiveWay(process.Process.Pid) }).Stop()
 	err := limit(process.Process.Pid, s.options.MaxMemory, s.options.MaxPack)
 	if err != nil {
 		cancel()

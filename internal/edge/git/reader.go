@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/syncline-io/syncline/internal/base/processor"
 )
 
 // What can be wrong with an object.
@@ -56,6 +58,8 @@ type readProcess struct {
 	output   *os.File
 	stdout   *bufio.Reader // of output
 	messages *tailBuffer
+	// slow says that its last answer took so long that it gave way to others.
+	slow bool
 }
 
 // startReader prepares the process that reads the mirror's objects.
@@ -107,6 +111,7 @@ func (o object) checksum() string {
 func (r *reader) ask(request string, answer func(*readProcess) (object, error)) (object, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.dropSlow()
 	var found object
 	var err error
 	for range 2 {
@@ -153,7 +158,17 @@ func (r *reader) try(request string, answer func(*readProcess) (object, error)) 
 	if _, err := io.WriteString(r.process.stdin, request+"\n"); err != nil {
 		return object{}, fmt.Errorf("asking git cat-file: %w", err)
 	}
-	return answer(r.process)
+	p := r.process
+	slow := time.AfterFunc(patience, func() { processor.GiveWay(p.command.Process.Pid) })
+	defer func() { p.slow = !slow.Stop() }()
+	return answer(p)
+}
+
+// dropSlow ends a process that gave way to others, because it would for good.
+func (r *reader) dropSlow() {
+	if r.process != nil && r.process.slow {
+		r.drop()
+	}
 }
 
 func (r *reader) launch() (*readProcess, error) {

@@ -57,8 +57,11 @@ func (s *Store) enter(ctx context.Context, r *remote, t *ticket, patience time.D
 // list lists the refs of a remote.
 func (s *Store) list(ctx context.Context, m *mirror, r *remote) (syncline.Refs, error) {
 	var reader *refsReader
+	place := longPlace{places: s.long}
+	defer place.leave()
 	err := s.talk(ctx, m, r, func(address string) command {
 		reader = newRefsReader(s.options.MaxRefs)
+		reader.long = func() error { return place.enter(ctx) }
 		return command{
 			args:      []string{"ls-remote", "--quiet", "--symref", "--end-of-options", address},
 			timeout:   s.options.RefsTimeout,
@@ -79,9 +82,13 @@ const maxListing = 1 << 30
 // refsReader reads what ls-remote --symref prints, line by line.
 type refsReader struct {
 	refs syncline.Refs
+	// long is asked before more is read than longList. Default: nobody is.
+	long func() error
 	// left and leftOthers are how many bytes of branches and tags, and of other
 	// refs, are taken.
 	left, leftOthers int64
+	// taken is how many bytes are.
+	taken int
 }
 
 func newRefsReader(most int64) *refsReader {
@@ -106,10 +113,24 @@ func (r *refsReader) read(line []byte) error {
 			return nil
 		}
 	} else if r.left -= int64(len(line)); r.left < 0 {
+		r.refs.Commits = nil // whoever reads the next list has the memory
 		return errTooManyRefs
+	}
+	if err := r.take(len(line)); err != nil {
+		return err
 	}
 	// The commit of an annotated tag follows the tag's own line.
 	r.refs.Commits[strings.TrimSuffix(name, "^{}")] = value
+	return nil
+}
+
+// take counts what is taken, and asks before that is a long list.
+func (r *refsReader) take(size int) error {
+	before := r.taken
+	r.taken += size
+	if before <= longList && r.taken > longList && r.long != nil {
+		return r.long()
+	}
 	return nil
 }
 

@@ -124,6 +124,8 @@ type Store struct {
 	files *cache[[]byte]
 
 	gate *gate
+	// long are the places of long lists of refs; see longPlace.
+	long chan struct{}
 
 	mu      sync.Mutex
 	mirrors map[string]*mirror
@@ -149,6 +151,7 @@ func Open(options Options) (*Store, error) {
 		files:   newFileCache(options.CachedBytes),
 		mirrors: map[string]*mirror{},
 		gate:    newGate(options.PerHost, options.Transfers),
+		long:    make(chan struct{}, 1),
 	}
 	for _, folder := range []string{s.home, filepath.Join(dir, "mirrors")} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
