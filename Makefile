@@ -54,6 +54,10 @@ demo: build ## Start a control plane, a Git server and Syncline, and show the lo
 test: ## Run the tests of every module, against a real control plane. GOTESTFLAGS=… adds flags
 	@$(call each,testing,go test -p $(TEST_PACKAGES) -timeout 20m $(GOTESTFLAGS) ./...)
 
+.PHONY: neighbours
+neighbours: ## Attack what projects share beside the commits of one, which have to arrive in time: it measures, so run nothing beside it
+	@cd devcluster/e2e && go test -count=1 -timeout 20m -run '^TestNeighbours$$' $(GOTESTFLAGS) . -neighbours
+
 .PHONY: race
 race: ## Run the tests that need no cluster under the race detector, which needs a C compiler; not those of git, which is another program
 	@go test -race -p $(TEST_PACKAGES) -timeout 20m $(GOTESTFLAGS) $$(go list ./... | grep -v /internal/edge/git$$ | grep -vxFf <(grep -rlE \

@@ -43,14 +43,14 @@ func number(options map[string]string, name string) (int, error) {
 	return value, nil
 }
 
-// gitserver [user=U password=P] [token=T] [legacy] starts the script's Git server with access control.
+// gitserver [user=U password=P] [token=T] [legacy] [whole] starts the script's Git server with access control.
 func gitserver(s *script, _ *testscript.TestScript, args []string) error {
-	given, err := options(args, "user", "password", "token", "legacy")
+	given, err := options(args, "user", "password", "token", "legacy", "whole")
 	if err != nil {
 		return err
 	}
 	_, err = s.gitServer(testenv.GitOptions{
-		Username: given["user"], Password: given["password"], Token: given["token"], Legacy: given["legacy"] != "",
+		Username: given["user"], Password: given["password"], Token: given["token"], Legacy: given["legacy"] != "", Whole: given["whole"] != "",
 	})
 	return err
 }

@@ -12,7 +12,7 @@ import (
 
 // grown measures by how many MiB the server grows, without its children: "grown mark" begins, and "grown <=N" compares with
 // the most that it has taken since.
-func grown(s *script, _ *testscript.TestScript, args []string) error {
+func grown(s *script, ts *testscript.TestScript, args []string) error {
 	if len(args) != 1 {
 		return errUsage
 	}
@@ -24,6 +24,7 @@ func grown(s *script, _ *testscript.TestScript, args []string) error {
 		s.resident = resident
 		return s.server.forgetPeak()
 	}
+	ts.Logf("grown by %d MiB", (peak-s.resident)>>10)
 	return compare(args[0], (peak-s.resident)>>10)
 }
 

@@ -28,6 +28,7 @@ func words() map[string]command {
 		"syncline": runSyncline, "code": runCode,
 		"audit": auditCount, "mark": mark, "order": order,
 		"cluster": clusterCommand, "server": serverCommand, "apiserver": apiserver, "fault": fault, "log": logged, "grown": grown,
+		"delivered": delivered, "unfolding": unfolding,
 	}
 }
 

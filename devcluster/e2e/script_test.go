@@ -32,6 +32,7 @@ type script struct {
 	counted map[testenv.GitRequest]int
 	// resident is how much memory the server took when that was to be measured from, in KiB.
 	resident int
+	victim   victim
 	closers  []func() error
 }
 
