@@ -28,6 +28,10 @@ type Live struct {
 	Made bool
 	// Controlled reports whether another object owns this one.
 	Controlled bool
+	// Unjudged reports that Health is not that of this state yet: it is the last
+	// that was known, or, where that may not be true of what is wanted now,
+	// Progressing.
+	Unjudged bool
 	// Owned is the digest of the fields that our field manager owns, computed as
 	// [Object.Digest] computes it; "" when it owns none. It equals the digest of
 	// the desired object when every desired field is live as desired.
@@ -41,7 +45,7 @@ type Live struct {
 	// Marks are the annotations that steer Syncline: those of argocd.argoproj.io
 	// and helm.sh, and its own.
 	Marks map[string]string
-	// Health is the object's own health, judged when it was seen.
+	// Health is the object's own health, judged when it was seen; see Unjudged.
 	Health Health
 	// Terminating reports whether the object is being deleted; Finalizers are
 	// what it waits for then.

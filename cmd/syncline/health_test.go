@@ -26,13 +26,13 @@ func certificate(kind string) *unstructured.Unstructured {
 func TestChecks(t *testing.T) {
 	pool := scripts(t)
 	checks, _ := newChecks(pool, nil, nil)
-	if got, want := checks.Of(certificate("Gadget")), (syncline.Health{Status: syncline.Progressing, Message: "no issuer"}); got != want {
+	if got, want := checks.Of(t.Context(), certificate("Gadget")), (syncline.Health{Status: syncline.Progressing, Message: "no issuer"}); got != want {
 		t.Errorf("by its conditions: got %+v, want %+v", got, want)
 	}
 	if started := pool.Stats().Started; started != 0 {
 		t.Errorf("%d processes were started", started)
 	}
-	if got, want := checks.Of(certificate("Certificate")), (syncline.Health{Status: syncline.Degraded, Message: "no issuer"}); got != want {
+	if got, want := checks.Of(t.Context(), certificate("Certificate")), (syncline.Health{Status: syncline.Degraded, Message: "no issuer"}); got != want {
 		t.Errorf("by Argo CD's check: got %+v, want %+v", got, want)
 	}
 }
@@ -50,9 +50,9 @@ func TestHealthRules(t *testing.T) {
 		}}}
 	}
 	object, kind := certificate("Certificate"), schema.GroupKind{Group: "cert-manager.io", Kind: "Certificate"}
-	checks.Of(certificate("Gadget"))
+	checks.Of(t.Context(), certificate("Gadget"))
 	judged := syncline.Health{Status: syncline.Degraded, Message: "no issuer"}
-	if got := checks.Of(object); got != judged {
+	if got := checks.Of(t.Context(), object); got != judged {
 		t.Errorf("before: got %+v, want %+v", got, judged)
 	}
 	suspended := syncline.Health{Status: syncline.Suspended, Message: "web"}
@@ -69,7 +69,7 @@ func TestHealthRules(t *testing.T) {
 	} {
 		again = nil
 		step.do()
-		if got := checks.Of(object); got != step.want {
+		if got := checks.Of(t.Context(), object); got != step.want {
 			t.Errorf("%s: got %+v, want %+v", step.name, got, step.want)
 		}
 		if !slices.Equal(again, step.again) {
@@ -91,7 +91,7 @@ func BenchmarkChecks(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				checks.Of(object)
+				checks.Of(b.Context(), object)
 			}
 		})
 	}

@@ -150,7 +150,10 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: a.queue} // before the watches, which call it
 	checks, own := newChecks(pools.scripts, a.projectOf, a.judgeAgain)
 	a.rules = &healthRules{set: own, changed: a.judgeAgain}
-	a.target = kube.NewTarget(cluster, live.Options{Assess: checks.Of, OnChange: a.onLive, OnReady: a.onKind, OnSwept: a.loop.Known})
+	a.target = kube.NewTarget(cluster, live.Options{
+		Assess: checks.Quick, Slow: checks.Slow, Judge: checks.Of,
+		OnChange: a.onLive, OnReady: a.onKind, OnSwept: a.loop.Known,
+	})
 	renderer := render.New(pools.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20})
 	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{
 		Poll:  2 * poll, // the resolver asks every poll by itself

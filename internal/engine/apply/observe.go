@@ -81,7 +81,7 @@ func (s *step) observeHook(r *syncline.ObjectResult, live syncline.Live) {
 	case syncline.Healthy, syncline.NoHealth:
 		r.State = syncline.OperationSucceeded
 	default:
-		if live.Terminating {
+		if live.Terminating && !live.Unjudged {
 			r.State, r.Message = syncline.OperationFailed, "the hook's object was deleted before the hook was done"
 			return
 		}

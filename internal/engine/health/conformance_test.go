@@ -34,7 +34,7 @@ func TestChecksEqualArgoScripts(t *testing.T) {
 				continue // deletion is judged first, there as here
 			}
 			cases++
-			if got := (health.Checks{}).Of(&u); got != syncline.Health(test.HealthStatus) {
+			if got := (health.Checks{}).Quick(&u); got != syncline.Health(test.HealthStatus) {
 				t.Errorf("%s/%s:\ngot  %+v\nwant %+v", folder, test.InputPath, got, test.HealthStatus)
 			}
 		}

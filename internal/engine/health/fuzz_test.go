@@ -29,6 +29,6 @@ func FuzzHealth(f *testing.F) {
 		}
 		names := kinds[uint(kind)%uint(len(kinds))]
 		object["apiVersion"], object["kind"] = names[0], names[1]
-		bound.Limits{}.Run(t, func() { health.Checks{}.Of(&unstructured.Unstructured{Object: object}) })
+		bound.Limits{}.Run(t, func() { health.Checks{}.Quick(&unstructured.Unstructured{Object: object}) })
 	})
 }

@@ -4,6 +4,7 @@
 package health
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -14,9 +15,12 @@ import (
 
 // Rules judge objects by what is written down elsewhere.
 type Rules interface {
-	// Judge returns what the rule for the object's kind says of it. It is false
-	// where there is no rule, or none that may see the object.
-	Judge(u *unstructured.Unstructured) (syncline.Health, bool)
+	// Applies reports whether there is a rule for the object's kind which may see
+	// the object. It does not wait.
+	Applies(u *unstructured.Unstructured) bool
+	// Judge returns what that rule says of it; false where none applies. It may take
+	// seconds.
+	Judge(ctx context.Context, u *unstructured.Unstructured) (syncline.Health, bool)
 }
 
 // Checks are what objects are judged by. The zero value has those of this
@@ -28,38 +32,71 @@ type Checks struct {
 	Library Rules
 }
 
+// Slow reports whether one of the rules judges a live object, which takes long. It
+// is cheap enough to be called for every event of a watch.
+func (c Checks) Slow(u *unstructured.Unstructured) bool {
+	o := object(u.Object)
+	_, deleting := deletion(o)
+	return !deleting && (applies(c.Own, u) || checkFor(o) == nil && applies(c.Library, u))
+}
+
+// Quick judges a live object as Of does where it is not Slow. It does not copy or
+// change the object, and is cheap enough to be called for every event of a watch.
+func (c Checks) Quick(u *unstructured.Unstructured) syncline.Health {
+	o := object(u.Object)
+	if health, deleting := deletion(o); deleting {
+		return health
+	}
+	if check := checkFor(o); check != nil {
+		return check(o)
+	}
+	return byConditions(u)
+}
+
 // Of judges a live object: by a rule of Own, else as Argo CD's built-in checks
 // do, else by a rule of Library. A kind that has none of these is judged by the
 // conditions Ready, Reconciling and Stalled and by status.observedGeneration,
 // where it has them; any other has no health, and does not count. An object that
 // is being deleted is Progressing.
 //
-// It does not copy or change the object, and, but for the rules, is cheap enough
-// to be called for every event of a watch.
-func (c Checks) Of(u *unstructured.Unstructured) syncline.Health {
+// It does not copy or change the object.
+func (c Checks) Of(ctx context.Context, u *unstructured.Unstructured) syncline.Health {
 	o := object(u.Object)
-	if o.text("metadata", "deletionTimestamp") != "" {
-		if finalizers := o.texts("metadata", "finalizers"); !slices.Contains(finalizers, syncline.FinalizerHook) {
-			return pendingDeletion(finalizers)
-		}
+	if health, deleting := deletion(o); deleting {
+		return health
 	}
-	if health, ok := judge(c.Own, u); ok {
+	if health, ok := judge(ctx, c.Own, u); ok {
 		return health
 	}
 	if check := checkFor(o); check != nil {
 		return check(o)
 	}
-	if health, ok := judge(c.Library, u); ok {
+	if health, ok := judge(ctx, c.Library, u); ok {
 		return health
 	}
 	return byConditions(u)
 }
 
-func judge(rules Rules, u *unstructured.Unstructured) (syncline.Health, bool) {
+func applies(rules Rules, u *unstructured.Unstructured) bool { return rules != nil && rules.Applies(u) }
+
+func judge(ctx context.Context, rules Rules, u *unstructured.Unstructured) (syncline.Health, bool) {
 	if rules == nil {
 		return syncline.Health{}, false
 	}
-	return rules.Judge(u)
+	return rules.Judge(ctx, u)
+}
+
+// deletion judges an object that is being deleted, unless only our own hold of a
+// hook keeps it for what it came to.
+func deletion(o object) (health syncline.Health, deleting bool) {
+	if o.text("metadata", "deletionTimestamp") == "" {
+		return syncline.Health{}, false
+	}
+	finalizers := o.texts("metadata", "finalizers")
+	if slices.Contains(finalizers, syncline.FinalizerHook) {
+		return syncline.Health{}, false
+	}
+	return pendingDeletion(finalizers), true
 }
 
 func pendingDeletion(finalizers []string) syncline.Health {

@@ -1,6 +1,7 @@
 package health_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,7 +73,7 @@ func TestOf(t *testing.T) {
 			t.Run(kind+"/"+test.Name, func(t *testing.T) {
 				u := &unstructured.Unstructured{Object: test.Object}
 				before := u.DeepCopy()
-				if diff := cmp.Diff(syncline.Health(test.Want), health.Checks{}.Of(u)); diff != "" {
+				if diff := cmp.Diff(syncline.Health(test.Want), health.Checks{}.Quick(u)); diff != "" {
 					t.Errorf("health (-want +got):\n%s", diff)
 				}
 				if diff := cmp.Diff(before.Object, u.Object); diff != "" {
@@ -108,7 +109,7 @@ func TestFixturesCoverEachOutcome(t *testing.T) {
 
 // Objects that were read by encoding/json have floats.
 func TestOfReadsFloats(t *testing.T) {
-	got := health.Checks{}.Of(&unstructured.Unstructured{Object: map[string]any{
+	got := health.Checks{}.Quick(&unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"generation": 2.0},
 		"spec":   map[string]any{"replicas": 3.0},
 		"status": map[string]any{"observedGeneration": 2.0, "updatedReplicas": 2.0},
@@ -119,7 +120,7 @@ func TestOfReadsFloats(t *testing.T) {
 }
 
 func TestOfEmptyObject(t *testing.T) {
-	if got := (health.Checks{}).Of(&unstructured.Unstructured{}); got != (syncline.Health{}) {
+	if got := (health.Checks{}).Quick(&unstructured.Unstructured{}); got != (syncline.Health{}) {
 		t.Errorf("health is %+v, want none", got)
 	}
 }
@@ -194,7 +195,7 @@ func BenchmarkOf(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				for _, u := range objects {
-					health.Checks{}.Of(u)
+					health.Checks{}.Quick(u)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(objects)), "ns/object")
@@ -205,7 +206,9 @@ func BenchmarkOf(b *testing.B) {
 // says is a rule for every kind of one name.
 type says struct{ kind, message string }
 
-func (s says) Judge(u *unstructured.Unstructured) (syncline.Health, bool) {
+func (s says) Applies(u *unstructured.Unstructured) bool { return u.GetKind() == s.kind }
+
+func (s says) Judge(_ context.Context, u *unstructured.Unstructured) (syncline.Health, bool) {
 	return syncline.Health{Status: syncline.Suspended, Message: s.message}, u.GetKind() == s.kind
 }
 
@@ -234,8 +237,16 @@ func TestOrderOfJudgement(t *testing.T) {
 			if test.own != "" {
 				checks = health.Checks{Own: says{test.own, "own"}, Library: says{test.library, "library"}}
 			}
-			if got := checks.Of(&unstructured.Unstructured{Object: test.object}); got != test.want {
+			object := &unstructured.Unstructured{Object: test.object}
+			if got := checks.Of(t.Context(), object); got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+			slow := test.want.Status == syncline.Suspended
+			if got := checks.Slow(object); got != slow {
+				t.Errorf("is slow: %t, want %t", got, slow)
+			}
+			if got := checks.Quick(object); !slow && got != test.want {
+				t.Errorf("quickly got %+v, want %+v", got, test.want)
 			}
 		})
 	}

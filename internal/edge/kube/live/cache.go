@@ -43,6 +43,11 @@ type Resource struct {
 type Options struct {
 	// Assess judges an object's health when it is seen. Default: NoHealth.
 	Assess func(*unstructured.Unstructured) syncline.Health
+	// Slow reports that judging an object takes long. Such an object is judged by
+	// Judge instead, beside the watch, which never waits for that; the context ends
+	// with the cache. Default: none takes long.
+	Slow  func(*unstructured.Unstructured) bool
+	Judge func(context.Context, *unstructured.Unstructured) syncline.Health
 	// FieldManager is the one whose fields are digested. Default
 	// [syncline.FieldManager].
 	FieldManager string
@@ -125,7 +130,9 @@ func New(api API, options Options) *Cache {
 
 // Close ends all watches and waits for that. What is remembered stays readable.
 func (c *Cache) Close() {
-	c.cancel()
+	c.mu.Lock()
+	c.cancel() // so that nothing more is begun
+	c.mu.Unlock()
 	c.running.Wait()
 }
 
@@ -164,9 +171,10 @@ func (c *Cache) watch(gvk schema.GroupVersionKind, whole bool) {
 // Reread reads all objects of a kind again, if it is watched, so that they are
 // judged again. What is known stays known meanwhile.
 func (c *Cache) Reread(gk schema.GroupKind) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if k := c.kinds[gk]; k != nil {
+		k.assessments.refill = false
 		ask(k.anew)
 	}
 }
@@ -285,12 +293,12 @@ func (c *Cache) Stats() Stats {
 // Observe tells the cache the outcome of our own write, so that it is known
 // before the watch tells it. What is older than what the watch told is left out.
 func (c *Cache) Observe(object syncline.Object) {
-	written := c.reduce(object.Reveal())
+	written, slow := c.see(object.Reveal())
 	c.mu.Lock()
 	var change Change
 	known := false
 	if k := c.kinds[written.Ref.GroupKind()]; k != nil && k.inVersion(written.Version) {
-		change, known = k.observe(written), k.known
+		change, known = k.observe(written, slow), k.known
 	}
 	c.mu.Unlock()
 	if known {

@@ -46,6 +46,8 @@ type kind struct {
 	// err is why the kind is not known; nil while it is being read.
 	err     error
 	objects map[key]*record
+	// assessments judge those objects of it that take long.
+	assessments assessments
 	// deleted holds the UIDs whose end was observed before the watch told it.
 	deleted map[types.UID]struct{}
 	// served is the version in which the kind is watched; "" before the first object.
@@ -172,9 +174,15 @@ func sourceOf(r Resource) stream.Source {
 // handle takes in one event of the kind's stream.
 func (k *kind) handle(event stream.Event) {
 	var told *record
+	var slow *assessment
 	if u, ok := event.Object.(*unstructured.Unstructured); ok {
-		told = k.cache.reduce(u) // outside of the lock: it takes the time
+		told, slow = k.cache.see(u) // outside of the lock: it takes the time
 	}
+	k.change(func() []Change { return k.take(event, told, slow) })
+}
+
+// change changes what is remembered, and tells whoever has to know.
+func (k *kind) change(change func() []Change) {
 	c := k.cache
 	c.mu.Lock()
 	if k.ended {
@@ -182,7 +190,7 @@ func (k *kind) handle(event stream.Event) {
 		return
 	}
 	before := k.state()
-	changes := k.take(event, told)
+	changes := change()
 	after := k.state()
 	swept := func() {}
 	if before != after {
@@ -206,19 +214,20 @@ func (k *kind) widen() {
 
 // settle takes note that everything was told.
 func (k *kind) settle() {
-	k.known, k.err = !k.stale, nil
+	k.known, k.err = !k.stale && (k.known || !k.awaitsJudgement()), nil
 	if k.known {
+		k.assessments.until = time.Time{}
 		k.cache.sweep.searched[k.gvk.GroupKind()] = struct{}{}
 		delete(k.cache.sweep.failed, k.gvk.GroupKind())
 	}
 }
 
-func (k *kind) take(event stream.Event, told *record) []Change {
+func (k *kind) take(event stream.Event, told *record, slow *assessment) []Change {
 	switch event.Type {
 	case stream.Begin:
 		k.begin()
 	case stream.Set:
-		return []Change{k.set(told)}
+		return []Change{k.set(told, slow)}
 	case stream.Gone:
 		return []Change{k.gone(told)}
 	case stream.Complete:
@@ -238,6 +247,7 @@ func (k *kind) begin() {
 	k.round++
 	k.reading, k.stale = true, false
 	clear(k.deleted)
+	k.assessAnew()
 	for _, r := range k.objects {
 		r.ours = false
 	}
@@ -245,7 +255,7 @@ func (k *kind) begin() {
 
 // set takes in what the watch tells of an object. The watch tells states in
 // their order, so its word counts, but for the older states of what we wrote.
-func (k *kind) set(told *record) Change {
+func (k *kind) set(told *record, slow *assessment) Change {
 	k.served = told.Version
 	k.reached(told.ResourceVersion)
 	if _, gone := k.deleted[told.UID]; gone {
@@ -257,9 +267,9 @@ func (k *kind) set(told *record) Change {
 	}
 	told.round = k.round
 	if k.partial && instanceOf(&told.Live) == "" {
-		return k.put(told.Ref, nil)
+		return k.put(told.Ref, nil, nil)
 	}
-	return k.put(told.Ref, told)
+	return k.put(told.Ref, told, slow)
 }
 
 func (k *kind) gone(told *record) Change {
@@ -269,7 +279,7 @@ func (k *kind) gone(told *record) Change {
 	if r == nil || r.UID != told.UID {
 		return Change{}
 	}
-	return k.put(told.Ref, nil)
+	return k.put(told.Ref, nil, nil)
 }
 
 // reached notes that everything up to a version was told. A reading tells
@@ -284,13 +294,14 @@ func (k *kind) reached(version string) {
 // it since.
 func (k *kind) complete(version string) []Change {
 	k.version, k.reading = version, false
-	k.settle()
 	var changes []Change
 	for _, r := range k.objects {
 		if r.round != k.round && !(r.ours && newer(r.ResourceVersion, version)) {
-			changes = append(changes, k.put(r.Ref, nil))
+			changes = append(changes, k.put(r.Ref, nil, nil))
 		}
 	}
+	k.awaitJudgement()
+	k.settle()
 	return changes
 }
 
@@ -303,12 +314,12 @@ func (k *kind) fail(event stream.Event) {
 	if passing && k.known && event.Attempts < k.cache.options.Patience {
 		return
 	}
-	k.known, k.err = false, err
+	k.known, k.err, k.assessments.until = false, err, time.Time{}
 }
 
 // observe takes in the outcome of our own write, unless the watch was there
 // already: then what it told counts, also that the object is gone.
-func (k *kind) observe(written *record) Change {
+func (k *kind) observe(written *record, slow *assessment) Change {
 	r := k.objects[keyOf(written.Ref)]
 	_, gone := k.deleted[written.UID]
 	switch {
@@ -323,7 +334,7 @@ func (k *kind) observe(written *record) Change {
 	if r != nil {
 		written.round = r.round // this reading did not tell it
 	}
-	change := k.put(written.Ref, written)
+	change := k.put(written.Ref, written, slow)
 	change.Ours = true
 	return change
 }
@@ -343,21 +354,28 @@ func (k *kind) observeGone(ref syncline.Ref, uid types.UID) Change {
 		return Change{}
 	}
 	k.deleted[uid] = struct{}{}
-	change := k.put(ref, nil)
+	change := k.put(ref, nil, nil)
 	change.Ours = true
 	return change
 }
 
-// put remembers a record, or forgets the object when it is nil.
-func (k *kind) put(ref syncline.Ref, after *record) Change {
+// put remembers a record, or forgets the object when it is nil. Slow judges it
+// beside the watch, if it is not judged yet. That its health is not known for a
+// while is told nobody: that it is, will be.
+func (k *kind) put(ref syncline.Ref, after *record, slow *assessment) Change {
 	before := k.objects[keyOf(ref)]
+	k.assess(keyOf(ref), before, after, slow)
 	if after == nil {
 		delete(k.objects, keyOf(ref))
 	} else {
 		k.objects[keyOf(ref)] = after
 	}
 	k.cache.index(before, after)
-	return changeOf(before, after)
+	change := changeOf(before, after)
+	if after != nil && after.Unjudged {
+		change.What &^= Health
+	}
+	return change
 }
 
 func keyOf(ref syncline.Ref) key { return key{ref.Namespace, ref.Name} }

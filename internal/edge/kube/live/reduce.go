@@ -25,8 +25,19 @@ func markOf(key, text string) string {
 	}
 }
 
-// reduce returns what is remembered of an object. Nothing of it refers to u, but
-// strings.
+// see returns what is remembered of an object, and what judges it if that takes
+// long.
+func (c *Cache) see(u *unstructured.Unstructured) (*record, *assessment) {
+	r, slow := c.reduce(u), c.slowly(u)
+	if slow == nil && c.options.Assess != nil {
+		r.Health = c.options.Assess(u)
+		r.Health.Message = cut(r.Health.Message, maxText)
+	}
+	return r, slow
+}
+
+// reduce returns what is remembered of an object, without its health. Nothing of
+// it refers to u, but strings.
 func (c *Cache) reduce(u *unstructured.Unstructured) *record {
 	gvk := u.GroupVersionKind()
 	live := &record{Live: syncline.Live{
@@ -51,10 +62,6 @@ func (c *Cache) reduce(u *unstructured.Unstructured) *record {
 	live.Marks = c.names.shared(live.Marks)
 	if live.Terminating {
 		live.Finalizers = finalizersOf(u)
-	}
-	if c.options.Assess != nil {
-		live.Health = c.options.Assess(u)
-		live.Health.Message = cut(live.Health.Message, maxText)
 	}
 	return live
 }

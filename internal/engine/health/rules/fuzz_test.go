@@ -21,7 +21,7 @@ func FuzzJudge(f *testing.F) {
 		}
 		bound.Limits{}.Run(t, func() {
 			set := rules.New(rules.Options{Runner: &runner{}, Find: widgets()})
-			set.Judge(&unstructured.Unstructured{Object: object})
+			set.Judge(t.Context(), &unstructured.Unstructured{Object: object})
 		})
 	})
 }

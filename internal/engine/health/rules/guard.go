@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"context"
 	"maps"
 	"time"
 
@@ -53,8 +54,12 @@ func newGuard() *guard {
 	return &guard{running: make(chan struct{}, 1), stops: map[scope]stop{}, inRow: map[string]map[string]bool{}}
 }
 
-func (g *guard) judge(owner, app string, run func() (syncline.Health, error)) verdict {
-	g.running <- struct{}{}
+func (g *guard) judge(ctx context.Context, owner, app string, run func() (syncline.Health, error)) verdict {
+	select {
+	case g.running <- struct{}{}:
+	case <-ctx.Done():
+		return verdict{err: ctx.Err()}
+	}
 	defer func() { <-g.running }()
 	all, one := scope{owner: owner}, scope{owner, app}
 	for _, concerned := range []scope{all, one} {
@@ -67,6 +72,9 @@ func (g *guard) judge(owner, app string, run func() (syncline.Health, error)) ve
 		delete(g.inRow, owner)
 		delete(g.stops, all)
 		return verdict{health: health, err: err}
+	}
+	if ctx.Err() != nil { // nobody asks any more, which is not the script's fault
+		return verdict{err: err}
 	}
 	// One that was not stopped for long begins anew.
 	maps.DeleteFunc(g.stops, func(_ scope, s stop) bool { return time.Since(s.until) > lastWait })

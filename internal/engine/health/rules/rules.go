@@ -93,10 +93,16 @@ func (s *Set) Replace(find Find) (changed []schema.GroupKind) {
 	return changed
 }
 
-// Judge returns what the rule for an object's kind says of it; false when there
-// is none. An object that no App tracks is not judged: it does not count, and
-// there may be thousands. Nor is a Secret, which a script could show.
-func (s *Set) Judge(u *unstructured.Unstructured) (syncline.Health, bool) {
+// Applies reports whether there is a rule for an object's kind. An object that no
+// App tracks is not judged: it does not count, and there may be thousands. Nor is a
+// Secret, which a script could show.
+func (s *Set) Applies(u *unstructured.Unstructured) bool {
+	return s.rule(kindOf(u)) != nil && appOf(u) != ""
+}
+
+// Judge returns what the rule for an object's kind says of it; false when none
+// applies. It waits while the script runs for others.
+func (s *Set) Judge(ctx context.Context, u *unstructured.Unstructured) (syncline.Health, bool) {
 	kind := kindOf(u)
 	rule := s.rule(kind)
 	if rule == nil {
@@ -106,8 +112,8 @@ func (s *Set) Judge(u *unstructured.Unstructured) (syncline.Health, bool) {
 	if app == "" {
 		return syncline.Health{}, false
 	}
-	verdict := s.guard(rule.Script).judge(s.owner(app), app, func() (syncline.Health, error) {
-		return s.run(*rule, u.Object)
+	verdict := s.guard(rule.Script).judge(ctx, s.owner(app), app, func() (syncline.Health, error) {
+		return s.run(ctx, *rule, u.Object)
 	})
 	for _, wait := range verdict.retries {
 		time.AfterFunc(wait, func() { s.again(kind) })
@@ -120,16 +126,16 @@ func (s *Set) Judge(u *unstructured.Unstructured) (syncline.Health, bool) {
 	return verdict.health, true
 }
 
-// longestRun is how long a watch waits for one object, however busy the processes
-// are that run scripts.
+// longestRun is how long the other objects of a kind wait for one, however busy the
+// processes are that run scripts.
 const longestRun = 10 * time.Second
 
 // run runs a rule.
-func (s *Set) run(rule syncline.HealthRule, object map[string]any) (syncline.Health, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), longestRun)
+func (s *Set) run(ctx context.Context, rule syncline.HealthRule, object map[string]any) (syncline.Health, error) {
+	limited, cancel := context.WithTimeout(ctx, longestRun)
 	defer cancel()
-	health, err := s.runner.Run(ctx, rule, object)
-	if err != nil && ctx.Err() != nil {
+	health, err := s.runner.Run(limited, rule, object)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		return syncline.Health{}, syncline.Errorf(syncline.Stalled, "stopped: it took longer than %s", longestRun)
 	}
 	return health, err

@@ -103,13 +103,13 @@ func TestWhatIsJudged(t *testing.T) {
 			set := rules.New(rules.Options{Runner: &runner{}, Find: finding(map[schema.GroupKind]string{
 				widget: "a", {Group: "example.com", Kind: "Secret"}: "b", {Kind: "Secret"}: "c",
 			})})
-			health, ok := set.Judge(test.object)
+			health, ok := set.Judge(t.Context(), test.object)
 			if got := fmt.Sprint(health, ok); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
 	}
-	if _, ok := rules.New(rules.Options{}).Judge(object("shop", "ok")); ok {
+	if _, ok := rules.New(rules.Options{}).Judge(t.Context(), object("shop", "ok")); ok {
 		t.Error("a set without rules judges")
 	}
 }
@@ -119,7 +119,7 @@ func TestAFailureIsNotRemembered(t *testing.T) {
 	r := &runner{}
 	set := rules.New(rules.Options{Runner: r, Find: widgets()})
 	for range 3 {
-		set.Judge(object("shop", "invalid"))
+		set.Judge(t.Context(), object("shop", "invalid"))
 	}
 	if got := r.took(); got != "invalid invalid invalid" {
 		t.Errorf("run was %q", got)
@@ -139,12 +139,12 @@ func TestAStoppedScriptWaits(t *testing.T) {
 			defer mu.Unlock()
 			again = append(again, fmt.Sprint(kind, time.Since(began)))
 		}})
-		health, ok := set.Judge(object("shop", "stop"))
+		health, ok := set.Judge(t.Context(), object("shop", "stop"))
 		if want := "the rule for Widget: stopped: it took longer than 1s; mend it"; !ok || health.Status != syncline.Unknown || health.Message != want {
 			t.Errorf("got %v %+v, want %s", ok, health, want)
 		}
 		for range 1000 {
-			if next, _ := set.Judge(object("shop", "ok")); next != health {
+			if next, _ := set.Judge(t.Context(), object("shop", "ok")); next != health {
 				t.Fatalf("got %+v, want the same", next)
 			}
 		}
@@ -158,12 +158,12 @@ func TestAStoppedScriptWaits(t *testing.T) {
 			t.Errorf("told was %v, want %v", again, want)
 		}
 		mu.Unlock()
-		set.Judge(object("shop", "ok"))
-		set.Judge(object("shop", "stop"))
+		set.Judge(t.Context(), object("shop", "ok"))
+		set.Judge(t.Context(), object("shop", "stop"))
 		<-time.After(45 * time.Second) // of the test's clock
-		set.Judge(object("shop", "ok"))
+		set.Judge(t.Context(), object("shop", "ok"))
 		<-time.After(20 * time.Second) // of the test's clock
-		set.Judge(object("shop", "ok"))
+		set.Judge(t.Context(), object("shop", "ok"))
 		if got := r.took(); got != "ok stop ok" {
 			t.Errorf("run was %q, want a longer wait for the second time", got)
 		}
@@ -173,9 +173,9 @@ func TestAStoppedScriptWaits(t *testing.T) {
 		}
 		mu.Unlock()
 		<-time.After(2 * time.Hour) // of the test's clock
-		set.Judge(object("shop", "stop"))
+		set.Judge(t.Context(), object("shop", "stop"))
 		<-time.After(31 * time.Second) // of the test's clock
-		set.Judge(object("shop", "ok"))
+		set.Judge(t.Context(), object("shop", "ok"))
 		if got := r.took(); got != "stop ok" {
 			t.Errorf("run was %q, want it to begin anew after a long time", got)
 		}
@@ -189,11 +189,11 @@ func TestAStopIsTheAppsOwn(t *testing.T) {
 		set := rules.New(rules.Options{Runner: r, Find: widgets()})
 		for range 5 {
 			for _, app := range []string{"bad", "worse"} {
-				if health, _ := set.Judge(object(app, "stop")); health.Status != syncline.Unknown {
+				if health, _ := set.Judge(t.Context(), object(app, "stop")); health.Status != syncline.Unknown {
 					t.Errorf("%s: %+v", app, health)
 				}
 			}
-			if health, _ := set.Judge(object("good", "ok")); health.Status != syncline.Healthy {
+			if health, _ := set.Judge(t.Context(), object("good", "ok")); health.Status != syncline.Healthy {
 				t.Errorf("good: %+v", health)
 			}
 		}
@@ -210,7 +210,7 @@ func TestAScriptThatNeverEnds(t *testing.T) {
 		var set *rules.Set
 		judgeAll := func(schema.GroupKind) {
 			for i := range 1000 {
-				if health, _ := set.Judge(object(fmt.Sprint("app-", i), "stop")); health.Status != syncline.Unknown {
+				if health, _ := set.Judge(t.Context(), object(fmt.Sprint("app-", i), "stop")); health.Status != syncline.Unknown {
 					t.Errorf("app %d is %+v", i, health)
 				}
 			}
@@ -235,7 +235,7 @@ func TestAScriptRunsOnceAtATime(t *testing.T) {
 		set := rules.New(rules.Options{Runner: r, Find: widgets()})
 		var group sync.WaitGroup
 		for i := range 10 {
-			group.Go(func() { set.Judge(object(fmt.Sprint("app-", i), "stop")) })
+			group.Go(func() { set.Judge(t.Context(), object(fmt.Sprint("app-", i), "stop")) })
 		}
 		group.Wait()
 		if got := r.took(); got != "stop stop stop" || r.most != 1 {
@@ -253,7 +253,7 @@ func TestReplace(t *testing.T) {
 	judge := func(name, says string) string {
 		o := object("shop", says)
 		o.SetKind(name)
-		health, ok := set.Judge(o)
+		health, ok := set.Judge(t.Context(), o)
 		return fmt.Sprint(health, ok)
 	}
 	for _, name := range []string{"Same", "Gone", "New", "None"} {
@@ -291,7 +291,7 @@ func BenchmarkJudge(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				set.Judge(o)
+				set.Judge(b.Context(), o)
 			}
 		})
 	}
@@ -306,7 +306,7 @@ func TestAStopIsTheOwnersOwn(t *testing.T) {
 			return owner
 		}})
 		for i := range 20 {
-			if health, _ := set.Judge(object(fmt.Sprint("hostile-", i), "stop")); health.Status != syncline.Unknown {
+			if health, _ := set.Judge(t.Context(), object(fmt.Sprint("hostile-", i), "stop")); health.Status != syncline.Unknown {
 				t.Errorf("hostile-%d is %+v", i, health)
 			}
 		}
@@ -314,11 +314,11 @@ func TestAStopIsTheOwnersOwn(t *testing.T) {
 			t.Errorf("run was %q", got)
 		}
 		for range 3 {
-			if health, _ := set.Judge(object("victim-1", "ok")); health.Status != syncline.Healthy {
+			if health, _ := set.Judge(t.Context(), object("victim-1", "ok")); health.Status != syncline.Healthy {
 				t.Errorf("the victim is %+v", health)
 			}
 		}
-		if health, _ := set.Judge(object("hostile-99", "ok")); health.Status != syncline.Unknown {
+		if health, _ := set.Judge(t.Context(), object("hostile-99", "ok")); health.Status != syncline.Unknown {
 			t.Errorf("the victim's success let go the others: %+v", health)
 		}
 	})
