@@ -45,7 +45,13 @@ type reader struct {
 	// writes may be: git writes none, but Options.GitPath may be a program around it.
 	memory, file int64
 
-	mu      sync.Mutex
+	// mu is held while the process is asked, and not while it is started: starting
+	// is closed when that is done, and stops counts what ends a process that is
+	// being started as well.
+	mu       sync.Mutex
+	starting chan struct{}
+	stops    int
+
 	process *readProcess
 	timer   *time.Timer
 	used    uint64
@@ -141,12 +147,8 @@ func (r *reader) ask(request string, answer func(*readProcess) (object, error)) 
 var leftOut = regexp.MustCompile(`could not fetch \w+ from promisor remote`)
 
 func (r *reader) try(request string, answer func(*readProcess) (object, error)) (object, error) {
-	if r.process == nil {
-		process, err := r.launch()
-		if err != nil {
-			return object{}, err
-		}
-		r.process = process
+	if err := r.ready(); err != nil {
+		return object{}, err
 	}
 	r.used++
 	if r.timer == nil {
@@ -169,6 +171,35 @@ func (r *reader) dropSlow() {
 	if r.process != nil && r.process.slow {
 		r.drop()
 	}
+}
+
+// ready has the process running. One of those who need it starts it, without the
+// lock, and the others wait for that one.
+func (r *reader) ready() error {
+	for r.process == nil {
+		if others := r.starting; others != nil {
+			r.mu.Unlock()
+			<-others
+			r.mu.Lock()
+			continue
+		}
+		started, stops := make(chan struct{}), r.stops
+		r.starting = started
+		r.mu.Unlock()
+		process, err := r.launch()
+		r.mu.Lock()
+		r.starting = nil
+		close(started)
+		switch {
+		case err != nil:
+			return err
+		case r.stops == stops:
+			r.process = process
+		default: // it may read what was discarded
+			process.end()
+		}
+	}
+	return nil
 }
 
 func (r *reader) launch() (*readProcess, error) {
@@ -223,14 +254,15 @@ func (r *reader) free() bool {
 	if !r.mu.TryLock() {
 		return false
 	}
-	r.mu.Unlock()
-	return true
+	defer r.mu.Unlock()
+	return r.starting == nil
 }
 
 // stop ends the process. The next request starts another.
 func (r *reader) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.stops++
 	r.drop()
 }
 
@@ -245,10 +277,15 @@ func (r *reader) drop() string {
 	}
 	p := r.process
 	r.process = nil
+	p.end()
+	return strings.TrimSpace(p.messages.String())
+}
+
+// end ends and reaps the process; its messages are complete then.
+func (p *readProcess) end() {
 	_ = p.stdin.Close()
 	_ = p.command.Cancel()
-	_ = p.command.Wait() // reaps it; its messages are complete then
-	return strings.TrimSpace(p.messages.String())
+	_ = p.command.Wait()
 }
 
 // stopWhenIdle ends the process when nothing was asked since it had been used

@@ -1,0 +1,74 @@
+package git
+
+import (
+	"errors"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+)
+
+// slowReader returns a reader of an empty repository. Its processes are started when
+// start is closed; each tells begun before.
+func slowReader(t *testing.T) (r *reader, start, begun chan struct{}) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := exec.CommandContext(t.Context(), "git", "init", "-q", "--bare", dir).Run(); err != nil {
+		t.Fatal(err)
+	}
+	start, begun = make(chan struct{}), make(chan struct{}, 100)
+	r = &reader{idle: time.Hour, patience: time.Minute, memory: 1 << 40, file: 1 << 40, start: func() (*exec.Cmd, error) {
+		begun <- struct{}{}
+		<-start
+		return exec.CommandContext(t.Context(), "git", "-C", dir, "cat-file", "--batch-command"), nil
+	}}
+	t.Cleanup(r.stop)
+	return r, start, begun
+}
+
+// While a process is started nobody holds the lock, and all who ask share it.
+func TestAReaderIsStartedOnceAndWithoutItsLock(t *testing.T) {
+	r, start, begun := slowReader(t)
+	var asking sync.WaitGroup
+	for range 10 {
+		asking.Go(func() {
+			if _, err := r.info("HEAD"); !errors.Is(err, errMissing) {
+				t.Errorf("got %v, want that it is missing", err)
+			}
+		})
+	}
+	<-begun
+	r.mu.Lock() // which somebody would hold for ever
+	starting := r.starting != nil
+	r.mu.Unlock()
+	if !starting || r.free() {
+		t.Error("a process that is being started is free to be stopped")
+	}
+	close(start)
+	asking.Wait()
+	if more := len(begun); more != 0 {
+		t.Errorf("%d more processes were started", more)
+	}
+	if !r.free() {
+		t.Error("it is not free when nobody asks")
+	}
+}
+
+// What is stopped while it is started is not asked: the mirror may be another one.
+func TestAReaderThatIsStoppedWhileItStarts(t *testing.T) {
+	r, start, begun := slowReader(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.info("HEAD")
+		done <- err
+	}()
+	<-begun
+	r.stop() // which does not wait for the start
+	close(start)
+	if err := <-done; !errors.Is(err, errMissing) {
+		t.Errorf("got %v, want that it is missing", err)
+	}
+	if more := len(begun); more != 1 {
+		t.Errorf("%d more processes were started, want one", more)
+	}
+}
