@@ -80,26 +80,37 @@ func (k *kind) assess(at key, before, after *record, slow *assessment) {
 		a.forget(at)
 		return
 	}
-	same := before != nil && before.UID == after.UID && before.ResourceVersion == after.ResourceVersion
-	if same || before != nil && was != nil && carries(before, was, after, slow) {
+	same := isSame(before, after)
+	switch {
+	case same, was != nil && carries(before, was, after, slow):
 		after.Health = before.Health
-	} else {
+	default:
 		after.Health = notJudged
 	}
-	if after.Unjudged = !same || was == nil || before.Unjudged; !after.Unjudged {
+	if same && was != nil && !before.Unjudged {
 		return
 	}
+	after.Unjudged = true
 	a.unjudged++
-	if same && was != nil && !was.stale && (was.waiting != nil || was == a.now) {
-		return // it is about to be judged
+	if !same || !a.isDue(was) {
+		k.enqueue(at, slow)
 	}
-	k.enqueue(at, slow)
+}
+
+// isSame reports whether two records are of one state of an object.
+func isSame(before, after *record) bool {
+	return before != nil && before.UID == after.UID && before.ResourceVersion == after.ResourceVersion
+}
+
+// isDue reports whether a state waits or is being judged.
+func (a *assessments) isDue(is *assessment) bool {
+	return is != nil && !is.stale && (is.waiting != nil || is == a.now)
 }
 
 // carries reports whether the health of one state of an object says something of a
 // later one: nobody wrote what is wanted of it in between.
 func carries(before *record, was *assessment, after *record, is *assessment) bool {
-	return was.generation != 0 && was.generation == is.generation && changeOf(before, after).What&^(Health|Summary) == 0
+	return before != nil && was.generation != 0 && was.generation == is.generation && changeOf(before, after).What&^(Health|Summary) == 0
 }
 
 // enqueue has an object judged in its last state, at the place at which it waits.

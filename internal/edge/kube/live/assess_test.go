@@ -132,7 +132,7 @@ func TestARuleThatHangsHoldsUpNoEvent(t *testing.T) {
 		if len(a.changes) != 3 || a.changes[0].What != Existence || a.changes[0].Ref != refOf("c") {
 			t.Errorf("told was %+v, want c, q and the end of b", a.changes)
 		}
-		time.Sleep(3 * time.Second) // of the test's clock
+		<-time.After(3 * time.Second) // of the test's clock
 		synctest.Wait()
 		a.wantHealth(t, "a", "Healthy 1/3/7 by 0")
 		a.wantHealth(t, "c", "Healthy 3/1/4 by 0")
@@ -183,7 +183,7 @@ func TestAnObjectThatNeverRests(t *testing.T) {
 		a.known(t)
 		for at := range 100 {
 			a.tellOf(stream.Set, widget{name: "a", uid: 1, generation: 1, at: at + 1, takes: time.Second})
-			time.Sleep(100 * time.Millisecond) // of the test's clock
+			<-time.After(100 * time.Millisecond) // of the test's clock
 		}
 		if got := a.health("a"); !strings.HasPrefix(got, "Healthy 1/1/") {
 			t.Errorf("it is %s, want the health of an earlier state", got)
@@ -202,9 +202,9 @@ func TestBecomingKnownWaitsForJudgement(t *testing.T) {
 			a.known(t, widget{name: "a", uid: 1, generation: 1, at: 1, takes: takes})
 			a.progress(2)
 			a.wantHealth(t, "a", "not known")
-			time.Sleep(waits - time.Millisecond) // of the test's clock
+			<-time.After(waits - time.Millisecond) // of the test's clock
 			a.wantHealth(t, "a", "not known")
-			time.Sleep(time.Millisecond) // of the test's clock
+			<-time.After(time.Millisecond) // of the test's clock
 			synctest.Wait()
 			if takes == waits {
 				a.wantHealth(t, "a", "Healthy 1/1/1 by 0")
@@ -267,11 +267,11 @@ func TestHealthBesideTheWatchEqualsHealthInIt(t *testing.T) {
 			for range 30 {
 				w.step(t)
 				if r.IntN(3) == 0 {
-					time.Sleep(time.Duration(r.IntN(2000)) * time.Millisecond) // of the test's clock
+					<-time.After(time.Duration(r.IntN(2000)) * time.Millisecond) // of the test's clock
 				}
 				w.wantTrue(t)
 			}
-			time.Sleep(time.Minute) // of the test's clock
+			<-time.After(time.Minute) // of the test's clock
 			synctest.Wait()
 			w.wantFinal(t)
 			if t.Failed() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -29,6 +30,7 @@ func (unreachable) Outdated()                                                {}
 type script struct {
 	*Cache
 	kind    *kind
+	telling sync.Mutex
 	changes []Change
 	turns   int
 }
@@ -37,8 +39,12 @@ func newScript(t *testing.T) *script {
 	t.Helper()
 	s := &script{}
 	s.Cache = New(unreachable{}, Options{
-		OnChange: func(c Change) { s.changes = append(s.changes, c) },
-		OnReady:  func(schema.GroupKind) { s.turns++ },
+		OnChange: func(c Change) {
+			s.telling.Lock()
+			defer s.telling.Unlock()
+			s.changes = append(s.changes, c)
+		},
+		OnReady: func(schema.GroupKind) { s.turns++ },
 	})
 	t.Cleanup(s.Close)
 	s.kind = newKind(s.Cache, schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"})
