@@ -279,6 +279,20 @@ func (a *agent) uses(repo syncline.Repository) bool {
 	})
 }
 
+// declared returns the sources that Apps declare in the repository of that key.
+func (a *agent) declared(repoKey string) []syncline.Source {
+	var sources []syncline.Source
+	for _, id := range a.apps.OfRepository(repoKey) {
+		app, _ := a.apps.App(id)
+		for _, source := range app.Sources {
+			if address := source.Address(); address.Key() == repoKey {
+				sources = append(sources, source)
+			}
+		}
+	}
+	return sources
+}
+
 // maxCommits is how many repositories may wait to be looked at.
 const maxCommits = 1000
 

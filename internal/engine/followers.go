@@ -332,11 +332,13 @@ func (f *followers) advance(c *cohort, commit string, difference record.Differen
 }
 
 // state returns the cohorts of a repository, and the Apps that are in none
-// because they are in doubt.
+// because they are in doubt. Long revisions come last: constraints that take long
+// to look for.
 func (f *followers) state(repo *followed) ([]*cohort, []*follower) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Collect(maps.Values(repo.cohorts)), slices.Collect(maps.Keys(repo.inDoubt))
+	cohorts := slices.SortedFunc(maps.Values(repo.cohorts), func(a, b *cohort) int { return len(a.revision) - len(b.revision) })
+	return cohorts, slices.Collect(maps.Keys(repo.inDoubt))
 }
 
 // all returns the Apps of a repository.

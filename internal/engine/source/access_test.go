@@ -101,6 +101,7 @@ func TestRefsThatAreTooManyToKeep(t *testing.T) {
 			asked          int
 		}{{"main", "1", 1}, {"t5999", "2", 2}, {"main", "1", 2}, {"t5999", "2", 2}} {
 			found, err := resolver.Resolve(t.Context(), syncline.Source{TargetRevision: test.revision}, with("right"), time.Minute)
+			synctest.Wait() // until what was asked for was looked for
 			if err != nil || found.Commit != commit(test.want) || world.count() != test.asked {
 				t.Errorf("%d: got %v, %v, asked %d times", i, found, err, world.count())
 			}

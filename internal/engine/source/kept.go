@@ -2,8 +2,6 @@ package source
 
 import (
 	linked "container/list"
-
-	"github.com/syncline-io/syncline"
 )
 
 // keptRefs keeps the refs of those repositories that were used last, up to a
@@ -18,19 +16,19 @@ type keptRefs struct {
 // hundreds of thousands takes no memory for them.
 const maxKeptRefs = 5_000
 
-// keep gives a repository its refs, if they are not too many, and takes those of
-// others away.
-func (k *keptRefs) keep(known *repository, refs syncline.Refs) {
+// keep gives a repository its refs, and takes those of others away. Too many are to
+// be taken away by [keptRefs.dropLong].
+func (k *keptRefs) keep(known *repository, last *listed) {
 	k.drop(known)
-	if len(refs.Commits) > maxKeptRefs {
+	known.refs = last
+	if len(last.refs.Commits) > maxKeptRefs {
 		return
 	}
 	if k.element == nil {
 		k.element = map[*repository]*linked.Element{}
 	}
-	known.refs = &refs
 	k.element[known] = k.order.PushFront(known)
-	k.left -= len(refs.Commits)
+	k.left -= len(last.refs.Commits)
 	for k.left < 0 && k.order.Len() > 1 {
 		k.drop(k.order.Back().Value.(*repository)) //nolint:forcetypeassert // nothing else is put in
 	}
@@ -51,6 +49,13 @@ func (k *keptRefs) drop(known *repository) {
 	}
 	k.order.Remove(element)
 	delete(k.element, known)
-	k.left += len(known.refs.Commits)
+	k.left += len(known.refs.refs.Commits)
 	known.refs = nil
+}
+
+// dropLong takes the refs of a repository away that are too many to keep.
+func (k *keptRefs) dropLong(known *repository) {
+	if k.element[known] == nil {
+		known.refs = nil
+	}
 }

@@ -1,10 +1,9 @@
 package source
 
 import (
+	"context"
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -26,6 +25,22 @@ var (
 	abbreviation = regexp.MustCompile(`^[0-9a-fA-F]{7,39}$`)
 )
 
+// longestTarget is how long a target revision and a tag prefix may be, in bytes: a
+// constraint takes as much longer as it is longer, for every tag.
+const longestTarget = 512
+
+// check refuses a target that is too long to be looked for.
+func (t target) check() error {
+	for _, field := range []struct{ name, value string }{{"targetRevision", t.revision}, {"tagPrefix", t.tagPrefix}} {
+		if len(field.value) > longestTarget {
+			return syncline.WithHint(
+				syncline.Errorf(syncline.Invalid, "%s has %d bytes: more than %d are not looked for", field.name, len(field.value), longestTarget),
+				"name a branch, a tag, a commit or a shorter constraint")
+		}
+	}
+	return nil
+}
+
 // match finds the ref that a target names, and its commit. The rules are Argo
 // CD's, in this order:
 //
@@ -39,23 +54,26 @@ var (
 //   - Then the full name of a ref, a branch, a tag, and any other ref without
 //     its "refs/".
 //   - At last the first digits of a commit that a ref points to.
-func match(refs syncline.Refs, want target) (Revision, bool) {
+//
+// The only error is that of ctx.
+func (l *listed) match(ctx context.Context, want target) (Revision, error) {
 	name := want.revision
 	if name == "" {
 		name = "HEAD"
 	}
-	if tag, ok := matchVersion(refs, target{name, want.tagPrefix}); ok {
-		return revisionOf(refs, tag), true
+	tag, err := l.matchVersion(ctx, target{name, want.tagPrefix})
+	if tag != "" || err != nil {
+		return revisionOf(l.refs, tag), err
 	}
 	if want.tagPrefix != "" && isVersion(name) {
 		name = want.tagPrefix + name
 	}
 	for _, ref := range []string{name, "refs/heads/" + name, "refs/tags/" + name, "refs/" + name, "refs/remotes/" + name} {
-		if refs.Commits[ref] != "" {
-			return revisionOf(refs, ref), true
+		if l.refs.Commits[ref] != "" {
+			return revisionOf(l.refs, ref), nil
 		}
 	}
-	return matchDigits(refs, name)
+	return matchDigits(l.refs, name), nil
 }
 
 func revisionOf(refs syncline.Refs, ref string) Revision {
@@ -66,33 +84,39 @@ func revisionOf(refs syncline.Refs, ref string) Revision {
 	return found
 }
 
-// matchVersion finds the tag that a constraint, or a name behind a prefix, stands for.
-func matchVersion(refs syncline.Refs, want target) (string, bool) {
-	if isVersion(want.revision) {
-		return "", false
+// isConstraint reports whether a target is compared with all versions there are.
+func isConstraint(want target) bool {
+	if want.revision == "" || isVersion(want.revision) {
+		return false
 	}
-	const tags = "refs/tags/"
+	_, err := semver.NewConstraint(want.revision)
+	return err == nil
+}
+
+// matchVersion finds the tag that a constraint, or a name behind a prefix, stands
+// for; "" when there is none.
+func (l *listed) matchVersion(ctx context.Context, want target) (string, error) {
+	if isVersion(want.revision) {
+		return "", nil
+	}
 	constraint, err := semver.NewConstraint(want.revision)
 	if err != nil {
 		ref := tags + want.tagPrefix + want.revision
-		return ref, want.tagPrefix != "" && refs.Commits[ref] != ""
+		if want.tagPrefix == "" || l.refs.Commits[ref] == "" {
+			return "", nil
+		}
+		return ref, nil
 	}
-	var highest *semver.Version
-	var best string
-	for _, ref := range slices.Sorted(maps.Keys(refs.Commits)) { // so that equal versions always give the same tag
-		name, ok := strings.CutPrefix(ref, tags+want.tagPrefix)
-		if !ok {
-			continue
+	versions, err := l.versions(ctx, want.tagPrefix)
+	for i, v := range versions { // the highest first
+		if i%1000 == 0 && ctx.Err() != nil {
+			return "", ctx.Err()
 		}
-		version, err := semver.NewVersion(name)
-		if err != nil || !constraint.Check(version) {
-			continue
-		}
-		if highest == nil || version.GreaterThan(highest) {
-			highest, best = version, ref
+		if constraint.Check(v.version) {
+			return v.ref, nil
 		}
 	}
-	return best, highest != nil
+	return "", err
 }
 
 func isVersion(text string) bool {
@@ -101,9 +125,9 @@ func isVersion(text string) bool {
 }
 
 // matchDigits finds the only commit of a ref that begins with the digits.
-func matchDigits(refs syncline.Refs, digits string) (Revision, bool) {
+func matchDigits(refs syncline.Refs, digits string) Revision {
 	if !abbreviation.MatchString(digits) {
-		return Revision{}, false
+		return Revision{}
 	}
 	digits = strings.ToLower(digits)
 	var found Revision
@@ -112,13 +136,13 @@ func matchDigits(refs syncline.Refs, digits string) (Revision, bool) {
 			continue
 		}
 		if found.Commit != "" && found.Commit != commit {
-			return Revision{}, false
+			return Revision{}
 		}
 		if found.Ref == "" || ref < found.Ref {
 			found = Revision{Commit: commit, Ref: ref}
 		}
 	}
-	return found, found.Commit != ""
+	return found
 }
 
 // noMatch says that nothing is called as the target says.

@@ -1,8 +1,10 @@
 package source
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/syncline-io/syncline"
 )
@@ -19,6 +21,12 @@ func refsOf(head string, names map[string]string) syncline.Refs {
 		refs.Commits["HEAD"] = refs.Commits[head]
 	}
 	return refs
+}
+
+// match finds a target among the refs.
+func match(refs syncline.Refs, want target) (Revision, bool) {
+	found, err := newListed(refs, time.Time{}).match(context.Background(), want)
+	return found, err == nil && found.Commit != ""
 }
 
 func TestMatch(t *testing.T) {

@@ -52,6 +52,10 @@ type Options struct {
 	// Owners returns the projects that reach a repository in that way, for which it is
 	// polled. Default: nobody in particular.
 	Owners func(repo syncline.Repository) []string
+	// Declared returns the sources that Apps declare now in a repository, named by the
+	// key of its address. What else was asked for is forgotten with the next listing.
+	// It is called without a lock. Default: nothing is forgotten so.
+	Declared func(repoKey string) []syncline.Source
 	// Refs is how many refs are kept of all repositories, default 100,000, which
 	// take about 15 MiB. Of the others only what was asked for is known: they are
 	// listed again when something else is.
@@ -84,12 +88,15 @@ type Resolver struct {
 type repository struct {
 	access syncline.Repository
 	// refs are those that were last listed; nil when never, or when they are too
-	// many to keep. See keptRefs.
-	refs *syncline.Refs
-	// at is when listing them began, and head and empty what is told of them.
-	at    time.Time
-	head  string
-	empty bool
+	// many to keep and what was asked for was looked for. See keptRefs.
+	refs *listed
+	// at is when listing them began, number how many listings went well, and digest,
+	// head and empty what is told of them.
+	at     time.Time
+	number int
+	digest uint64
+	head   string
+	empty  bool
 	// err is what the last attempt, begun at failed, came to; nil when it went well.
 	err      error
 	failed   time.Time
@@ -99,16 +106,23 @@ type repository struct {
 	due     time.Time
 	listing *listing
 	asked   map[target]*answer
+	// moved says that a target came to mean another commit, and nobody was told yet.
+	moved bool
 }
 
-// answer is what a target means.
+// answer is what a target means. The commit is "" when that is nothing.
 type answer struct {
 	Revision
-	// settled says that it is so by what was last listed. The commit is "" when the
-	// target means nothing.
-	settled bool
-	// found is the commit of an abbreviation that no ref begins with.
-	found string
+	// number is that of the listing by which it is so; 0 when by none.
+	number int
+	// asked is when it was asked for last.
+	asked time.Time
+	// found is the commit of an abbreviation that no ref begins with. Where the search
+	// for it came to nothing, missed says why, and digest is that of the refs then.
+	found    string
+	missed   error
+	missedAt time.Time
+	digest   uint64
 }
 
 // maxAsked is how many targets of a repository are remembered.
@@ -120,7 +134,9 @@ type listing struct {
 	// claim is for whom.
 	claim  *demand.Claim
 	cancel context.CancelFunc
-	done   chan struct{}
+	// done is closed when it has ended, and shown is what it showed, if anything.
+	done  chan struct{}
+	shown *listed
 }
 
 // NewResolver returns a Resolver that asks remote.
@@ -171,6 +187,9 @@ func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo syn
 		return Revision{Commit: strings.ToLower(source.TargetRevision)}, nil
 	}
 	want := targetOf(source)
+	if err := want.check(); err != nil {
+		return Revision{}, err
+	}
 	found, missing, err := r.answer(ctx, repo, want, time.Now().Add(-maxAge))
 	if err == nil && found.Commit == "" && abbreviation.MatchString(want.revision) {
 		found, err = r.find(ctx, repo, want)
@@ -188,20 +207,27 @@ func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo syn
 // could last be reached, however long ago; [Revision].At says when. It asks no
 // server, and reports whether anything is known.
 func (r *Resolver) Remembered(source syncline.Source, repo syncline.Repository) (Revision, bool) {
+	want := targetOf(source)
+	found, refs := r.remembered(repo.Access(), want)
+	if refs != nil && want.check() == nil {
+		found, _ = refs.look(r.life, want, func(Revision) {})
+	}
+	return found, found.Commit != ""
+}
+
+// remembered returns what is known of a target, or the refs among which to look
+// for it.
+func (r *Resolver) remembered(access syncline.Access, want target) (Revision, *listed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known := r.known[repo.Access()]
-	if known == nil || known.at.IsZero() {
-		return Revision{}, false
+	known := r.known[access]
+	if known == nil || known.number == 0 {
+		return Revision{}, nil
 	}
-	var found Revision
-	if asked := known.asked[targetOf(source)]; asked != nil {
-		found = asked.Revision
-	} else if known.refs != nil {
-		found, _ = match(*known.refs, targetOf(source))
+	if asked := known.asked[want]; asked != nil && (asked.number == known.number || asked.Commit != "" || known.refs == nil) {
+		return asked.Revision, nil
 	}
-	found.At = known.at
-	return found, found.Commit != ""
+	return Revision{}, known.refs
 }
 
 // Outdate has repositories listed again before anything more is told of them:
@@ -265,46 +291,77 @@ func (r *Resolver) answer(ctx context.Context, repo syncline.Repository, want ta
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	known, owners := r.repository(repo), demand.Of(ctx).Owners()
-	for !known.ask(want).settled || !known.fresh(notBefore) {
-		if err := known.failure(notBefore); err != nil {
-			return Revision{}, nil, err
-		}
-		if known.listing == nil {
-			r.begin(ctx, known, owners)
-		}
-		known.listing.claim.Join(owners...) // it does not wait for who else wants it
-		if err := r.await(ctx, known.listing, repo); err != nil {
-			return Revision{}, nil, err
-		}
-		known = r.repository(repo) // it may have been forgotten
+	known, shown, err := r.show(ctx, repo, want, notBefore)
+	if err != nil {
+		return Revision{}, nil, err
 	}
 	if known.at.Before(now) {
 		r.hasten(known, now.Sub(notBefore))
 	}
 	r.kept.use(known)
-	found = known.ask(want).Revision
-	found.At = known.at
-	return found, noMatch(known.head, known.empty, want, repo.Address.String()), nil
+	missing = noMatch(known.head, known.empty, want, repo.Address.String())
+	if shown == nil {
+		return known.ask(want).Revision, missing, nil
+	}
+	r.mu.Unlock()
+	found, err = shown.look(ctx, want, func(found Revision) { r.note(known, shown, want, found) })
+	r.mu.Lock()
+	if err != nil {
+		return Revision{}, nil, waitingFor(repo, err)
+	}
+	if asked := known.asked[want]; found.Commit == "" && asked != nil {
+		found.Commit = asked.found
+	}
+	return found, missing, nil
+}
+
+// show waits until it can be told what a target stands for: by what is known of
+// it, or else by the refs that it returns. It gives up the lock meanwhile.
+func (r *Resolver) show(ctx context.Context, repo syncline.Repository, want target, notBefore time.Time) (*repository, *listed, error) {
+	known, owners := r.repository(repo), demand.Of(ctx).Owners()
+	for {
+		asked := known.ask(want)
+		if known.fresh(notBefore) {
+			if asked.number == known.number {
+				return known, nil, nil
+			}
+			if known.refs != nil {
+				return known, known.refs, nil
+			}
+		}
+		if err := known.failure(notBefore); err != nil {
+			return nil, nil, err
+		}
+		if known.listing == nil {
+			r.begin(ctx, known, owners)
+		}
+		going := known.listing
+		going.claim.Join(owners...) // it does not wait for who else wants it
+		if err := r.await(ctx, going, repo); err != nil {
+			return nil, nil, err
+		}
+		if going.shown != nil && !going.began.Before(notBefore) {
+			return known, going.shown, nil
+		}
+		known = r.repository(repo) // it may have been forgotten
+	}
 }
 
 // ask returns what is known of a target, which is remembered from now on, also
 // when the server fails: to tell when it is back.
 func (k *repository) ask(want target) *answer {
-	if asked := k.asked[want]; asked != nil {
-		return asked
-	}
-	for other := range k.asked {
-		if len(k.asked) < maxAsked {
-			break
+	asked := k.asked[want]
+	if asked == nil {
+		for other := range k.asked {
+			if len(k.asked) < maxAsked {
+				break
+			}
+			delete(k.asked, other) // any: it is listed for again if need be
 		}
-		delete(k.asked, other) // any: it is listed for again if need be
+		asked = &answer{}
+		k.asked[want] = asked
 	}
-	asked := &answer{settled: k.refs != nil}
-	if k.refs != nil {
-		asked.Revision, _ = match(*k.refs, want)
-	}
-	k.asked[want] = asked
+	asked.asked = time.Now()
 	return asked
 }
 
@@ -353,9 +410,13 @@ func (r *Resolver) await(ctx context.Context, going *listing, repo syncline.Repo
 	case <-ctx.Done():
 	}
 	if err := ctx.Err(); err != nil { // it is not for them that it would be listed again
-		return syncline.Errorf(syncline.Transient, "repository %s: waiting for its refs: %w", repo.Address, err)
+		return waitingFor(repo, err)
 	}
 	return nil
+}
+
+func waitingFor(repo syncline.Repository, err error) error {
+	return syncline.Errorf(syncline.Transient, "repository %s: waiting for its refs: %w", repo.Address, err)
 }
 
 // repository returns what is remembered of repo, which may be nothing.
@@ -367,110 +428,6 @@ func (r *Resolver) repository(repo syncline.Repository) *repository {
 		r.known[access] = known
 	}
 	return known
-}
-
-// begin starts a listing for some projects, which goes on when who asked for it
-// gives up, and ends when nobody needs it or with the Resolver.
-func (r *Resolver) begin(ctx context.Context, known *repository, owners []string) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	going := &listing{began: time.Now(), claim: demand.New(owners...), cancel: cancel, done: make(chan struct{})}
-	known.listing = going
-	key := known.access.Address.Key()
-	if r.going[key] == nil {
-		r.going[key] = map[*repository]struct{}{}
-	}
-	r.going[key][known] = struct{}{}
-	stop := context.AfterFunc(r.life, cancel)
-	r.group.Go(func() {
-		defer cancel()
-		defer stop()
-		defer close(going.done)
-		refs, err := r.remote.Refs(going.claim.In(ctx), known.access)
-		if r.settle(known, going, refs, err) {
-			r.options.Changed(known.access.Address.Key())
-		}
-		r.awaken()
-	})
-}
-
-// endListing takes note that a repository is not being listed any more.
-func (r *Resolver) endListing(known *repository) {
-	known.listing = nil
-	key := known.access.Address.Key()
-	if delete(r.going[key], known); len(r.going[key]) == 0 {
-		delete(r.going, key)
-	}
-}
-
-// settle remembers the outcome of a listing, and reports whether it changes
-// anything for those who asked before.
-func (r *Resolver) settle(known *repository, going *listing, refs syncline.Refs, err error) (changed bool) {
-	answers := r.match(known, refs, err)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if known.listing != going { // nobody needed it
-		return false
-	}
-	r.endListing(known)
-	first := known.at.IsZero() && known.err == nil
-	changed = (err == nil) != (known.err == nil)
-	known.err = err
-	if err != nil {
-		known.failed = going.began
-		known.failures++
-		r.postpone(known, time.Now().Add(r.delay(known.failures)))
-		return changed && !first
-	}
-	known.failures = 0
-	known.at, known.head, known.empty = going.began, refs.Head, len(refs.Commits) == 0
-	r.kept.keep(known, refs)
-	r.postpone(known, time.Now().Add(spread(r.options.Interval)))
-	for want, before := range known.asked {
-		now, matched := answers[want]
-		if !matched { // asked for meanwhile
-			now, _ = match(refs, want)
-		}
-		if now.Commit == "" {
-			now.Commit = before.found
-		}
-		changed = changed || now.Commit != before.Commit
-		before.Revision, before.settled = now, true
-	}
-	return changed && !first
-}
-
-// match finds what the targets that were asked for mean by the refs, without the
-// lock: it takes its time where there are many of both.
-func (r *Resolver) match(known *repository, refs syncline.Refs, err error) map[target]Revision {
-	if err != nil {
-		return nil
-	}
-	r.mu.Lock()
-	wanted := slices.Collect(maps.Keys(known.asked))
-	r.mu.Unlock()
-	answers := make(map[target]Revision, len(wanted))
-	for _, want := range wanted {
-		answers[want], _ = match(refs, want)
-	}
-	return answers
-}
-
-// find resolves an abbreviation that no ref begins with. A commit does not
-// change its name, so it is asked for once.
-func (r *Resolver) find(ctx context.Context, repo syncline.Repository, want target) (Revision, error) {
-	commit, err := r.remote.Find(ctx, repo, strings.ToLower(want.revision))
-	if syncline.KindOf(err) == syncline.NotFound {
-		return Revision{}, nil
-	}
-	if err != nil {
-		return Revision{}, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	known := r.repository(repo)
-	asked := known.ask(want)
-	asked.found, asked.Revision = commit, Revision{Commit: commit}
-	return Revision{Commit: commit, At: known.at}, nil
 }
 
 // delay is how long to wait after so many failures in a row.
