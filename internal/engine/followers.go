@@ -31,7 +31,7 @@ type Comparer interface {
 // turn of any other would come to the same, but for the revision. An App that is
 // among them stays so until its next turn has ended.
 func (e *Engine) Touched(ctx context.Context, repoKey string) []syncline.AppID {
-	touched := e.followRepository(ctx, e.followers.repository(repoKey), true)
+	touched := e.followRepository(ctx, repoKey, true)
 	ids := make([]syncline.AppID, 0, len(touched))
 	for _, known := range touched {
 		e.pend(known, "")
@@ -43,7 +43,9 @@ func (e *Engine) Touched(ctx context.Context, repoKey string) []syncline.AppID {
 // followRepository takes all cohorts of a repository to the commits that their
 // sources mean now, and returns the Apps that are in doubt then. A repository that
 // cannot be reached puts its Apps in doubt, if that is told of it.
-func (e *Engine) followRepository(ctx context.Context, repo *followed, told bool) []*follower {
+func (e *Engine) followRepository(ctx context.Context, repoKey string, told bool) []*follower {
+	repo := e.followers.look(repoKey)
+	defer e.followers.lookAway(repo)
 	repo.following.Lock() // one commit after the other
 	defer repo.following.Unlock()
 	ctx, end := following(ctx)
@@ -151,8 +153,8 @@ func (e *Engine) Followers(repoKey string) []syncline.AppID {
 type followers struct {
 	mu   sync.Mutex
 	apps map[syncline.AppID]*follower
-	// repos are by syncline.RepoKey. One that no App follows any more stays: it is
-	// empty, and somebody may be about to look at it.
+	// repos are by syncline.RepoKey: those that an App follows, or that somebody looks
+	// at, so that nobody looks at one while another is made of the same name.
 	repos map[string]*followed
 }
 
@@ -194,6 +196,9 @@ type reading struct {
 
 // followed is a repository.
 type followed struct {
+	key string
+	// held counts by how many it is followed, or looked at.
+	held int
 	// following is locked while Apps are taken to a new commit.
 	following sync.Mutex
 	cohorts   map[cohortKey]*cohort
@@ -285,6 +290,7 @@ func (f *followers) forget(id syncline.AppID) {
 	defer f.mu.Unlock()
 	if known := f.apps[id]; known != nil {
 		known.leave()
+		f.releaseAll(known)
 		delete(f.apps, id)
 	}
 }
@@ -345,7 +351,10 @@ func (f *followers) state(repo *followed) ([]*cohort, []*follower) {
 func (f *followers) all(repoKey string) []syncline.AppID {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	repo := f.repo(repoKey)
+	repo := f.repos[repoKey]
+	if repo == nil {
+		return nil
+	}
 	ids := make([]syncline.AppID, 0, len(repo.inDoubt))
 	for known := range repo.inDoubt {
 		ids = append(ids, known.id)
@@ -358,19 +367,41 @@ func (f *followers) all(repoKey string) []syncline.AppID {
 	return ids
 }
 
-func (f *followers) repository(repoKey string) *followed {
+// look returns a repository, which stays the one of that key until [followers.lookAway].
+func (f *followers) look(repoKey string) *followed {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.repo(repoKey)
+	return f.hold(repoKey)
 }
 
-func (f *followers) repo(repoKey string) *followed {
+func (f *followers) lookAway(repo *followed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.release(repo)
+}
+
+// hold returns a repository, which stays until it is released as often as held.
+func (f *followers) hold(repoKey string) *followed {
 	repo := f.repos[repoKey]
 	if repo == nil {
-		repo = &followed{cohorts: map[cohortKey]*cohort{}, inDoubt: map[*follower]struct{}{}}
+		repo = &followed{key: repoKey, cohorts: map[cohortKey]*cohort{}, inDoubt: map[*follower]struct{}{}}
 		f.repos[repoKey] = repo
 	}
+	repo.held++
 	return repo
+}
+
+func (f *followers) release(repo *followed) {
+	if repo.held--; repo.held == 0 {
+		delete(f.repos, repo.key)
+	}
+}
+
+// releaseAll releases the repositories of an App that is none any more, or another.
+func (f *followers) releaseAll(known *follower) {
+	for _, repo := range known.repos {
+		f.release(repo)
+	}
 }
 
 // join returns the follower that an App is, as it is declared now.
@@ -379,12 +410,14 @@ func (f *followers) join(app syncline.App) *follower {
 	if known != nil && known.party == partyOf(app) && reflect.DeepEqual(known.sources, app.Sources) {
 		return known
 	}
-	if known != nil {
-		known.leave()
-	}
+	before := known
 	known = &follower{id: app.ID, party: partyOf(app), sources: app.Sources}
 	for _, s := range app.Sources {
-		known.repos = append(known.repos, f.repo(syncline.RepoKey(s.RepoURL)))
+		known.repos = append(known.repos, f.hold(syncline.RepoKey(s.RepoURL)))
+	}
+	if before != nil {
+		before.leave()
+		f.releaseAll(before)
 	}
 	f.apps[app.ID] = known
 	return known

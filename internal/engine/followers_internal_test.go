@@ -217,6 +217,12 @@ func TestNoCommitIsMissed(t *testing.T) {
 		if followers := v.engine.Followers(syncline.RepoKey(repoURL)); len(followers) != len(v.apps) {
 			t.Fatalf("seed %d: of %d Apps %d follow the repository: %v", seed, len(v.apps), len(followers), followers)
 		}
+		for _, app := range v.apps {
+			v.engine.followers.forget(app.ID)
+		}
+		if n := len(v.engine.followers.repos); n > 0 {
+			t.Fatalf("seed %d: %d repositories that no App follows are remembered", seed, n)
+		}
 	}
 }
 
@@ -235,5 +241,28 @@ func TestCommitsThatKeepComing(t *testing.T) {
 	}
 	if came := 3000 - len(v.script); came > 20 {
 		t.Errorf("%d commits were waited for", came)
+	}
+}
+
+// TestRepositoriesThatNobodyFollowsAreForgotten has an App that declares another
+// repository again and again, one of them twice.
+func TestRepositoriesThatNobodyFollowsAreForgotten(t *testing.T) {
+	f := newFollowers()
+	app := syncline.App{ID: syncline.AppID{Name: "app"}}
+	for i := range 100 {
+		url := fmt.Sprintf("https://git.example.com/%d", i)
+		app.Sources = []syncline.Source{{RepoURL: url}, {RepoURL: url, Path: "a"}}
+		f.expect(app)
+		looked := f.look(syncline.RepoKey("https://git.example.com/other"))
+		f.learn(app, nil)
+		_ = f.all("https://git.example.com/nobody's")
+		f.lookAway(looked)
+		if len(f.repos) != 1 || len(f.all(syncline.RepoKey(url))) != 1 {
+			t.Fatalf("%d repositories are remembered, and of the one %v", len(f.repos), f.all(syncline.RepoKey(url)))
+		}
+	}
+	f.forget(app.ID)
+	if len(f.repos) != 0 {
+		t.Errorf("%d repositories are remembered of no App", len(f.repos))
 	}
 }

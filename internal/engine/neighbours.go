@@ -261,7 +261,7 @@ func (n *neighbours) Undecided(ref syncline.Ref) error {
 // were.
 func (t *turn) followOthers(ctx context.Context) {
 	for i, source := range t.app.Sources {
-		inDoubt := t.followRepository(ctx, t.followers.repository(syncline.RepoKey(source.RepoURL)), false)
+		inDoubt := t.followRepository(ctx, syncline.RepoKey(source.RepoURL), false)
 		if i < len(t.revisions) {
 			t.pendAll(t.followers.behind(inDoubt, source, t.revisions[i]), t.revisions[i])
 		}
