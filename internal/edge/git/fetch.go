@@ -37,14 +37,15 @@ func (s *Store) Fetch(ctx context.Context, repo syncline.Repository, commit, ref
 	if present, err := m.has(r, commit); err != nil || present && m.admits(r) {
 		return err
 	}
-	_, err = m.share(ctx, r, "fetch "+commit+" "+ref, func(ctx context.Context) (string, error) {
-		return "", m.fetch(ctx, r, commit, ref)
+	_, err = m.share(ctx, r, "fetch "+commit+" "+ref, func(ctx context.Context, p place) (string, error) {
+		return "", m.fetch(ctx, r, p, commit, ref)
 	})
 	return err
 }
 
 // Find returns the commit that an abbreviated name stands for. It fetches all
-// branches and tags with their history, which is the only way to know.
+// branches and tags with their history, which is the only way to know, and gives
+// way to fetches of commits that are known.
 //
 // Errors: those of [Store.Refs], and NotFound when it is the name of no commit
 // or of several.
@@ -57,8 +58,8 @@ func (s *Store) Find(ctx context.Context, repo syncline.Repository, abbreviation
 		return "", syncline.Errorf(syncline.Invalid, "repository %s: %q is not an abbreviated commit", r.name, abbreviation)
 	}
 	m := s.mirror(r)
-	return m.share(ctx, r, "find "+abbreviation, func(ctx context.Context) (string, error) {
-		if err := m.retryDamaged(ctx, r, func() error { return m.fetchAll(ctx, r) }); err != nil {
+	return m.share(ctx, r, findKey+abbreviation, func(ctx context.Context, p place) (string, error) {
+		if err := m.retryDamaged(ctx, r, func() error { return m.fetchAll(ctx, r, p) }); err != nil {
 			return "", err
 		}
 		found, err := m.reader.info(abbreviation + "^{commit}")
@@ -70,7 +71,7 @@ func (s *Store) Find(ctx context.Context, repo syncline.Repository, abbreviation
 }
 
 // fetch asks for the commit by its name, then by its ref, then for everything.
-func (m *mirror) fetch(ctx context.Context, r *remote, commit, ref string) error {
+func (m *mirror) fetch(ctx context.Context, r *remote, p place, commit, ref string) error {
 	present, err := m.has(r, commit)
 	if err != nil || present && m.admits(r) {
 		return err
@@ -84,7 +85,7 @@ func (m *mirror) fetch(ctx context.Context, r *remote, commit, ref string) error
 		attempts := []func() error{
 			func() error { return m.transfer(ctx, r, "1", "+"+commit+":"+into) },
 			func() error { return m.transfer(ctx, r, "1", "+"+ref+":"+into) },
-			func() error { return m.fetchAll(ctx, r) },
+			func() error { return m.fetchAll(ctx, r, p) },
 		}
 		if ref == "" {
 			attempts = append(attempts[:1], attempts[2])
@@ -115,12 +116,18 @@ func mirrored(name string) string {
 	return "refs/syncline/one/" + hex.EncodeToString(sum[:16])
 }
 
-// fetchAll makes all branches and tags present with their whole history.
-func (m *mirror) fetchAll(ctx context.Context, r *remote) error {
+// fetchAll makes all branches and tags present with their whole history, unless it
+// has to give way: errGaveWay.
+func (m *mirror) fetchAll(ctx context.Context, r *remote, p place) error {
+	searching, end := p.search(ctx)
+	defer end()
 	specs := []string{"+refs/heads/*:refs/syncline/all/heads/*", "+refs/tags/*:refs/syncline/all/tags/*"}
-	err := m.transfer(ctx, r, wholeHistory, specs...)
-	if goesOn(err) {
-		err = m.transfer(ctx, r, "", specs...)
+	err := m.transfer(searching, r, wholeHistory, specs...)
+	if goesOn(err) && searching.Err() == nil {
+		err = m.transfer(searching, r, "", specs...)
+	}
+	if err != nil && searching.Err() != nil && ctx.Err() == nil {
+		return errGaveWay
 	}
 	return err
 }

@@ -2,6 +2,8 @@ package git
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
@@ -10,9 +12,11 @@ import (
 // flight is one piece of work on a mirror for all who want it at the same time.
 // It ends when none of them wants it any more.
 type flight struct {
-	ticket *ticket
+	claim  *demand.Claim
 	cancel context.CancelFunc
-	// wanted counts who wants it, and stops lets go of them; mirror.mu guards both.
+	// ticket is the last, wanted counts who wants it, and stops lets go of them;
+	// mirror.mu guards these.
+	ticket *ticket
 	wanted int
 	stops  []func() bool
 	// done is closed when text or err is there.
@@ -24,19 +28,22 @@ type flight struct {
 // share runs work once for all who ask for the same thing at the same time, in
 // its turn. It waits for that no longer than fetches may take, and takes no longer.
 // Who gives up waiting may want it all the same; see [demand.Until].
-func (m *mirror) share(ctx context.Context, r *remote, key string, work func(context.Context) (string, error)) (string, error) {
+func (m *mirror) share(ctx context.Context, r *remote, key string, work func(context.Context, place) (string, error)) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", syncline.Errorf(syncline.Transient, "repository %s: %w", r.name, err)
 	}
 	access := r.access()
 	f := m.board(ctx, r, key+string(access[:]), work)
-	f.ticket.claim.Join(demand.Of(ctx).Owners()...)
+	f.claim.Join(demand.Of(ctx).Owners()...)
 	select {
 	case <-f.done:
 		return f.text, classify(f.err, r)
 	case <-ctx.Done():
 	}
-	what := m.store.gate.waitsFor(f.ticket)
+	m.mu.Lock()
+	t := f.ticket
+	m.mu.Unlock()
+	what := m.store.gate.waitsFor(t)
 	if what == "" {
 		what = "waiting for a fetch"
 	}
@@ -44,13 +51,15 @@ func (m *mirror) share(ctx context.Context, r *remote, key string, work func(con
 }
 
 // board joins the flight of that key, or begins it.
-func (m *mirror) board(ctx context.Context, r *remote, key string, work func(context.Context) (string, error)) *flight {
+func (m *mirror) board(ctx context.Context, r *remote, key string, work func(context.Context, place) (string, error)) *flight {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := m.flights[key]
 	if f == nil {
 		life, cancel := context.WithCancel(m.store.life)
-		f = &flight{ticket: newTicket(r.host, m, demand.New(demand.Of(ctx).Owners()...)), cancel: cancel, done: make(chan struct{})}
+		claim := demand.New(demand.Of(ctx).Owners()...)
+		f = &flight{claim: claim, ticket: newTicket(r.host, m, claim), cancel: cancel, done: make(chan struct{})}
+		f.ticket.searches = strings.HasPrefix(key, findKey)
 		m.flights[key] = f
 		go m.fly(life, r, key, f, work)
 	}
@@ -59,18 +68,35 @@ func (m *mirror) board(ctx context.Context, r *remote, key string, work func(con
 	return f
 }
 
-// fly does the work of a flight.
-func (m *mirror) fly(ctx context.Context, r *remote, key string, f *flight, work func(context.Context) (string, error)) {
+// fly does the work of a flight, again when it gave way to others.
+func (m *mirror) fly(ctx context.Context, r *remote, key string, f *flight, work func(context.Context, place) (string, error)) {
 	defer close(f.done)
 	defer m.land(key, f)
 	patience := m.store.options.FetchTimeout
-	if f.err = m.store.enter(ctx, r, f.ticket, patience); f.err != nil {
-		return
-	}
-	defer m.store.gate.leave(f.ticket)
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, 2*patience) // it waits for its place, and has it
 	defer cancel()
-	f.text, f.err = work(ctx)
+	for t := f.ticket; ; {
+		if f.err = m.store.enter(ctx, r, t, patience); f.err != nil {
+			return
+		}
+		f.text, f.err = m.work(ctx, t, work)
+		if !errors.Is(f.err, errGaveWay) || ctx.Err() != nil {
+			return
+		}
+		t = newTicket(r.host, m, f.claim)
+		t.searches = true
+		m.mu.Lock()
+		f.ticket = t
+		m.mu.Unlock()
+	}
+}
+
+// work does the work of a flight that has its place.
+func (m *mirror) work(ctx context.Context, t *ticket, work func(context.Context, place) (string, error)) (string, error) {
+	defer m.store.gate.leave(t)
+	ctx, cancel := context.WithTimeout(ctx, m.store.options.FetchTimeout)
+	defer cancel()
+	return work(ctx, place{m.store.gate, t})
 }
 
 // leave takes note that somebody does not want a flight any more. One that nobody

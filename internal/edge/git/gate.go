@@ -21,8 +21,8 @@ type gate struct {
 	mu    sync.Mutex
 	all   fair.Places
 	hosts map[string]*hostPlaces
-	// writing are the mirrors that are written to.
-	writing map[*mirror]bool
+	// writing are the mirrors that are written to, and by what.
+	writing map[*mirror]*ticket
 	// held says that somebody has a place at its host, and waits for another thing.
 	held bool
 }
@@ -45,16 +45,19 @@ type ticket struct {
 	claim  *demand.Claim
 
 	// The gate's lock guards these: the owners in whose lines it waits, the one
-	// that is charged, and whether it has a place.
-	lines   []string
-	charged string
-	begun   bool
+	// that is charged, whether it has a place, and whether it searches, and so lets
+	// whatever else writes to the mirror go first. interrupt ends the search then.
+	lines     []string
+	charged   string
+	begun     bool
+	searches  bool
+	interrupt func()
 	// admitted is closed when it begins.
 	admitted chan struct{}
 }
 
 func newGate(perHost, all int) *gate {
-	return &gate{perHost: perHost, all: fair.New(all), hosts: map[string]*hostPlaces{}, writing: map[*mirror]bool{}}
+	return &gate{perHost: perHost, all: fair.New(all), hosts: map[string]*hostPlaces{}, writing: map[*mirror]*ticket{}}
 }
 
 func newTicket(host string, writes *mirror, claim *demand.Claim) *ticket {
@@ -82,6 +85,7 @@ func (g *gate) enter(ctx context.Context, t *ticket) error {
 	why := g.why(t)
 	g.hosts[t.host].remove(t)
 	t.begun = true // it does not come again
+	g.admitHeld()
 	g.forget(t.host)
 	return errors.New(why)
 }
@@ -98,10 +102,10 @@ func (g *gate) leave(t *ticket) {
 func (g *gate) hold(m *mirror) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.writing[m] {
+	if g.writing[m] != nil {
 		return false
 	}
-	g.writing[m] = true
+	g.writing[m] = &ticket{}
 	return true
 }
 
@@ -127,7 +131,7 @@ func (g *gate) waitsFor(t *ticket) string {
 func (g *gate) why(t *ticket) string {
 	h := g.hosts[t.host]
 	switch {
-	case t.writes != nil && g.writing[t.writes]:
+	case t.writes != nil && (g.writing[t.writes] != nil || t.searches && g.contended(t.writes)):
 		return "another fetch of it goes on"
 	case !slices.ContainsFunc(t.lines, func(owner string) bool { return g.may(h, owner) }):
 		return "the server " + t.host + " is busy with as many transfers as may go on at once"
@@ -190,6 +194,7 @@ func (g *gate) admit(h *hostPlaces) {
 	for {
 		t, owner := g.next(h)
 		if t == nil {
+			g.interruptSearches()
 			return
 		}
 		h.remove(t)
@@ -200,7 +205,7 @@ func (g *gate) admit(h *hostPlaces) {
 		g.all.Take(owner)
 		h.taken++
 		if t.writes != nil {
-			g.writing[t.writes] = true
+			g.writing[t.writes] = t
 		}
 		t.charged, t.begun = owner, true
 		close(t.admitted)
@@ -236,7 +241,7 @@ func (g *gate) may(h *hostPlaces, owner string) bool {
 // first returns the first transfer of a line whose mirror nobody writes to.
 func (g *gate) first(line []*ticket) *ticket {
 	for _, t := range line {
-		if t.writes == nil || !g.writing[t.writes] {
+		if t.writes == nil || g.writing[t.writes] == nil && !(t.searches && g.contended(t.writes)) {
 			return t
 		}
 		g.held = true

@@ -85,7 +85,7 @@ func checkGate(t *rapid.T, g *gate) {
 				if w.begun {
 					t.Fatal("one that has begun waits")
 				}
-				if g.may(h, owner) && g.all.May(owner) && (w.writes == nil || !g.writing[w.writes]) {
+				if g.may(h, owner) && g.all.May(owner) && (w.writes == nil || g.writing[w.writes] == nil && !(w.searches && g.contended(w.writes))) {
 					t.Fatalf("%s waits at %s, and may begin", owner, name)
 				}
 			}
@@ -96,5 +96,40 @@ func checkGate(t *rapid.T, g *gate) {
 	}
 	if inAll > 6 {
 		t.Fatalf("%d transfers go on", inAll)
+	}
+}
+
+// A search ends when its mirror is wanted for something else, and waits behind that;
+// for other searches it goes on, and for whoever has no place anyway.
+func TestASearchIsLast(t *testing.T) {
+	g, m := newGate(4, 6), &mirror{}
+	of := func(owner string, searches bool) *ticket {
+		made := newTicket("x", m, demand.New(owner))
+		made.searches = searches
+		g.line(made)
+		return made
+	}
+	first := of("a", true)
+	interrupted := 0
+	g.search(first, func() { interrupted++ })
+	other := of("b", true)
+	g.line(newTicket("x", nil, demand.New("c")))
+	g.line(newTicket("x", nil, demand.New("c")))
+	barred := of("c", false) // who has half of the places
+	if interrupted != 0 || !first.begun || barred.begun {
+		t.Fatalf("it was interrupted %d times for a search, or for who has no place", interrupted)
+	}
+	known := of("a", false)
+	if interrupted != 1 || known.begun {
+		t.Fatalf("it was interrupted %d times, %v", interrupted, known.begun)
+	}
+	again := of("a", true)
+	for i, next := range []*ticket{known, other, again} {
+		g.mu.Lock()
+		g.release([]*ticket{first, known, other}[i])
+		g.mu.Unlock()
+		if !next.begun {
+			t.Errorf("%d did not begin", i)
+		}
 	}
 }

@@ -34,7 +34,7 @@ func (m *mirror) file(ctx context.Context, r *remote, hash string) (object, erro
 // supply fetches one object by its name. It fails with errMissing where the
 // server does not send it, although it left it out: the next mirror is whole then.
 func (m *mirror) supply(ctx context.Context, r *remote, hash string) error {
-	_, err := m.share(ctx, r, "object "+hash, func(ctx context.Context) (string, error) {
+	_, err := m.share(ctx, r, "object "+hash, func(ctx context.Context, _ place) (string, error) {
 		if _, err := m.reader.info(hash); err == nil {
 			return "", nil // somebody was faster
 		}
