@@ -100,26 +100,6 @@ func TestRefsOfRequestsToMerge(t *testing.T) {
 	}
 }
 
-// TestMirrorsTakeNoMoreThanTheyMay fetches several repositories into a cache that
-// holds one of them.
-func TestMirrorsTakeNoMoreThanTheyMay(t *testing.T) {
-	s := newScene(t, testenv.GitOptions{}, git.Options{MaxDisk: 1})
-	first := s.repo
-	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
-	s.tree(commit)
-	other, err := s.server.Create(t.Context(), "team/other")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.origin, s.repo = other, syncline.Repository{Address: syncline.AddressOf(other.URL)}
-	s.tree(s.commit(testenv.GitCommit{Files: map[string]string{"b": "2"}}))
-	if kept := s.glob("HEAD"); len(kept) != 1 {
-		t.Errorf("%d mirrors are kept", len(kept))
-	}
-	s.repo = first
-	wantFile(t, s.tree(commit), "a", "1") // fetched again
-}
-
 // TestGitAsksForWhatIsJudged holds what a server is asked for against the address.
 func TestGitAsksForWhatIsJudged(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{}, git.Options{})

@@ -134,7 +134,8 @@ func (m *mirror) fetchAll(ctx context.Context, r *remote, p place) error {
 
 // transfer runs one fetch into the mirror.
 func (m *mirror) transfer(ctx context.Context, r *remote, depth string, specs ...string) error {
-	if err := m.prepare(ctx); err != nil {
+	fresh, err := m.prepare(ctx)
+	if err != nil {
 		return err
 	}
 	args := []string{
@@ -145,7 +146,7 @@ func (m *mirror) transfer(ctx context.Context, r *remote, depth string, specs ..
 	if depth != "" {
 		args = append(args, "--depth="+depth)
 	}
-	err := m.store.talk(ctx, m, r, func(address string) command {
+	err = m.store.talk(ctx, m, r, func(address string) command {
 		return command{
 			args:    append(append(args, "--end-of-options", address), specs...),
 			dir:     m.dir,
@@ -157,8 +158,7 @@ func (m *mirror) transfer(ctx context.Context, r *remote, depth string, specs ..
 		return err
 	}
 	m.tidy(ctx)
-	m.store.makeRoom(ctx, m)
-	return nil
+	return m.store.makeRoom(ctx, r, m, fresh)
 }
 
 // retryDamaged runs work, and once more with a new mirror when the old one

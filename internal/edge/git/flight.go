@@ -96,6 +96,7 @@ func (m *mirror) work(ctx context.Context, t *ticket, work func(context.Context,
 	defer m.store.gate.leave(t)
 	ctx, cancel := context.WithTimeout(ctx, m.store.options.FetchTimeout)
 	defer cancel()
+	m.charge(t.claim.Owners())
 	return work(ctx, place{m.store.gate, t})
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -29,6 +30,10 @@ type mirror struct {
 	// generation counts how often the mirror was discarded.
 	generation int
 	damaged    bool
+	// outgrown says that it takes more than its share of the disk, and owners are the
+	// projects that fetched into it.
+	outgrown bool
+	owners   []string
 	// unnamed says that the server leaves large files out and does not send them by
 	// their names.
 	unnamed bool
@@ -99,6 +104,34 @@ func (m *mirror) markDamaged(generation int) {
 	}
 }
 
+// outgrow makes the next fetch begin a new mirror.
+func (m *mirror) outgrow() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.outgrown = true
+}
+
+// mostOwners is how many projects a mirror is charged to at most.
+const mostOwners = 100
+
+// charge remembers for whom is fetched into the mirror.
+func (m *mirror) charge(owners []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, owner := range owners {
+		if !slices.Contains(m.owners, owner) && len(m.owners) < mostOwners {
+			m.owners = append(slices.Clip(m.owners), owner)
+		}
+	}
+}
+
+// chargedTo returns the projects for which was fetched into the mirror.
+func (m *mirror) chargedTo() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.owners
+}
+
 // has reports whether the mirror holds a commit, and all that belongs to it but
 // for large files: objects arrive by whole packs, and a pack only after it was
 // checked. It is a Transient error when the mirror cannot be read.
@@ -118,17 +151,25 @@ func (m *mirror) exists() bool {
 	return err == nil
 }
 
-// prepare makes the mirror when there is none, and anew when it is damaged.
-// A mirror appears complete or not at all.
-func (m *mirror) prepare(ctx context.Context) error {
-	if _, isDamaged := m.current(); isDamaged {
+// prepare makes the mirror when there is none, and anew when it is damaged or takes
+// more than its share, and reports whether it did.
+func (m *mirror) prepare(ctx context.Context) (fresh bool, err error) {
+	m.mu.Lock()
+	anew := m.damaged || m.outgrown
+	m.mu.Unlock()
+	if anew {
 		if err := m.discard(); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if m.exists() {
-		return nil
+		return false, nil
 	}
+	return true, m.create(ctx)
+}
+
+// create makes the mirror. It appears complete or not at all.
+func (m *mirror) create(ctx context.Context) error {
 	made, err := os.MkdirTemp(filepath.Dir(m.dir), "new-")
 	if err != nil {
 		return fmt.Errorf("making a mirror: %w", err)
@@ -154,7 +195,7 @@ func (m *mirror) prepare(ctx context.Context) error {
 func (m *mirror) discard() error {
 	m.mu.Lock()
 	m.generation++
-	m.damaged = false
+	m.damaged, m.outgrown, m.owners = false, false, nil
 	m.mu.Unlock()
 	m.reader.stop()
 	old, err := os.MkdirTemp(filepath.Dir(m.dir), "old-")

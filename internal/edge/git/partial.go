@@ -60,6 +60,9 @@ func (m *mirror) supply(ctx context.Context, r *remote, hash string) error {
 			m.unnamed = true
 			return "", errMissing
 		}
+		if err == nil {
+			err = m.store.makeRoom(ctx, r, m, false)
+		}
 		return "", err
 	})
 	return err

@@ -5,32 +5,87 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/syncline-io/syncline"
 )
 
-// makeRoom removes mirrors that were used least recently until all of them take
-// no more than they may. The one that was just written stays. What is needed
-// again is fetched again.
-func (s *Store) makeRoom(ctx context.Context, keep *mirror) {
+// share is how much of the disk the mirror of one repository may take: half.
+func (o Options) share() int64 { return o.MaxDisk / 2 }
+
+// makeRoom takes note of what a mirror takes that was just written. One that takes
+// more than its share is made anew by the next fetch, for what is asked for then;
+// where that alone is too much, it is an error, and gone. Then others are removed
+// until all of them take no more than they may: of the project that takes most
+// first. What is needed again is fetched again.
+func (s *Store) makeRoom(ctx context.Context, r *remote, written *mirror, fresh bool) error {
 	s.disk.mu.Lock()
 	defer s.disk.mu.Unlock()
-	s.disk.note(keep.dir, sizeOf(keep.dir))
-	if s.disk.total <= s.options.MaxDisk {
-		return
-	}
-	for _, d := range s.onDisk() {
-		if s.disk.total <= s.options.MaxDisk || ctx.Err() != nil {
-			return
+	bytes := sizeOf(written.dir)
+	s.disk.note(written.dir, bytes)
+	if bytes > s.options.share() {
+		if fresh {
+			return s.refuse(r, written, bytes)
 		}
-		if d.path == keep.dir || !s.discardUnused(d) {
+		written.outgrow()
+	}
+	dirs := s.onDisk()
+	for s.disk.total > s.options.MaxDisk && ctx.Err() == nil {
+		at := nextToGo(dirs, written.dir)
+		if at < 0 {
+			return nil
+		}
+		d := &dirs[at]
+		if d.tried = true; !s.discardUnused(*d) {
 			continue
 		}
 		slog.Info("a mirror was removed to make room", "folder", filepath.Base(d.path), "bytes", d.bytes)
 		s.disk.note(d.path, 0)
+		d.bytes = 0
 	}
+	return nil
+}
+
+// refuse removes a mirror of which one commit is too much.
+func (s *Store) refuse(r *remote, m *mirror, bytes int64) error {
+	if err := m.discard(); err != nil {
+		return err
+	}
+	s.disk.note(m.dir, 0)
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Invalid, "repository %s: what was asked for takes %d MiB, and one repository may take %d", r.name, bytes>>20, s.options.share()>>20),
+		"split the repository, or raise --git-disk-mib, of which one may take half")
+}
+
+// nextToGo returns the mirror to remove next, -1 when there is none: of those that no
+// project used since the start, or of the project that takes most, that which was
+// used least recently. What several read goes as late as for the one of them that
+// takes least, so that nobody drags others' mirrors along.
+func nextToGo(dirs []dirOfMirror, written string) int {
+	taken := map[string]int64{}
+	for _, d := range dirs {
+		for _, owner := range d.owners {
+			taken[owner] += d.bytes / int64(len(d.owners))
+		}
+	}
+	found, most := -1, int64(-1)
+	for i, d := range dirs { // the least recently used first
+		if d.tried || d.path == written {
+			continue
+		}
+		least := int64(math.MaxInt64)
+		for _, owner := range d.owners {
+			least = min(least, taken[owner])
+		}
+		if least > most {
+			found, most = i, least
+		}
+	}
+	return found
 }
 
 // disk is how much mirrors take, by their folders.
@@ -67,6 +122,10 @@ type dirOfMirror struct {
 	bytes  int64
 	used   int64
 	mirror *mirror // nil when this Store has not used it
+	// owners are the projects that fetched into it, and tried says that it was to be
+	// removed.
+	owners []string
+	tried  bool
 }
 
 // onDisk returns all mirrors, those that were used least recently first.
@@ -81,7 +140,7 @@ func (s *Store) onDisk() []dirOfMirror {
 	for path, bytes := range s.disk.bytes {
 		d := dirOfMirror{path: path, bytes: bytes, mirror: known[path]}
 		if d.mirror != nil {
-			d.used = d.mirror.used.Load()
+			d.used, d.owners = d.mirror.used.Load(), d.mirror.chargedTo()
 		}
 		dirs = append(dirs, d)
 	}

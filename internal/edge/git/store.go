@@ -56,10 +56,11 @@ type Options struct {
 	// MaxMemory is how much memory one process of git may take. Default: 1 GiB.
 	MaxMemory int64
 	// MaxPack is the size of the largest pack, and of any other file, that git may
-	// write. Default: 4 GiB.
+	// write; never more than half of MaxDisk. Default: 4 GiB.
 	MaxPack int64
-	// MaxDisk is how much all mirrors may take on disk. When a fetch makes it more,
-	// those that were used least recently are removed. Default: 16 GiB.
+	// MaxDisk is how much all mirrors may take on disk, and the half of it how much one
+	// may. When a fetch makes it more, mirrors of the project that takes most are
+	// removed, those that were used least recently first. Default: 16 GiB.
 	MaxDisk int64
 	// AllowAddresses are addresses of servers that may be asked though services of
 	// the machine or the cloud are usually there: link-local ones, say. Default: none.
@@ -94,8 +95,8 @@ func (o Options) withDefaults() Options {
 	o.LargeFile = orDefault(o.LargeFile, 1<<20)
 	o.MaxRefs = orDefault(o.MaxRefs, 4<<20)
 	o.MaxMemory = orDefault(o.MaxMemory, 1<<30)
-	o.MaxPack = orDefault(o.MaxPack, 4<<30)
 	o.MaxDisk = orDefault(o.MaxDisk, 16<<30)
+	o.MaxPack = min(orDefault(o.MaxPack, 4<<30), o.share())
 	o.CachedEntries = orDefault(o.CachedEntries, 25_000)
 	o.CachedBytes = orDefault(o.CachedBytes, 8<<20)
 	o.KeepUnused = orDefault(o.KeepUnused, 30*24*time.Hour)
