@@ -46,6 +46,9 @@ type App struct {
 	// ApprovedAt is when a person approved, in Argo CD's way, the deletions that were
 	// asked for before; zero when nobody did.
 	ApprovedAt time.Time
+	// Disregarded says why something on the resource that looks like an approval is
+	// none: no person is known to have written it; "" when there is no such thing.
+	Disregarded string
 	// Paused stops everything for the App (skip-reconcile).
 	Paused bool
 	// Past is what earlier turns wrote down.

@@ -76,6 +76,21 @@ func Steers(key string) bool {
 // that adopting its Applications changes no ownership.
 const FieldManager = "argocd-controller"
 
+// FormerFieldManager is under which Argo CD wrote before it named its field manager,
+// and what it creates and replaces.
+const FormerFieldManager = "argocd-application-controller"
+
+// RestoreManager is under which an object is put back that was deleted for another
+// which was refused: the name of nobody whose fields are ever removed.
+const RestoreManager = "syncline-restore"
+
+// IsOurs reports whether a field manager is one under which Apps are delivered, by
+// Syncline or by Argo CD: what it wrote is what Git says. The command line has another.
+func IsOurs(manager string) bool {
+	return manager == FieldManager || manager == FormerFieldManager || manager == RestoreManager ||
+		strings.HasPrefix(manager, NamespaceManagers)
+}
+
 // NamespaceManagers is how the names begin under which Apps apply what they want of
 // their destination namespace.
 const NamespaceManagers = "syncline-namespace"

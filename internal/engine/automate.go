@@ -9,7 +9,6 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/plan"
-	"github.com/syncline-io/syncline/internal/engine/status"
 )
 
 // automate begins an operation when the App's policy asks for one.
@@ -232,9 +231,5 @@ func guardPrune(app syncline.App, p syncline.Plan, guard plan.Guard, op syncline
 		return &syncline.Condition{Type: syncline.SyncError, Message: fmt.Sprintf(
 			"Skipping sync attempt to %v: auto-sync will wipe out all resources; set spec.syncPolicy.automated.allowEmpty to allow it", p.Revisions)}
 	}
-	if err := guard.Check(p, app.ApprovedPrune); err != nil {
-		condition := status.Condition(syncline.PruneApprovalRequired, err)
-		return &condition
-	}
-	return nil
+	return guarded(app, p, guard)
 }

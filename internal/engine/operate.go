@@ -9,6 +9,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
 	"github.com/syncline-io/syncline/internal/engine/status"
 )
@@ -186,7 +187,12 @@ func (t *turn) refuse() *syncline.Condition {
 	if !t.guards() {
 		return nil
 	}
-	err := t.options.Guard.Check(*t.plan, t.app.ApprovedPrune)
+	return guarded(t.app, *t.plan, t.options.Guard)
+}
+
+// guarded says that a plan prunes so much that a person has to approve it, or nil.
+func guarded(app syncline.App, p syncline.Plan, guard plan.Guard) *syncline.Condition {
+	err := plan.Disregarded(app, guard.Check(p, app.ApprovedPrune))
 	if err == nil {
 		return nil
 	}

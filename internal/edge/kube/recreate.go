@@ -156,7 +156,7 @@ func (c *Cluster) putBack(ctx context.Context, w syncline.Write, old syncline.Ob
 // restorer is under which a deleted object is put back: under the name of nobody whose
 // fields are ever removed. Who creates an object owns all of it until the fields are
 // given back; should that fail, the object is taken over as one from a backup.
-const restorer = "syncline-restore"
+const restorer = syncline.RestoreManager
 
 // giveBack makes the fields of an object that was put back those of whose they were,
 // as often as somebody changes it meanwhile, and returns the object as it is then.

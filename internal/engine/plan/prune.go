@@ -201,14 +201,23 @@ func (b *build) confirmPrunes() {
 	}
 	for i := range b.changes {
 		if c := &b.changes[i]; c.Action == syncline.Prune && c.Options.Has("Prune=confirm") && !c.Undecided {
-			c.Err = syncline.Errorf(syncline.Waiting, "Prune=confirm waits for an approval: by `syncline app confirm-deletion %s`, by the annotation %s on the application, or by %s",
-				b.App.ID.Name, digest.Approval(), deletionApproved)
+			c.Err = Disregarded(b.App, syncline.Errorf(syncline.Waiting, "Prune=confirm waits for an approval: by `syncline app confirm-deletion %s`, by the annotation %s on the application, or by %s",
+				b.App.ID.Name, digest.Approval(), deletionApproved))
 		}
 	}
 }
 
 // deletionApproved says what Argo CD's approval of deletions looks like.
 const deletionApproved = syncline.AnnotationDeletionApproved + ` with the time of the approval, as in "2006-01-02T15:04:05Z"`
+// Disregarded adds to an error that waits for an approval why what looks like one on
+// the App is none.
+func Disregarded(app syncline.App, err error) error {
+	if err == nil || app.Disregarded == "" {
+		return err
+	}
+	return syncline.WithHint(syncline.Errorf(syncline.KindOf(err), "%w; %s", err, app.Disregarded), syncline.HintOf(err))
+}
+
 
 // confirmed reports whether a person approved exactly what would be pruned, or, as
 // in Argo CD, approved deletions since the operation began. An operation that went

@@ -101,9 +101,9 @@ func teardown(app syncline.App, live syncline.Live, options syncline.SyncOptions
 	}
 	for _, option := range []string{"Delete=confirm", "Prune=confirm"} { // either, as in Argo CD
 		if options.Has(option) && !isDeletionApproved(app) {
-			c.Err = syncline.WithHint(syncline.Errorf(syncline.Stalled, "%s is kept by %s until its deletion is approved", live.Ref, option),
+			c.Err = Disregarded(app, syncline.WithHint(syncline.Errorf(syncline.Stalled, "%s is kept by %s until its deletion is approved", live.Ref, option),
 				fmt.Sprintf("approve it with `syncline app confirm-deletion %s`, with the annotation %s, or with %s",
-					app.ID.Name, app.DeletionDigest().Approval(), deletionApproved))
+					app.ID.Name, app.DeletionDigest().Approval(), deletionApproved)))
 			break
 		}
 	}

@@ -4,12 +4,9 @@
 package application
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
@@ -45,27 +42,27 @@ func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 	var found problems
 	cr = shorten(cr, &found)
 	app := syncline.App{
-		ID:            syncline.AppID{Namespace: cr.Namespace, Name: cr.Name},
-		UID:           cr.UID,
-		Instance:      instance(cr, controlPlane),
-		Project:       cr.Spec.Project,
-		Sources:       toSources(cr.Spec.Source, cr.Spec.Sources),
-		Destination:   toDestination(cr.Spec.Destination),
-		Policy:        toPolicy(cr.Spec.SyncPolicy, &found),
-		Ignore:        toIgnoreRules(cr.Spec.IgnoreDifferences),
-		HistoryLimit:  historyLimit(cr),
-		Refresh:       refresh(cr),
-		Deleting:      deletion(cr),
-		ApprovedPrune: syncline.Digest(approval(cr, syncline.AnnotationApprovePrune)),
-		ApprovedAt:    approvedAt(cr),
-		Paused:        cr.Annotations[v1alpha1.SkipReconcileAnnotation] == "true",
-		Past:          toPast(cr),
+		ID:           syncline.AppID{Namespace: cr.Namespace, Name: cr.Name},
+		UID:          cr.UID,
+		Instance:     instance(cr, controlPlane),
+		Project:      cr.Spec.Project,
+		Sources:      toSources(cr.Spec.Source, cr.Spec.Sources),
+		Destination:  toDestination(cr.Spec.Destination),
+		Policy:       toPolicy(cr.Spec.SyncPolicy, &found),
+		Ignore:       toIgnoreRules(cr.Spec.IgnoreDifferences),
+		HistoryLimit: historyLimit(cr),
+		Refresh:      refresh(cr),
+		Deleting:     deletion(cr),
+		Paused:       cr.Annotations[v1alpha1.SkipReconcileAnnotation] == "true",
+		Past:         toPast(cr),
 	}
+	readApprovals(cr, &app)
 	checkSpec(cr.Spec, &found)
 	if cr.Operation != nil {
 		request := toOperation(*cr.Operation, &found)
 		app.Request = &request
 		checkOperation(*cr.Operation, len(app.Sources), &found)
+		checkRequest(cr, &found)
 	}
 	app.Invalid = found
 	return app
@@ -129,43 +126,6 @@ func deletion(cr *v1alpha1.Application) *syncline.Deletion {
 		d.Cascade, d.Propagation = true, "foreground"
 	}
 	return d
-}
-
-// approval reads an annotation by which a person approves something. One that is
-// declared is none: an Application that another one delivers would approve for
-// ever what Git says.
-func approval(cr *v1alpha1.Application, annotation string) string {
-	value := cr.Annotations[annotation]
-	if value == "" {
-		return ""
-	}
-	for _, entry := range cr.ManagedFields {
-		if entry.Manager != syncline.FieldManager || entry.Operation != metav1.ManagedFieldsOperationApply || entry.FieldsV1 == nil {
-			continue
-		}
-		var fields struct {
-			Metadata struct {
-				Annotations map[string]any `json:"f:annotations"`
-			} `json:"f:metadata"`
-		}
-		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
-			return "" // who wrote it is not known
-		}
-		if _, declared := fields.Metadata.Annotations["f:"+annotation]; declared {
-			return ""
-		}
-	}
-	return value
-}
-
-// approvedAt reads Argo CD's approval of deletions. What is no time approves
-// nothing, as there.
-func approvedAt(cr *v1alpha1.Application) time.Time {
-	at, err := time.Parse(time.RFC3339, approval(cr, syncline.AnnotationDeletionApproved))
-	if err != nil {
-		return time.Time{}
-	}
-	return at.UTC()
 }
 
 // isResourcesFinalizer reports whether a finalizer asks that the objects be

@@ -456,16 +456,59 @@ func TestApprovals(t *testing.T) {
 		cr       *v1alpha1.Application
 		approved bool
 	}{
-		"a person's":        {written("kubectl-edit", metav1.ManagedFieldsOperationUpdate, both), true},
-		"of something else": {written(syncline.FieldManager, metav1.ManagedFieldsOperationApply, `{"f:spec":{}}`), true},
-		"declared":          {written(syncline.FieldManager, metav1.ManagedFieldsOperationApply, both), false},
-		"what is not known": {written(syncline.FieldManager, metav1.ManagedFieldsOperationApply, `[`), false},
-		"that is no time":   {&v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{syncline.AnnotationDeletionApproved: "true"}}}, false},
-		"that is not there": {&v1alpha1.Application{}, false},
+		"a person's":             {written("kubectl-edit", metav1.ManagedFieldsOperationUpdate, both), true},
+		"a person's, applied":    {written("kubectl", metav1.ManagedFieldsOperationApply, both), true},
+		"of the command line":    {written("syncline", metav1.ManagedFieldsOperationUpdate, both), true},
+		"of Argo CD's interface": {written("argocd-server", metav1.ManagedFieldsOperationUpdate, both), true},
+		"of an Application set":  {written("argocd-applicationset-controller", metav1.ManagedFieldsOperationUpdate, both), false},
+		"declared":               {written(syncline.FieldManager, metav1.ManagedFieldsOperationApply, both), false},
+		"declared, and replaced": {written(syncline.FieldManager, metav1.ManagedFieldsOperationUpdate, both), false},
+		"declared, by Argo CD":   {written(syncline.FormerFieldManager, metav1.ManagedFieldsOperationUpdate, both), false},
+		"put back":               {written(syncline.RestoreManager, metav1.ManagedFieldsOperationUpdate, both), false},
+		"of a namespace's":       {written(syncline.NamespaceManager("web"), metav1.ManagedFieldsOperationApply, both), false},
+		"of something else":      {written("kubectl-edit", metav1.ManagedFieldsOperationUpdate, `{"f:spec":{}}`), false},
+		"what is not known":      {written("kubectl-edit", metav1.ManagedFieldsOperationApply, `[`), false},
+		"of nobody":              {&v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{syncline.AnnotationApprovePrune: "abc", syncline.AnnotationDeletionApproved: at.Format(time.RFC3339)}}}, false},
+		"that is not there":      {&v1alpha1.Application{}, false},
 	} {
 		app := application.ToApp(test.cr, "argocd")
 		if (app.ApprovedPrune == "abc") != test.approved || app.ApprovedAt.Equal(at) != test.approved {
 			t.Errorf("%s: approved are %q and %s", name, app.ApprovedPrune, app.ApprovedAt)
+		}
+		if told := strings.Count(app.Disregarded, "approves nothing"); (told == 2) != (!test.approved && test.cr.Annotations != nil) {
+			t.Errorf("%s: it says %q", name, app.Disregarded)
+		}
+	}
+	cr := written("kubectl-edit", metav1.ManagedFieldsOperationUpdate, both)
+	cr.Annotations[syncline.AnnotationDeletionApproved] = "true"
+	if app := application.ToApp(cr, "argocd"); !app.ApprovedAt.IsZero() || app.ApprovedPrune != "abc" {
+		t.Errorf("what is no time approves: %q, %s", app.ApprovedPrune, app.ApprovedAt)
+	}
+	cr = written("kubectl-edit", metav1.ManagedFieldsOperationUpdate, both)
+	cr.ManagedFields = append(cr.ManagedFields, written(syncline.FieldManager, metav1.ManagedFieldsOperationUpdate, both).ManagedFields...)
+	if app := application.ToApp(cr, "argocd"); app.ApprovedPrune != "" {
+		t.Error("what is declared and written by a person too approves")
+	}
+}
+
+func TestADeclaredOperationPrunesNothingByName(t *testing.T) {
+	const named = `{sync: {prune: true, resources: [{kind: ConfigMap, name: a}]}}`
+	for name, test := range map[string]struct {
+		manager, operation, fields string
+		refused                    bool
+	}{
+		"a person's":            {"kubectl-edit", named, `{"f:operation":{"f:sync":{}}}`, false},
+		"declared":              {syncline.FieldManager, named, `{"f:operation":{"f:sync":{}}}`, true},
+		"what is not known":     {"kubectl-edit", named, `[`, true},
+		"declared, not by name": {syncline.FieldManager, `{sync: {prune: true}}`, `{"f:operation":{"f:sync":{}}}`, false},
+		"declared, no prune":    {syncline.FieldManager, `{sync: {resources: [{kind: ConfigMap, name: a}]}}`, `{"f:operation":{"f:sync":{}}}`, false},
+	} {
+		cr, _ := v1alpha1.DecodeApplication(with(t, "operation: "+test.operation))
+		cr.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: test.manager, FieldsV1: metav1.NewFieldsV1(test.fields)}}
+		app := application.ToApp(cr, controlPlane)
+		refused := slices.ContainsFunc(app.Invalid, func(c syncline.Condition) bool { return strings.Contains(c.Message, "by name") })
+		if refused != test.refused {
+			t.Errorf("%s: got %+v", name, app.Invalid)
 		}
 	}
 }

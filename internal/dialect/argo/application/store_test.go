@@ -51,6 +51,15 @@ func set(value any, path ...string) func(map[string]any) {
 	}
 }
 
+// approve is what a person does to an Application.
+func approve(object map[string]any) {
+	set("true", "metadata", "annotations", syncline.AnnotationApprovePrune)(object)
+	set([]any{map[string]any{
+		"manager": "kubectl-annotate", "operation": "Update", "fieldsType": "FieldsV1",
+		"fieldsV1": map[string]any{"f:metadata": map[string]any{"f:annotations": map[string]any{"f:" + syncline.AnnotationApprovePrune: map[string]any{}}}},
+	}}, "metadata", "managedFields")(object)
+}
+
 func TestPutTellsWhatChanged(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(map[string]any)
@@ -61,7 +70,7 @@ func TestPutTellsWhatChanged(t *testing.T) {
 		"the spec":                   {set("other", "spec", "source", "path"), application.Declared},
 		"an operation":               {set(map[string]any{"prune": true}, "operation", "sync"), application.Asked},
 		"a refresh":                  {set("normal", "metadata", "annotations", "argocd.argoproj.io/refresh"), application.Asked},
-		"an approval":                {set("true", "metadata", "annotations", syncline.AnnotationApprovePrune), application.Asked},
+		"an approval":                {approve, application.Asked},
 		"a pause":                    {set("true", "metadata", "annotations", "argocd.argoproj.io/skip-reconcile"), application.Asked},
 		"a deletion":                 {set("2026-01-02T03:04:05Z", "metadata", "deletionTimestamp"), application.Asked},
 		"the end of an operation":    {set("Terminating", "status", "operationState", "phase"), application.Asked},

@@ -48,7 +48,7 @@ func (c *Cache) reduce(u *unstructured.Unstructured) *record {
 		Version:         c.names.one(gvk.Version),
 		UID:             u.GetUID(),
 		ResourceVersion: u.GetResourceVersion(),
-		Made:            madeBy(u, c.options.FieldManager, formerManager),
+		Made:            madeBy(u, c.options.FieldManager, syncline.FormerFieldManager),
 		Controlled:      len(u.GetOwnerReferences()) > 0,
 		Owned:           ownedDigest(u, c.options.FieldManager),
 		Beside:          ownedBeside(u),
@@ -137,10 +137,6 @@ func marksOf(u *unstructured.Unstructured, one func(key string) string) (trackin
 	}
 	return tracking, marks
 }
-
-// formerManager is under which Argo CD wrote before it named its field manager, and
-// what it creates and replaces.
-const formerManager = "argocd-application-controller"
 
 // madeBy reports whether one of the managers owns the tracking annotation.
 func madeBy(u *unstructured.Unstructured, managers ...string) bool {
