@@ -269,14 +269,31 @@ const (
 	retryFactor  = 2
 )
 
+// What a retry waits at least, whatever is declared: each costs requests and a write
+// of the status, and what failed so often is not mended within a second.
+const (
+	shortestRetry = time.Second
+	manyRetries   = 10
+	lateRetry     = 30 * time.Second
+)
+
 // retryAt is when the next attempt of a failed operation is due.
 func retryAt(state *syncline.OperationState) time.Time {
 	return state.FinishedAt.Add(retryWait(state.Operation.Retry, state.RetryCount))
 }
 
-// retryWait is how long to wait before an attempt: the first wait, multiplied by
-// the factor for each attempt before, up to the longest.
+// retryWait is how long to wait before an attempt: as declared, and not less than
+// what any retry waits.
 func retryWait(retry syncline.Retry, attempt int64) time.Duration {
+	if attempt > manyRetries {
+		return max(declaredWait(retry, attempt), lateRetry)
+	}
+	return max(declaredWait(retry, attempt), shortestRetry)
+}
+
+// declaredWait is the first wait, multiplied by the factor for each attempt before,
+// up to the longest.
+func declaredWait(retry syncline.Retry, attempt int64) time.Duration {
 	wait, longest, factor := retry.Duration, retry.MaxDuration, retry.Factor
 	if wait <= 0 {
 		wait = firstRetry

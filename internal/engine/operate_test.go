@@ -290,6 +290,24 @@ func TestRetries(t *testing.T) {
 		}
 		w.expectOperation(t, syncline.OperationFailed, "refused (retried 4 times).")
 	})
+	t.Run("wait, however short they are declared", func(t *testing.T) {
+		w := begin(t, syncline.Retry{Limit: -1, Factor: 1, Duration: time.Millisecond, MaxDuration: time.Millisecond})
+		for attempt := int64(1); attempt < 15; attempt++ {
+			wait := time.Second
+			if attempt > 10 {
+				wait = 30 * time.Second
+			}
+			if b := w.last.Waiting; w.last.Operation.RetryCount != attempt || len(b) != 1 || !b[0].Until.Equal(w.now.Add(wait)) {
+				t.Fatalf("at %s attempt #%d waits for %+v", w.now, w.last.Operation.RetryCount, b)
+			}
+			w.wrote()
+			w.after(wait - time.Millisecond)
+			w.settle(t)
+			w.expectWrites(t)
+			w.after(time.Millisecond)
+			w.settle(t)
+		}
+	})
 	t.Run("succeed", func(t *testing.T) {
 		w := begin(t, syncline.Retry{Limit: -1, Factor: 1, Duration: time.Second})
 		for range 10 {
