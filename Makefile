@@ -64,6 +64,15 @@ race: ## Run the tests that need no cluster under the race detector, which needs
 		'testenv\.(Main|StartCluster)\(|kube/kubetest"|^package testenv' --include='*_test.go' cmd deploy internal | \
 		xargs dirname | sort -u | sed "s|^|$$(go list -m)/|"))
 
+# Where goroutines meet and no cluster is needed; the rest takes the race detector longer than a change should wait.
+# What a child process may take in memory before its time is up is another thing under it: TestLimits is left out.
+RACE_SHORT := engine engine/queue engine/source engine/apply engine/policy engine/health/... engine/render/worker catalog \
+	dialect/argo/... edge/kube/live/stream base/bound base/demand base/fair base/processor
+
+.PHONY: race-short
+race-short: ## The part of race that every change has to pass: half of the random cases, where goroutines meet
+	@go test -race -short -skip '^TestLimits$$' -p $(TEST_PACKAGES) -timeout 10m $(GOTESTFLAGS) $(RACE_SHORT:%=./internal/%)
+
 .PHONY: lint
 lint: $(LINTER) ## Check style and common mistakes in every module; .golangci.yml says what and why
 	@$(call each,linting,$(LINTER) run --config $(CURDIR)/.golangci.yml ./...)
@@ -108,6 +117,7 @@ nightly: ## What takes too long for every change: 10,000 random commits rendered
 	@go test -count=1 -timeout 3h ./internal/engine/render -run '^TestIncrementalEqualsFromScratch$$' -rapid.checks=2000
 	@seed=$$(date +%s); echo "judging 5,000 random syncs of seed $$seed"; \
 		go test -count=1 -timeout 3h ./internal/engine/referee -cases 5000 -seed $$seed
+	@$(MAKE) neighbours
 	@$(MAKE) race
 	@$(MAKE) fuzz FUZZTIME=5m
 	@(cd bench && go build -o ../bin/syncline-bench .)

@@ -196,7 +196,11 @@ func (v *village) rest(ctx context.Context) {
 // TestNoCommitIsMissed wants every App to have had a turn with its file as it is
 // in the last commit, whatever went on while commits were followed.
 func TestNoCommitIsMissed(t *testing.T) {
-	for seed := range uint64(5000) {
+	cases := uint64(5000)
+	if testing.Short() {
+		cases /= 2
+	}
+	for seed := range cases {
 		random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it has to be the same each time
 		v := settle(random.Perm(54)[:5+random.IntN(50)])
 		for len(v.script) > 0 {

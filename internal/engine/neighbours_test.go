@@ -37,6 +37,15 @@ type town struct {
 	broken map[string]error
 }
 
+// shorter is how many random cases are tried: half as many with -short, as under the
+// race detector for every change.
+func shorter(cases uint64) uint64 {
+	if testing.Short() {
+		return cases / 2
+	}
+	return cases
+}
+
 // newTown has Apps of the project default.
 func newTown(folders map[string]string) *town {
 	w := newWorld()
@@ -233,7 +242,7 @@ func moved(t *testing.T) *town {
 }
 
 func TestAnObjectThatMovesStays(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range shorter(300) {
 		c := moved(t)
 		uid := c.UID(moving)
 		c.apps["two"].Policy.Automated = seed%3 > 0
@@ -348,7 +357,7 @@ func holdsUp(t *testing.T, long time.Duration, neighbour func(c *town)) {
 // TestNobodyWaitsForOneThatWaitsForIt has Apps that all delete something, and of all
 // of which it is not known what they declare, in the middle of their operations.
 func TestNobodyWaitsForOneThatWaitsForIt(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range shorter(200) {
 		random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // any order
 		before, after := map[string]string{}, map[string]string{}
 		names := []string{"one", "two", "three", "four"}[:2+random.IntN(3)]
