@@ -42,7 +42,7 @@ type Input struct {
 	State  syncline.OperationState
 	Memory Memory
 	Reader Reader
-	// Trial is asked in a dry run.
+	// Trial is asked in a dry run, and before something is deleted.
 	Trial Trial
 	// Writer is for the gate alone: a step does not keep it.
 	Writer Writer

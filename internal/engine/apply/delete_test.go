@@ -168,7 +168,9 @@ func TestAnApplicationGoesAfterOthersCame(t *testing.T) {
 			for _, r := range s.Requests() {
 				written = append(written, r.String())
 			}
-			want := []string{"create argoproj.io/Application/shop/uno", "prune argoproj.io/Application/shop/one"}
+			want := []string{
+				"dry-run argoproj.io/Application/shop/uno", "create argoproj.io/Application/shop/uno", "prune argoproj.io/Application/shop/one",
+			}
 			if answer != nil {
 				want = want[:1]
 			}

@@ -57,14 +57,15 @@ func (s *step) lacks(c syncline.Change) (need syncline.Ref, lacking bool) {
 	return syncline.Ref{}, false
 }
 
-// rehearse asks the API server about the tasks that create. It returns why it
+// rehearse asks the API server about the tasks that are still to create. It returns why it
 // refuses them, or nil, one by one; the error is one that may pass.
 func (s *step) rehearse(ctx context.Context) ([]error, error) {
 	refusals := make([]error, len(s.tasks))
 	var group errgroup.Group
 	group.SetLimit(parallel)
 	for i, c := range s.tasks {
-		if _, lacking := s.lacks(c); lacking || !creates(c) || c.Err != nil || s.Refused[c.Ref] != nil {
+		_, lacking := s.lacks(c)
+		if _, done := s.result(c); done || lacking || !creates(c) || c.Err != nil || s.Refused[c.Ref] != nil {
 			continue
 		}
 		group.Go(func() error {

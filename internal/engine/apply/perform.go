@@ -31,6 +31,9 @@ func (s *step) perform(ctx context.Context, group []syncline.Change) (advanced b
 		s.State.Message = describeWaiting("waiting for deletion of the previous hook", s.waiting)
 		return false, nil
 	}
+	if refused, err := s.rehearseFirst(ctx, group); err != nil || refused {
+		return refused, err
+	}
 	for _, batch := range batches(group) {
 		if removesApps(batch) && (s.failures() != "" || len(s.waiting) > 0) {
 			break // who may take over what they have is not there yet
