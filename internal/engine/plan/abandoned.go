@@ -46,8 +46,8 @@ func clientSidePart(live syncline.Object) (part, fields map[string]any) {
 	if json.Unmarshal([]byte(live.Annotation(lastApplied)), &written) == nil {
 		content = written
 	}
-	part, _ = ownPart(content, fields).(map[string]any)
-	return withoutServerFields(mapWithoutFields(part, others)), fields
+	part, _ = exclusivePart(content, fields, others).(map[string]any)
+	return withoutServerFields(part), fields
 }
 
 // abandoning is what was applied of a value, what is desired of it, and the fields

@@ -52,6 +52,13 @@ func TestWithoutAbandoned(t *testing.T) {
 			`{spec: {ports: [{port: 81}]}, metadata: {name: o}}`,
 			`{spec: {ports: [{port: 81, protocol: TCP}]}, metadata: {name: o}}`,
 		},
+		"not what others own in an item, a default of which is part of its key": {
+			`{spec: {ports: [{port: 80, protocol: TCP, name: a}]}, metadata: {name: o, managedFields: [
+				{manager: kubectl-client-side-apply, operation: Update, fieldsV1: {"f:spec": {"f:ports": {'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:port": {}, "f:name": {}}}}}},
+				{manager: somebody, operation: Update, fieldsV1: {"f:spec": {"f:ports": {'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:port": {}, "f:name": {}}}}}}]}}`,
+			`{metadata: {name: o}}`,
+			`{spec: {ports: [{port: 80, protocol: TCP, name: a}]}, metadata: {name: o}}`,
+		},
 		"a list as a whole": {
 			`{rules: [{verbs: [get]}], metadata: {name: o, managedFields: [{manager: argocd-controller, operation: Update, fieldsV1: {"f:rules": {}}}]}}`,
 			`{metadata: {name: o}}`,

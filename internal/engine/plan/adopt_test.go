@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"reflect"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -120,16 +121,47 @@ func TestAnAdoptionIsNoReplacement(t *testing.T) {
 	}
 }
 
-// What is ignored is written with an adoption, and shown.
-func TestAnAdoptionShowsWhatIsIgnored(t *testing.T) {
+// An adoption leaves what is ignored as it is live: it takes over the rest only.
+func TestAnAdoptionKeepsWhatIsIgnored(t *testing.T) {
+	for name, live := range map[string]map[string]any{
+		"another value": {"color": "changed", "size": "x"},
+		"no value":      {"size": "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture()
+			f.app.Ignore = []syncline.IgnoreRule{pointer("/data/color")}
+			declared := dataOf("{color: red, size: x}")
+			f.sync(t, declared)
+			a := syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "a"}
+			f.Edit(t, a, func(u *unstructured.Unstructured) { u.Object["data"] = live })
+			expectSteps(t, f.plan(t, declared), "Sync 0 keep ConfigMap/shop/a")
+			f.Forge(t, a)
+			p := f.plan(t, declared)
+			if c := change(t, p, "a"); c.Action != syncline.Update || len(c.Fields) != 1 || c.Fields[0].Path != "metadata.managedFields" {
+				t.Errorf("the plan is to %s %v", c.Action, c.Fields)
+			}
+			perform(t, f.Cluster, p)
+			if got := f.Live(t, a).Object["data"]; !reflect.DeepEqual(got, live) {
+				t.Errorf("afterwards it is %v", got)
+			}
+			expectSteps(t, f.plan(t, declared), "Sync 0 keep ConfigMap/shop/a")
+		})
+	}
+}
+
+// A live value is kept in the state in which it was seen: when it changes, the plan
+// that waits for somebody does too.
+func TestAnAdoptionIsForOneState(t *testing.T) {
 	f := newFixture()
-	f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("ConfigMap"), JSONPointers: []string{"/data"}}}
-	f.sync(t, configA)
+	f.app.Ignore = []syncline.IgnoreRule{pointer("/data/color")}
+	f.sync(t, dataOf("{color: red}"))
 	a := syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "a"}
-	f.Edit(t, a, func(u *unstructured.Unstructured) { u.Object["data"] = map[string]any{"color": "changed"} })
-	expectSteps(t, f.plan(t, configA), "Sync 0 keep ConfigMap/shop/a")
 	f.Forge(t, a)
-	if c := change(t, f.plan(t, configA), "a"); c.Action != syncline.Update || len(c.Fields) != 2 {
-		t.Errorf("the plan is to %s %v", c.Action, c.Fields)
+	for _, color := range []string{"blue", "green"} {
+		f.Edit(t, a, func(u *unstructured.Unstructured) { u.Object["data"] = map[string]any{"color": color} })
+		got, _ := change(t, f.plan(t, dataOf("{color: red}")), "a").Desired.Field("data", "color")
+		if got != color {
+			t.Errorf("it asks for %v, want %s", got, color)
+		}
 	}
 }

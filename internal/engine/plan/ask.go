@@ -34,6 +34,12 @@ type answer struct {
 	fields   []syncline.Field
 	// merged is to be put in place of the live object; zero where it is applied.
 	merged syncline.Object
+	// kept is to be applied in place of what is declared, with what is ignored as it
+	// is live; zero where that is not asked for.
+	kept syncline.Object
+	// at is the only state of the live object that it holds for; zero for any of which
+	// the same is asked.
+	at version
 	// err is why the API server refuses the object; beyond and instead are why it
 	// would refuse a new one in its place, and to replace it, nil when it would not.
 	err, beyond, instead error
@@ -44,9 +50,10 @@ type answer struct {
 	known, lasting, moved bool
 }
 
-// isFor reports whether an answer that is remembered holds for the live object: a
-// merge is for one state of it.
-func (a answer) isFor(live syncline.Live) bool { return a.merged.IsZero() || isAt(a.merged, live) }
+// isFor reports whether an answer that is remembered holds for the live object.
+func (a answer) isFor(live syncline.Live) bool {
+	return a.at == version{} || a.at == version{string(live.UID), live.ResourceVersion}
+}
 
 // inquiry is one object that has to be asked about.
 type inquiry struct {
@@ -137,7 +144,7 @@ func (b *build) look(ctx context.Context, in inquiry) (answer, error) {
 	if found.fields, err = fieldsOf(ctx, in, current, applied, rules); err != nil {
 		return answer{}, syncline.About(c.Ref, err)
 	}
-	if found, err = adopting(ctx, in, current, applied, found); err != nil {
+	if found, err = b.adopting(ctx, in, current, applied, found); err != nil {
 		return answer{}, syncline.About(c.Ref, err)
 	}
 	found.lasting = !found.moved && isAt(current, in.live)
@@ -209,7 +216,7 @@ func (b *build) askMerged(ctx context.Context, in inquiry, current syncline.Obje
 			return answer{}, err
 		}
 	}
-	found.merged = merged
+	found.merged, found.at = merged, versionOf(merged)
 	return b.askReplaced(ctx, in, current, found)
 }
 

@@ -93,6 +93,9 @@ func (b *build) leftBy(instance string, ref syncline.Ref) bool {
 // decide turns what was found into the action.
 func (b *build) decide(c *syncline.Change, found answer) {
 	c.Fields, c.Adopt = found.fields, found.adopt
+	if !found.kept.IsZero() {
+		c.Desired = found.kept
+	}
 	switch {
 	case found.err != nil:
 		b.decideRefused(c, found)

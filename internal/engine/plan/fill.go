@@ -26,8 +26,9 @@ func (s sides) untouched() bool {
 
 // filling makes what an object asks for. Ignored values that are live and not ours
 // are left out, and so left to their owners, unless whole says that what is left
-// out is lost.
-type filling struct{ whole bool }
+// out is lost. Present leaves out ignored values that are not live: else they are
+// asked for as declared.
+type filling struct{ whole, present bool }
 
 // valueOf returns what to ask for in place of a value, nil when that is nothing.
 func (f filling) valueOf(s sides) any {
@@ -54,6 +55,8 @@ func (f filling) valueOf(s sides) any {
 // ignoredValue returns what to ask for in place of a value that is ignored as a whole.
 func (f filling) ignoredValue(s sides) any {
 	switch {
+	case s.live == nil && f.present:
+		return nil
 	case s.live == nil:
 		return s.declared
 	case f.whole:
@@ -239,16 +242,25 @@ func keyOfItems(key string) func(any) string {
 
 // ownPart returns the part of a live value that the fields name: all of what they
 // name as a whole. It is nil when they name nothing that is live.
-func ownPart(value any, fields map[string]any) any {
+func ownPart(value any, fields map[string]any) any { return exclusivePart(value, fields, nil) }
+
+// exclusivePart returns the part of a value that the fields name and the others do
+// not, nil when that is nothing. Items of a list are told apart by all that they
+// have: nobody needs to own a default that is part of a key.
+func exclusivePart(value any, fields, others map[string]any) any {
 	if isWhole(fields) {
-		return value
+		return withoutFields(value, others)
 	}
 	switch v := value.(type) {
 	case map[string]any:
 		part := map[string]any{}
 		for name, content := range v {
 			below, named := fields["f:"+name].(map[string]any)
-			if own := ownPart(content, below); named && own != nil {
+			theirs, taken := others["f:"+name].(map[string]any)
+			if !named || taken && isWhole(theirs) {
+				continue
+			}
+			if own := exclusivePart(content, below, theirs); own != nil {
 				part[name] = own
 			}
 		}
@@ -260,7 +272,11 @@ func ownPart(value any, fields map[string]any) any {
 		var part []any
 		for i, item := range v {
 			below, named := fieldsOfItem(item, i, fields)
-			if own := ownPart(item, below); named && own != nil {
+			theirs, taken := fieldsOfItem(item, i, others)
+			if !named || taken && isWhole(theirs) {
+				continue
+			}
+			if own := exclusivePart(item, below, theirs); own != nil {
 				part = append(part, own)
 			}
 		}

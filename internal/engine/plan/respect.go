@@ -71,6 +71,12 @@ func (b *build) keepIgnored(ctx context.Context, c syncline.Change) (syncline.Ob
 	if err != nil {
 		return syncline.Object{}, syncline.About(c.Ref, becauseGone(err))
 	}
+	return b.keeping(ctx, c, current, filling{})
+}
+
+// keeping returns the desired object with the ignored fields as they are in the live
+// one.
+func (b *build) keeping(ctx context.Context, c syncline.Change, current syncline.Object, f filling) (syncline.Object, error) {
 	rules := b.rulesFor(c.Ref).trusting(current)
 	declared, live := c.Desired.Reveal().Object, current.Reveal().Object
 	own := appliedBy(live, syncline.FieldManager, clientSideManager)
@@ -83,8 +89,8 @@ func (b *build) keepIgnored(ctx context.Context, c syncline.Change) (syncline.Ob
 	if err != nil {
 		return syncline.Object{}, syncline.About(c.Ref, err)
 	}
-	f := filling{whole: own == nil || c.Options.Has("Replace=true") || c.Options.Has("Force=true") ||
-		b.Operation != nil && b.Operation.Operation.Force}
+	f.whole = own == nil || c.Options.Has("Replace=true") || c.Options.Has("Force=true") ||
+		b.Operation != nil && b.Operation.Operation.Force
 	content := f.mapOf(sides{declared, strippedDeclared, live, strippedLive, own})
 	return identified(content, c.Desired)
 }
@@ -107,6 +113,7 @@ func identified(content map[string]any, declared syncline.Object) (syncline.Obje
 		}
 	}
 	object, err := syncline.NewObject(content, declared.Origin())
+	object = object.WithManager(declared.Manager())
 	if tracking := declared.Annotation(syncline.AnnotationTracking); err == nil && tracking != "" {
 		object = object.WithAnnotation(syncline.AnnotationTracking, tracking)
 	}
