@@ -2,6 +2,7 @@ package plan
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -100,7 +101,7 @@ func (f filling) listOf(s sides) any {
 	strippedDeclared, strippedLive := aligned(declared, s.strippedDeclared), aligned(live, s.strippedLive)
 	parts := hasParts(s.own)
 	f.whole = f.whole || !parts
-	partner := partners(declared, live, s.own)
+	partner := partners(declared, live, s)
 	taken := map[int]bool{}
 	asked := []any{}
 	for i, item := range declared {
@@ -187,12 +188,13 @@ func partOf(part, value any) bool {
 }
 
 // partners says which live item is the same as a declared one: that of the same
-// key where the owned fields tell the keys, of the same name, of the same value,
-// or in the same place.
-func partners(declared, live []any, own map[string]any) func(int) (int, bool) {
-	identify := identityOf(declared, live, own)
+// key where the owned fields tell the keys, of the same name, of the same value. Where
+// nothing tells items apart, see alike.
+func partners(declared, live []any, s sides) func(int) (int, bool) {
+	identify := identityOf(declared, live, s.own)
 	if identify == nil {
-		return func(i int) (int, bool) { return i, i < len(live) }
+		found := alike(aligned(declared, s.strippedDeclared), aligned(live, s.strippedLive))
+		return func(i int) (int, bool) { return found[i], found[i] >= 0 }
 	}
 	places := map[string]int{}
 	for j, item := range live {
@@ -202,6 +204,89 @@ func partners(declared, live []any, own map[string]any) func(int) (int, bool) {
 		j, found := places[identify(declared[i])]
 		return j, found
 	}
+}
+
+// alike pairs items that nothing identifies, each live one once: those that are the
+// same but for what is ignored, then those that have more, such as defaults. What is
+// left between two pairs goes by its place if it is as many on both sides. An item
+// without a pair has -1.
+func alike(declared, live []any) []int {
+	found, taken := make([]int, len(declared)), make([]bool, len(live))
+	places := map[string][]int{}
+	for j, item := range live {
+		places[textOf(item)] = append(places[textOf(item)], j)
+	}
+	for i, item := range declared {
+		found[i] = -1
+		if same := places[textOf(item)]; len(same) > 0 {
+			found[i], taken[same[0]], places[textOf(item)] = same[0], true, same[1:]
+		}
+	}
+	for i, item := range declared {
+		if found[i] >= 0 {
+			continue
+		}
+		for j, other := range live {
+			if !taken[j] && hasAllOf(other, item) {
+				found[i], taken[j] = j, true
+				break
+			}
+		}
+	}
+	byPlace(found, taken)
+	return found
+}
+
+// byPlace pairs what is left between two pairs and is as many on both sides.
+func byPlace(found []int, taken []bool) {
+	for i := 0; i < len(found); i++ {
+		if found[i] >= 0 {
+			continue
+		}
+		end := i
+		for end < len(found) && found[end] < 0 {
+			end++
+		}
+		from, to := 0, len(taken)
+		if i > 0 {
+			from = found[i-1] + 1
+		}
+		if end < len(found) {
+			to = found[end]
+		}
+		if to-from == end-i && !slices.Contains(taken[from:to], true) {
+			for k := range end - i {
+				found[i+k], taken[from+k] = from+k, true
+			}
+		}
+		i = end
+	}
+}
+
+// hasAllOf reports whether a value is another, with more fields in its maps at most.
+func hasAllOf(value, part any) bool {
+	switch p := part.(type) {
+	case map[string]any:
+		content, ok := value.(map[string]any)
+		for key, below := range p {
+			if !ok || !hasAllOf(content[key], below) {
+				return false
+			}
+		}
+		return ok
+	case []any:
+		list, ok := value.([]any)
+		if !ok || len(list) != len(p) {
+			return false
+		}
+		for i := range p {
+			if !hasAllOf(list[i], p[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.DeepEqual(value, part)
 }
 
 // identityOf returns what tells items apart, nil when that is their place only.
