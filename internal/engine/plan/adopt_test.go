@@ -46,6 +46,53 @@ func TestAppsShareANamespace(t *testing.T) {
 	}
 }
 
+// What several Apps want differently is whose it was, the manifest's before all: the
+// others leave it and say so.
+func TestAppsDisagreeAboutANamespace(t *testing.T) {
+	declared := "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: red}}"
+	namespace := syncline.Ref{Kind: "Namespace", Name: "shop"}
+	f := newFixture()
+	one := f.sharing("one", map[string]string{"team": "green", "a": "x"})
+	two := f.sharing("two", map[string]string{"team": "blue", "a": "y"})
+	f.sync(t, declared)
+	one.sync(t, "")
+	two.sync(t, "")
+	for range 2 {
+		expectSteps(t, f.plan(t, declared), "Sync 0 keep Namespace/shop")
+		p := one.plan(t, "")
+		expectSteps(t, p, "PreSync 0 keep Namespace/shop")
+		expectWarning(t, p, syncline.SharedResourceWarning, `the label team of Namespace/shop is left to application web, which sets it to "red"`)
+		p = two.plan(t, "")
+		expectSteps(t, p)
+		expectWarning(t, p, syncline.SharedResourceWarning, `the label a of Namespace/shop is left to application one, which sets it to "x"`)
+	}
+	one.Requests()
+	one.plan(t, "")
+	if asked := one.Requests(); len(asked) > 0 {
+		t.Errorf("it is asked again for %v", asked)
+	}
+	if labels := f.Live(t, namespace).GetLabels(); labels["team"] != "red" || labels["a"] != "x" {
+		t.Errorf("the labels are %v", labels)
+	}
+	f.sync(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}")
+	one.sync(t, "")
+	if labels := f.Live(t, namespace).GetLabels(); labels["team"] != "green" {
+		t.Errorf("the labels are %v", labels)
+	}
+}
+
+// What Argo CD applied for managedNamespaceMetadata, under the name that manifests have
+// too, is the App's to change.
+func TestANamespaceOfArgoCDIsNobodyElses(t *testing.T) {
+	f := newFixture()
+	f.sync(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: red}}")
+	own := f.sharing(f.app.Instance, map[string]string{"team": "green"})
+	own.sync(t, "")
+	if labels := f.Live(t, syncline.Ref{Kind: "Namespace", Name: "shop"}).GetLabels(); labels["team"] != "green" {
+		t.Errorf("the labels are %v", labels)
+	}
+}
+
 // The namespace of the destination is not the App's: it is never put in place of,
 // and nobody else's fields are taken over, whatever the options say.
 func TestANamespaceIsOnlyAppliedTo(t *testing.T) {

@@ -65,7 +65,11 @@ type inquiry struct {
 
 func (b *build) questionOf(c syncline.Change, live syncline.Live) (question, error) {
 	how, err := syncline.DigestOf([]any{b.App.Ignore, c.Options})
-	return question{desired: c.Desired.Digest(), live: stateOf(live), how: how}, err
+	if err != nil || c.Role != syncline.RoleNamespace {
+		return question{desired: c.Desired.Digest(), live: stateOf(live), how: how}, err
+	}
+	state, err := syncline.DigestOf([]any{stateOf(live), live.Beside})
+	return question{desired: c.Desired.Digest(), live: state, how: how}, err
 }
 
 // stateOf identifies what a comparison with a live object depends on: the

@@ -11,17 +11,25 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// kept is what an object asks for that keeps ignored fields as they are live.
+// kept is what an object asks for that keeps what is live and not its own to say:
+// ignored fields, and what others want of a namespace.
 type kept struct {
 	question question
 	desired  syncline.Object
+	// disputes says what is left to others.
+	disputes []string
+	// nothing says that nothing is left to ask for, and that nothing has to go.
+	nothing bool
 }
+
+// keeper finds out what a change keeps.
+type keeper func(context.Context, syncline.Change) (kept, error)
 
 // respect lets the objects with RespectIgnoreDifferences ask for what is live in
 // the fields that the App ignores, and for what is declared where nothing is live.
 // Leaving these fields out would not do: an apply removes what our manager owns
-// and does not ask for any more. The live object is read once for each of its
-// states that matters.
+// and does not ask for any more. What is wanted of a namespace gives way likewise. The
+// live object is read once for each of its states that matters.
 func (b *build) respect(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(dryRuns)
@@ -29,7 +37,8 @@ func (b *build) respect(ctx context.Context) error {
 	for i := range b.changes {
 		c := &b.changes[i]
 		live, exists := b.Memory.Get(c.Ref)
-		if c.Refused || !exists || live.Terminating || !b.respects(*c) {
+		keep := b.keeperOf(*c, live)
+		if c.Refused || !exists || live.Terminating || keep == nil {
 			continue
 		}
 		asked, err := b.questionOf(*c, live)
@@ -40,21 +49,45 @@ func (b *build) respect(ctx context.Context) error {
 			found[i] = known
 			continue
 		}
-		group.Go(func() error {
-			desired, err := b.keepIgnored(ctx, *c)
-			found[i] = kept{asked, desired}
+		group.Go(func() (err error) {
+			found[i], err = keep(ctx, *c)
+			found[i].question = asked
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	b.keepAll(found)
+	return nil
+}
+
+// keepAll lets the changes ask for what was found, and remembers it.
+func (b *build) keepAll(found []kept) {
 	b.respected = map[syncline.Ref]kept{}
+	var changes []syncline.Change
 	for i, k := range found {
+		c := b.changes[i]
 		if !k.desired.IsZero() {
-			b.changes[i].Desired = k.desired
-			b.respected[b.changes[i].Ref] = k
+			c.Desired, b.respected[c.Ref] = k.desired, k
 		}
+		for _, dispute := range k.disputes {
+			b.warn(syncline.SharedResourceWarning, dispute)
+		}
+		if !k.nothing {
+			changes = append(changes, c)
+		}
+	}
+	b.changes = changes
+}
+
+// keeperOf returns what finds out what a change keeps, nil when it keeps nothing.
+func (b *build) keeperOf(c syncline.Change, live syncline.Live) keeper {
+	switch {
+	case b.respects(c):
+		return b.keepIgnored
+	case c.Role == syncline.RoleNamespace && live.To(c.Desired.Manager()).Owned != c.Desired.Digest():
+		return b.giveWay
 	}
 	return nil
 }
@@ -66,12 +99,13 @@ func (b *build) respects(c syncline.Change) bool {
 }
 
 // keepIgnored returns the desired object with the ignored fields as they are live.
-func (b *build) keepIgnored(ctx context.Context, c syncline.Change) (syncline.Object, error) {
+func (b *build) keepIgnored(ctx context.Context, c syncline.Change) (kept, error) {
 	current, err := b.Cluster.Read(ctx, c.Ref, c.Version)
 	if err != nil {
-		return syncline.Object{}, syncline.About(c.Ref, becauseGone(err))
+		return kept{}, syncline.About(c.Ref, becauseGone(err))
 	}
-	return b.keeping(ctx, c, current, filling{})
+	desired, err := b.keeping(ctx, c, current, filling{})
+	return kept{desired: desired}, err
 }
 
 // keeping returns the desired object with the ignored fields as they are in the live
