@@ -82,6 +82,8 @@ type Past struct {
 	// Objects are those that the App was known to have; their kinds are watched
 	// before anything is decided, so that none is forgotten.
 	Objects []ObjectReport
+	// Unlisted reports whether the App had more objects than could be written down.
+	Unlisted bool
 	// Sources, Revisions and Destination are those last compared with.
 	Sources     []Source
 	Revisions   []string

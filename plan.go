@@ -117,6 +117,10 @@ type Change struct {
 	// an object which is not desired is the App's. It is shown, left alone, and
 	// counts for nothing.
 	Claimed bool
+	// Unrecorded reports whether the App's own status does not say that it ever had an
+	// object which is not desired: what the object says of itself, field managers
+	// included, can be written by whoever may write the object.
+	Unrecorded bool
 	// Leaving reports whether an object that is not desired is being deleted
 	// already, so that there is nothing to do and nothing to approve.
 	Leaving bool

@@ -69,13 +69,20 @@ type ObjectReport struct {
 	RequiresPruning bool
 	// RequiresConfirmation says that its deletion waits for a person.
 	RequiresConfirmation bool
+	// Claimed says that nothing but the object itself says that it is the App's.
+	Claimed bool
 }
+
+// ClaimText begins what is said of an object which is [ObjectReport.Claimed]. It is
+// also what tells such an object in a status.
+const ClaimText = "only its own metadata say that it is of this application, which whoever may write it can write"
 
 // ConditionType is the type of a Condition.
 type ConditionType string
 
 // The condition types, as in Argo CD, and those that are Syncline's own:
-// RepeatedKeyWarning, UnlistedWarning, HookWarning and PruneApprovalRequired.
+// RepeatedKeyWarning, UnlistedWarning, HookWarning, PruneApprovalRequired and
+// ClaimedWarning.
 const (
 	DeletionError         ConditionType = "DeletionError"
 	InvalidSpecError      ConditionType = "InvalidSpecError"
@@ -88,6 +95,7 @@ const (
 	UnlistedWarning       ConditionType = "UnlistedWarning"
 	HookWarning           ConditionType = "HookWarning"
 	PruneApprovalRequired ConditionType = "PruneApprovalRequired"
+	ClaimedWarning        ConditionType = "ClaimedResourceWarning"
 )
 
 // Condition is something about an App that a person should know.

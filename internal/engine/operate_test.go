@@ -315,7 +315,7 @@ func TestRetries(t *testing.T) {
 			w.settle(t)
 		}
 		failing.Store(false)
-		w.after(time.Second)
+		w.after(30 * time.Second)
 		w.settle(t)
 		w.expectOperation(t, syncline.OperationSucceeded, "")
 		if len(w.last.History) != 2 {
@@ -539,7 +539,16 @@ func TestARepairOfTheAppsPolicyIsNoRequestByName(t *testing.T) {
 	w.wrote()
 	w.settle(t)
 	w.expectWrites(t)
-	w.expectCondition(t, syncline.PruneApprovalRequired, "prunes 30 of the 50")
+	w.expectCondition(t, syncline.ClaimedWarning, "objects that are left alone: 30;")
+	w.expectSync(t, syncline.Synced, "c1")
+	// They stop nothing, and do not let more be pruned.
+	w.commit(append(many(20)[:19], config("m19", "2"))...)
+	w.settle(t)
+	w.expectWrites(t, "update ConfigMap/shop/m19")
+	w.commit(many(9)...)
+	w.settle(t)
+	w.expectWrites(t)
+	w.expectCondition(t, syncline.PruneApprovalRequired, "prunes 11 of the 20")
 }
 
 func TestWhatIsBeingDeletedIsNotPrunedAgain(t *testing.T) {

@@ -341,7 +341,7 @@ func pastKinds(app syncline.App) []schema.GroupVersionKind {
 func (t *turn) makePlan(ctx context.Context) error {
 	t.plan = nil
 	made, err := t.planner.Build(ctx, plan.Input{
-		App: t.app, Objects: t.objects, Revisions: t.revisions, Operation: t.going(),
+		App: t.app, Objects: t.objects, Revisions: t.revisions, Guard: t.options.Guard, Operation: t.going(),
 		Cluster: t.cluster, Memory: t.cluster, Judge: t.judge.Change,
 		Neighbours: func() plan.Neighbours { return t.neighbours(ctx) },
 	})
@@ -421,6 +421,7 @@ func (t *turn) reportObjects(report *syncline.Report) {
 	switch {
 	case t.plan != nil:
 		report.Conditions = append(report.Conditions, t.plan.Warnings...)
+		report.Conditions = append(report.Conditions, status.Claims(*t.plan)...)
 		report.AtEnd = &syncline.AtEnd{PreDelete: len(t.plan.PreDelete) > 0, PostDelete: len(t.plan.PostDelete) > 0}
 		report.Sync = status.Sync(*t.plan)
 		report.Objects = status.Objects(*t.plan, t.cluster)

@@ -69,6 +69,8 @@ type Input struct {
 	// Objects are the rendered ones, of every source, in order.
 	Objects   []syncline.Object
 	Revisions []string
+	// Guard says how much may be pruned at once. Default: as its zero value says.
+	Guard Guard
 	// Operation is the one going on; nil when there is none. It decides the names
 	// of generated hooks, and whether force is allowed.
 	Operation *syncline.OperationState
@@ -177,6 +179,8 @@ type build struct {
 	defined map[schema.GroupKind]definition
 	// seen counts what stands at each place.
 	seen map[place]int
+	// recorded are the objects that the App's status says it had; nil until it is asked.
+	recorded map[syncline.Ref]bool
 	// unknown is why the App may own more than is known.
 	unknown error
 	// declared are the objects that the source has, whether or not they have a

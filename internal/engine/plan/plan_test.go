@@ -33,6 +33,7 @@ type fixture struct {
 	operation *syncline.OperationState
 	// judge is the project's.
 	judge func(syncline.Change) error
+	guard plan.Guard
 }
 
 func newFixture() *fixture {
@@ -48,7 +49,7 @@ func (f *fixture) input(t *testing.T, text string) plan.Input {
 		objects = enginetest.Objects(t, text)
 	}
 	return plan.Input{
-		App: f.app, Objects: objects, Revisions: []string{"0123456789abcdef"}, Operation: f.operation,
+		App: f.app, Objects: objects, Revisions: []string{"0123456789abcdef"}, Guard: f.guard, Operation: f.operation,
 		Cluster: f.Cluster, Memory: f.Cluster, Judge: f.judge,
 	}
 }

@@ -28,6 +28,7 @@ func (b *build) addExtraneous(context.Context) error {
 		}
 	}
 	b.askNeighbours()
+	b.doubt()
 	b.keepInUse()
 	b.confirmPrunes()
 	return nil
@@ -114,7 +115,7 @@ func withoutNamespace(ref syncline.Ref) syncline.Ref {
 func (b *build) keepInUse() {
 	used := map[string]bool{}
 	for _, c := range b.changes {
-		if c.Action != syncline.Prune && !c.Leaving && !c.Claimed {
+		if c.Action != syncline.Prune && !c.Leaving && (!c.Claimed || c.Unrecorded) {
 			used[c.Ref.Namespace], used["."+c.Ref.Group] = true, true
 		}
 	}
@@ -140,17 +141,22 @@ func (b *build) extraneous(live syncline.Live) syncline.Change {
 	}
 	if !live.Made && !b.asksFor(live.Ref) {
 		c.Action, c.Extraneous, c.Claimed = syncline.Retain, true, true
-		c.Why = "only its tracking annotation says that it is of this application, which anybody may write; a sync with prune that names it deletes it"
+		c.Why = syncline.ClaimText + "; a sync with prune that names it deletes it"
 		return c
 	}
+	c.Unrecorded = !b.records(live.Ref) && !b.asksFor(live.Ref)
 	if reason := b.keeps(c, live); reason != "" {
 		c.Action, c.Why = syncline.Retain, reason
+	}
+	if c.Unrecorded && keepsItself(c, live) != "" {
+		c.Claimed, c.Extraneous = true, true
+		c.Why = syncline.ClaimText + "; " + c.Why
 	}
 	if b.isDestination(live.Ref) {
 		c.Action, c.Extraneous, c.Why = syncline.Retain, true, "it is no longer in the source, and kept as the managed namespace of the destination"
 	}
 	if live.Terminating {
-		c.Action, c.Extraneous, c.Leaving = syncline.Retain, true, true
+		c.Action, c.Extraneous, c.Leaving, c.Claimed = syncline.Retain, true, true, false
 		c.Why = "it is no longer in the source, and is being deleted" + heldBy(live)
 	}
 	return c
@@ -174,13 +180,22 @@ func (b *build) isDestination(ref syncline.Ref) bool {
 		(managed || b.options("").Has("CreateNamespace=true"))
 }
 
-// keeps says why an object that left the source is not pruned, or "".
-func (b *build) keeps(c syncline.Change, live syncline.Live) string {
+// keepsItself says by what an object that left the source asks not to be pruned, or "".
+func keepsItself(c syncline.Change, live syncline.Live) string {
 	switch {
 	case c.Options.Has("Prune=false"):
 		return "it is no longer in the source, and kept by Prune=false"
 	case live.Marks[syncline.AnnotationHelmPolicy] == "keep":
 		return "it is no longer in the source, and kept by helm.sh/resource-policy: keep"
+	}
+	return ""
+}
+
+// keeps says why an object that left the source is not pruned, or "".
+func (b *build) keeps(c syncline.Change, live syncline.Live) string {
+	switch reason := keepsItself(c, live); {
+	case reason != "":
+		return reason
 	case syncline.KindOf(b.unknown) == syncline.Waiting:
 		return "it is no longer in the source; nothing is pruned yet: " + b.unknown.Error()
 	case len(b.unplaced) > 0:
@@ -207,8 +222,6 @@ func (b *build) confirmPrunes() {
 	}
 }
 
-// deletionApproved says what Argo CD's approval of deletions looks like.
-const deletionApproved = syncline.AnnotationDeletionApproved + ` with the time of the approval, as in "2006-01-02T15:04:05Z"`
 // Disregarded adds to an error that waits for an approval why what looks like one on
 // the App is none.
 func Disregarded(app syncline.App, err error) error {
@@ -218,6 +231,8 @@ func Disregarded(app syncline.App, err error) error {
 	return syncline.WithHint(syncline.Errorf(syncline.KindOf(err), "%w; %s", err, app.Disregarded), syncline.HintOf(err))
 }
 
+// deletionApproved says what Argo CD's approval of deletions looks like.
+const deletionApproved = syncline.AnnotationDeletionApproved + ` with the time of the approval, as in "2006-01-02T15:04:05Z"`
 
 // confirmed reports whether a person approved exactly what would be pruned, or, as
 // in Argo CD, approved deletions since the operation began. An operation that went
@@ -232,9 +247,7 @@ func (b *build) confirmed(digest syncline.Digest) bool {
 	case !b.App.ApprovedAt.Before(b.Operation.StartedAt.Truncate(time.Second)):
 		return true
 	}
-	return approved != "" && slices.ContainsFunc(b.Operation.Results, func(r syncline.ObjectResult) bool {
-		return r.Code == syncline.ResultPruned
-	})
+	return approved != "" && hasPruned(b.Operation)
 }
 
 // heldAsHook reports whether somebody deletes the object and it waits only for
@@ -264,48 +277,4 @@ func ownerOf(live syncline.Live) string {
 		return ""
 	}
 	return instance
-}
-
-// Guard says when a plan prunes so much at once that a person has to look.
-type Guard struct {
-	// Share is the part of an App's objects, 0 to 1, and Number the count of them,
-	// that may be pruned in one operation. Both have to be exceeded. The defaults,
-	// for the zero value, are one half and 10.
-	Share  float64
-	Number int
-	// Every holds back whatever is pruned; Share and Number do not count then.
-	Every bool
-}
-
-// Check returns a Stalled error when the plan may not be performed without an
-// approval of what it prunes.
-func (g Guard) Check(p syncline.Plan, approved syncline.Digest) error {
-	if g == (Guard{}) {
-		g = Guard{Share: 0.5, Number: 10}
-	}
-	pruned, live := count(p)
-	digest := p.PruneDigest()
-	few := pruned <= g.Number || float64(pruned) <= g.Share*float64(live)
-	if pruned == 0 || few && !g.Every || approved == digest {
-		return nil
-	}
-	return syncline.WithHint(
-		syncline.Errorf(syncline.Stalled, "the plan prunes %d of the %d live objects at once and waits for an approval of %s", pruned, live, digest),
-		fmt.Sprintf("look at it with `syncline app diff %[1]s`, then approve it with `syncline app sync %[1]s --approve-prune`, or with the annotation %[2]s",
-			p.App.Name, digest.Approval()))
-}
-
-// count returns how many live objects of the App the plan prunes, and how many
-// there are. What is being deleted already, or only claimed, is neither.
-func count(p syncline.Plan) (pruned, live int) {
-	for _, c := range p.Changes {
-		if c.Role != syncline.RoleResource || c.UID == "" || c.Leaving || c.Claimed {
-			continue
-		}
-		live++
-		if c.Action == syncline.Prune {
-			pruned++
-		}
-	}
-	return pruned, live
 }

@@ -150,6 +150,7 @@ func TestWhatIsBeingDeletedAlready(t *testing.T) {
 func TestPruneByConfirmation(t *testing.T) {
 	f := newFixture()
 	f.Put(t, left(`, argocd.argoproj.io/sync-options: "Prune=confirm"`))
+	f.app.Past.Objects = reported("left")
 	began := time.Date(2026, 5, 4, 12, 0, 0, 5, time.UTC)
 	c := change(t, f.plan(t, ""), "left")
 	if c.Action != syncline.Prune || syncline.KindOf(c.Err) != syncline.Waiting {
@@ -222,6 +223,104 @@ func TestWhatOnlyAnAnnotationClaims(t *testing.T) {
 	}
 }
 
+// reported are ConfigMaps as the status of an App lists those that it has.
+func reported(names ...string) []syncline.ObjectReport {
+	var reports []syncline.ObjectReport
+	for _, name := range names {
+		reports = append(reports, syncline.ObjectReport{Ref: syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: name}})
+	}
+	return reports
+}
+
+func TestWhatNothingRecords(t *testing.T) {
+	const confirm = `, argocd.argoproj.io/sync-options: "Prune=confirm"`
+	names := func(n int) []string {
+		var names []string
+		for i := range n {
+			names = append(names, fmt.Sprintf("left-%02d", i))
+		}
+		return names
+	}
+	results := func(code syncline.ResultCode, names ...string) *syncline.OperationState {
+		state := &syncline.OperationState{Phase: syncline.OperationSucceeded}
+		for _, o := range reported(names...) {
+			state.Results = append(state.Results, syncline.ObjectResult{Ref: o.Ref, Code: code})
+		}
+		return state
+	}
+	claimed := reported(names(11)...)
+	for i := range claimed {
+		claimed[i].Claimed = true
+	}
+	for name, test := range map[string]struct {
+		made        int
+		annotations string
+		past        syncline.Past
+		guard       plan.Guard
+		pruned      int
+		held        bool
+	}{
+		"few":                          {made: 10, pruned: 10},
+		"too many":                     {made: 11},
+		"too many, recorded":           {made: 11, past: syncline.Past{Objects: reported(names(11)...)}, pruned: 11, held: true},
+		"too many, applied":            {made: 11, past: syncline.Past{Operation: results(syncline.ResultSynced, names(11)...)}, pruned: 11, held: true},
+		"too many, skipped":            {made: 11, past: syncline.Past{Operation: results(syncline.ResultPruneSkipped, names(11)...)}},
+		"too many, recorded as claims": {made: 11, past: syncline.Past{Objects: claimed}},
+		"too many, not all are listed": {made: 11, past: syncline.Past{Unlisted: true}, pruned: 11, held: true},
+		"too many with what is":        {made: 11, past: syncline.Past{Objects: reported("left-00", "left-01")}, pruned: 2},
+		"every, none recorded":         {made: 1, guard: plan.Guard{Every: true}},
+		"every, recorded":              {made: 2, guard: plan.Guard{Every: true}, past: syncline.Past{Objects: reported("left-00")}, pruned: 1, held: true},
+		"waits for nobody":             {made: 1, annotations: confirm},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture()
+			f.sync(t, configA)
+			for _, name := range names(test.made) {
+				f.Put(t, strings.ReplaceAll(left(test.annotations), "left", name))
+			}
+			f.app.Past, f.guard = test.past, test.guard
+			p := f.plan(t, configA)
+			pruned := 0
+			for _, c := range p.Changes {
+				switch {
+				case c.Action == syncline.Prune:
+					pruned++
+				case c.Ref.Name != "a" && (c.Action != syncline.Retain || !c.Claimed || c.Differs() || c.Err != nil || !strings.HasPrefix(c.Why, syncline.ClaimText)):
+					t.Errorf("got %+v", c)
+				}
+			}
+			if err := test.guard.Check(p, ""); pruned != test.pruned || (err != nil) != test.held {
+				t.Errorf("%d are pruned; %v", pruned, err)
+			}
+		})
+	}
+	t.Run("approved with all", func(t *testing.T) {
+		f := newFixture()
+		for _, name := range names(11) {
+			f.Put(t, strings.ReplaceAll(left(""), "left", name))
+		}
+		f.app.Past.Unlisted = true // so that the plan tells what to approve
+		digest := f.plan(t, configA).PruneDigest()
+		f.app.Past.Unlisted = false
+		if c := change(t, f.plan(t, configA), "left-00"); !strings.Contains(c.Why, string(digest)) {
+			t.Errorf("it does not say what to approve: %s", c.Why)
+		}
+		f.app.ApprovedPrune = digest
+		if p := f.plan(t, configA); p.PruneDigest() != digest || (plan.Guard{}).Check(p, digest) != nil {
+			t.Errorf("got %q", steps(p))
+		}
+	})
+	t.Run("asked for by name", func(t *testing.T) {
+		f := newFixture()
+		f.guard = plan.Guard{Every: true}
+		f.Put(t, left(""))
+		f.operation = &syncline.OperationState{Operation: syncline.Operation{Prune: true, Selection: []syncline.Selector{{Kind: "ConfigMap", Name: "left"}}}}
+		if c := change(t, f.plan(t, ""), "left"); c.Action != syncline.Prune || c.Claimed {
+			t.Errorf("got %+v", c)
+		}
+	})
+}
+
 func TestGuard(t *testing.T) {
 	many := func(pruned, kept int) syncline.Plan {
 		p := syncline.Plan{App: syncline.AppID{Name: "web"}}
@@ -280,6 +379,17 @@ func TestGuard(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what stays though it left the source does not count", func(t *testing.T) {
+		p := many(11, 10)
+		for i := range 30 {
+			p.Changes = append(p.Changes, syncline.Change{
+				Ref: syncline.Ref{Name: fmt.Sprint(i)}, UID: types.UID(fmt.Sprint(i)), Role: syncline.RoleResource, Action: syncline.Retain,
+			})
+		}
+		if (plan.Guard{}).Check(p, "") == nil {
+			t.Error("objects that are kept by Prune=false outweigh those that are pruned")
+		}
+	})
 	t.Run("what is not live or kept does not count", func(t *testing.T) {
 		p := many(11, 0)
 		for i := range 30 {

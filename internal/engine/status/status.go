@@ -4,6 +4,7 @@
 package status
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/syncline-io/syncline"
@@ -16,10 +17,12 @@ type Memory interface {
 
 // Objects reports on every object of the plan: those that are kept, with their
 // sync status, and the hooks that are live. Of an object that the project refuses
-// it says only that it is declared.
+// it says only that it is declared. Of those that nothing but they themselves say to
+// be the App's it has some: there may be any number.
 func Objects(plan syncline.Plan, memory Memory) []syncline.ObjectReport {
 	var objects []syncline.ObjectReport
 	seen := map[syncline.Ref]bool{}
+	claimed := 0
 	for _, c := range plan.Changes {
 		var live syncline.Live
 		exists := false
@@ -30,10 +33,36 @@ func Objects(plan syncline.Plan, memory Memory) []syncline.ObjectReport {
 			continue
 		}
 		seen[c.Ref] = true
-		objects = append(objects, object(c, live, exists))
+		report := object(c, live, exists)
+		if report.Claimed && c.Action != syncline.Prune {
+			if claimed++; claimed > maxClaimed {
+				continue
+			}
+		}
+		objects = append(objects, report)
 	}
 	slices.SortFunc(objects, func(a, b syncline.ObjectReport) int { return a.Ref.Compare(b.Ref) })
 	return objects
+}
+
+// maxClaimed is how many objects are listed that are only claimed to be of an App.
+const maxClaimed = 20
+
+// Claims warns of objects that are only claimed to be of the App, when not all of them
+// are listed, or when they look as if it had made them.
+func Claims(plan syncline.Plan) []syncline.Condition {
+	claimed, made := 0, false
+	for _, c := range plan.Changes {
+		if c.Claimed || c.Unrecorded && c.Action != syncline.Prune {
+			claimed++
+			made = made || c.Claimed && c.Unrecorded
+		}
+	}
+	if claimed <= maxClaimed && !made {
+		return nil
+	}
+	return []syncline.Condition{{Type: syncline.ClaimedWarning, Message: fmt.Sprintf(
+		"objects that are left alone: %d; %s; status.resources lists %d of them", claimed, syncline.ClaimText, min(claimed, maxClaimed))}}
 }
 
 func object(c syncline.Change, live syncline.Live, exists bool) syncline.ObjectReport {
@@ -41,10 +70,16 @@ func object(c syncline.Change, live syncline.Live, exists bool) syncline.ObjectR
 		Ref: c.Ref, Version: c.Version, Wave: c.Wave, Hook: c.Role == syncline.RoleHook,
 		Health:               healthOf(live, exists),
 		RequiresPruning:      c.Role == syncline.RoleResource && (c.Action == syncline.Prune || c.Leaving),
+		Claimed:              c.Claimed || c.Unrecorded,
 		RequiresConfirmation: !c.Refused && (c.Options.Has("Delete=confirm") || c.Options.Has("Prune=confirm")),
 	}
-	if c.Claimed {
+	switch {
+	case c.Claimed:
 		report.Health = syncline.Health{}
+	case c.Unrecorded && c.Action == syncline.Retain:
+		report.Health.Message = syncline.ClaimText + "; " + c.Why
+	case c.Unrecorded:
+		report.Health.Message = syncline.ClaimText
 	}
 	if c.Action == syncline.Retain && report.Health.Message == "" {
 		report.Health.Message = c.Why // else nothing would say why it stays
@@ -126,6 +161,9 @@ func Sync(plan syncline.Plan) syncline.SyncStatus {
 // once and sorted.
 func Summary(objects []syncline.ObjectReport, memory Memory) (images, urls []string) {
 	for _, o := range objects {
+		if o.Claimed {
+			continue
+		}
 		if live, exists := memory.Get(o.Ref); exists {
 			images = append(images, live.Images...)
 			urls = append(urls, live.URLs...)

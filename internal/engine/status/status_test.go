@@ -1,7 +1,9 @@
 package status_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +66,23 @@ func TestObjects(t *testing.T) {
 			memory{"a": {Health: syncline.Health{Status: syncline.Degraded}, Marks: map[string]string{syncline.AnnotationNoHealth: "true"}}},
 			[]syncline.ObjectReport{{Ref: ref("a"), Sync: syncline.Synced}},
 		},
+		"only claimed": {
+			syncline.Change{Ref: ref("a"), Role: syncline.RoleResource, Action: syncline.Retain, Claimed: true, Extraneous: true, Why: "x"}, memory{"a": {Health: healthy}},
+			[]syncline.ObjectReport{{Ref: ref("a"), Sync: syncline.OutOfSync, Health: syncline.Health{Message: "x"}, Claimed: true}},
+		},
+		"to prune, and not recorded": {
+			syncline.Change{Ref: ref("a"), Role: syncline.RoleResource, Action: syncline.Prune, Unrecorded: true}, memory{"a": {Health: healthy}},
+			[]syncline.ObjectReport{{
+				Ref: ref("a"), Sync: syncline.OutOfSync, Health: syncline.Health{Status: syncline.Healthy, Message: syncline.ClaimText},
+				RequiresPruning: true, Claimed: true,
+			}},
+		},
+		"going, and not recorded": {
+			syncline.Change{Ref: ref("a"), Role: syncline.RoleResource, Action: syncline.Retain, Leaving: true, Unrecorded: true, Why: "x"}, memory{"a": {}},
+			[]syncline.ObjectReport{{
+				Ref: ref("a"), Sync: syncline.OutOfSync, Health: syncline.Health{Message: syncline.ClaimText + "; x"}, RequiresPruning: true, Claimed: true,
+			}},
+		},
 		"a hook that ran": {
 			syncline.Change{Ref: ref("a"), Role: syncline.RoleHook, Action: syncline.Run}, memory{"a": {Health: healthy}},
 			[]syncline.ObjectReport{{Ref: ref("a"), Health: healthy, Hook: true}},
@@ -90,6 +109,42 @@ func TestObjects(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 	})
+}
+
+func TestWhatIsOnlyClaimed(t *testing.T) {
+	claims := func(n int, unrecorded bool) syncline.Plan {
+		p := syncline.Plan{Changes: []syncline.Change{{Ref: ref("z"), Role: syncline.RoleResource, Action: syncline.Keep}}}
+		for i := range n {
+			p.Changes = append(p.Changes, syncline.Change{
+				Ref: ref(fmt.Sprintf("a%04d", i)), Role: syncline.RoleResource, Action: syncline.Retain,
+				Claimed: true, Extraneous: true, Unrecorded: unrecorded, Why: syncline.ClaimText,
+			})
+		}
+		return p
+	}
+	for name, test := range map[string]struct {
+		plan   syncline.Plan
+		listed int
+		told   string
+	}{
+		"none":                {claims(0, false), 1, ""},
+		"some":                {claims(20, false), 21, ""},
+		"many":                {claims(3000, false), 21, "objects that are left alone: 3000;"},
+		"that look like ours": {claims(1, true), 2, "objects that are left alone: 1;"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := status.Objects(test.plan, memory{}); len(got) != test.listed || got[len(got)-1].Ref != ref("z") {
+				t.Errorf("%d are listed", len(got))
+			}
+			told := ""
+			for _, c := range status.Claims(test.plan) {
+				told += c.Message
+			}
+			if !strings.HasPrefix(told, test.told) || (told == "") != (test.told == "") {
+				t.Errorf("it says %q", told)
+			}
+		})
+	}
 }
 
 func TestWhatIsNotCompared(t *testing.T) {

@@ -64,6 +64,12 @@ func listedResources(resources []v1alpha1.ResourceStatus) (listed []v1alpha1.Res
 	})
 }
 
+// isClaim reports whether nothing but the object itself says that it is the
+// Application's.
+func isClaim(r v1alpha1.ResourceStatus) bool {
+	return r.Health != nil && strings.HasPrefix(r.Health.Message, syncline.ClaimText)
+}
+
 func needsAttention(r v1alpha1.ResourceStatus) bool {
 	return r.Status != string(syncline.Synced) || r.Hook || r.RequiresPruning ||
 		r.Health != nil && r.Health.Status != string(syncline.Healthy)

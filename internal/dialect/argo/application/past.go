@@ -1,6 +1,8 @@
 package application
 
 import (
+	"slices"
+
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 )
@@ -19,6 +21,9 @@ func toPast(cr *v1alpha1.Application) syncline.Past {
 		Sync:         syncline.SyncStatus(s.Sync.Status),
 		Health:       syncline.Health{Status: syncline.HealthStatus(s.Health.Status), Message: s.Health.Message},
 		ReconciledAt: toTime(s.ReconciledAt),
+		Unlisted: slices.ContainsFunc(s.Conditions, func(c v1alpha1.ApplicationCondition) bool {
+			return c.Type == string(syncline.UnlistedWarning)
+		}),
 	}
 	if s.OperationState != nil {
 		var found problems
@@ -55,6 +60,7 @@ func toObjectReport(r v1alpha1.ResourceStatus) syncline.ObjectReport {
 	}
 	if h := r.Health; h != nil {
 		report.Health = syncline.Health{Status: syncline.HealthStatus(h.Status), Message: h.Message}
+		report.Claimed = isClaim(r)
 	}
 	return report
 }

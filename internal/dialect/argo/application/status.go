@@ -302,7 +302,7 @@ func summary(report syncline.Report) v1alpha1.ApplicationSummary {
 		ExternalURLs: sortedSet(report.URLs),
 		Images:       sortedSet(report.Images),
 		IsAppOfApps: slices.ContainsFunc(report.Objects, func(o syncline.ObjectReport) bool {
-			return o.Ref.Group == v1alpha1.Group && o.Ref.Kind == v1alpha1.ApplicationKind
+			return !o.Claimed && o.Ref.Group == v1alpha1.Group && o.Ref.Kind == v1alpha1.ApplicationKind
 		}),
 	}
 }

@@ -227,6 +227,9 @@ func TestKeepLetsWordsWait(t *testing.T) {
 		"an object's health soon":     {progressing(0, "Progressing", "Degraded", "0 of 2"), second},
 		"an object's health later":    {progressing(1, "Progressing", "Degraded", "0 of 2"), 0},
 		"a revision and a message":    {atRevision(progressing(0, "Progressing", "Progressing", "1 of 2")), 0},
+		"a claim soon":                {claiming(progressing(29, "Progressing", "Progressing", "0 of 2")), 30 * second},
+		"a claim after a while":       {claiming(progressing(30, "Progressing", "Progressing", "0 of 2")), 0},
+		"a claim and a health":        {claiming(progressing(0, "Progressing", "Degraded", "0 of 2")), second},
 		"nothing at all":              {progressing(5, "Progressing", "Progressing", "0 of 2"), -1},
 		"an operation and a message":  {operating(progressing(0, "Progressing", "Progressing", "1 of 2")), 0},
 		"one object fewer, same word": {without(progressing(0, "Progressing", "Progressing", "0 of 2")), 0},
@@ -254,6 +257,42 @@ func TestKeepLetsWordsWait(t *testing.T) {
 				t.Errorf("%d patches, due at %s; want %d, %s", cluster.patches, due, wantPatches, wantDue)
 			}
 		})
+	}
+}
+
+// claiming is a report with an object that only says itself that it is the App's.
+func claiming(report syncline.Report) syncline.Report {
+	report.Objects = append(slices.Clone(report.Objects), syncline.ObjectReport{
+		Ref: syncline.Ref{Kind: "ConfigMap", Namespace: "web", Name: "x"}, Version: "v1", Sync: syncline.OutOfSync,
+		Claimed: true, Health: syncline.Health{Message: syncline.ClaimText + "; it stays"},
+	})
+	report.Conditions = append(slices.Clone(report.Conditions), syncline.Condition{Type: syncline.ClaimedWarning, Message: "objects that are left alone: 1"})
+	return report
+}
+
+func TestAClaimIsReadBack(t *testing.T) {
+	cluster := &merging{object: sighting("10", nil)}
+	store := application.NewStore(cluster, "argocd")
+	store.Put(sighting("10", nil))
+	report := claiming(progressing(0, "Progressing", "Progressing", "0 of 2"))
+	if err := store.Keep(t.Context(), report); err != nil {
+		t.Fatal(err)
+	}
+	app, _ := store.App(report.App)
+	for _, o := range app.Past.Objects {
+		if o.Claimed != (o.Ref.Name == "x") {
+			t.Errorf("%s is claimed: %v", o.Ref, o.Claimed)
+		}
+	}
+	if app.Past.Unlisted {
+		t.Error("what is claimed counts as more than can be listed")
+	}
+	report.Conditions = []syncline.Condition{{Type: syncline.UnlistedWarning, Message: "x"}}
+	if err := store.Keep(t.Context(), report); err != nil {
+		t.Fatal(err)
+	}
+	if app, _ := store.App(report.App); !app.Past.Unlisted {
+		t.Error("it is not known that not all are listed")
 	}
 }
 
