@@ -356,15 +356,30 @@ func (a *agent) onLive(change live.Change) {
 	writer := cmp.Or(change.After, change.Before)
 	for _, instance := range []string{change.Before, change.After} {
 		if app, ok := a.apps.ByInstance(instance); ok && !(change.Ours && instance == writer) {
-			a.queue.Add(app.ID, app.Project, urgency(app, change.What))
+			a.changed(app, change)
 		}
 	}
 	a.onLeft(change)
 	for _, id := range a.catalog.Wanting(change.Ref) {
 		if app, ok := a.apps.App(id); ok && !(change.Ours && app.Instance == writer) {
-			a.queue.Add(id, app.Project, urgency(app, change.What))
+			a.changed(app, change)
 		}
 	}
+}
+
+// claimPause is how long an App takes no notice of an object that is only claimed to
+// be its own.
+const claimPause = 5 * time.Second
+
+// changed makes an App due of which an object changed: later, when it does not declare
+// the object and nothing but an annotation says that it is its own. Anybody can have
+// such objects come and go, and nothing is done about them.
+func (a *agent) changed(app syncline.App, change live.Change) {
+	if change.Claim && !slices.Contains(a.catalog.Declaring(change.Ref), app.ID) {
+		a.queue.AddAt(app.ID, time.Now().Add(claimPause))
+		return
+	}
+	a.queue.Add(app.ID, app.Project, urgency(app, change.What))
 }
 
 // onLeft makes the Apps due that would delete the namespace or the definition of an

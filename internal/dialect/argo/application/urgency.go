@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 
+	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 )
 
@@ -16,13 +17,15 @@ import (
 const (
 	// wordPause is for the health of single objects, and what is waited for.
 	wordPause = time.Second
-	// textPause is for messages about an unchanged health.
+	// textPause is for messages about an unchanged health, and for objects that are
+	// only claimed to be the App's, which anybody can make come and go.
 	textPause = 30 * time.Second
 )
 
 // pauseOf says how long after the last status one that replaces before by after
 // may wait.
 func pauseOf(before, after v1alpha1.ApplicationStatus) time.Duration {
+	before, after = withoutClaims(before), withoutClaims(after)
 	if !equality.Semantic.DeepEqual(withoutWords(before), withoutWords(after)) {
 		return 0
 	}
@@ -30,6 +33,16 @@ func pauseOf(before, after v1alpha1.ApplicationStatus) time.Duration {
 		return wordPause
 	}
 	return textPause
+}
+
+// withoutClaims returns the status without the objects that are only claimed to be
+// the App's.
+func withoutClaims(status v1alpha1.ApplicationStatus) v1alpha1.ApplicationStatus {
+	status.Resources = slices.DeleteFunc(slices.Clone(status.Resources), isClaim)
+	status.Conditions = slices.DeleteFunc(slices.Clone(status.Conditions), func(c v1alpha1.ApplicationCondition) bool {
+		return c.Type == string(syncline.ClaimedWarning)
+	})
+	return status
 }
 
 // withoutWords returns the status without the health of single objects, and

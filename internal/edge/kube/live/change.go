@@ -13,6 +13,9 @@ type Change struct {
 	// Before and After are the instances that tracked the object; "" when none did.
 	Before, After string
 	What          What
+	// Claim reports that only the annotation, which anybody may write, says and said
+	// whose the object is.
+	Claim bool
 	// Ours reports that the change is the outcome of our own write, told by
 	// Observe before the watch told it.
 	Ours bool
@@ -48,11 +51,11 @@ func changeOf(before, after *record) Change {
 	case before == nil && after == nil:
 		return Change{}
 	case before == nil:
-		return Change{Ref: after.Ref, After: instanceOf(&after.Live), What: Existence}
+		return Change{Ref: after.Ref, After: instanceOf(&after.Live), Claim: !after.Made, What: Existence}
 	case after == nil:
-		return Change{Ref: before.Ref, Before: instanceOf(&before.Live), What: Existence}
+		return Change{Ref: before.Ref, Before: instanceOf(&before.Live), Claim: !before.Made, What: Existence}
 	}
-	change := Change{Ref: after.Ref, Before: instanceOf(&before.Live), After: instanceOf(&after.Live)}
+	change := Change{Ref: after.Ref, Before: instanceOf(&before.Live), After: instanceOf(&after.Live), Claim: !before.Made && !after.Made}
 	for _, thing := range []struct {
 		what    What
 		changed bool
