@@ -73,17 +73,7 @@ func object(c syncline.Change, live syncline.Live, exists bool) syncline.ObjectR
 		Claimed:              c.Claimed || c.Unrecorded,
 		RequiresConfirmation: !c.Refused && (c.Options.Has("Delete=confirm") || c.Options.Has("Prune=confirm")),
 	}
-	switch {
-	case c.Claimed:
-		report.Health = syncline.Health{}
-	case c.Unrecorded && c.Action == syncline.Retain:
-		report.Health.Message = syncline.ClaimText + "; " + c.Why
-	case c.Unrecorded:
-		report.Health.Message = syncline.ClaimText
-	}
-	if c.Action == syncline.Retain && report.Health.Message == "" {
-		report.Health.Message = c.Why // else nothing would say why it stays
-	}
+	explain(&report, c)
 	switch {
 	case report.Hook:
 	case c.Refused:
@@ -94,6 +84,22 @@ func object(c syncline.Change, live syncline.Live, exists bool) syncline.ObjectR
 		report.Sync = syncline.OutOfSync
 	}
 	return report
+}
+
+// explain has the health of an object that is not declared say why it stays, or that
+// only the object itself says whose it is: else nothing would.
+func explain(report *syncline.ObjectReport, c syncline.Change) {
+	switch {
+	case c.Claimed:
+		report.Health = syncline.Health{}
+	case c.Unrecorded && c.Action == syncline.Retain:
+		report.Health.Message = syncline.ClaimText + "; " + c.Why
+	case c.Unrecorded:
+		report.Health.Message = syncline.ClaimText
+	}
+	if c.Action == syncline.Retain && report.Health.Message == "" {
+		report.Health.Message = c.Why
+	}
 }
 
 // Unknown reports on the objects that an App was last known to have when this
