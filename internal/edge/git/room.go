@@ -122,7 +122,7 @@ type dirOfMirror struct {
 	bytes  int64
 	used   int64
 	mirror *mirror // nil when this Store has not used it
-	// owners are the projects that fetched into it, and tried says that it was to be
+	// owners are the projects that asked for commits of it, and tried says that it was to be
 	// removed.
 	owners []string
 	tried  bool
@@ -131,11 +131,9 @@ type dirOfMirror struct {
 // onDisk returns all mirrors, those that were used least recently first.
 func (s *Store) onDisk() []dirOfMirror {
 	known := map[string]*mirror{}
-	s.mu.Lock()
-	for _, m := range s.mirrors {
+	for _, m := range s.mirrors.all() {
 		known[m.dir] = m
 	}
-	s.mu.Unlock()
 	var dirs []dirOfMirror
 	for path, bytes := range s.disk.bytes {
 		d := dirOfMirror{path: path, bytes: bytes, mirror: known[path]}
@@ -165,12 +163,13 @@ func sizeOf(dir string) int64 {
 
 // discardUnused removes a mirror unless somebody reads it or writes to it now.
 func (s *Store) discardUnused(d dirOfMirror) bool {
-	if d.mirror == nil {
-		return os.RemoveAll(d.path) == nil
+	m := d.mirror
+	if m == nil { // somebody may come to use it meanwhile
+		m, _ = s.mirrors.get(d.path, s)
 	}
-	if !d.mirror.reader.free() || !s.gate.hold(d.mirror) {
+	if !m.reader.free() || !s.gate.hold(m) {
 		return false
 	}
-	defer s.gate.letGo(d.mirror)
-	return d.mirror.discard() == nil
+	defer s.gate.letGo(m)
+	return m.discard() == nil
 }

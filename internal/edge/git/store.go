@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/syncline-io/syncline"
@@ -128,8 +127,7 @@ type Store struct {
 	// long are the places of long lists of refs; see longPlace.
 	long chan struct{}
 
-	mu      sync.Mutex
-	mirrors map[string]*mirror
+	mirrors mirrors
 	disk    disk
 }
 
@@ -150,7 +148,6 @@ func Open(options Options) (*Store, error) {
 		home:    filepath.Join(dir, "home"),
 		trees:   newTreeCache(options.CachedEntries),
 		files:   newFileCache(options.CachedBytes),
-		mirrors: map[string]*mirror{},
 		gate:    newGate(options.PerHost, options.Transfers),
 		long:    make(chan struct{}, 1),
 	}
@@ -177,9 +174,7 @@ func Open(options Options) (*Store, error) {
 // Close ends every process of the Store. Fetches and reads that go on fail.
 func (s *Store) Close() error {
 	s.end()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range s.mirrors {
+	for _, m := range s.mirrors.all() {
 		m.reader.stop()
 	}
 	return nil
@@ -206,18 +201,16 @@ func (s *Store) checkVersion() error {
 
 // mirror returns the mirror of a repository, which may not be on disk yet.
 func (s *Store) mirror(r *remote) *mirror {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.mirrors[r.key]
-	if m == nil {
-		sum := sha256.Sum256([]byte(r.key))
-		m = newMirror(s, filepath.Join(s.options.Dir, "mirrors", hex.EncodeToString(sum[:16])))
+	sum := sha256.Sum256([]byte(r.key))
+	m, made := s.mirrors.get(s.mirrorDir(hex.EncodeToString(sum[:16])), s)
+	if made {
 		_ = os.Chtimes(m.dir, time.Time{}, time.Now()) // fails when there is no mirror yet; see removeUnused
-		s.mirrors[r.key] = m
 	}
-	m.used.Store(time.Now().UnixNano())
+	s.mirrors.use(m)
 	return m
 }
+
+func (s *Store) mirrorDir(name string) string { return filepath.Join(s.options.Dir, "mirrors", name) }
 
 // removeUnused deletes the mirrors that no Store touched for long.
 func (s *Store) removeUnused() error {
