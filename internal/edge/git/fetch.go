@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/demand"
 )
 
 // wholeHistory is the depth that git takes for infinite.
@@ -34,6 +35,7 @@ func (s *Store) Fetch(ctx context.Context, repo syncline.Repository, commit, ref
 		return err
 	}
 	m := s.mirror(r)
+	m.charge(demand.Of(ctx).Owners())
 	if present, err := m.has(r, commit); err != nil || present && m.admits(r) {
 		return err
 	}

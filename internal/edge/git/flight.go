@@ -80,7 +80,11 @@ func (m *mirror) fly(ctx context.Context, r *remote, key string, f *flight, work
 			return
 		}
 		f.text, f.err = m.work(ctx, t, work)
-		if !errors.Is(f.err, errGaveWay) || ctx.Err() != nil {
+		if !errors.Is(f.err, errGaveWay) {
+			return
+		}
+		if ctx.Err() != nil {
+			f.err = syncline.Errorf(syncline.Transient, "repository %s: searching for a commit: %w", r.name, f.err)
 			return
 		}
 		t = newTicket(r.host, m, f.claim)

@@ -31,7 +31,7 @@ type mirror struct {
 	generation int
 	damaged    bool
 	// outgrown says that it takes more than its share of the disk, and owners are the
-	// projects that fetched into it.
+	// projects that asked for commits of it.
 	outgrown bool
 	owners   []string
 	// unnamed says that the server leaves large files out and does not send them by
@@ -114,7 +114,7 @@ func (m *mirror) outgrow() {
 // mostOwners is how many projects a mirror is charged to at most.
 const mostOwners = 100
 
-// charge remembers for whom is fetched into the mirror.
+// charge remembers for whom commits of the mirror are asked for.
 func (m *mirror) charge(owners []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -125,7 +125,7 @@ func (m *mirror) charge(owners []string) {
 	}
 }
 
-// chargedTo returns the projects for which was fetched into the mirror.
+// chargedTo returns the projects that asked for commits of the mirror.
 func (m *mirror) chargedTo() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -195,7 +195,7 @@ func (m *mirror) create(ctx context.Context) error {
 func (m *mirror) discard() error {
 	m.mu.Lock()
 	m.generation++
-	m.damaged, m.outgrown, m.owners = false, false, nil
+	m.damaged, m.outgrown = false, false
 	m.mu.Unlock()
 	m.reader.stop()
 	old, err := os.MkdirTemp(filepath.Dir(m.dir), "old-")

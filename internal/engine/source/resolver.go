@@ -221,7 +221,7 @@ func (r *Resolver) remembered(access syncline.Access, want target) (Revision, *l
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known := r.known[access]
-	if known == nil || known.number == 0 {
+	if known == nil || known.at.IsZero() {
 		return Revision{}, nil
 	}
 	if asked := known.asked[want]; asked != nil && (asked.number == known.number || asked.Commit != "" || known.refs == nil) {
