@@ -14,7 +14,7 @@ func TestAPruneThatWaitsForAConfirmation(t *testing.T) {
 	confirm := `argocd.argoproj.io/sync-options: "Prune=confirm"`
 	s := tell(object("ConfigMap", "plain", wave(5)), object("ConfigMap", "first", wave(5)+", "+confirm), object("ConfigMap", "last", confirm), object("ConfigMap", "kept", ""))
 	s.on(t)
-	past := *s.state
+	past := s.state
 	s.app.Past.Operation = &past
 	s.declare(strings.Replace(object("ConfigMap", "kept", ""), `x: "1"`, `x: "2"`, 1))
 	s.begin(syncline.Operation{Prune: true})
