@@ -34,18 +34,25 @@ func (s *step) perform(ctx context.Context, group []syncline.Change) (advanced b
 	if refused, err := s.rehearseFirst(ctx, group); err != nil || refused {
 		return refused, err
 	}
-	for _, batch := range batches(group) {
-		if removesApps(batch) && (s.failures() != "" || len(s.waiting) > 0) {
-			break // who may take over what they have is not there yet
-		}
-		if err := s.performBatch(ctx, batch); err != nil {
-			return false, err
-		}
+	if err := s.performBatches(ctx, group); err != nil {
+		return false, err
 	}
 	if len(s.waiting) > 0 {
 		s.State.Message = describeWaiting("waiting for", s.waiting)
 	}
 	return len(s.State.Results) > before && len(s.waiting) == 0, nil
+}
+
+func (s *step) performBatches(ctx context.Context, group []syncline.Change) error {
+	for _, batch := range batches(group) {
+		if removesApps(batch) && (s.failures() != "" || len(s.waiting) > 0) {
+			break // who may take over what they have is not there yet
+		}
+		if err := s.performBatch(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // awaitsConfirmation reports whether a group prunes while prunes of the operation

@@ -342,10 +342,7 @@ func exclusivePart(value any, fields, others map[string]any) any {
 		for name, content := range v {
 			below, named := fields["f:"+name].(map[string]any)
 			theirs, taken := others["f:"+name].(map[string]any)
-			if !named || taken && isWhole(theirs) {
-				continue
-			}
-			if own := exclusivePart(content, below, theirs); own != nil {
+			if own := exclusiveBelow(content, below, theirs, taken); named && own != nil {
 				part[name] = own
 			}
 		}
@@ -358,10 +355,7 @@ func exclusivePart(value any, fields, others map[string]any) any {
 		for i, item := range v {
 			below, named := fieldsOfItem(item, i, fields)
 			theirs, taken := fieldsOfItem(item, i, others)
-			if !named || taken && isWhole(theirs) {
-				continue
-			}
-			if own := exclusivePart(item, below, theirs); own != nil {
+			if own := exclusiveBelow(item, below, theirs, taken); named && own != nil {
 				part = append(part, own)
 			}
 		}
@@ -371,4 +365,13 @@ func exclusivePart(value any, fields, others map[string]any) any {
 		return nil
 	}
 	return value
+}
+
+// exclusiveBelow is exclusivePart of what is in a map or a list, of which others may
+// have taken all.
+func exclusiveBelow(value any, fields, others map[string]any, taken bool) any {
+	if taken && isWhole(others) {
+		return nil
+	}
+	return exclusivePart(value, fields, others)
 }
