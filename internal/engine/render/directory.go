@@ -199,11 +199,15 @@ func (d directory) decode(ctx context.Context, manifest syncline.Manifest, decod
 		return documents, nil, err
 	}
 	documents, err := decoder.Decode(manifest)
-	if err == nil && slices.ContainsFunc(documents, isWhole) || path.Ext(manifest.Origin) == ".json" {
-		return documents, nil, err
+	isJSON := path.Ext(manifest.Origin) == ".json"
+	switch {
+	case err == nil && slices.ContainsFunc(documents, isWhole), err == nil && isJSON && len(documents) > 0:
+		return documents, nil, nil
+	case err != nil && isJSON:
+		return nil, nil, excludable(err)
 	}
 	if why := whatElse(manifest.Origin, decode.UTF8(manifest.Text), documents, err); why != "" {
-		return nil, &PassedOver{File: manifest.Origin, Why: why, Meant: err == nil && len(documents) == 0}, nil
+		return nil, &PassedOver{File: manifest.Origin, Why: why, Meant: decode.Blank(manifest.Text)}, nil
 	}
 	if err != nil && isBinary(manifest.Text) {
 		err = excludable(err)

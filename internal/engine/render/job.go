@@ -72,7 +72,10 @@ func (o Output) result() (Result, error) {
 	result := Result{Tool: o.Tool, Warnings: repeatedKeys(o.Repeated), PassedOver: o.PassedOver, apart: o.Apart, bytes: o.Bytes}
 	for _, document := range o.Documents {
 		object, err := syncline.NewObject(document.Content, document.Origin)
-		if err != nil {
+		switch {
+		case err != nil && o.Tool == syncline.ToolDirectory:
+			return Result{}, excludable(err)
+		case err != nil:
 			return Result{}, err
 		}
 		result.add(document.File, object, sizeOf(document.Content))

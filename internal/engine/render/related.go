@@ -40,6 +40,8 @@ func whatElse(file string, text []byte, documents []decode.Document, err error) 
 		return "it is not YAML of Kubernetes: " + syntax.Error()
 	case slices.ContainsFunc(documents, func(d decode.Document) bool { return hasObject(d) && !isForeign(file, d.Content) }):
 		return ""
+	case len(documents) == 0 && !decode.Blank(text):
+		return "it has no object, but an empty list, mapping or null"
 	case len(documents) == 0:
 		return "it is empty"
 	}

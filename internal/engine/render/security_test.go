@@ -382,6 +382,12 @@ func TestWhatGaveObjectsIsNotPassedOver(t *testing.T) {
 			t.Fatalf("the error is %v", err)
 		}
 	}
+	for _, text := range []string{"apiVersion: v1\nkind: ConfigMapList\nitems: []\n", "apiVersion: v1\nkind: List\nitems:\n", "{}\n", "null\n"} {
+		files["app/a.yaml"] = text
+		if _, err := again(); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "app/a.yaml gave objects before") {
+			t.Fatalf("%s: the error is %v", text, err)
+		}
+	}
 	files["app/a.yaml"] = "# nothing any more\n"
 	if result, err := again(); err != nil || len(result.Objects) != 0 {
 		t.Fatalf("%v, %v", result, err)
@@ -412,5 +418,24 @@ func TestWhatTheOptionsLeaveOutIsTold(t *testing.T) {
 				t.Errorf("told is %q, %v", told, err)
 			}
 		})
+	}
+}
+
+// TestAListThatLostItsItemsIsNotPassedOver is of JSON, which is no program's
+// configuration: what cannot be an object is an error there.
+func TestAListThatLostItsItemsIsNotPassedOver(t *testing.T) {
+	const list = `{"apiVersion": "v1", "kind": "List", "items": [%s]}`
+	renderer := inProcess()
+	files := memoryTree{"app/a.json": fmt.Sprintf(list, `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}`)}
+	if result, err := renderer.Render(short(t), request(files)); err != nil || len(result.Objects) != 1 {
+		t.Fatalf("%v, %v", result, err)
+	}
+	files["app/a.json"] = fmt.Sprintf(list, "")
+	if _, err := renderer.Render(short(t), request(files)); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "app/a.json gave objects before") {
+		t.Fatalf("the error is %v", err)
+	}
+	files["app/a.json"] = ""
+	if result, err := renderer.Render(short(t), request(files)); err != nil || len(result.Objects) != 0 {
+		t.Fatalf("%v, %v", result, err)
 	}
 }

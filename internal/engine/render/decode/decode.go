@@ -156,12 +156,21 @@ func flatten(value any, origin string, depth int) ([]Document, error) {
 	return documents, nil
 }
 
-// listItems returns the items of an object whose kind is a list.
+// listItems returns the items of a list of objects. What has a name is an object
+// itself, such as an IPBlockList with a field "items": the metadata of a list have
+// none, but for those of a v1 List, which people write by hand.
 func listItems(content map[string]any) ([]any, bool) {
 	kind, _ := content["kind"].(string)
 	value, present := content["items"]
 	items, isSlice := value.([]any)
-	return items, strings.HasSuffix(kind, "List") && present && (isSlice || value == nil)
+	isList := strings.HasSuffix(kind, "List") && present && (isSlice || value == nil)
+	return items, isList && (!isNamed(content) || content["apiVersion"] == "v1" && kind == "List")
+}
+
+// isNamed reports whether an object has a name, or is to be given one.
+func isNamed(content map[string]any) bool {
+	metadata, _ := content["metadata"].(map[string]any)
+	return metadata["name"] != nil || metadata["generateName"] != nil
 }
 
 func kindOf(value any) Kind {

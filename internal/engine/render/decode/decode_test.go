@@ -25,6 +25,7 @@ func TestTheLastOfRepeatedKeysCounts(t *testing.T) {
 		"mappings":      {"a: {x: 1}\na: {z: 2}\n", map[string]any{"a": map[string]any{"z": int64(2)}}, "line 2", ""},
 		"JSON":          {`{"a": 1, "a": 2}`, map[string]any{"a": int64(2)}, `"a"`, ""},
 		"once":          {"a: 1", map[string]any{"a": int64(1)}, "", ""},
+		"as two types":  {"a: 1\nb: {no: 1, \"false\": 2}\n", nil, "", `key "b.false" is set twice`},
 		"no YAML":       {"a: 1\na: 2\nb: [", nil, "", "not valid YAML: line 3"},
 		"alias of none": {"a: 1\na: *x\n", nil, "", "unknown anchor"},
 	} {
@@ -77,6 +78,18 @@ func TestDecode(t *testing.T) {
 			"a": map[string]any{"b": int64(1)}, "c": map[string]any{"b": int64(1)}, "d": map[string]any{"b": int64(1), "e": int64(2)},
 		}}},
 		{name: "lists in lists", text: "kind: List\nitems:\n- {kind: PodList, items: [{kind: Pod}]}\n- {kind: A}\n- null\n", want: []map[string]any{{"kind": "Pod"}, {"kind": "A"}}},
+		{name: "named like a list", text: "kind: BlockList\nmetadata: {name: x}\nitems: []\n", want: []map[string]any{
+			{"kind": "BlockList", "metadata": map[string]any{"name": "x"}, "items": []any{}},
+		}},
+		{name: "to be named, like a list", text: "kind: BlockList\nmetadata: {generateName: x-}\nitems: [{kind: A}]\n", want: []map[string]any{
+			{"kind": "BlockList", "metadata": map[string]any{"generateName": "x-"}, "items": []any{map[string]any{"kind": "A"}}},
+		}},
+		{name: "a list with a name", text: "apiVersion: v1\nkind: List\nmetadata: {name: x}\nitems: [{kind: A}]\n", want: []map[string]any{{"kind": "A"}}},
+		{name: "keys of one text", text: "a: 1\n---\nb:\n- c: {1: x, \"1\": y, true: z, \"true\": z, 1.5: 1, \"1.5\": 2}\n",
+			wantErr: `f.yaml, document 2: not valid YAML: key "b.0.c.1" is set twice, as a text and as a number or a boolean`},
+		{name: "keys of one text in a Secret", text: "kind: Secret\ndata: {1: x, \"1\": y}\n",
+			wantErr: `f.yaml: not valid YAML: a key of a mapping is set twice, as a text`},
+		{name: "a key that is a list", text: "a: {[1]: x, 1: y, \"1\": y}\n", wantErr: "a key that is a mapping or a list"},
 		{name: "empty list", text: "kind: PodList\nitems: null\n"},
 		{name: "items of something else", text: "kind: Menu\nitems: [a]\n", want: []map[string]any{{"kind": "Menu", "items": []any{"a"}}}},
 		{name: "item that is text", text: "kind: List\nitems: [a]\n", wantErr: "f.yaml, item 1: a text where"},
@@ -110,6 +123,17 @@ func TestDecode(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWhatIsBlankHasNoDocument(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": true, "# a\n---\n# b\n...\n": true, "\xef\xbb\xbf# a": true,
+		"null": false, "{}": false, "a: 1": false, "kind: List\nitems: []\n": false,
+	} {
+		if got := decode.Blank([]byte(text)); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
 	}
 }
 

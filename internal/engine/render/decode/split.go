@@ -46,6 +46,10 @@ func split(text []byte) []part {
 	return parts
 }
 
+// Blank reports whether the text of a manifest has no document at all: nothing but
+// white space, comments and document markers.
+func Blank(text []byte) bool { return len(split(UTF8(text))) == 0 }
+
 // values returns the JSON objects that follow each other in the text, as Argo CD
 // and kubectl read them. Of anything else it returns the part as it is.
 func (p part) values() []part {

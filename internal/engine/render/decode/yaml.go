@@ -14,6 +14,7 @@ import (
 	yamlv3 "go.yaml.in/yaml/v3"
 
 	"github.com/syncline-io/syncline/internal/base/told"
+	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
 // toJSON turns a YAML document into JSON, as sigs.k8s.io/yaml does for kubectl
@@ -36,8 +37,9 @@ func (p part) toJSON(lastCounts bool) (asJSON []byte, repeated *told.Error, err 
 	case repeated != nil && !lastCounts:
 		return nil, nil, syntaxError("not valid YAML: %w", repeated)
 	}
-	if value, err = jsonable(value); err != nil {
-		return nil, nil, syntaxError("not valid YAML: %w", err)
+	value, wrong := jsonable(value)
+	if wrong != nil {
+		return nil, nil, syntaxError("not valid YAML: %s", wrong.message(secretive.Match(p.text)))
 	}
 	if asJSON, err = json.Marshal(value); err != nil {
 		return nil, nil, syntaxError("not valid YAML: a number that is infinite or not a number")
@@ -95,49 +97,91 @@ func repeatsKey(n *yamlv3.Node) bool {
 	return false
 }
 
+// keyError is about a key that JSON cannot have, at a path of keys.
+type keyError struct{ path, why string }
+
+const (
+	noKey   = "a mapping has a key that is neither a text, a number nor a boolean"
+	sameKey = "is set twice, as a text and as a number or a boolean: write it once"
+)
+
+// above returns the error as one of a mapping that has the value under a name.
+func (e *keyError) above(name string) *keyError {
+	if e == nil {
+		return nil
+	}
+	return &keyError{path: strings.TrimSuffix(name+"."+e.path, "."), why: e.why}
+}
+
+// or returns the first of two errors by their paths, whichever was found first.
+func (e *keyError) or(other *keyError) *keyError {
+	if e == nil || other != nil && other.path < e.path {
+		return other
+	}
+	return e
+}
+
+// message names the path, unless a key may be a value.
+func (e *keyError) message(secretive bool) string {
+	switch {
+	case e.why == sameKey && secretive:
+		return "a key of a mapping " + sameKey
+	case e.why == sameKey:
+		return fmt.Sprintf("key %q %s", visible.Clip(e.path, maxPath), sameKey)
+	}
+	return e.why
+}
+
+// maxPath is how many characters of a path are shown.
+const maxPath = 200
+
 // jsonable returns a value with texts as the keys of its mappings, which YAML
-// does not need to have.
-func jsonable(value any) (any, error) {
+// does not need to have. Keys that become the same text are an error: one would
+// hide the other.
+func jsonable(value any) (any, *keyError) {
+	var wrong *keyError
 	switch value := value.(type) {
 	case map[any]any:
 		texts := make(map[string]any, len(value))
 		for key, below := range value {
-			name, err := keyText(key)
-			if err != nil {
-				return nil, err
+			name, ok := keyText(key)
+			if !ok {
+				wrong = wrong.or(&keyError{why: noKey})
+				continue
 			}
-			if texts[name], err = jsonable(below); err != nil {
-				return nil, err
+			if _, twice := texts[name]; twice {
+				wrong = wrong.or(&keyError{path: name, why: sameKey})
 			}
+			made, wrongBelow := jsonable(below)
+			texts[name] = made
+			wrong = wrong.or(wrongBelow.above(name))
 		}
-		return texts, nil
+		return texts, wrong
 	case []any:
 		for i := range value {
-			below, err := jsonable(value[i])
-			if err != nil {
-				return nil, err
-			}
+			below, wrongBelow := jsonable(value[i])
 			value[i] = below
+			wrong = wrong.or(wrongBelow.above(fmt.Sprint(i)))
 		}
 	}
-	return value, nil
+	return value, wrong
 }
 
-// keyText returns the text of a mapping's key.
-func keyText(key any) (string, error) {
+// keyText returns the text of a mapping's key, if it can have one.
+func keyText(key any) (string, bool) {
 	switch key := key.(type) {
 	case string:
-		return key, nil
+		return key, true
 	case int, int64, bool:
-		return fmt.Sprint(key), nil
+		return fmt.Sprint(key), true
 	case float64:
 		text := strconv.FormatFloat(key, 'g', -1, 32)
 		if special, ok := map[string]string{"+Inf": ".inf", "-Inf": "-.inf", "NaN": ".nan"}[text]; ok {
 			text = special
 		}
-		return text, nil
+		return text, true
 	}
-	return "", errors.New("a mapping has a key that is neither a text, a number nor a boolean")
+	return "", false
 }
 
 var (
