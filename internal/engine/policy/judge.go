@@ -62,11 +62,11 @@ func (j *Judge) judge(ref syncline.Ref) error {
 	case j.unreadable != nil:
 		return j.unreadable
 	case ref.Namespace == "" && !permitsClusterScoped(j.project, ref):
-		return kindError(j.project, ref, "spec.clusterResourceWhitelist")
+		return kindError(j.project, ref, j.project.ClusterDeny, "spec.clusterResource")
 	case ref.Namespace == "":
 		return nil
 	case !permitsNamespaced(j.project, ref):
-		return kindError(j.project, ref, "spec.namespaceResourceWhitelist")
+		return kindError(j.project, ref, j.project.NamespaceDeny, "spec.namespaceResource")
 	case !j.permitsNamespace(ref.Namespace):
 		return fmt.Errorf("%s: %w", ref, syncline.Errorf(syncline.Denied, "namespace %s is not permitted in project '%s'", ref.Namespace, j.project.Name))
 	}

@@ -69,10 +69,15 @@ func Allow(project syncline.Project, app syncline.App, plan syncline.Plan) (sync
 	return For(project, app).Allow(plan)
 }
 
-func kindError(project syncline.Project, ref syncline.Ref, field string) error {
+// kindError names the list that refuses a kind: the one of denied kinds, or the one of
+// allowed kinds that lacks it. Lists are the beginning of the fields' names.
+func kindError(project syncline.Project, ref syncline.Ref, denied []syncline.KindRule, lists string) error {
+	hint := "allow the kind in " + lists + "Whitelist of the AppProject"
+	if named(denied, ref) {
+		hint = "the kind is in " + lists + "Blacklist of the AppProject: take it out there"
+	}
 	return syncline.WithHint(
-		syncline.Errorf(syncline.Denied, "resource %s:%s is not permitted in project %s", ref.Group, ref.Kind, project.Name),
-		"allow the kind in "+field+" of the AppProject")
+		syncline.Errorf(syncline.Denied, "resource %s:%s is not permitted in project %s", ref.Group, ref.Kind, project.Name), hint)
 }
 
 // permitsClusterScoped needs a rule that allows the kind; a rule that denies wins.

@@ -151,3 +151,24 @@ func TestGrantCoversExactlyTheChange(t *testing.T) {
 		t.Error("the zero Grant permits")
 	}
 }
+
+// A refusal names the list that has to change: another one in its place would forbid
+// every other kind.
+func TestARefusedKindNamesItsList(t *testing.T) {
+	everything, config := []syncline.KindRule{syncline.NewKindRule("*", "*", "")}, []syncline.KindRule{syncline.NewKindRule("", "ConfigMap", "")}
+	namespace := []syncline.KindRule{syncline.NewKindRule("", "Namespace", "")}
+	for name, test := range map[string]struct {
+		project syncline.Project
+		ref     syncline.Ref
+		want    string
+	}{
+		"denied":                {syncline.Project{NamespaceDeny: config}, syncline.Ref{Kind: "ConfigMap", Namespace: "a", Name: "a"}, "spec.namespaceResourceBlacklist"},
+		"not allowed":           {syncline.Project{NamespaceAllow: config}, syncline.Ref{Kind: "Secret", Namespace: "a", Name: "a"}, "spec.namespaceResourceWhitelist"},
+		"cluster-wide denied":   {syncline.Project{ClusterAllow: everything, ClusterDeny: namespace}, syncline.Ref{Kind: "Namespace", Name: "a"}, "spec.clusterResourceBlacklist"},
+		"cluster-wide, no list": {syncline.Project{}, syncline.Ref{Kind: "Namespace", Name: "a"}, "spec.clusterResourceWhitelist"},
+	} {
+		if hint := syncline.HintOf(policy.For(test.project, syncline.App{}).Object(test.ref)); !strings.Contains(hint, test.want) {
+			t.Errorf("%s: the hint is %q, want %s", name, hint, test.want)
+		}
+	}
+}

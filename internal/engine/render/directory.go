@@ -191,20 +191,16 @@ func (d directory) decode(ctx context.Context, manifest syncline.Manifest, decod
 		return d.capitals(manifest)
 	}
 	if isJsonnet(manifest.Origin) {
-		text, err := d.jsonnet.Evaluate(ctx, d.files, d.folder, manifest.Origin, d.options.Jsonnet)
-		if err != nil {
-			return nil, nil, err
-		}
-		documents, err := decoder.Decode(syncline.Manifest{Origin: manifest.Origin, Text: asList(text)})
+		documents, err := d.evaluate(ctx, manifest, decoder)
 		return documents, nil, err
 	}
 	documents, err := decoder.Decode(manifest)
-	isJSON := path.Ext(manifest.Origin) == ".json"
+	isJSON := path.Ext(manifest.Origin) == ".json" // which is no program's configuration
 	switch {
-	case err == nil && slices.ContainsFunc(documents, isWhole), err == nil && isJSON && len(documents) > 0:
-		return documents, nil, nil
 	case err != nil && isJSON:
 		return nil, nil, excludable(err)
+	case err == nil && areManifests(documents, isJSON):
+		return documents, nil, nil
 	}
 	if why := whatElse(manifest.Origin, decode.UTF8(manifest.Text), documents, err); why != "" {
 		return nil, &PassedOver{File: manifest.Origin, Why: why, Meant: decode.Blank(manifest.Text)}, nil
@@ -213,6 +209,19 @@ func (d directory) decode(ctx context.Context, manifest syncline.Manifest, decod
 		err = excludable(err)
 	}
 	return documents, nil, err
+}
+
+// evaluate returns the documents of a file of jsonnet.
+func (d directory) evaluate(ctx context.Context, manifest syncline.Manifest, decoder *decode.Decoder) ([]decode.Document, error) {
+	text, err := d.jsonnet.Evaluate(ctx, d.files, d.folder, manifest.Origin, d.options.Jsonnet)
+	if err != nil {
+		return nil, err
+	}
+	return decoder.Decode(syncline.Manifest{Origin: manifest.Origin, Text: asList(text)})
+}
+
+func areManifests(documents []decode.Document, isJSON bool) bool {
+	return slices.ContainsFunc(documents, isWhole) || isJSON && len(documents) > 0
 }
 
 // isWhole reports whether a document looks like an object.

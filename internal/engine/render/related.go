@@ -32,20 +32,26 @@ func whatElse(file string, text []byte, documents []decode.Document, err error) 
 	switch {
 	case err != nil && !errors.As(err, &syntax):
 		return "" // it is too large
-	case err != nil && syntax.Kind == decode.Text, isBinary(text):
-		return "" // a path, a pointer, something encrypted: it may stand for anything
-	case err != nil && suspicious.Match(text):
-		return ""
+	case isBinary(text):
+		return "" // something encrypted: it may stand for anything
 	case err != nil:
-		return "it is not YAML of Kubernetes: " + syntax.Error()
+		return syntaxElse(text, syntax)
 	case slices.ContainsFunc(documents, func(d decode.Document) bool { return hasObject(d) && !isForeign(file, d.Content) }):
 		return ""
-	case len(documents) == 0 && !decode.Blank(text):
-		return "it has no object, but an empty list, mapping or null"
-	case len(documents) == 0:
+	case len(documents) > 0:
+		return "it has neither kind nor apiVersion nor metadata"
+	case decode.Blank(text):
 		return "it is empty"
 	}
-	return "it has neither kind nor apiVersion nor metadata"
+	return "it has no object, but an empty list, mapping or null"
+}
+
+// syntaxElse is whatElse of a file that is no YAML.
+func syntaxElse(text []byte, syntax *decode.SyntaxError) string {
+	if syntax.Kind == decode.Text || suspicious.Match(text) {
+		return "" // a path, a pointer: it may stand for anything; or a manifest with a mistake
+	}
+	return "it is not YAML of Kubernetes: " + syntax.Error()
 }
 
 // isBinary reports whether text has characters that no text has.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/front/cli/await"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
@@ -111,7 +112,7 @@ func (p *program) printPlan(plan syncline.Plan, question await.Question, f forma
 	case formatName:
 		for _, change := range plan.Changes {
 			if change.Differs() {
-				p.printLines([]string{change.Ref.String()})
+				p.printLines([]string{visible.Line(change.Ref.String())})
 			}
 		}
 	default:

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
@@ -86,7 +87,7 @@ func printObjects(w io.Writer, f format, objects []syncline.Object, reveal bool)
 	switch f {
 	case formatName:
 		for _, object := range objects {
-			fmt.Fprintln(w, object.Ref())
+			fmt.Fprintln(w, visible.Line(object.Ref().String()))
 		}
 		return nil
 	case formatJSON:

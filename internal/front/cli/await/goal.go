@@ -103,7 +103,7 @@ func (g Goal) Judge(id syncline.AppID, app *State) Verdict {
 		}
 		return v
 	case app.Refresh != syncline.NoRefresh:
-		return Verdict{Blockers: []string{"a refresh was asked for and is not done yet: is syncline server running?"}}
+		return refreshing(*app)
 	}
 	var v Verdict
 	if g.Operation {
@@ -117,6 +117,20 @@ func (g Goal) Judge(id syncline.AppID, app *State) Verdict {
 	}
 	if v.Failed = g.failure(*app, v.Holds()); v.Failed == nil && len(v.Blockers) > 0 {
 		v.Blockers = append(v.Blockers, conditionLines(*app)...)
+	}
+	return v
+}
+
+// refreshing says what a refresh that was asked for waits for: it is done when an
+// operation that goes on has ended, which may be for a person to decide.
+func refreshing(app State) Verdict {
+	going := OperationBlockers(app)
+	if app.Request != nil || len(going) == 0 {
+		return Verdict{Blockers: []string{"a refresh was asked for and is not done yet: is syncline server running?"}}
+	}
+	v := Verdict{Blockers: append([]string{"the refresh that was asked for is done when the operation has ended"}, going...)}
+	if idle(app) {
+		v.Failed = Blocked(app)
 	}
 	return v
 }
@@ -144,10 +158,15 @@ func (g Goal) failure(app State, reached bool) error {
 	return nil
 }
 
-// stuck reports whether the last operation failed and nothing follows by itself.
+// stuck reports whether the last operation failed and nothing follows by itself. One
+// of another revision than that which everything is as it declares counts no more.
 func stuck(app State) bool {
 	operation := app.Report.Operation
-	return operation != nil && !busy(app) && operation.Phase != syncline.OperationSucceeded && !willRepeat(app)
+	return operation != nil && !busy(app) && operation.Phase != syncline.OperationSucceeded && !willRepeat(app) && !overcome(app)
+}
+
+func overcome(app State) bool {
+	return app.Report.Sync == syncline.Synced && len(app.Report.Revisions) > 0 && !slices.Equal(app.Report.Revisions, app.Report.Operation.Revisions)
 }
 
 // busy reports whether an operation goes on or was asked for.

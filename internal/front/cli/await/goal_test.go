@@ -108,6 +108,7 @@ func TestJudge(t *testing.T) {
 		{"failed, but only health counts", Goal{Health: true}, settled(phase(syncline.OperationFailed)), ""},
 		{"failed for this revision", all, settled(outOfSync, automated, phase(syncline.OperationFailed)), "failed 6"},
 		{"failed for an older revision, which will be followed", all, settled(outOfSync, automated, moved, phase(syncline.OperationFailed)), "sync status is OutOfSync"},
+		{"failed for an older revision, and in sync by now", all, settled(moved, phase(syncline.OperationFailed)), ""},
 		{"failed for an older revision, by hand", all, settled(outOfSync, moved, phase(syncline.OperationFailed)), "failed 6"},
 
 		{"a person has to approve", all, settled(pruning, approval), "failed 7"},
@@ -117,6 +118,7 @@ func TestJudge(t *testing.T) {
 		{"nor while an operation goes on", Goal{Sync: true}, settled(pruning, approval, phase(syncline.OperationRunning)), "sync status is OutOfSync"},
 
 		{"a refresh makes everything old", all, settled(refresh), "a refresh was asked for and is not done yet: is syncline server running?"},
+		{"a refresh while an operation goes on", all, settled(refresh, phase(syncline.OperationRunning)), "the refresh that was asked for is done when the operation has ended"},
 		{"a refresh makes failures old", all, settled(refresh, phase(syncline.OperationFailed)), "a refresh was asked for and is not done yet: is syncline server running?"},
 
 		{"an object", only(deployments), settled(outOfSync), ""},
