@@ -119,7 +119,7 @@ func TestASearchIsLast(t *testing.T) {
 	if interrupted != 0 || !first.begun || barred.begun {
 		t.Fatalf("it was interrupted %d times for a search, or for who has no place", interrupted)
 	}
-	known := of("a", false)
+	known := of("d", false)
 	if interrupted != 1 || known.begun {
 		t.Fatalf("it was interrupted %d times, %v", interrupted, known.begun)
 	}

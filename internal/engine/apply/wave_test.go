@@ -85,6 +85,7 @@ func TestPrunes(t *testing.T) {
 	})
 	t.Run("are skipped when retained", func(t *testing.T) {
 		s := begin(t, object("ConfigMap", "a", `argocd.argoproj.io/sync-options: "Prune=false"`))
+		s.app.Past.Objects = []syncline.ObjectReport{{Ref: ref("ConfigMap", "a")}}
 		s.declare()
 		s.on(t)
 		s.expectWrites(t)
