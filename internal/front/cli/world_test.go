@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -264,7 +265,25 @@ func (w *world) patch(id syncline.AppID, patch map[string]any) (*unstructured.Un
 	if err := json.Unmarshal(merged, &u.Object); err != nil {
 		return nil, err
 	}
+	own(u, patch)
 	return u, w.write(u)
+}
+
+// own takes note of who wrote the annotations of a patch, as an API server does.
+func own(u *unstructured.Unstructured, patch map[string]any) {
+	annotations, _, _ := unstructured.NestedMap(patch, "metadata", "annotations")
+	if len(annotations) == 0 {
+		return
+	}
+	fields := map[string]any{}
+	for name := range annotations {
+		fields["f:"+name] = map[string]any{}
+	}
+	owned, _ := json.Marshal(map[string]any{"f:metadata": map[string]any{"f:annotations": fields}})
+	u.SetManagedFields(append(u.GetManagedFields(), metav1.ManagedFieldsEntry{
+		Manager: "syncline-cli", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "argoproj.io/v1alpha1",
+		FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: owned},
+	}))
 }
 
 func (w *world) Delete(_ context.Context, id syncline.AppID, uid types.UID) error {
