@@ -282,7 +282,7 @@ func own(u *unstructured.Unstructured, patch map[string]any) {
 	owned, _ := json.Marshal(map[string]any{"f:metadata": map[string]any{"f:annotations": fields}})
 	u.SetManagedFields(append(u.GetManagedFields(), metav1.ManagedFieldsEntry{
 		Manager: "syncline-cli", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "argoproj.io/v1alpha1",
-		FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: owned},
+		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(owned)),
 	}))
 }
 
