@@ -69,6 +69,9 @@ func (r *Renderer) build(fsys *fileSystem, folder string, options syncline.Kusto
 	}
 	built, err := r.run(fsys, folder)
 	if err == nil {
+		err = fsys.checkLists()
+	}
+	if err == nil {
 		err = fsys.name(built)
 	}
 	if err != nil {

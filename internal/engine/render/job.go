@@ -2,8 +2,10 @@ package render
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
@@ -72,6 +74,9 @@ func (o Output) result() (Result, error) {
 	result := Result{Tool: o.Tool, Warnings: repeatedKeys(o.Repeated), PassedOver: o.PassedOver, apart: o.Apart, bytes: o.Bytes}
 	for _, document := range o.Documents {
 		object, err := syncline.NewObject(document.Content, document.Origin)
+		if err == nil {
+			err = checkNames(object)
+		}
 		switch {
 		case err != nil && o.Tool == syncline.ToolDirectory:
 			return Result{}, excludable(err)
@@ -81,6 +86,19 @@ func (o Output) result() (Result, error) {
 		result.add(document.File, object, sizeOf(document.Content))
 	}
 	return result, nil
+}
+
+// checkNames refuses names that no object can have and that would be read as something
+// else where they are shown: with line breaks, and with characters that do not show.
+func checkNames(object syncline.Object) error {
+	ref := object.Ref()
+	for _, name := range []string{ref.Group, ref.Kind, ref.Namespace, ref.Name} {
+		if !visible.IsSafe(name) || strings.ContainsAny(name, "\n\r\t") {
+			return syncline.Errorf(syncline.Invalid, "%s: %+q is no name of an object: it has a line break or a character that does not show",
+				object.Origin(), visible.Clip(name, 100))
+		}
+	}
+	return nil
 }
 
 // add appends an object that takes size bytes of memory.

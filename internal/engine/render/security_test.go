@@ -439,3 +439,43 @@ func TestAListThatLostItsItemsIsNotPassedOver(t *testing.T) {
 		t.Fatalf("%v, %v", result, err)
 	}
 }
+
+// TestKustomizeLeavesNothingOut is of what kustomize takes for an empty list: an object
+// with a name whose kind ends in List.
+func TestKustomizeLeavesNothingOut(t *testing.T) {
+	const kustomization = "resources: [a.yaml]\nconfigMapGenerator: [{name: data, files: [list.yaml]}]\n"
+	const data = "apiVersion: example.com/v1\nkind: BlockList\nmetadata: {name: x}\nitems: []\n"
+	for text, lost := range map[string]bool{
+		"apiVersion: example.com/v1\nkind: BlockList\nmetadata: {name: x}\nitems: []\n":                                  true,
+		"apiVersion: example.com/v1\nkind: BlockList\nmetadata: {name: x}\nitems:\n":                                     true,
+		`{"apiVersion": "example.com/v1", "kind": "BlockList", "metadata": {"name": "x"}, "items": []}`:                  true,
+		configMap + "---\napiVersion: example.com/v1\nkind: 'BlockList'\nmetadata: {name: x}\nitems: []\n":               true,
+		"apiVersion: v1\nkind: List\nitems: [{apiVersion: e.com/v1, kind: BlockList, metadata: {name: x}, items: []}]\n": true,
+		"apiVersion: example.com/v1\nkind: BlockList\nmetadata: {name: x}\nspec: {items: []}\n":                          false,
+		"apiVersion: v1\nkind: ConfigMapList\nitems: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}]\n":         false,
+		configMap: false,
+	} {
+		files := memoryTree{"app/kustomization.yaml": kustomization, "app/a.yaml": text, "app/list.yaml": data}
+		_, err := inProcess().Render(short(t), request(files))
+		told := syncline.KindOf(err) == syncline.Invalid && strings.Contains(err.Error(), `app/a.yaml: BlockList "x" has no items`)
+		if told != lost || err != nil && !lost {
+			t.Errorf("%s: the error is %v", text, err)
+		}
+	}
+}
+
+// TestNamesThatDoNotShow would be read as something else where they are shown.
+func TestNamesThatDoNotShow(t *testing.T) {
+	for name, manifest := range map[string]string{
+		"a name":      `{apiVersion: v1, kind: ConfigMap, metadata: {name: "a\nSecret/evil"}}`,
+		"a namespace": `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: "b\u202ec"}}`,
+		"a kind":      `{apiVersion: v1, kind: "Config\tMap", metadata: {name: a}}`,
+		"a group":     `{apiVersion: "e\u001b[31m.com/v1", kind: X, metadata: {name: a}}`,
+	} {
+		_, err := inProcess().Render(short(t), request(memoryTree{"app/a.yaml": manifest}))
+		if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "app/a.yaml: \"") || !strings.Contains(err.Error(), "is no name of an object") ||
+			strings.ContainsAny(err.Error(), "\n\t\u202e\u001b") {
+			t.Errorf("%s: the error is %q", name, err)
+		}
+	}
+}
