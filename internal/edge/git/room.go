@@ -33,6 +33,9 @@ func (s *Store) makeRoom(ctx context.Context, r *remote, written *mirror, fresh 
 		}
 		written.outgrow()
 	}
+	if s.disk.total <= s.options.MaxDisk {
+		return nil
+	}
 	dirs := s.onDisk()
 	for s.disk.total > s.options.MaxDisk && ctx.Err() == nil {
 		at := nextToGo(dirs, written.dir)

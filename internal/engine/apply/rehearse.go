@@ -21,10 +21,11 @@ func (s *step) rehearseFirst(ctx context.Context, group []syncline.Change) (refu
 	if err != nil {
 		return false, err
 	}
+	cures := s.cures()
 	for i, c := range s.tasks {
 		kind := syncline.KindOf(refusals[i])
 		final := kind == syncline.Invalid || kind == syncline.Denied
-		if !final || c.Phase == syncline.SyncFail || s.mayCure(c, refusals[i]) {
+		if !final || c.Phase == syncline.SyncFail || cures.may(c, refusals[i]) {
 			continue
 		}
 		refused = true
@@ -40,19 +41,39 @@ func (s *step) deletes(c syncline.Change) bool {
 		s.objection(c) == nil
 }
 
-// mayCure reports whether a change may be accepted after what the operation does
-// before it: it deletes what takes the room, or what the refusal names, or it changes
-// who refuses.
-func (s *step) mayCure(refused syncline.Change, why error) bool {
+// cures is what an operation does that may have accepted what is refused before.
+type cures struct {
+	// admission says that it changes who refuses.
+	admission bool
+	// deleted are the names of what it deletes.
+	deleted map[string]bool
+}
+
+func (s *step) cures() cures {
+	found := cures{deleted: map[string]bool{}}
+	for _, c := range s.tasks {
+		if s.deletes(c) {
+			found.deleted[c.Ref.Name] = true
+		}
+		if c.Action != syncline.Keep && c.Action != syncline.Retain && isAdmission(c.Ref) {
+			found.admission = true
+		}
+	}
+	return found
+}
+
+// may reports whether a change may be accepted later: the operation deletes what takes
+// the room, or what the refusal names, or it changes who refuses.
+func (c cures) may(refused syncline.Change, why error) bool {
 	text := why.Error()
 	for _, sign := range []string{"exceeded quota", "already allocated", "already in use"} {
 		if strings.Contains(text, sign) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(s.tasks, func(c syncline.Change) bool {
-		own := c.Ref.Name == refused.Ref.Name || c.Ref.Name == refused.Ref.Namespace
-		return c.Action != syncline.Keep && c.Action != syncline.Retain && isAdmission(c.Ref) || s.deletes(c) && !own && names(text, c.Ref.Name)
+	return c.admission || slices.ContainsFunc(strings.FieldsFunc(text, isBetweenNames), func(word string) bool {
+		name := strings.Trim(word, ".")
+		return c.deleted[name] && name != refused.Ref.Name && name != refused.Ref.Namespace
 	})
 }
 
@@ -61,10 +82,6 @@ func isAdmission(ref syncline.Ref) bool {
 	return ref.Group == "admissionregistration.k8s.io" || ref.Group == "" && (ref.Kind == "ResourceQuota" || ref.Kind == "LimitRange")
 }
 
-// names reports whether a name stands in a text as a word of its own.
-func names(text, name string) bool {
-	words := strings.FieldsFunc(text, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-.", r)
-	})
-	return slices.ContainsFunc(words, func(word string) bool { return strings.Trim(word, ".") == name })
+func isBetweenNames(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '.'
 }

@@ -206,22 +206,36 @@ func partners(declared, live []any, s sides) func(int) (int, bool) {
 	}
 }
 
+// maxAlike is how many pairs of items are looked at for what they have in common.
+const maxAlike = 100_000
+
 // alike pairs items that nothing identifies, each live one once: those that are the
-// same but for what is ignored, then those that have more, such as defaults. What is
-// left between two pairs goes by its place if it is as many on both sides. An item
-// without a pair has -1.
+// same but for what is ignored, then those that have more, such as defaults, unless
+// there are too many to look. What is left between two pairs goes by its place if it
+// is as many on both sides. An item without a pair has -1.
 func alike(declared, live []any) []int {
 	found, taken := make([]int, len(declared)), make([]bool, len(live))
 	places := map[string][]int{}
 	for j, item := range live {
-		places[textOf(item)] = append(places[textOf(item)], j)
+		text := textOf(item)
+		places[text] = append(places[text], j)
 	}
 	for i, item := range declared {
 		found[i] = -1
-		if same := places[textOf(item)]; len(same) > 0 {
-			found[i], taken[same[0]], places[textOf(item)] = same[0], true, same[1:]
+		text := textOf(item)
+		if same := places[text]; len(same) > 0 {
+			found[i], taken[same[0]], places[text] = same[0], true, same[1:]
 		}
 	}
+	if len(declared)*len(live) <= maxAlike {
+		pairDefaulted(declared, live, found, taken)
+	}
+	byPlace(found, taken)
+	return found
+}
+
+// pairDefaulted pairs items of which the live one has more in its maps at most.
+func pairDefaulted(declared, live []any, found []int, taken []bool) {
 	for i, item := range declared {
 		if found[i] >= 0 {
 			continue
@@ -233,8 +247,6 @@ func alike(declared, live []any) []int {
 			}
 		}
 	}
-	byPlace(found, taken)
-	return found
 }
 
 // byPlace pairs what is left between two pairs and is as many on both sides.

@@ -94,11 +94,10 @@ func recordsOf(past syncline.Past, going *syncline.OperationState) map[syncline.
 // such objects, and nothing would be delivered before somebody has looked at them.
 // They stay until they are named, or approved with all that is pruned.
 func (b *build) doubt() {
-	all := syncline.Plan{Changes: b.changes}
-	if b.approves(all.PruneDigest()) {
+	digest, tooMany := syncline.Plan{Changes: b.changes}.PruneDigest(), b.Guard.exceeded(count(b.changes))
+	if b.approves(digest) {
 		return
 	}
-	digest, tooMany := all.PruneDigest(), b.Guard.exceeded(count(b.changes))
 	for i := range b.changes {
 		c := &b.changes[i]
 		if c.Action != syncline.Prune || !c.Unrecorded || !tooMany && !c.Options.Has("Prune=confirm") {
