@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/await"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
@@ -79,26 +80,30 @@ func (r *refreshing) add(flags *pflag.FlagSet, usage string) {
 	flags.BoolVar(&r.hard, "hard-refresh", false, "as --refresh, and forget what was rendered")
 }
 
-// refreshApp asks for a refresh and waits until the agent has done it.
+// refreshApp asks for a refresh and waits until the agent has done it, which it has
+// not before an operation that goes on has ended. Where that waits for a person, it
+// is the error that says so.
 func (p *program) refreshApp(ctx context.Context, backend Backend, id syncline.AppID, hard bool) (App, error) {
 	if _, err := backend.Patch(ctx, id, refreshPatch(hard)); err != nil {
 		return App{}, err
 	}
 	var refreshed App
+	var verdict await.Verdict
 	err := backend.Watch(ctx, Query{Namespace: id.Namespace, Name: id.Name}, func(apps []App) bool {
 		if len(apps) == 0 {
+			verdict = await.Goal{}.Judge(id, nil)
 			return true
 		}
 		refreshed = apps[0]
-		return refreshed.Refresh == syncline.NoRefresh
+		state := refreshed.state()
+		verdict = await.Goal{}.Judge(id, &state)
+		return verdict.Failed != nil || len(verdict.Blockers) == 0
 	})
 	switch {
+	case verdict.Failed != nil:
+		return App{}, verdict.Failed
 	case endedBy(ctx, err, errTimedOut):
-		return App{}, syncline.WithHint(
-			syncline.Errorf(syncline.Waiting, "the refresh of %s is not done yet", id),
-			"the agent removes the annotation "+declare.AnnotationRefresh+" when it is: is syncline server running?")
-	case err == nil && refreshed.ID != id:
-		return App{}, syncline.Errorf(syncline.NotFound, "app %s was deleted", id)
+		return App{}, &await.Error{Err: syncline.Errorf(syncline.Waiting, "the refresh of %s is not done yet", id), Details: verdict.Blockers}
 	}
 	return refreshed, err
 }

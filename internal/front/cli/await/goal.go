@@ -165,8 +165,11 @@ func stuck(app State) bool {
 	return operation != nil && !busy(app) && operation.Phase != syncline.OperationSucceeded && !willRepeat(app) && !overcome(app)
 }
 
+// overcome reports whether the last operation was of a revision that is known, and
+// everything is as another one declares it.
 func overcome(app State) bool {
-	return app.Report.Sync == syncline.Synced && len(app.Report.Revisions) > 0 && !slices.Equal(app.Report.Revisions, app.Report.Operation.Revisions)
+	delivered, compared := app.Report.Operation.Revisions, app.Report.Revisions
+	return app.Report.Sync == syncline.Synced && len(delivered) > 0 && len(compared) > 0 && !slices.Equal(delivered, compared)
 }
 
 // busy reports whether an operation goes on or was asked for.

@@ -60,12 +60,13 @@ func phase(phase syncline.OperationPhase) func(*State) {
 	}
 }
 
-func automated(app *State) { app.Policy.Automated = true }
-func moved(app *State)     { app.Report.Revisions = []string{"2"} }
-func asked(app *State)     { app.Request = &syncline.Operation{} }
-func refresh(app *State)   { app.Refresh = syncline.RefreshNormal }
-func gone(app *State)      { app.Deleting = &syncline.Deletion{} }
-func never(app *State)     { app.Report = syncline.Report{} }
+func automated(app *State)  { app.Policy.Automated = true }
+func moved(app *State)      { app.Report.Revisions = []string{"2"} }
+func asked(app *State)      { app.Request = &syncline.Operation{} }
+func unresolved(app *State) { app.Report.Operation.Revisions = nil }
+func refresh(app *State)    { app.Refresh = syncline.RefreshNormal }
+func gone(app *State)       { app.Deleting = &syncline.Deletion{} }
+func never(app *State)      { app.Report = syncline.Report{} }
 func approval(app *State) {
 	app.Report.Conditions = []syncline.Condition{{Type: syncline.PruneApprovalRequired, Message: "too much"}}
 }
@@ -109,6 +110,7 @@ func TestJudge(t *testing.T) {
 		{"failed for this revision", all, settled(outOfSync, automated, phase(syncline.OperationFailed)), "failed 6"},
 		{"failed for an older revision, which will be followed", all, settled(outOfSync, automated, moved, phase(syncline.OperationFailed)), "sync status is OutOfSync"},
 		{"failed for an older revision, and in sync by now", all, settled(moved, phase(syncline.OperationFailed)), ""},
+		{"failed before its revisions were known, and in sync by now", all, settled(moved, phase(syncline.OperationFailed), unresolved), "failed 6"},
 		{"failed for an older revision, by hand", all, settled(outOfSync, moved, phase(syncline.OperationFailed)), "failed 6"},
 
 		{"a person has to approve", all, settled(pruning, approval), "failed 7"},
