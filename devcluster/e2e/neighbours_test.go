@@ -15,7 +15,7 @@ var neighbours = flag.Bool("neighbours", false, "run TestNeighbours, which measu
 // that they run one after the other, and not beside other tests.
 func TestNeighbours(t *testing.T) {
 	if !*neighbours {
-		t.Skip("it measures, and runs alone: make neighbours") //nolint:forbidigo // which is what runs for every change
+		t.Skip("it measures, and runs alone: make neighbours") //nolint:forbidigo // make nightly runs it too
 	}
 	scripts, err := filepath.Glob(filepath.Join("testdata", "neighbours", "*.txtar"))
 	if err != nil || len(scripts) == 0 {

@@ -7,9 +7,6 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// formerManager is under which Argo CD wrote before it named its field manager.
-const formerManager = "argocd-application-controller"
-
 // isUnowned reports whether declared fields of a live object are not ours as they
 // should be, as after a restore from a backup or when its managedFields were lost. It
 // has to be applied then even if it is as declared: what leaves the source later
@@ -30,7 +27,7 @@ func isUnowned(ctx context.Context, in inquiry, current, applied syncline.Object
 	case c.Desired.Annotation(syncline.AnnotationTracking) != "":
 		return !in.live.Made && current.Annotation(syncline.AnnotationTracking) == c.Desired.Annotation(syncline.AnnotationTracking), nil
 	}
-	return appliedBy(content, syncline.FieldManager, clientSideManager, formerManager) == nil, nil
+	return appliedBy(content, syncline.FieldManager, clientSideManager, syncline.FormerFieldManager) == nil, nil
 }
 
 // appliedEntry returns what a manager applied of an object, in which version.
