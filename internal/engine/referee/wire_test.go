@@ -323,6 +323,10 @@ func (l *line) pass(r *http.Request, body []byte, next http.RoundTripper) (*http
 	answer, err := io.ReadAll(response.Body)
 	response.Body.Close()
 	if err != nil {
+		if writes { // it was done, and the process died while it read the answer
+			noted.code = response.StatusCode
+			l.note(noted)
+		}
 		return nil, err
 	}
 	response.Body = io.NopCloser(bytes.NewReader(answer))
