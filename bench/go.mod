@@ -1,6 +1,6 @@
 module github.com/syncline-io/syncline/bench
 
-go 1.26.3
+go 1.26.5
 
 require (
 	github.com/syncline-io/syncline v0.0.0

@@ -9,7 +9,7 @@ import (
 )
 
 // held is the last cell of a row of the advisories: a file, and the test in it that holds what the row is about.
-var held = regexp.MustCompile("\\| (?:near: )?`([^` ]+)`(?: `(\\w+)`)? \\|$")
+var held = regexp.MustCompile("\\| `([^` ]+)`(?: `(\\w+)`)? \\|$")
 
 // Every advisory that concerns Syncline names a test, and every test that is named exists.
 func TestAdvisoriesNameTests(t *testing.T) {

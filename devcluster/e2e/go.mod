@@ -1,6 +1,6 @@
 module github.com/syncline-io/syncline/devcluster/e2e
 
-go 1.26.3
+go 1.26.5
 
 require (
 	github.com/rogpeppe/go-internal v1.16.0

@@ -64,6 +64,43 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	}
 }
 
+// A path that ends in a slash, or goes through a link and back, leads out of a root
+// in Go before 1.26.5 (CVE-2025-22873, CVE-2026-39822); so did what the listing of a
+// folder said that was exchanged for a link (CVE-2026-27139).
+func TestRootIsNotLeft(t *testing.T) {
+	outside := t.TempDir()
+	dir := t.TempDir()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.WriteFile(filepath.Join(outside, "secret.yaml"), []byte("outside"), 0o600))
+	must(os.Symlink(outside, filepath.Join(dir, "link")))
+	must(os.Symlink("..", filepath.Join(dir, "up")))
+	must(os.Mkdir(filepath.Join(dir, "inner"), 0o755))
+	must(os.Symlink(filepath.Join(outside, "secret.yaml"), filepath.Join(dir, "inner/secret.yaml")))
+	tree, err := folder.Open(dir)
+	must(err)
+	defer tree.Close()
+	for _, path := range []string{"link/", "link/.", "link/..", "link/secret.yaml", "up/", "up/..", "..", "../", "./..", "inner/../..", outside} {
+		if entries, err := tree.ReadDir(path); err == nil {
+			t.Errorf("ReadDir %q: %v", path, entries)
+		}
+		if entry, err := tree.Stat(path); err == nil && entry.Type == syncline.EntryDir {
+			t.Errorf("Stat %q: %+v", path, entry)
+		}
+		if content, err := tree.ReadFile(path); err == nil && string(content) == "outside" {
+			t.Errorf("ReadFile %q: %q", path, content)
+		}
+	}
+	entries, err := tree.ReadDir("inner")
+	if err != nil || len(entries) != 1 || entries[0].Type != syncline.EntryLink {
+		t.Errorf("got %+v, %v", entries, err)
+	}
+}
+
 func TestEntries(t *testing.T) {
 	tree := open(t)
 	script, err := tree.Stat("app/a.sh")
