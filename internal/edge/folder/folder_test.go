@@ -83,7 +83,7 @@ func TestRootIsNotLeft(t *testing.T) {
 	must(os.Symlink(filepath.Join(outside, "secret.yaml"), filepath.Join(dir, "inner/secret.yaml")))
 	tree, err := folder.Open(dir)
 	must(err)
-	defer tree.Close()
+	t.Cleanup(func() { _ = tree.Close() })
 	for _, path := range []string{"link/", "link/.", "link/..", "link/secret.yaml", "up/", "up/..", "..", "../", "./..", "inner/../..", outside} {
 		if entries, err := tree.ReadDir(path); err == nil {
 			t.Errorf("ReadDir %q: %v", path, entries)

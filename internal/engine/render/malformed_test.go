@@ -2,6 +2,7 @@ package render_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -20,9 +21,7 @@ func TestMalformedCharts(t *testing.T) {
 		t.Helper()
 		tried++
 		tree := memoryTree{"app/Chart.yaml": chartYAML, "app/templates/a.yaml": configMap + "data: {a: {{ .Values | toYaml | quote }}}\n"}
-		for name, content := range files {
-			tree[name] = content
-		}
+		maps.Copy(tree, files)
 		if _, err := inProcess().Render(short(t), request(tree)); err != nil && syncline.KindOf(err) != syncline.Invalid {
 			t.Errorf("%s: %s %v", what, syncline.KindOf(err), err)
 		}
@@ -50,9 +49,7 @@ func TestMalformedCharts(t *testing.T) {
 		for _, form := range forms {
 			for _, value := range wrongTypes {
 				files := memoryTree{"app/" + file: strings.ReplaceAll(form, "%s", value)}
-				for name, content := range db {
-					files[name] = content
-				}
+				maps.Copy(files, db)
 				if file == "requirements.yaml" || file == "requirements.lock" {
 					files["app/Chart.yaml"] = strings.ReplaceAll(chartYAML, "v2", "v1")
 				}
