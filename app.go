@@ -8,14 +8,25 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// AppID names an App by the resource that declares it.
+// AppID names an App by the resource that declares it. Resources of two kinds may
+// have one name.
 type AppID struct {
+	// Kind is that of the resource, such as [KindApplication].
+	Kind      string
 	Namespace string
 	Name      string
 }
 
-// String returns "namespace/name".
+// KindApplication is the kind of Argo CD's Application.
+const KindApplication = "Application"
+
+// String returns "namespace/name", which is what people call it.
 func (id AppID) String() string { return id.Namespace + "/" + id.Name }
+
+// NamespacedName is what the API server calls the resource.
+func (id AppID) NamespacedName() types.NamespacedName {
+	return types.NamespacedName{Namespace: id.Namespace, Name: id.Name}
+}
 
 // App is one unit of delivery: what should run, where, and how it is kept so.
 // Every kind of resource that Syncline reads becomes one.

@@ -172,7 +172,7 @@ func (a *agent) applicationHandler() kube.Handler {
 	return kube.Handler{
 		Set: func(u *unstructured.Unstructured) { a.onApplication(a.apps.Put(u)) },
 		Gone: func(name types.NamespacedName) {
-			id := syncline.AppID{Namespace: name.Namespace, Name: name.Name}
+			id := syncline.AppID{Kind: syncline.KindApplication, Namespace: name.Namespace, Name: name.Name}
 			a.apps.Delete(id)
 			a.projects.applicationLeft()
 			a.mark(a.catalog.Delete(id))

@@ -38,7 +38,7 @@ func connectBackend(_ context.Context, connection cli.Connection) (cli.Backend, 
 
 // Get returns one App as it is now.
 func (b *kubeBackend) Get(ctx context.Context, id syncline.AppID) (cli.App, error) {
-	u, err := b.cluster.GetObject(ctx, v1alpha1.ApplicationResource(), types.NamespacedName(id))
+	u, err := b.cluster.GetObject(ctx, v1alpha1.ApplicationResource(), id.NamespacedName())
 	if err != nil {
 		return cli.App{}, explain(id, err)
 	}
@@ -48,7 +48,7 @@ func (b *kubeBackend) Get(ctx context.Context, id syncline.AppID) (cli.App, erro
 // List returns the chosen Apps as they are now.
 func (b *kubeBackend) List(ctx context.Context, query cli.Query) ([]cli.App, error) {
 	if query.Name != "" {
-		app, err := b.Get(ctx, syncline.AppID{Namespace: query.Namespace, Name: query.Name})
+		app, err := b.Get(ctx, syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace, Name: query.Name})
 		if syncline.KindOf(err) == syncline.NotFound {
 			return nil, nil
 		}
@@ -56,7 +56,7 @@ func (b *kubeBackend) List(ctx context.Context, query cli.Query) ([]cli.App, err
 	}
 	items, err := b.cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), watchOptions(query))
 	if err != nil {
-		return nil, explain(syncline.AppID{Namespace: query.Namespace}, err)
+		return nil, explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace}, err)
 	}
 	apps := make([]cli.App, 0, len(items))
 	for i := range items {
@@ -78,7 +78,7 @@ func (b *kubeBackend) Watch(ctx context.Context, query cli.Query, see func([]cli
 	case errors.Is(cause, errSeen):
 		return nil
 	case w.fatal != nil:
-		return explain(syncline.AppID{Namespace: query.Namespace, Name: query.Name}, w.fatal)
+		return explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace, Name: query.Name}, w.fatal)
 	default:
 		return cause
 	}
@@ -89,7 +89,7 @@ func (b *kubeBackend) Create(ctx context.Context, manifest map[string]any) (cli.
 	u, err := b.cluster.Create(ctx, v1alpha1.ApplicationResource(), &unstructured.Unstructured{Object: manifest})
 	if err != nil {
 		name := (&unstructured.Unstructured{Object: manifest})
-		return cli.App{}, explain(syncline.AppID{Namespace: name.GetNamespace(), Name: name.GetName()}, err)
+		return cli.App{}, explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: name.GetNamespace(), Name: name.GetName()}, err)
 	}
 	return b.app(u), nil
 }
@@ -100,7 +100,7 @@ func (b *kubeBackend) Patch(ctx context.Context, id syncline.AppID, patch map[st
 	if err != nil {
 		return cli.App{}, syncline.Errorf(syncline.Internal, "patch of app %s: %w", id, err)
 	}
-	u, err := b.cluster.Patch(ctx, v1alpha1.ApplicationResource(), types.NamespacedName(id),
+	u, err := b.cluster.Patch(ctx, v1alpha1.ApplicationResource(), id.NamespacedName(),
 		kube.Patch{Type: types.MergePatchType, Data: data, Manager: "syncline-cli"})
 	if err != nil {
 		return cli.App{}, explain(id, err)
@@ -110,7 +110,7 @@ func (b *kubeBackend) Patch(ctx context.Context, id syncline.AppID, patch map[st
 
 // Delete deletes exactly the resource that has the UID.
 func (b *kubeBackend) Delete(ctx context.Context, id syncline.AppID, uid types.UID) error {
-	err := b.cluster.Delete(ctx, v1alpha1.ApplicationResource(), types.NamespacedName(id), uid)
+	err := b.cluster.Delete(ctx, v1alpha1.ApplicationResource(), id.NamespacedName(), uid)
 	return explain(id, err)
 }
 

@@ -53,7 +53,7 @@ func TestBackendReadsWhatItWrites(t *testing.T) {
 	backend, namespace := openBackend(t)
 	created := create(t, backend, manifest(namespace, "shop", map[string]any{"team": "web"}))
 	create(t, backend, manifest(namespace, "api", map[string]any{"team": "core"}))
-	id := syncline.AppID{Namespace: namespace, Name: "shop"}
+	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: namespace, Name: "shop"}
 	if created.ID != id || created.UID == "" || created.Instance != "shop" || created.Sources[0].Path != "deploy" {
 		t.Errorf("created %+v", created.App)
 	}

@@ -20,8 +20,8 @@ func ref(name string) syncline.Ref { return syncline.Ref{Kind: "ConfigMap", Name
 
 func TestWantingFollowsThePlans(t *testing.T) {
 	c := catalog.New()
-	a := syncline.App{ID: syncline.AppID{Name: "a"}}
-	b := syncline.App{ID: syncline.AppID{Name: "b"}}
+	a := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "a"}}
+	b := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "b"}}
 	c.Put(catalog.Entry{App: a, Plan: planOf("one", "two")})
 	c.Put(catalog.Entry{App: b, Plan: planOf("two")})
 	wants := func(name string, apps int) {
@@ -56,7 +56,7 @@ func TestDesiredObjectsAreNotKept(t *testing.T) {
 	}
 	plan := planOf("one")
 	plan.Changes[0].Desired = object
-	app := syncline.App{ID: syncline.AppID{Name: "a"}}
+	app := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "a"}}
 	c := catalog.New()
 	c.Put(catalog.Entry{App: app, Plan: plan})
 	if entry, _ := c.Get(app.ID); !entry.Plan.Changes[0].Desired.IsZero() {
@@ -70,7 +70,7 @@ func TestDesiredObjectsAreNotKept(t *testing.T) {
 // TestWhoDeclaresWhat has an App that leaves a namespace and an object to another.
 func TestWhoDeclaresWhat(t *testing.T) {
 	c := catalog.New()
-	a, b := syncline.App{ID: syncline.AppID{Name: "a"}}, syncline.App{ID: syncline.AppID{Name: "b"}, Instance: "b"}
+	a, b := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "a"}}, syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "b"}, Instance: "b"}
 	namespace := syncline.Ref{Kind: "Namespace", Name: "shop"}
 	definition := syncline.Ref{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "things.example.com"}
 	object := syncline.Ref{Group: "example.com", Kind: "Thing", Namespace: "shop", Name: "one"}

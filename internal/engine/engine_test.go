@@ -59,7 +59,7 @@ func newWorld(texts ...string) *world {
 			ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "*", "")},
 		},
 		app: syncline.App{
-			ID: syncline.AppID{Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web", Project: "default",
+			ID: syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web", Project: "default",
 			Sources:      []syncline.Source{{RepoURL: "https://git.example/web", Path: "."}},
 			Destination:  syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: "shop"},
 			HistoryLimit: 10,

@@ -84,7 +84,7 @@ func settle(script []int) *village {
 	v.engine.Sources = v
 	for i, from := range []struct{ project, file string }{{"alone", "a"}, {"shared", "a"}, {"shared", "b"}} {
 		app := syncline.App{
-			ID: syncline.AppID{Name: fmt.Sprint("app-", i)}, Project: from.project,
+			ID: syncline.AppID{Kind: syncline.KindApplication, Name: fmt.Sprint("app-", i)}, Project: from.project,
 			Sources: []syncline.Source{{RepoURL: repoURL, Path: from.file}},
 		}
 		v.apps = append(v.apps, app)
@@ -252,7 +252,7 @@ func TestCommitsThatKeepComing(t *testing.T) {
 // repository again and again, one of them twice.
 func TestRepositoriesThatNobodyFollowsAreForgotten(t *testing.T) {
 	f := newFollowers()
-	app := syncline.App{ID: syncline.AppID{Name: "app"}}
+	app := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "app"}}
 	for i := range 100 {
 		url := fmt.Sprintf("https://git.example.com/%d", i)
 		app.Sources = []syncline.Source{{RepoURL: url}, {RepoURL: url, Path: "a"}}

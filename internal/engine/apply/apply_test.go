@@ -37,7 +37,7 @@ func tell(declared ...string) *story {
 	s := &story{
 		Cluster: enginetest.New(), planner: plan.New(nil),
 		app: syncline.App{
-			ID: syncline.AppID{Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web",
+			ID: syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web",
 			Destination: syncline.Destination{Name: "in-cluster", Namespace: "shop"},
 		},
 		judge: func(syncline.Change) error { return nil },

@@ -176,7 +176,7 @@ func TestAggregate(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, health.Aggregate(syncline.AppID{Namespace: "web", Name: "root"}, test.objects)); diff != "" {
+			if diff := cmp.Diff(test.want, health.Aggregate(syncline.AppID{Kind: syncline.KindApplication, Namespace: "web", Name: "root"}, test.objects)); diff != "" {
 				t.Errorf("health (-want +got):\n%s", diff)
 			}
 		})

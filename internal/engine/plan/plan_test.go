@@ -17,7 +17,7 @@ import (
 // shop is the App that the tests plan for.
 func shop() syncline.App {
 	return syncline.App{
-		ID:          syncline.AppID{Namespace: "argocd", Name: "web"},
+		ID:          syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"},
 		UID:         "app-1",
 		Instance:    "web",
 		Destination: syncline.Destination{Name: "in-cluster", Namespace: "shop"},

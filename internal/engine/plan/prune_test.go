@@ -323,7 +323,7 @@ func TestWhatNothingRecords(t *testing.T) {
 
 func TestGuard(t *testing.T) {
 	many := func(pruned, kept int) syncline.Plan {
-		p := syncline.Plan{App: syncline.AppID{Name: "web"}}
+		p := syncline.Plan{App: syncline.AppID{Kind: syncline.KindApplication, Name: "web"}}
 		add := func(action syncline.Action, n int) {
 			for i := range n {
 				name := fmt.Sprintf("%s-%d", action, i)

@@ -11,7 +11,9 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/queue"
 )
 
-func app(name string) syncline.AppID { return syncline.AppID{Namespace: "argocd", Name: name} }
+func app(name string) syncline.AppID {
+	return syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: name}
+}
 
 // drain returns the names of the turns that are due, ending each at once.
 func drain(t *testing.T, q *queue.Queue) []string {

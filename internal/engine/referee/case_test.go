@@ -53,7 +53,7 @@ func newArena(ctx context.Context, p *place, c drawn) *arena {
 	a := &arena{
 		place: p, drawn: c, ctx: ctx, line: p.wire.open(c.name), bell: p.bells.of(c.name), commits: map[string][]syncline.Object{},
 		app: syncline.App{
-			ID: syncline.AppID{Namespace: "argocd", Name: c.name}, UID: types.UID("uid-" + c.name), Instance: c.name, Project: "default",
+			ID: syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: c.name}, UID: types.UID("uid-" + c.name), Instance: c.name, Project: "default",
 			Sources:      []syncline.Source{{RepoURL: "https://git.example/web", Path: "."}},
 			Destination:  syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: c.name},
 			HistoryLimit: 10, Ignore: c.ignore,

@@ -37,7 +37,7 @@ func (p *program) appID(text string) (syncline.AppID, error) {
 	if name == "" || namespace == "" || strings.Contains(name, "/") {
 		return syncline.AppID{}, usagef("%q is neither NAME nor NAMESPACE/NAME of an app", text)
 	}
-	return syncline.AppID{Namespace: namespace, Name: name}, nil
+	return syncline.AppID{Kind: syncline.KindApplication, Namespace: namespace, Name: name}, nil
 }
 
 // getApp returns an App by name, and an error that suggests another when there

@@ -80,7 +80,7 @@ func (w *world) write(u *unstructured.Unstructured) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(w.file(syncline.AppID{Namespace: u.GetNamespace(), Name: u.GetName()}), text, 0o600)
+	return os.WriteFile(w.file(syncline.AppID{Kind: syncline.KindApplication, Namespace: u.GetNamespace(), Name: u.GetName()}), text, 0o600)
 }
 
 func toApp(u *unstructured.Unstructured) cli.App {
@@ -180,7 +180,7 @@ func (w *world) happen(ctx context.Context, file string) error {
 		return err
 	}
 	namespace, name, _ := strings.Cut(h.App, "/")
-	id := syncline.AppID{Namespace: namespace, Name: name}
+	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: namespace, Name: name}
 	switch {
 	case h.Gone:
 		return os.Remove(w.file(id))
@@ -207,7 +207,7 @@ func (w *world) Create(_ context.Context, manifest map[string]any) (cli.App, err
 		return cli.App{}, err
 	}
 	u := &unstructured.Unstructured{Object: maps.Clone(manifest)}
-	id := syncline.AppID{Namespace: u.GetNamespace(), Name: u.GetName()}
+	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: u.GetNamespace(), Name: u.GetName()}
 	if _, err := os.Stat(w.file(id)); err == nil {
 		return cli.App{}, syncline.Errorf(syncline.Conflict, "app %s exists", id)
 	}

@@ -42,7 +42,7 @@ func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 	var found problems
 	cr = shorten(cr, &found)
 	app := syncline.App{
-		ID:           syncline.AppID{Namespace: cr.Namespace, Name: cr.Name},
+		ID:           syncline.AppID{Kind: syncline.KindApplication, Namespace: cr.Namespace, Name: cr.Name},
 		UID:          cr.UID,
 		Instance:     instance(cr, controlPlane),
 		Project:      cr.Spec.Project,

@@ -84,7 +84,7 @@ func at(text string) time.Time {
 func TestReadTranslatesEveryField(t *testing.T) {
 	app, _ := application.Read(load(t, "whole.yaml"), controlPlane)
 	want := syncline.App{
-		ID:       syncline.AppID{Namespace: "argocd", Name: "web"},
+		ID:       syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"},
 		UID:      "5b7f1b46-5d8e-4ed4-9e1c-3c8f3f4f1f00",
 		Instance: "web",
 		Project:  "shop",

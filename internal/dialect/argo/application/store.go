@@ -142,7 +142,7 @@ func (s *Store) put(u *unstructured.Unstructured, written bool) (syncline.App, C
 func (s *Store) knownSince(u *unstructured.Unstructured) (syncline.App, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	e, ok := s.entries[syncline.AppID{Namespace: u.GetNamespace(), Name: u.GetName()}]
+	e, ok := s.entries[syncline.AppID{Kind: syncline.KindApplication, Namespace: u.GetNamespace(), Name: u.GetName()}]
 	version := u.GetResourceVersion()
 	if !ok || version == "" || e.app.UID != u.GetUID() || version != e.version && !older(version, e.version) {
 		return syncline.App{}, false

@@ -95,7 +95,7 @@ func TestPutNeverGoesBack(t *testing.T) {
 			t.Errorf("a sighting of version %s counts after that of 10: %v", version, change)
 		}
 	}
-	app, _ := store.App(syncline.AppID{Namespace: "argocd", Name: "web"})
+	app, _ := store.App(syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"})
 	if app.Sources[0].Path != "new" {
 		t.Errorf("path is %q", app.Sources[0].Path)
 	}
@@ -115,7 +115,7 @@ func TestByInstance(t *testing.T) {
 			t.Errorf("%s is %v", instance, app.ID)
 		}
 	}
-	store.Delete(syncline.AppID{Namespace: "team", Name: "web"})
+	store.Delete(syncline.AppID{Kind: syncline.KindApplication, Namespace: "team", Name: "web"})
 	if _, ok := store.ByInstance("team_web"); ok {
 		t.Error("a deleted Application is found")
 	}
@@ -125,7 +125,7 @@ func TestByInstance(t *testing.T) {
 }
 
 func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
-	id := syncline.AppID{Namespace: "argocd", Name: "web"}
+	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
 	report := syncline.Report{App: id, Sync: syncline.Synced, Health: syncline.Health{Status: syncline.Healthy}}
 	cluster := &answers{object: sighting("11", func(content map[string]any) {
 		set("Synced", "status", "sync", "status")(content)
@@ -139,7 +139,7 @@ func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
 	if app, _ := store.App(id); app.Past.Version != "11" {
 		t.Errorf("the answer is not known: version %s", app.Past.Version)
 	}
-	if err := store.Keep(t.Context(), syncline.Report{App: syncline.AppID{Name: "none"}}); err != nil || cluster.patches != 1 {
+	if err := store.Keep(t.Context(), syncline.Report{App: syncline.AppID{Kind: syncline.KindApplication, Name: "none"}}); err != nil || cluster.patches != 1 {
 		t.Errorf("a report of nobody is written: %d, %v", cluster.patches, err)
 	}
 }
@@ -148,7 +148,7 @@ func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
 // before a report is written: its answer shows that first, and what the watch
 // tells afterwards is not new.
 func TestKeepTellsWhatSomebodyChangedMeanwhile(t *testing.T) {
-	id := syncline.AppID{Namespace: "argocd", Name: "web"}
+	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
 	asked := func(content map[string]any) { set(map[string]any{}, "operation", "sync")(content) }
 	for name, test := range map[string]struct {
 		change func(map[string]any)
@@ -182,7 +182,7 @@ func TestKeepTellsWhatSomebodyChangedMeanwhile(t *testing.T) {
 }
 
 func TestKeepForgetsWhatIsGone(t *testing.T) {
-	id := syncline.AppID{Namespace: "argocd", Name: "web"}
+	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
 	cluster := &answers{err: syncline.Errorf(syncline.NotFound, "gone")}
 	store := application.NewStore(cluster, "argocd")
 	store.Put(sighting("10", nil))
@@ -203,7 +203,7 @@ func TestKeepForgetsWhatIsGone(t *testing.T) {
 // a moment.
 func progressing(second int, app, object, message string) syncline.Report {
 	return syncline.Report{
-		App:  syncline.AppID{Namespace: "argocd", Name: "web"},
+		App:  syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"},
 		At:   time.Date(2026, 1, 2, 3, 4, second, 0, time.UTC),
 		Sync: syncline.Synced, Health: syncline.Health{Status: syncline.HealthStatus(app), Message: message},
 		Objects: []syncline.ObjectReport{{
@@ -373,7 +373,7 @@ func (l *late) PatchApplication(ctx context.Context, id syncline.AppID, patch []
 // The watch may tell the end of an Application before the answer to the last write
 // about it comes.
 func TestTheAnswerToAWriteBringsNothingBack(t *testing.T) {
-	id := syncline.AppID{Namespace: "argocd", Name: "web"}
+	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
 	for name, recreated := range map[string]bool{"gone": false, "made anew": true} {
 		t.Run(name, func(t *testing.T) {
 			cluster := &late{answers: &answers{object: sighting("2", nil)}}
