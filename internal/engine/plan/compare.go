@@ -161,5 +161,5 @@ func describeFields(fields []syncline.Field) string {
 	if len(fields) == 1 {
 		return fields[0].Path + " differs"
 	}
-	return fmt.Sprintf("%s and %d more fields differ", fields[0].Path, len(fields)-1)
+	return fmt.Sprintf("%s and %d more differ", fields[0].Path, len(fields)-1)
 }

@@ -26,10 +26,11 @@ const exitCodesHelp = `Exit codes are the same for every command:
     1  an error, or "app diff" found a difference
     2  usage: the command line cannot be understood
     3  not found
-    4  denied: by the API server or by a project
+    4  denied: the API server or a project refuses what the command asks for
     5  timeout: what was waited for did not happen in time
-    6  failed or degraded: an operation failed, or an app is Degraded and
-       --fail-on-degraded was given
+    6  failed or degraded: an operation failed, for whatever reason, what its
+       project denies included; or an app is Degraded and --fail-on-degraded was
+       given
     7  blocked: it goes on only when a person decides, such as to approve a prune
   130  interrupted (Ctrl-C)
 

@@ -28,7 +28,9 @@ type Row struct {
 	Ref   syncline.Ref
 	Phase syncline.Phase
 	Wave  int
-	Hook  bool
+	// Gone says that the status lists the object no more, and thus not its wave.
+	Gone bool
+	Hook bool
 	// State is one word; Detail says more, and may be empty.
 	State  string
 	Level  Level
@@ -90,7 +92,9 @@ func rowsOf(report syncline.Report) []Row {
 	started := map[syncline.Ref]bool{}
 	for _, result := range report.Operation.Results {
 		started[result.Ref] = true
-		row := resultRow(result, known[result.Ref])
+		object, listed := known[result.Ref]
+		row := resultRow(result, object)
+		row.Gone = !listed
 		if report.Operation.Phase.Done() && row.Level == LevelBusy {
 			row.State, row.Level, row.Detail = string(cmp.Or(result.Code, syncline.ResultSynced)), LevelGood, visible.Line(result.Message)
 		}
@@ -165,7 +169,7 @@ func Short(revisions []string) []string {
 // Step names the part of an operation that a row belongs to.
 func (r Row) Step() string {
 	step := visible.Line(string(cmp.Or(r.Phase, syncline.Sync)))
-	if r.Wave != 0 || r.Phase == syncline.Sync {
+	if !r.Gone && (r.Wave != 0 || r.Phase == syncline.Sync) {
 		step += fmt.Sprintf(" wave %d", r.Wave)
 	}
 	return step
