@@ -83,6 +83,9 @@ type Past struct {
 	// Version is that of the resource when it was read; "" when it has none.
 	Version   string
 	Operation *OperationState
+	// Requested says that the App still asks for that operation, which goes on: as of
+	// Argo CD, which takes away what it was asked for at the end only.
+	Requested bool
 	// Invalid lists why the operation cannot be carried on when it was not ended:
 	// whoever may write the resource can write anything there.
 	Invalid []Condition

@@ -80,6 +80,20 @@ const FieldManager = "argocd-controller"
 // and what it creates and replaces.
 const FormerFieldManager = "argocd-application-controller"
 
+// KubectlManager is under which kubectl applies client-side.
+const KubectlManager = "kubectl-client-side-apply"
+
+// IsClientSide reports whether what a manager wrote by an update is client-side
+// apply, by kubectl or by Argo CD under each of its names: its fields become ours,
+// and those go that leave Git.
+func IsClientSide(manager string) bool {
+	return manager == KubectlManager || manager == FieldManager || manager == FormerFieldManager
+}
+
+// StatusManager is under which reports are written into the resources that declare
+// Apps, so that a status never becomes a declaration.
+const StatusManager = "syncline-status"
+
 // RestoreManager is under which an object is put back that was deleted for another
 // which was refused: the name of nobody whose fields are ever removed.
 const RestoreManager = "syncline-restore"

@@ -56,17 +56,13 @@ type agent struct {
 	recordAfter time.Duration
 }
 
-// statusManager is the field manager of what is reported, so that a status never
-// looks like something that was declared.
-const statusManager = "syncline-status"
-
 // resources writes Applications through the API server.
 type resources struct{ cluster *kube.Cluster }
 
 // PatchApplication applies a merge patch under a field manager of its own.
 func (r resources) PatchApplication(ctx context.Context, id syncline.AppID, patch []byte) (*unstructured.Unstructured, error) {
 	return r.cluster.Patch(ctx, v1alpha1.ApplicationResource(), types.NamespacedName{Namespace: id.Namespace, Name: id.Name},
-		kube.Patch{Type: types.MergePatchType, Data: patch, Manager: statusManager})
+		kube.Patch{Type: types.MergePatchType, Data: patch, Manager: syncline.StatusManager})
 }
 
 // run watches and runs turns until ctx is done.

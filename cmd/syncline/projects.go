@@ -167,7 +167,7 @@ func (a *agent) releaseProject(ctx context.Context, u *unstructured.Unstructured
 		return err
 	}
 	_, err = a.cluster.Patch(ctx, v1alpha1.AppProjectResource(), types.NamespacedName{Namespace: u.GetNamespace(), Name: u.GetName()},
-		kube.Patch{Type: types.MergePatchType, Data: patch, Manager: statusManager})
+		kube.Patch{Type: types.MergePatchType, Data: patch, Manager: syncline.StatusManager})
 	switch syncline.KindOf(err) {
 	case syncline.Conflict, syncline.NotFound:
 		return nil

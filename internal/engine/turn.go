@@ -376,7 +376,7 @@ func (t *turn) conclude() Result {
 	}
 	report := syncline.Report{
 		App: t.app.ID, Version: t.app.Past.Version, At: t.now, Sources: t.sources, Destination: t.app.Destination,
-		Revisions: t.revisions, Tools: t.tools, Operation: t.operation, Consumed: t.consumed,
+		Revisions: t.revisions, Tools: t.tools, Operation: t.operation, Consumed: t.consumed || t.app.Past.Requested,
 		History: t.history, Rendered: t.deployed, Waiting: t.waiting, Resolved: t.resolved, Deleted: t.deleted,
 		Sync: syncline.SyncUnknown, Health: syncline.Health{Status: syncline.Unknown},
 	}

@@ -239,11 +239,10 @@ func (c *Cluster) planned(ctx context.Context, w syncline.Write, doing string) (
 	return object, objects, err
 }
 
-// clientSide are the managers whose fields an Update with Migrate takes over:
-// that of kubectl, and our own name, under which Argo CD applied before it
-// applied server-side.
+// clientSide are the managers whose fields an Update with Migrate takes over, which
+// are those of [syncline.IsClientSide].
 func clientSide() sets.Set[string] {
-	return sets.New("kubectl-client-side-apply", syncline.FieldManager)
+	return sets.New(syncline.KubectlManager, syncline.FieldManager, syncline.FormerFieldManager)
 }
 
 // migrate gives the fields of client-side apply to our manager, so that the

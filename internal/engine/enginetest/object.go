@@ -92,7 +92,7 @@ func (o *object) managed() syncline.Object {
 	var entries []any
 	switch {
 	case o.clientSide:
-		entries = append(entries, o.entry("kubectl-client-side-apply", "Update", o.lastApplied()))
+		entries = append(entries, o.entry(syncline.KubectlManager, "Update", o.lastApplied()))
 	case o.applied != nil:
 		entries = append(entries, o.entry(syncline.FieldManager, "Apply", o.applied))
 	}

@@ -29,11 +29,11 @@ func clientSidePart(live syncline.Object) (part, fields map[string]any) {
 	content := live.Reveal().Object
 	var others map[string]any
 	for _, entry := range managersOf(content) {
-		manager, operation := entry["manager"], entry["operation"]
+		manager, _ := entry["manager"].(string)
 		owned, _ := entry["fieldsV1"].(map[string]any)
 		switch {
 		case entry["subresource"] != nil:
-		case manager == clientSideManager, manager == syncline.FieldManager && operation == "Update":
+		case syncline.IsClientSide(manager) && entry["operation"] == "Update":
 			fields = together(fields, owned)
 		case manager != syncline.FieldManager:
 			others = together(others, owned)

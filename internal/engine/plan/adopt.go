@@ -27,7 +27,7 @@ func isUnowned(ctx context.Context, in inquiry, current, applied syncline.Object
 	case c.Desired.Annotation(syncline.AnnotationTracking) != "":
 		return !in.live.Made && current.Annotation(syncline.AnnotationTracking) == c.Desired.Annotation(syncline.AnnotationTracking), nil
 	}
-	return appliedBy(content, syncline.FieldManager, clientSideManager, syncline.FormerFieldManager) == nil, nil
+	return appliedBy(content, syncline.FieldManager, syncline.KubectlManager, syncline.FormerFieldManager) == nil, nil
 }
 
 // appliedEntry returns what a manager applied of an object, in which version.

@@ -113,7 +113,7 @@ func (b *build) keepIgnored(ctx context.Context, c syncline.Change) (kept, error
 func (b *build) keeping(ctx context.Context, c syncline.Change, current syncline.Object, f filling) (syncline.Object, error) {
 	rules := b.rulesFor(c.Ref).trusting(current)
 	declared, live := c.Desired.Reveal().Object, current.Reveal().Object
-	own := appliedBy(live, syncline.FieldManager, clientSideManager)
+	own := appliedBy(live, syncline.FieldManager, syncline.KubectlManager, syncline.FormerFieldManager)
 	live = withoutServerFields(live)
 	strippedDeclared, err := rules.strip(ctx, runtime.DeepCopyJSON(declared))
 	if err != nil {
@@ -153,10 +153,6 @@ func identified(content map[string]any, declared syncline.Object) (syncline.Obje
 	}
 	return object, err
 }
-
-// clientSideManager is the manager of kubectl's client-side apply, whose fields
-// become ours.
-const clientSideManager = "kubectl-client-side-apply"
 
 // appliedBy returns the fields of a live object that managers own, as managedFields
 // hold them, or nil. Those of a subresource do not count.

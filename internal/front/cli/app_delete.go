@@ -140,7 +140,12 @@ func (p *program) deleteOne(ctx context.Context, backend Backend, app App, f *de
 			return err
 		}
 	}
-	if err := backend.Delete(ctx, app.ID, app.UID); err != nil {
+	err := backend.Delete(ctx, app.ID, app.UID)
+	if syncline.KindOf(err) == syncline.NotFound && app.Deleting != nil {
+		p.notef("app %s is deleted", app.ID) // it waited for nothing but what was taken away
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	p.notef("app %s is being deleted", app.ID)

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
@@ -67,7 +68,10 @@ func (w *world) read(path string) (*unstructured.Unstructured, error) {
 		return nil, err
 	}
 	content := map[string]any{}
-	if err := yaml.Unmarshal(text, &content); err != nil {
+	if text, err = yaml.YAMLToJSON(text); err == nil {
+		err = utiljson.Unmarshal(text, &content) // with whole numbers, as a client of the API server has them
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &unstructured.Unstructured{Object: content}, nil

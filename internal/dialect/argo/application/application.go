@@ -5,6 +5,7 @@ package application
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -58,7 +59,12 @@ func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 	}
 	readApprovals(cr, &app)
 	checkSpec(cr.Spec, &found)
-	if cr.Operation != nil {
+	switch {
+	case cr.Operation == nil:
+	case isRequested(cr):
+		app.Past.Requested = true
+		checkRequest(cr, &found)
+	default:
 		request := toOperation(*cr.Operation, &found)
 		app.Request = &request
 		checkOperation(*cr.Operation, len(app.Sources), &found)
@@ -66,6 +72,23 @@ func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 	}
 	app.Invalid = found
 	return app
+}
+
+// isRequested reports whether .operation is the one that goes on by the status, which
+// Argo CD wrote there: it takes the request away at the end only, and Syncline at the
+// beginning. What it resolved is in the status alone.
+func isRequested(cr *v1alpha1.Application) bool {
+	state := toOperationState(cr.Status.OperationState)
+	if state == nil || state.Phase.Done() {
+		return false
+	}
+	writers, err := writersOf(cr.ManagedFields, "f:status", "f:operationState", "f:phase")
+	if err != nil || slices.Contains(writers, syncline.StatusManager) {
+		return false
+	}
+	asked, going := toOperation(*cr.Operation, &problems{}), state.Operation
+	asked.Revisions, asked.Sources, going.Revisions, going.Sources = nil, nil, nil, nil
+	return reflect.DeepEqual(asked, going)
 }
 
 func instance(cr *v1alpha1.Application, controlPlane string) string {

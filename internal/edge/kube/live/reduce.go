@@ -156,11 +156,12 @@ func madeBy(u *unstructured.Unstructured, managers ...string) bool {
 }
 
 // appliedClientSide reports whether fields are owned by client-side apply, of
-// kubectl or of Argo CD under our manager's name.
+// kubectl or of Argo CD, or are under our manager's name.
 func appliedClientSide(u *unstructured.Unstructured, manager string) bool {
 	for _, entry := range managed.Entries(u) {
+		by, _ := entry["manager"].(string)
 		if entry["operation"] == string(metav1.ManagedFieldsOperationUpdate) && entry["subresource"] == nil &&
-			(entry["manager"] == "kubectl-client-side-apply" || entry["manager"] == manager) {
+			(syncline.IsClientSide(by) || by == manager) {
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
@@ -173,7 +174,11 @@ func Parse(file string, content []byte, namespace string) ([]map[string]any, err
 	var manifests []map[string]any
 	for document := range strings.SplitSeq("\n"+string(content), "\n---") {
 		var manifest map[string]any
-		if err := yaml.UnmarshalStrict([]byte(document), &manifest); err != nil {
+		text, err := yaml.YAMLToJSONStrict([]byte(document))
+		if err == nil {
+			err = json.Unmarshal(text, &manifest) // with numbers as the API server tells them
+		}
+		if err != nil {
 			return nil, syncline.Errorf(syncline.Invalid, "%s: not YAML: %w", file, err)
 		}
 		if len(manifest) == 0 {
