@@ -176,6 +176,9 @@ type Plan struct {
 	// PreDelete and PostDelete are the hooks of the source that want to run when the
 	// App is deleted. No operation runs them: they are not in Changes.
 	PreDelete, PostDelete []Ref
+	// Ahead are objects that the App declares by now and this plan does not have,
+	// because it is of an operation that delivers something earlier.
+	Ahead []Ref
 	// Warnings are conditions found while planning, such as shared objects.
 	Warnings []Condition
 	// Unknown says why the App may own objects that are not in Changes; nil when

@@ -107,7 +107,7 @@ func (c *Catalog) left(id syncline.AppID, before *syncline.Plan) []syncline.AppI
 		return nil
 	}
 	concerned := map[syncline.AppID]struct{}{}
-	for _, change := range before.Changes {
+	for _, change := range changesOf(before) {
 		if !declares(change) || c.wanting[change.Ref][id] {
 			continue
 		}
@@ -198,7 +198,7 @@ func (c *Catalog) Inside(container syncline.Ref) map[syncline.AppID][]syncline.R
 	defer c.mu.RUnlock()
 	inside := map[syncline.AppID][]syncline.Ref{}
 	for id := range c.inside[container.Contains()] {
-		for _, change := range c.entries[id].Plan.Changes {
+		for _, change := range changesOf(c.entries[id].Plan) {
 			if declares(change) && slices.Contains(change.Ref.Containers(), container.Contains()) {
 				inside[id] = append(inside[id], change.Ref)
 			}
@@ -263,11 +263,17 @@ func (c *Catalog) reindex(id syncline.AppID, old, fresh *syncline.Plan) {
 	}
 }
 
+// changesOf returns the changes of a plan, and a creation of each object that the App
+// declares by now and that the plan does not have.
 func changesOf(plan *syncline.Plan) []syncline.Change {
 	if plan == nil {
 		return nil
 	}
-	return plan.Changes
+	changes := plan.Changes
+	for _, ref := range plan.Ahead {
+		changes = append(slices.Clip(changes), syncline.Change{Ref: ref, Action: syncline.Create})
+	}
+	return changes
 }
 
 // count takes note of an object of an App in its containers, or of a container that

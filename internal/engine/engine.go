@@ -228,6 +228,7 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 			break
 		}
 	}
+	t.lookAhead(ctx)
 	result := t.conclude()
 	e.noteOutage(t, result.Err)
 	if result.Err != nil || t.plan == nil {

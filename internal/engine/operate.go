@@ -76,9 +76,9 @@ func sourcesOf(op syncline.Operation, app syncline.App) []syncline.Source {
 }
 
 // overtaken reports whether the operation, which failed and waits to be tried
-// again, delivers what is declared no more: a commit or another declaration came,
-// which may mend it and is as free to be delivered as one that comes a moment
-// later. What a person asked for stays; its option retry.refresh lets the next
+// again, or waits for other Apps, delivers what is declared no more: a commit or
+// another declaration came, which may mend it and is as free to be delivered as one
+// that comes a moment later. What a person asked for stays; its option retry.refresh lets the next
 // try deliver what is newest.
 func (t *turn) overtaken(ctx context.Context) bool {
 	op := t.operation
@@ -161,6 +161,7 @@ func (t *turn) operate(ctx context.Context) error {
 		t.again()
 		return nil
 	}
+	in.Overtaken = slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool { return c.Undecided }) && t.overtaken(ctx)
 	in.State, t.result.Performed = *t.operation, t.plan
 	outcome, err := apply.Step(ctx, in)
 	t.operation, t.waiting = &outcome.State, append(t.waiting, outcome.Waiting...)

@@ -59,6 +59,9 @@ type turn struct {
 	consumed  bool
 	automatic bool
 	resolved  bool
+	// ahead is how far the App was looked at beyond an operation that goes on; nil when
+	// it was not.
+	ahead *ahead
 	deleted   bool
 	// deployed identifies what a deployment that is completed rendered to.
 	deployed syncline.Digest

@@ -47,6 +47,9 @@ type Input struct {
 	// Writer is for the gate alone: a step does not keep it.
 	Writer Writer
 	Now    time.Time
+	// Overtaken says that something newer is to be delivered: what waits to be pruned
+	// until other Apps are compared is left to the operation that delivers it.
+	Overtaken bool
 	// Impatient makes failures that may pass final: they have been tried often
 	// enough.
 	Impatient bool

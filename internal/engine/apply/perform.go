@@ -200,6 +200,8 @@ func (s *step) settle(c syncline.Change) bool {
 		s.record(c, syncline.ResultPruned, syncline.OperationRunning, describe(c.Ref)+" is being deleted")
 	case c.Action == syncline.Retain:
 		s.record(c, syncline.ResultPruneSkipped, syncline.OperationSucceeded, syncline.MessageKept+": "+c.Why)
+	case c.Undecided && s.Overtaken:
+		s.record(c, syncline.ResultPruneSkipped, syncline.OperationSucceeded, "left to the sync of what is newer: "+c.Err.Error())
 	case c.Action == syncline.Prune && !s.State.Operation.Prune:
 		s.record(c, syncline.ResultPruneSkipped, syncline.OperationSucceeded, "ignored (requires pruning)")
 	default:

@@ -143,6 +143,22 @@ func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
 	}, nil
 }
 
+// Declares returns the objects that an App declares and may have, in their places.
+// Nothing is compared.
+func Declares(ctx context.Context, in Input) ([]syncline.Ref, error) {
+	b := &build{Input: in}
+	if err := b.prepare(ctx); err != nil {
+		return nil, err
+	}
+	var refs []syncline.Ref
+	for _, c := range b.changes {
+		if !c.Refused {
+			refs = append(refs, c.Ref)
+		}
+	}
+	return refs, nil
+}
+
 // stillAsked returns the verdicts on expressions that the rules still have.
 func stillAsked(verdicts map[string]string, rules []syncline.IgnoreRule) map[string]string {
 	asked := map[string]string{}
