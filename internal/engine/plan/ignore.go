@@ -114,6 +114,8 @@ func (e *expressions) remove(ctx context.Context, expression string, object map[
 type ignoreRules struct {
 	expressions *expressions
 	rules       []syncline.IgnoreRule
+	// secret says that the object is a Secret.
+	secret bool
 	// trusted are the fields of managers that the rules name, as managedFields
 	// hold them.
 	trusted []map[string]any
@@ -121,7 +123,7 @@ type ignoreRules struct {
 
 // rulesFor returns the rules of the App that concern an object.
 func (b *build) rulesFor(ref syncline.Ref) ignoreRules {
-	found := ignoreRules{expressions: b.expressions}
+	found := ignoreRules{expressions: b.expressions, secret: ref.Group == "" && ref.Kind == "Secret"}
 	for _, rule := range b.App.Ignore {
 		if rule.Group.Matches(ref.Group) && rule.Kind.Matches(ref.Kind) &&
 			(rule.Name == "" || rule.Name == ref.Name) &&
@@ -142,9 +144,13 @@ func (r ignoreRules) strip(ctx context.Context, object map[string]any) (map[stri
 		for _, pointer := range rule.JSONPointers {
 			removePointer(object, strings.Split(strings.TrimPrefix(pointer, "/"), "/"))
 		}
+		remove := r.expressions.remove
+		if r.secret {
+			remove = r.expressions.removeUnseen
+		}
 		for _, expression := range rule.JQPathExpressions {
 			var err error
-			if object, err = r.expressions.remove(ctx, expression, object); err != nil {
+			if object, err = remove(ctx, expression, object); err != nil {
 				return nil, err
 			}
 		}
