@@ -200,6 +200,12 @@ func (p Plan) Of(operation Operation) Plan {
 	return p
 }
 
+// Undecided returns the index of the first change of which it is not known yet whether
+// others declare its object, -1 when there is none.
+func (p Plan) Undecided() int {
+	return slices.IndexFunc(p.Changes, func(c Change) bool { return c.Undecided })
+}
+
 // PruneDigest identifies what the plan would prune; an approval names it. It is
 // "" when nothing would be pruned. Objects of hooks do not count.
 func (p Plan) PruneDigest() Digest {

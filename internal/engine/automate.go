@@ -41,7 +41,7 @@ func (t *turn) automate(context.Context) error {
 // more than it may, and of some of it is not known yet whether it is declared by
 // other Apps.
 func (t *turn) premature(op syncline.Operation) bool {
-	i := slices.IndexFunc(t.plan.Changes, func(c syncline.Change) bool { return c.Undecided })
+	i := t.plan.Undecided()
 	if i < 0 || guardPrune(t.app, *t.plan, t.options.Guard, op) == nil {
 		return false
 	}

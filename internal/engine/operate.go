@@ -103,6 +103,12 @@ func (t *turn) overtaken(ctx context.Context) bool {
 	return op.Revisions != nil && !slices.Equal(op.Revisions, newest)
 }
 
+// outrun reports whether the operation has prunes that wait for other Apps, and is
+// overtaken meanwhile.
+func (t *turn) outrun(ctx context.Context) bool {
+	return t.plan.Undecided() >= 0 && t.overtaken(ctx)
+}
+
 // start makes an operation the current one. Its revisions are resolved next.
 func (t *turn) start(op syncline.Operation) {
 	t.operation = &syncline.OperationState{
@@ -161,7 +167,7 @@ func (t *turn) operate(ctx context.Context) error {
 		t.again()
 		return nil
 	}
-	in.Overtaken = slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool { return c.Undecided }) && t.overtaken(ctx)
+	in.Overtaken = t.outrun(ctx)
 	in.State, t.result.Performed = *t.operation, t.plan
 	outcome, err := apply.Step(ctx, in)
 	t.operation, t.waiting = &outcome.State, append(t.waiting, outcome.Waiting...)

@@ -61,8 +61,8 @@ type turn struct {
 	resolved  bool
 	// ahead is how far the App was looked at beyond an operation that goes on; nil when
 	// it was not.
-	ahead *ahead
-	deleted   bool
+	ahead   *ahead
+	deleted bool
 	// deployed identifies what a deployment that is completed rendered to.
 	deployed syncline.Digest
 	// stale is why the revisions could not be looked up again; what is compared

@@ -45,9 +45,9 @@ func veiled(secret map[string]any) map[string]any {
 func unveiled(left, secret map[string]any) map[string]any {
 	for _, field := range []string{"data", "stringData"} {
 		values, isMap := left[field].(map[string]any)
-		real, _ := secret[field].(map[string]any)
+		whole, _ := secret[field].(map[string]any)
 		for key := range values {
-			values[key] = real[key]
+			values[key] = whole[key]
 		}
 		if _, there := left[field]; there && !isMap {
 			left[field] = secret[field]
