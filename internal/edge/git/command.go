@@ -76,13 +76,13 @@ func (s *Store) run(ctx context.Context, c command) ([]byte, *runError) {
 	output := &limitedBuffer{left: orDefault(c.maxOutput, 1<<20), full: cancel, each: c.each}
 	messages := &tailBuffer{limit: 64 << 10}
 	process.Stdout, process.Stderr = output, messages
-	err := s.finish(process, cancel)
+	err := s.finish(process, c.remote, cancel)
 	if err == nil && !output.overflow {
 		return output.kept.Bytes(), nil
 	}
 	fail.err, fail.messages, fail.tooLong = err, messages.String(), output.overflow
 	switch {
-	case output.overflow:
+	case output.overflow, errors.Is(err, errHeavy):
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		fail.timeout = c.timeout
 	case ctx.Err() != nil:
@@ -97,9 +97,13 @@ func (s *Store) run(ctx context.Context, c command) ([]byte, *runError) {
 const patience = 300 * time.Millisecond
 
 // finish starts the process, bounds what it may take, and waits for its end.
-func (s *Store) finish(process *exec.Cmd, cancel func()) error {
+func (s *Store) finish(process *exec.Cmd, remote *remote, cancel func()) error {
 	if err := process.Start(); err != nil {
 		return err
+	}
+	heavy := func() bool { return false }
+	if remote != nil {
+		heavy = s.weigher.add(process.Process.Pid, remote.host, cancel)
 	}
 	defer time.AfterFunc(patience, func() { processor.GiveWay(process.Process.Pid) }).Stop()
 	err := limit(process.Process.Pid, s.options.MaxMemory, s.options.MaxPack)
@@ -108,6 +112,9 @@ func (s *Store) finish(process *exec.Cmd, cancel func()) error {
 	}
 	if ended := process.Wait(); err == nil {
 		err = ended
+	}
+	if heavy() {
+		return errHeavy
 	}
 	return err
 }

@@ -25,6 +25,7 @@ const (
 	outside      cause = "outside" // network, server
 	damaged      cause = "damaged" // the mirror
 	tooLarge     cause = "too large"
+	heavy        cause = "too heavy"
 )
 
 // outOfMemory is how git ends at Options.MaxMemory and Options.MaxPack, the latter
@@ -59,6 +60,9 @@ var causes = []struct {
 func (f *runError) cause() cause {
 	if f.timeout > 0 {
 		return outside
+	}
+	if errors.Is(f.err, errHeavy) {
+		return heavy
 	}
 	for _, c := range causes {
 		if c.pattern.MatchString(f.messages) {
@@ -95,7 +99,7 @@ func (f *runError) classified(r *remote) error {
 	}
 	reason := f.reason(r)
 	what := "repository " + r.name
-	if cause := f.cause(); r.hidden && !f.tooLong && cause != noRevision && cause != damaged && cause != tooLarge {
+	if cause := f.cause(); r.hidden && !f.tooLong && cause != noRevision && cause != damaged && cause != tooLarge && cause != heavy {
 		return r.unreadable("", string(cause)+": "+reason, "")
 	}
 	return f.told(r, what, reason)
@@ -107,6 +111,8 @@ func (f *runError) told(r *remote, what, reason string) error {
 	case tooLarge:
 		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: what it sends takes more memory or space than git may have: %s", what, reason),
 			"split the repository, or raise the limits of git in the server's options")
+	case heavy:
+		return syncline.Errorf(syncline.Transient, "%s: git was ended: %w", what, f.err)
 	case unauthorized:
 		return syncline.WithHint(syncline.Errorf(syncline.Denied, "%s: access was refused: %s", what, reason), r.credentialsHint())
 	case noRepository:

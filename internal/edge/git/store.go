@@ -54,6 +54,9 @@ type Options struct {
 	MaxRefs int64
 	// MaxMemory is how much memory one process of git may take. Default: 1 GiB.
 	MaxMemory int64
+	// MaxMemoryOfAll is how much memory all processes of git may take that talk to
+	// servers; see weigher. Default: MaxMemory.
+	MaxMemoryOfAll int64
 	// MaxPack is the size of the largest pack, and of any other file, that git may
 	// write; never more than half of MaxDisk. Default: 4 GiB.
 	MaxPack int64
@@ -94,6 +97,7 @@ func (o Options) withDefaults() Options {
 	o.LargeFile = orDefault(o.LargeFile, 1<<20)
 	o.MaxRefs = orDefault(o.MaxRefs, 4<<20)
 	o.MaxMemory = orDefault(o.MaxMemory, 1<<30)
+	o.MaxMemoryOfAll = orDefault(o.MaxMemoryOfAll, o.MaxMemory)
 	o.MaxDisk = orDefault(o.MaxDisk, 16<<30)
 	o.MaxPack = min(orDefault(o.MaxPack, 4<<30), o.share())
 	o.CachedEntries = orDefault(o.CachedEntries, 25_000)
@@ -123,7 +127,8 @@ type Store struct {
 	trees *cache[[]syncline.Entry]
 	files *cache[[]byte]
 
-	gate *gate
+	gate    *gate
+	weigher weigher
 	// long are the places of long lists of refs; see longPlace.
 	long chan struct{}
 
@@ -149,6 +154,7 @@ func Open(options Options) (*Store, error) {
 		trees:   newTreeCache(options.CachedEntries),
 		files:   newFileCache(options.CachedBytes),
 		gate:    newGate(options.PerHost, options.Transfers),
+		weigher: weigher{most: options.MaxMemoryOfAll, weigh: ownMemory, runs: map[int]*weighed{}},
 		long:    make(chan struct{}, 1),
 	}
 	for _, folder := range []string{s.home, filepath.Join(dir, "mirrors")} {

@@ -58,7 +58,7 @@ Kubernetes holds its state: it can be stopped at any time.`,
 func addGitLimits(flags *pflag.FlagSet, limits *GitLimits) {
 	flags.StringSliceVar(&limits.AllowAddresses, "git-allow-addresses", nil,
 		"prefixes of link-local and similar addresses, such as 169.254.10.0/24, at which there are Git servers")
-	flags.IntVar(&limits.MemoryMiB, "git-memory-mib", 1024, "memory that one process of git may take")
+	flags.IntVar(&limits.MemoryMiB, "git-memory-mib", 1024, "memory that one process of git may take, and all that talk to servers together")
 	flags.IntVar(&limits.PackMiB, "git-pack-mib", 4096, "size of the largest file that git may write")
 	flags.IntVar(&limits.DiskMiB, "git-disk-mib", 16384, "space that all mirrors may take, and one of them half; those of who takes most go first")
 	flags.IntVar(&limits.Refs, "git-refs", 100_000, "refs that are remembered of all repositories")
