@@ -3,13 +3,9 @@ package git_test
 import (
 	"bytes"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
@@ -74,43 +70,6 @@ func TestAPackThatUnfolds(t *testing.T) {
 	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": string(bytes.Repeat([]byte{'0'}, 400<<20))}})
 	s.refs(t.Context())
 	want(t, s.store.Fetch(t.Context(), s.repo, commit, "refs/heads/main"), syncline.Invalid, "more memory or space than git may have", "raise the limits of git")
-}
-
-// TestRefusalsWithoutEnd has a server that refuses with texts which do not end, and
-// which git keeps whole: several processes share what all may take.
-func TestRefusalsWithoutEnd(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("memory is looked at on Linux only")
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/plain")
-		w.WriteHeader(http.StatusForbidden)
-		for line := bytes.Repeat([]byte("no\n"), 1<<16); r.Context().Err() == nil; {
-			if _, err := w.Write(line); err != nil {
-				return
-			}
-		}
-	}))
-	t.Cleanup(server.Close)
-	s := newScene(t, testenv.GitOptions{}, git.Options{MaxMemoryOfAll: 200 << 20, RefsTimeout: time.Minute})
-	errs := make(chan error)
-	const all = 3
-	for i := range all {
-		go func() {
-			_, err := s.store.Refs(t.Context(), syncline.Repository{Address: syncline.AddressOf(fmt.Sprintf("%s/%d", server.URL, i))})
-			errs <- err
-		}()
-	}
-	heavy := 0
-	for range all {
-		if err := <-errs; err != nil && strings.Contains(err.Error(), "together took more memory") {
-			heavy++
-			want(t, err, syncline.Transient, "git was ended")
-		}
-	}
-	if heavy == 0 {
-		t.Error("nobody was ended for what all took")
-	}
 }
 
 // TestAPackThatIsTooLarge has a file that no compression makes small.

@@ -126,13 +126,21 @@ func (g Goal) Judge(id syncline.AppID, app *State) Verdict {
 func refreshing(app State) Verdict {
 	going := OperationBlockers(app)
 	if app.Request != nil || len(going) == 0 {
-		return Verdict{Blockers: []string{"a refresh was asked for and is not done yet: is syncline server running?"}}
+		return Verdict{Blockers: []string{"a refresh was asked for and is not done yet: " + whyNothing(app)}}
 	}
 	v := Verdict{Blockers: append([]string{"the refresh that was asked for is done when the operation has ended"}, going...)}
 	if idle(app) {
 		v.Failed = Blocked(app)
 	}
 	return v
+}
+
+// whyNothing says why nothing comes of what was asked for.
+func whyNothing(app State) string {
+	if app.Paused {
+		return "the app is paused, until its annotation argocd.argoproj.io/skip-reconcile is removed"
+	}
+	return "is syncline server running?"
 }
 
 // failure says whether waiting on is in vain.
@@ -228,7 +236,7 @@ func OperationBlockers(app State) []string {
 	operation := app.Report.Operation
 	switch {
 	case app.Request != nil:
-		return []string{"an operation was asked for and has not begun: is syncline server running?"}
+		return []string{"an operation was asked for and has not begun: " + whyNothing(app)}
 	case operation == nil || operation.Phase.Done():
 		return nil
 	}

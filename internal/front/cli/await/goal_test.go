@@ -98,6 +98,7 @@ func TestJudge(t *testing.T) {
 		{"degraded is a failure", Goal{Health: true, FailDegraded: true}, settled(health(syncline.Degraded)), "failed 6"},
 		{"degraded is no failure when it will do", Goal{Degraded: true, FailDegraded: true}, settled(health(syncline.Degraded)), ""},
 
+		{"asked for of a paused one", all, settled(asked, func(app *State) { app.Paused = true }), "an operation was asked for and has not begun: the app is paused, until its annotation argocd.argoproj.io/skip-reconcile is removed"},
 		{"asked for", all, settled(asked), "an operation was asked for and has not begun: is syncline server running?"},
 		{"running", all, settled(phase(syncline.OperationRunning)), "operation is Running: so it says"},
 		{"running, but only sync counts", Goal{Sync: true}, settled(phase(syncline.OperationRunning)), ""},

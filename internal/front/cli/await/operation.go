@@ -36,9 +36,13 @@ func Over(app State) bool {
 }
 
 // InProgress returns a Conflict when an operation has been asked for or goes
-// on, so that no other can be asked for.
+// on, or the App is being deleted, so that no other can be asked for.
 func InProgress(app State) error {
-	if !busy(app) {
+	switch {
+	case app.Deleting != nil:
+		return syncline.WithHint(syncline.Errorf(syncline.Conflict, "app %s is being deleted", app.ID),
+			fmt.Sprintf("see what it waits for with: syncline app wait %s --delete --timeout 5", app.ID))
+	case !busy(app):
 		return nil
 	}
 	err := syncline.Errorf(syncline.Conflict, "app %s: another operation is in progress", app.ID)
