@@ -106,6 +106,14 @@ type Change struct {
 	// Needs are objects of the same plan that have to be ready before this one
 	// is written: the definition of its kind, its namespace.
 	Needs []Ref
+	// Unserved is why the cluster does not serve Version yet: it may come with the plan.
+	// An object that is live cannot be compared in it; it is planned again before it is
+	// written. It is nil for what is served.
+	Unserved error
+	// Unknown says that the live object cannot be compared, for what the cluster is at the
+	// moment and not for what is declared: its API does not answer, or serves it in
+	// another version only. It is a reason to do nothing, and Err mostly says why.
+	Unknown bool
 	// SharedWith is the instance that the live object is tracked by, when that is
 	// another App.
 	SharedWith string
@@ -135,11 +143,12 @@ type Change struct {
 }
 
 // Differs reports whether the change means that the App is not as desired. A
-// namespace that is made on request counts when it lacks declared metadata.
+// namespace that is made on request counts when it lacks declared metadata, and what
+// cannot be compared does not.
 func (c Change) Differs() bool {
 	switch c.Role {
 	case RoleResource:
-		return c.Action != Keep && !c.Extraneous
+		return c.Action != Keep && !c.Extraneous && !c.Unknown
 	case RoleNamespace:
 		return c.Action == Update
 	default:

@@ -47,7 +47,7 @@ func (s *step) decide() decision {
 func (s *step) ending(failures string) decision {
 	switch {
 	case failures != "":
-		return decision{finish: syncline.OperationFailed,
+		return decision{finish: s.failure(),
 			message: "one or more synchronization tasks completed unsuccessfully, reason: " + failures}
 	case len(s.tasks) == 0 && s.State.Operation.Partial():
 		return decision{finish: syncline.OperationSucceeded,
@@ -58,16 +58,32 @@ func (s *step) ending(failures string) decision {
 	return decision{finish: syncline.OperationSucceeded, message: "successfully synced (all tasks run)"}
 }
 
+// failure is how an operation ends in which something failed: in an error, after which
+// it is begun again, where that was only what could not be compared.
+func (s *step) failure() syncline.OperationPhase {
+	for _, r := range s.State.Results {
+		task, _ := s.task(r)
+		if r.Code == syncline.ResultFailed && task.Unknown {
+			continue
+		}
+		if r.Code == syncline.ResultFailed || r.State == syncline.OperationFailed || r.State == syncline.OperationError {
+			return syncline.OperationFailed
+		}
+	}
+	return syncline.OperationError
+}
+
 // invalid lists what makes the operation impossible before anything is written:
-// kinds that are not known, objects that the project or the API server refuses.
-// It is "" once something was done.
+// kinds that are not known, objects that the project or the API server refuses. What
+// cannot be compared at the moment holds up nothing else. It is "" once something was
+// done.
 func (s *step) invalid() string {
 	if len(s.State.Results) > 0 {
 		return ""
 	}
 	var reasons []string
 	for _, c := range s.tasks {
-		if err := s.objection(c); err != nil {
+		if err := s.objection(c); err != nil && !c.Unknown {
 			s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(err))
 			reasons = append(reasons, syncline.About(c.Ref, err).Error())
 		}

@@ -46,11 +46,12 @@ func (s *step) dryRun(ctx context.Context) error {
 // asked nobody about.
 func creates(c syncline.Change) bool { return c.Action == syncline.Create || c.Action == syncline.Run }
 
-// lacks returns what a change needs that is not there, and that the API server
-// would miss.
+// lacks returns what a change needs that is not there, or not as it is declared, and
+// that the API server would miss.
 func (s *step) lacks(c syncline.Change) (need syncline.Ref, lacking bool) {
 	for _, need := range c.Needs {
-		if _, exists := s.Memory.Get(need); !exists {
+		_, exists := s.Memory.Get(need)
+		if !exists || c.Unserved != nil && need.Kind == "CustomResourceDefinition" {
 			return need, true
 		}
 	}

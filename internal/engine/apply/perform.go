@@ -175,7 +175,7 @@ func (s *step) writeAll(ctx context.Context, due []syncline.Change) []error {
 					panics <- fmt.Sprintf("%v\n%s", cause, debug.Stack())
 				}
 			}()
-			_, errs[i] = s.gate.write(ctx, c, s.writeOf(c))
+			errs[i] = s.write(ctx, c)
 			return nil
 		})
 	}
@@ -184,6 +184,16 @@ func (s *step) writeAll(ctx context.Context, due []syncline.Change) []error {
 		panic(<-panics)
 	}
 	return errs
+}
+
+// write performs a change. A live object that could not be compared, because its
+// version was not served, is planned again first.
+func (s *step) write(ctx context.Context, c syncline.Change) error {
+	if c.Unserved != nil && c.Action == syncline.Update {
+		return c.Unserved
+	}
+	_, err := s.gate.write(ctx, c, s.writeOf(c))
+	return err
 }
 
 // settle handles a change that needs no write or can never be made, and reports

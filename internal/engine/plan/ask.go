@@ -134,7 +134,7 @@ func (b *build) look(ctx context.Context, in inquiry) (answer, error) {
 	c := *in.change
 	current, err := b.Cluster.Read(ctx, c.Ref, c.Version)
 	if err != nil {
-		return answer{}, syncline.About(c.Ref, becauseGone(err))
+		return answer{}, syncline.About(c.Ref, b.becauseGone(ctx, c, err))
 	}
 	applied, err := b.Cluster.DryRun(ctx, c.Desired, c.Options)
 	switch {
@@ -268,13 +268,16 @@ func versionOf(o syncline.Object) version {
 	return version{uid, resourceVersion}
 }
 
-// becauseGone makes a Conflict of the answer that an object is not there: it
-// was, and went while it was compared.
-func becauseGone(err error) error {
-	if syncline.KindOf(err) == syncline.NotFound {
-		return syncline.Errorf(syncline.Conflict, "it went away meanwhile: %w", err)
+// becauseGone makes a Conflict of the answer that an object is not there: it was, and
+// went while it was compared, or the version of its kind did.
+func (b *build) becauseGone(ctx context.Context, c syncline.Change, err error) error {
+	if syncline.KindOf(err) != syncline.NotFound {
+		return err
 	}
-	return err
+	if _, unserved := b.Cluster.Scope(ctx, c.Ref.GroupKind().WithVersion(c.Version)); syncline.KindOf(unserved) == syncline.NotFound {
+		return syncline.Errorf(syncline.Conflict, "its version is not served any more: %w", err)
+	}
+	return syncline.Errorf(syncline.Conflict, "it went away meanwhile: %w", err)
 }
 
 // fieldsOf lists what would be written. Nothing is when only ignored fields differ;

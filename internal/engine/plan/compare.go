@@ -14,11 +14,16 @@ func (b *build) compare(ctx context.Context) error {
 	var open []inquiry
 	for i := range b.changes {
 		c := &b.changes[i]
-		if c.Role == syncline.RoleHook || c.Err != nil || c.Refused {
+		if c.Role == syncline.RoleHook || c.Refused || c.Err != nil && c.Unserved == nil {
 			continue
 		}
 		live, exists := b.Memory.Get(c.Ref)
 		live = live.To(c.Desired.Manager())
+		if c.Err != nil {
+			notCompared(c, live, exists)
+			c.Unknown = exists
+			continue
+		}
 		if settled := b.compareKnown(c, live, exists); settled {
 			continue
 		}
@@ -58,11 +63,25 @@ func (b *build) compareKnown(c *syncline.Change, live syncline.Live, exists bool
 		c.Err = syncline.Errorf(syncline.Denied, "%s is part of application %s, and FailOnSharedResource=true", c.Ref, c.SharedWith)
 		return true
 	}
-	if live.Owned != c.Desired.Digest() || live.Migrate {
+	if live.Owned == c.Desired.Digest() && !live.Migrate {
+		c.Action, c.Why = syncline.Keep, ""
+		return true
+	}
+	if c.Unserved == nil {
 		return false
 	}
-	c.Action, c.Why = syncline.Keep, ""
+	notCompared(c, live, exists)
 	return true
+}
+
+// notCompared plans for a live object in a version that is not served: that it is to
+// be written is known, and no more.
+func notCompared(c *syncline.Change, live syncline.Live, exists bool) {
+	if !exists {
+		return
+	}
+	c.Action, c.UID, c.Migrate = syncline.Update, live.UID, live.Migrate
+	c.Why = fmt.Sprintf("it is declared in version %s, which is not served yet: it is compared when it is", c.Version)
 }
 
 // heldBy says which finalizers an object waits for.

@@ -60,7 +60,7 @@ func applyOnly(options syncline.SyncOptions) syncline.SyncOptions {
 func (b *build) giveWay(ctx context.Context, c syncline.Change) (kept, error) {
 	current, err := b.Cluster.Read(ctx, c.Ref, c.Version)
 	if err != nil {
-		return kept{}, syncline.About(c.Ref, becauseGone(err))
+		return kept{}, syncline.About(c.Ref, b.becauseGone(ctx, c, err))
 	}
 	content, live := c.Desired.Reveal().Object, current.Reveal().Object
 	metadata, _ := content["metadata"].(map[string]any)

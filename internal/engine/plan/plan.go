@@ -193,6 +193,8 @@ type build struct {
 	warnings      []syncline.Condition
 	// defined maps the kinds that CRDs of this plan define.
 	defined map[schema.GroupKind]definition
+	// unserved are the declared kinds that the cluster does not have in their version.
+	unserved map[schema.GroupVersionKind]error
 	// seen counts what stands at each place.
 	seen map[place]int
 	// recorded are the objects that the App's status says it had; nil until it is asked.
@@ -216,6 +218,13 @@ type build struct {
 type definition struct {
 	ref   syncline.Ref
 	scope syncline.Scope
+	// versions are those that it serves, nil when it does not say.
+	versions []string
+}
+
+// brings reports whether a version is served once the definition is in force.
+func (d definition) brings(version string) bool {
+	return d.versions == nil || slices.Contains(d.versions, version)
 }
 
 func (b *build) warn(kind syncline.ConditionType, message string) {

@@ -21,6 +21,7 @@ func (b *build) prepare(ctx context.Context) error {
 	b.seen = map[place]int{}
 	b.unplaced = map[syncline.Ref]bool{}
 	b.declared = map[syncline.Ref]bool{}
+	b.unserved = map[schema.GroupVersionKind]error{}
 	for i, object := range b.Objects {
 		object, unknown, err := b.place(ctx, withoutControlled(object.Desired()))
 		if err != nil {
@@ -88,6 +89,7 @@ func (b *build) change(object syncline.Object, role syncline.Role, phase synclin
 	c := syncline.Change{
 		Ref: object.Ref(), Version: object.GroupVersionKind().Version, Role: role,
 		Phase: phase, Wave: waveOf(object.Annotation), Desired: object, Err: unknown,
+		Unserved: b.unserved[object.GroupVersionKind()],
 	}
 	if err := c.Ref.Check(); err != nil && unknown == nil {
 		c.Err = fmt.Errorf("%s: %w", object.Origin(), err)
@@ -127,7 +129,8 @@ func (b *build) place(ctx context.Context, object syncline.Object) (placed syncl
 	kind := object.GroupVersionKind()
 	scope, err := b.Cluster.Scope(ctx, kind)
 	if syncline.KindOf(err) == syncline.NotFound {
-		scope, unknown = b.scopeOfUnknown(object, err)
+		b.unserved[kind] = err
+		scope, unknown = b.scopeOfUnknown(ctx, object, err)
 		err = nil
 	}
 	switch {
@@ -145,16 +148,21 @@ func (b *build) place(ctx context.Context, object syncline.Object) (placed syncl
 	return object.WithNamespace(b.App.Destination.Namespace), unknown, nil
 }
 
-// scopeOfUnknown answers for a kind that the cluster does not have (yet): a CRD
-// of the same plan says it, or it is taken for namespaced as in Argo CD.
-func (b *build) scopeOfUnknown(object syncline.Object, cause error) (syncline.Scope, error) {
-	if d, ok := b.defined[object.GroupVersionKind().GroupKind()]; ok {
-		return d.scope, nil
+// scopeOfUnknown answers for a kind that the cluster does not have (yet) in the
+// version that is declared: it has it in another one, a CRD of the same plan says it,
+// or it is taken for namespaced as in Argo CD.
+func (b *build) scopeOfUnknown(ctx context.Context, object syncline.Object, cause error) (syncline.Scope, error) {
+	kind := object.GroupVersionKind()
+	d, defined := b.defined[kind.GroupKind()]
+	scope := cmp.Or(d.scope, syncline.Namespaced)
+	if served, err := b.Cluster.Scope(ctx, kind.GroupKind().WithVersion("")); err == nil {
+		scope = served
 	}
-	if b.options(object.Annotation(syncline.AnnotationSyncOptions)).Has("SkipDryRunOnMissingResource=true") {
-		return syncline.Namespaced, nil
+	if defined && d.brings(kind.Version) ||
+		b.options(object.Annotation(syncline.AnnotationSyncOptions)).Has("SkipDryRunOnMissingResource=true") {
+		return scope, nil
 	}
-	return syncline.Namespaced, cause
+	return scope, cause
 }
 
 // definitions returns the kinds that CRDs among the objects define.
@@ -168,13 +176,28 @@ func definitions(objects []syncline.Object) map[schema.GroupKind]definition {
 		group, _ := o.Field("spec", "group")
 		kind, _ := o.Field("spec", "names", "kind")
 		scope, _ := o.Field("spec", "scope")
-		d := definition{ref: ref, scope: syncline.Namespaced}
+		d := definition{ref: ref, scope: syncline.Namespaced, versions: servedVersions(o)}
 		if scope == "Cluster" {
 			d.scope = syncline.ClusterScoped
 		}
 		defined[schema.GroupKind{Group: fmt.Sprint(group), Kind: fmt.Sprint(kind)}] = d
 	}
 	return defined
+}
+
+// servedVersions returns the versions that a definition says to serve, nil when it
+// does not say.
+func servedVersions(definition syncline.Object) []string {
+	listed, _ := definition.Field("spec", "versions")
+	all, _ := listed.([]any)
+	var served []string
+	for _, one := range all {
+		version, _ := one.(map[string]any)
+		if name, named := version["name"].(string); named && version["served"] == true {
+			served = append(served, name)
+		}
+	}
+	return served
 }
 
 // waveOf reads the wave from an object's annotations; what is not a number is 0.

@@ -94,7 +94,7 @@ func (b *build) keeperOf(c syncline.Change, live syncline.Live) keeper {
 
 // respects reports whether a change keeps fields that the App ignores.
 func (b *build) respects(c syncline.Change) bool {
-	return c.Role == syncline.RoleResource && c.Err == nil && c.Options.Has("RespectIgnoreDifferences=true") &&
+	return c.Role == syncline.RoleResource && c.Err == nil && c.Unserved == nil && c.Options.Has("RespectIgnoreDifferences=true") &&
 		len(b.rulesFor(c.Ref).rules) > 0
 }
 
@@ -102,7 +102,7 @@ func (b *build) respects(c syncline.Change) bool {
 func (b *build) keepIgnored(ctx context.Context, c syncline.Change) (kept, error) {
 	current, err := b.Cluster.Read(ctx, c.Ref, c.Version)
 	if err != nil {
-		return kept{}, syncline.About(c.Ref, becauseGone(err))
+		return kept{}, syncline.About(c.Ref, b.becauseGone(ctx, c, err))
 	}
 	desired, err := b.keeping(ctx, c, current, filling{})
 	return kept{desired: desired}, err

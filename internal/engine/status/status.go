@@ -76,7 +76,7 @@ func object(c syncline.Change, live syncline.Live, exists bool) syncline.ObjectR
 	explain(&report, c)
 	switch {
 	case report.Hook:
-	case c.Refused:
+	case c.Refused || c.Unknown:
 		report.Sync = syncline.SyncUnknown
 	case c.Action == syncline.Keep:
 		report.Sync = syncline.Synced
@@ -157,8 +157,11 @@ func healthOf(live syncline.Live, exists bool) syncline.Health {
 
 // Sync is the App's sync status by its plan.
 func Sync(plan syncline.Plan) syncline.SyncStatus {
-	if slices.ContainsFunc(plan.Changes, syncline.Change.Differs) {
+	switch {
+	case slices.ContainsFunc(plan.Changes, syncline.Change.Differs):
 		return syncline.OutOfSync
+	case slices.ContainsFunc(plan.Changes, func(c syncline.Change) bool { return c.Unknown }):
+		return syncline.SyncUnknown
 	}
 	return syncline.Synced
 }
