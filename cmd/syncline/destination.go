@@ -67,6 +67,20 @@ func (d destination) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersi
 	return pending, nil
 }
 
+// Unanswered does not concern a kind whose objects are known all the same. One that
+// it concerns is watched as soon as its API answers.
+func (d destination) Unanswered(ctx context.Context, kind schema.GroupVersionKind) error {
+	err := d.target.Unanswered(ctx, kind)
+	if err == nil {
+		return nil
+	}
+	d.target.Live.Need(kind)
+	if gk := kind.GroupKind(); len(d.target.Live.Ready(gk)) == 0 && d.target.Live.Err(gk) == nil {
+		return nil
+	}
+	return err
+}
+
 func (d destination) Capabilities(ctx context.Context) (render.Cluster, error) {
 	version, err := d.target.Version(ctx)
 	if err != nil {

@@ -143,7 +143,7 @@ func syncAgain(app syncline.App, differing []syncline.Change, op syncline.Operat
 		return &op, nil
 	case failed && (last.Phase != syncline.OperationError || !last.Operation.By.Automated):
 		return nil, &choice{condition: condition}
-	case failed && now.Before(due):
+	case failed && now.Before(due) && !comparableAgain(last, differing):
 		return nil, &choice{condition: condition, at: due, why: "the last sync could not be performed"}
 	case failed:
 		return &op, nil
@@ -151,6 +151,16 @@ func syncAgain(app syncline.App, differing []syncline.Change, op syncline.Operat
 		return nil, &choice{}
 	}
 	return selfHeal(last, differing, op, now)
+}
+
+// comparableAgain reports whether an object that an operation ended in an error for,
+// because it could not be compared then, can be delivered now.
+func comparableAgain(last *syncline.OperationState, differing []syncline.Change) bool {
+	return slices.ContainsFunc(differing, func(c syncline.Change) bool {
+		return c.Err == nil && slices.ContainsFunc(last.Results, func(r syncline.ObjectResult) bool {
+			return r.Ref == c.Ref && r.Code == syncline.ResultFailed
+		})
+	})
 }
 
 // moved reports whether the App is to go somewhere else than where it was last.

@@ -156,6 +156,14 @@ func (c confined) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersionK
 	return c.cluster.Watch(permitted)
 }
 
+// Unanswered tells of kinds of which the App may have objects.
+func (c confined) Unanswered(ctx context.Context, kind schema.GroupVersionKind) error {
+	if !c.judge.Kind(kind.GroupKind(), syncline.Namespaced) && !c.judge.Kind(kind.GroupKind(), syncline.ClusterScoped) {
+		return nil
+	}
+	return c.cluster.Unanswered(ctx, kind)
+}
+
 // mayHave reports whether the App may have objects of a kind, as far as can be told.
 func (c confined) mayHave(kind schema.GroupKind) bool {
 	may, err := c.mayWatch(kind.WithVersion(""))

@@ -62,6 +62,9 @@ type Cluster interface {
 	// Watch begins to remember the objects of the kinds, and returns those of
 	// which not everything is remembered yet.
 	Watch(kinds []schema.GroupVersionKind) (pending []schema.GroupVersionKind, err error)
+	// Unanswered says why nothing can be known of the objects of a kind, though the
+	// cluster answers: its API is down, and not only for a moment. Else it is nil.
+	Unanswered(ctx context.Context, kind schema.GroupVersionKind) error
 	// Capabilities are what templates may know of the cluster.
 	Capabilities(ctx context.Context) (render.Cluster, error)
 }

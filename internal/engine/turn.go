@@ -40,6 +40,8 @@ type turn struct {
 	objects   []syncline.Object
 	rendered  []rendered
 	plan      *syncline.Plan
+	// unanswered are the kinds of which nothing can be known, and why.
+	unanswered map[schema.GroupKind]error
 	// leaving is what is deleted of an App that is being deleted; nil until that is
 	// known.
 	leaving *syncline.Plan
@@ -305,11 +307,12 @@ func (t *turn) render(ctx context.Context) error {
 
 // watch makes sure that everything that the App has, or may have, is remembered
 // before anything is decided.
-func (t *turn) watch(context.Context) error {
-	kinds := append(pastKinds(t.app), schema.GroupVersionKind{Version: "v1", Kind: "Namespace"})
+func (t *turn) watch(ctx context.Context) error {
+	kinds := pastKinds(t.app)
 	for _, o := range t.objects {
 		kinds = append(kinds, o.GroupVersionKind())
 	}
+	kinds = append(t.answered(ctx, kinds), schema.GroupVersionKind{Version: "v1", Kind: "Namespace"})
 	pending, err := t.cluster.Watch(kinds)
 	t.result.Watching = err != nil || len(pending) > 0
 	if err != nil {
@@ -320,6 +323,23 @@ func (t *turn) watch(context.Context) error {
 		t.end()
 	}
 	return nil
+}
+
+// answered returns the kinds of which something can be known, and takes note of the
+// others: what serves them is down, which holds up nothing else.
+func (t *turn) answered(ctx context.Context, kinds []schema.GroupVersionKind) []schema.GroupVersionKind {
+	t.unanswered = map[schema.GroupKind]error{}
+	asked := map[schema.GroupVersionKind]bool{}
+	for _, kind := range kinds {
+		if asked[kind] {
+			continue
+		}
+		asked[kind] = true
+		if err := t.cluster.Unanswered(ctx, kind); err != nil {
+			t.unanswered[kind.GroupKind()] = err
+		}
+	}
+	return slices.DeleteFunc(kinds, func(kind schema.GroupVersionKind) bool { return t.unanswered[kind.GroupKind()] != nil })
 }
 
 // mayPass makes a failure that may pass of one that the API server denies: right
@@ -345,7 +365,7 @@ func (t *turn) makePlan(ctx context.Context) error {
 	t.plan = nil
 	made, err := t.planner.Build(ctx, plan.Input{
 		App: t.app, Objects: t.objects, Revisions: t.revisions, Guard: t.options.Guard, Operation: t.going(),
-		Cluster: t.cluster, Memory: t.cluster, Judge: t.judge.Change,
+		Cluster: t.cluster, Memory: t.cluster, Unanswered: t.unanswered, Judge: t.judge.Change,
 		Neighbours: func() plan.Neighbours { return t.neighbours(ctx) },
 	})
 	if err != nil {
@@ -428,6 +448,7 @@ func (t *turn) reportObjects(report *syncline.Report) {
 		report.AtEnd = &syncline.AtEnd{PreDelete: len(t.plan.PreDelete) > 0, PostDelete: len(t.plan.PostDelete) > 0}
 		report.Sync = status.Sync(*t.plan)
 		report.Objects = status.Objects(*t.plan, t.cluster)
+		t.reportUnanswered(report)
 		report.Health = health.Aggregate(t.app.ID, report.Objects)
 	case t.leaving != nil:
 		report.Objects = status.Leaving(*t.leaving, t.app.Past.Objects, t.cluster)
@@ -443,6 +464,33 @@ func (t *turn) reportObjects(report *syncline.Report) {
 	if memory != nil {
 		report.Images, report.URLs = status.Summary(report.Objects, memory)
 	}
+}
+
+// reportUnanswered lets the objects of which nothing can be known keep what was known
+// of them last. Those that are not declared any more are reported too: that the App had
+// them is not forgotten.
+func (t *turn) reportUnanswered(report *syncline.Report) {
+	at := map[syncline.Ref]int{}
+	for i, o := range report.Objects {
+		at[o.Ref] = i
+	}
+	for _, past := range t.app.Past.Objects {
+		err := t.unanswered[past.Ref.GroupKind()]
+		i, listed := at[past.Ref]
+		switch {
+		case err == nil:
+		case listed:
+			report.Objects[i].Health = past.Health
+		default:
+			past.Sync = syncline.SyncUnknown
+			report.Objects = append(report.Objects, past)
+			report.Conditions = append(report.Conditions, status.Condition(syncline.ComparisonError, syncline.About(past.Ref, err)))
+			if report.Sync == syncline.Synced {
+				report.Sync = syncline.SyncUnknown
+			}
+		}
+	}
+	slices.SortFunc(report.Objects, func(a, b syncline.ObjectReport) int { return a.Ref.Compare(b.Ref) })
 }
 
 // reportLeaving lets an App that is being deleted keep the sync status that was

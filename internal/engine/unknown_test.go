@@ -104,3 +104,46 @@ func TestAKindThatTheProjectDeniesNeedNotBeKnown(t *testing.T) {
 		t.Errorf("it may not go: %+v", w.last)
 	}
 }
+
+// TestAnAPIThatIsDown holds that it costs what is declared of it, and nothing else.
+func TestAnAPIThatIsDown(t *testing.T) {
+	kind := schema.GroupKind{Group: "example.com", Kind: "Widget"}
+	widget := "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: x}\nspec: {size: 1}"
+	down := map[schema.GroupKind]error{kind: syncline.Errorf(syncline.Transient, "the API does not answer")}
+	deployed := func(t *testing.T) *world {
+		w := newWorld(widget, config("a", "1"), config("b", "1"))
+		w.Serve(kind, syncline.Namespaced)
+		w.automate()
+		w.settle(t)
+		w.wrote()
+		w.Down = down
+		w.Blind(kind, true)
+		return w
+	}
+	t.Run("nothing is done when nothing changed", func(t *testing.T) {
+		w := deployed(t)
+		w.settle(t)
+		w.expectWrites(t)
+		w.expectSync(t, syncline.SyncUnknown, "c1")
+		w.expectCondition(t, syncline.ComparisonError, "the API does not answer")
+		w.expectOperation(t, syncline.OperationSucceeded, "")
+	})
+	t.Run("the rest is delivered", func(t *testing.T) {
+		w := deployed(t)
+		w.commit(widget, config("a", "2"))
+		w.settle(t)
+		w.expectWrites(t, "update ConfigMap/shop/a", "prune ConfigMap/shop/b")
+		w.expectSync(t, syncline.SyncUnknown, "c2")
+	})
+	t.Run("what left the source is not forgotten", func(t *testing.T) {
+		w := deployed(t)
+		w.commit(config("a", "1"), config("b", "1"))
+		w.settle(t)
+		w.expectWrites(t)
+		w.expectSync(t, syncline.SyncUnknown, "c2")
+		w.Down = nil
+		w.Blind(kind, false)
+		w.settle(t)
+		w.expectWrites(t, "prune example.com/Widget/shop/x")
+	})
+}

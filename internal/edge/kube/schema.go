@@ -52,6 +52,8 @@ type kinds struct {
 	versions map[schema.GroupKind][]string
 	// failed are the group versions that did not answer.
 	failed map[schema.GroupVersion]error
+	// since is when the answers that failed began to.
+	since map[schema.GroupVersion]time.Time
 	// names are what Helm calls API versions: "apps/v1" and "apps/v1/Deployment".
 	names []string
 }
@@ -148,6 +150,7 @@ func (s *schemas) request(ctx context.Context, before *kinds) (*kinds, error) {
 		return nil, &syncline.Error{Kind: kind, Hint: hint, Err: fmt.Errorf("find out the kinds of the cluster: %w", err)}
 	}
 	s.known, s.askedAt = newKinds(lists, failedGroups, before), s.now()
+	s.known.date(before, s.askedAt)
 	return s.known, nil
 }
 
@@ -175,6 +178,20 @@ func newKinds(lists []*metav1.APIResourceList, failed map[schema.GroupVersion]er
 	}
 	k.sort()
 	return k
+}
+
+// date takes note of since when what failed does.
+func (k *kinds) date(before *kinds, now time.Time) {
+	k.since = map[schema.GroupVersion]time.Time{}
+	for groupVersion := range k.failed {
+		k.since[groupVersion] = now
+		if before == nil {
+			continue
+		}
+		if since, failed := before.since[groupVersion]; failed {
+			k.since[groupVersion] = since
+		}
+	}
 }
 
 func resourceOf(groupVersion schema.GroupVersion, told metav1.APIResource) resource {
@@ -231,12 +248,8 @@ func (k *kinds) find(kind schema.GroupVersionKind) (resource, bool) {
 
 // explain returns the error about a kind that was not told.
 func (k *kinds) explain(kind schema.GroupVersionKind) error {
-	for groupVersion, err := range k.failed {
-		if groupVersion.Group == kind.Group && (kind.Version == "" || kind.Version == groupVersion.Version) {
-			return syncline.WithHint(
-				syncline.Errorf(syncline.Transient, "kind %q of %s cannot be known: the API does not answer: %w", kind.Kind, groupVersion, err),
-				"see which APIService is not available")
-		}
+	if _, err := k.failure(kind); err != nil {
+		return err
 	}
 	groupVersion := kind.GroupVersion().String()
 	err := syncline.Errorf(syncline.NotFound, "kind %q of %s is not known to the cluster", kind.Kind, groupVersion)
@@ -245,6 +258,19 @@ func (k *kinds) explain(kind schema.GroupVersionKind) error {
 			schema.GroupVersion{Group: kind.Group, Version: versions[0]}))
 	}
 	return syncline.WithHint(err, "install its CustomResourceDefinition, or put that into the same app")
+}
+
+// failure returns which group version that a kind may be of does not answer, and the
+// error that says so; nil when all of them do.
+func (k *kinds) failure(kind schema.GroupVersionKind) (schema.GroupVersion, error) {
+	for groupVersion, err := range k.failed {
+		if groupVersion.Group == kind.Group && (kind.Version == "" || kind.Version == groupVersion.Version) {
+			return groupVersion, syncline.WithHint(
+				syncline.Errorf(syncline.Transient, "kind %q of %s cannot be known: the API does not answer: %w", kind.Kind, groupVersion, err),
+				"see which APIService is not available")
+		}
+	}
+	return schema.GroupVersion{}, nil
 }
 
 // unanswered returns an error that names the groups of which nothing is known,
@@ -308,6 +334,25 @@ func (s *schemas) serverVersion(ctx context.Context) (string, error) {
 func (c *Cluster) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {
 	r, err := c.schemas.find(ctx, kind)
 	return r.scope, err
+}
+
+// outage is how long an API has to be silent before it counts as down, and not as one
+// that is being restarted.
+const outage = 10 * time.Second
+
+// Unanswered says why nothing can be known of the objects of a kind, though the API
+// server answers: what serves the kind's API is down, and not only for a moment. It is
+// nil otherwise, and when the API server does not answer.
+func (c *Cluster) Unanswered(ctx context.Context, kind schema.GroupVersionKind) error {
+	known, err := c.schemas.all(ctx)
+	if err != nil {
+		return nil
+	}
+	groupVersion, err := known.failure(kind)
+	if err == nil || c.schemas.now().Sub(known.since[groupVersion]) < outage {
+		return nil
+	}
+	return err
 }
 
 // Version returns the version of the API server, such as "v1.36.3", as it was

@@ -56,12 +56,16 @@ type Cluster struct {
 	After func(Request)
 	// Undiscovered, when set, is the answer to whoever asks where a kind lives.
 	Undiscovered error
+	// Down are the kinds whose API does not answer. It is changed between turns only.
+	Down map[schema.GroupKind]error
 	// Unswept, when set, is why there may be objects of an App that are not known.
 	Unswept error
 	// Health is what new objects of a kind have; none when it is not named.
 	Health map[string]syncline.Health
 
-	mu       sync.Mutex
+	mu sync.Mutex
+	// versions are those in which kinds are served; any where there are none.
+	versions map[schema.GroupKind][]string
 	kinds    map[schema.GroupKind]syncline.Scope
 	unknown  map[schema.GroupKind]bool
 	objects  map[syncline.Ref]*object
@@ -102,6 +106,26 @@ func (c *Cluster) Serve(kind schema.GroupKind, scope syncline.Scope) {
 	c.kinds[kind] = scope
 }
 
+// ServeAs makes the cluster serve a kind in no other than these versions.
+func (c *Cluster) ServeAs(kind schema.GroupKind, versions ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.versions == nil {
+		c.versions = map[schema.GroupKind][]string{}
+	}
+	c.versions[kind] = versions
+}
+
+// served refuses what is asked for in a version that is not served.
+func (c *Cluster) served(kind schema.GroupKind, version string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if versions := c.versions[kind]; versions != nil && version != "" && !slices.Contains(versions, version) {
+		return syncline.Errorf(syncline.NotFound, "the cluster has no kind %s in version %s", kind, version)
+	}
+	return nil
+}
+
 // Blind makes the memory forget a kind, as before its objects were listed, or
 // know it again.
 func (c *Cluster) Blind(kind schema.GroupKind, blind bool) {
@@ -124,6 +148,9 @@ func (c *Cluster) Scope(_ context.Context, kind schema.GroupVersionKind) (syncli
 	if c.Undiscovered != nil {
 		return "", c.Undiscovered
 	}
+	if err := c.served(kind.GroupKind(), kind.Version); err != nil {
+		return "", err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	scope, ok := c.kinds[kind.GroupKind()]
@@ -144,6 +171,13 @@ func (c *Cluster) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersionK
 		}
 	}
 	return pending, nil
+}
+
+// Unanswered returns what Down says of the kind.
+func (c *Cluster) Unanswered(_ context.Context, kind schema.GroupVersionKind) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.Down[kind.GroupKind()]
 }
 
 // Get returns what is remembered of an object.
@@ -191,6 +225,9 @@ func (c *Cluster) Inside(container syncline.Ref) []string {
 // DryRun returns what applying the object would make of the live one.
 func (c *Cluster) DryRun(_ context.Context, desired syncline.Object, _ syncline.SyncOptions) (syncline.Object, error) {
 	if err := c.note(Request{Verb: DryRun, Ref: desired.Ref()}); err != nil {
+		return syncline.Object{}, err
+	}
+	if err := c.served(desired.Ref().GroupKind(), desired.GroupVersionKind().Version); err != nil {
 		return syncline.Object{}, err
 	}
 	c.mu.Lock()
@@ -247,8 +284,11 @@ func (c *Cluster) Rehearse(_ context.Context, desired, _ syncline.Object, _ sync
 }
 
 // Read returns the live object as it is now.
-func (c *Cluster) Read(_ context.Context, ref syncline.Ref, _ string) (syncline.Object, error) {
+func (c *Cluster) Read(_ context.Context, ref syncline.Ref, version string) (syncline.Object, error) {
 	if err := c.note(Request{Verb: Read, Ref: ref}); err != nil {
+		return syncline.Object{}, err
+	}
+	if err := c.served(ref.GroupKind(), version); err != nil {
 		return syncline.Object{}, err
 	}
 	c.mu.Lock()

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -21,7 +22,7 @@ func (b *build) compare(ctx context.Context) error {
 		live = live.To(c.Desired.Manager())
 		if c.Err != nil {
 			notCompared(c, live, exists)
-			c.Unknown = exists
+			c.Unknown = c.Unknown || exists
 			continue
 		}
 		if settled := b.compareKnown(c, live, exists); settled {
@@ -46,9 +47,10 @@ func (b *build) compare(ctx context.Context) error {
 // is going away, or whose owned fields are the desired ones.
 func (b *build) compareKnown(c *syncline.Change, live syncline.Live, exists bool) bool {
 	if !exists {
-		if c.Why == "" {
+		if c.Why == "" && !c.Unknown {
 			c.Why = "it is not in the cluster"
 		}
+		c.Why = cmp.Or(c.Why, "whether it is in the cluster is not known: the API of its kind does not answer")
 		return true
 	}
 	c.UID, c.Migrate = live.UID, live.Migrate

@@ -76,6 +76,9 @@ type Input struct {
 	Operation *syncline.OperationState
 	Cluster   Cluster
 	Memory    Memory
+	// Unanswered are the kinds of which nothing can be known, and why. Their objects
+	// are left as they are, and hold up nothing else.
+	Unanswered map[schema.GroupKind]error
 	// Judge says why the App may not have the object of a change, or nil. It is
 	// asked as soon as the ref is final, and what it refuses is looked up nowhere.
 	Judge func(syncline.Change) error

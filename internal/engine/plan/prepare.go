@@ -90,6 +90,7 @@ func (b *build) change(object syncline.Object, role syncline.Role, phase synclin
 		Ref: object.Ref(), Version: object.GroupVersionKind().Version, Role: role,
 		Phase: phase, Wave: waveOf(object.Annotation), Desired: object, Err: unknown,
 		Unserved: b.unserved[object.GroupVersionKind()],
+		Unknown:  b.Unanswered[object.Ref().GroupKind()] != nil,
 	}
 	if err := c.Ref.Check(); err != nil && unknown == nil {
 		c.Err = fmt.Errorf("%s: %w", object.Origin(), err)
@@ -128,6 +129,13 @@ func (b *build) tracked(object syncline.Object) syncline.Object {
 func (b *build) place(ctx context.Context, object syncline.Object) (placed syncline.Object, unknown, err error) {
 	kind := object.GroupVersionKind()
 	scope, err := b.Cluster.Scope(ctx, kind)
+	if down := b.Unanswered[kind.GroupKind()]; down != nil {
+		scope, unknown = cmp.Or(scope, syncline.Namespaced), down
+		if b.mayBeMissing(object) {
+			unknown = nil
+		}
+		err = nil
+	}
 	if syncline.KindOf(err) == syncline.NotFound {
 		b.unserved[kind] = err
 		scope, unknown = b.scopeOfUnknown(ctx, object, err)
@@ -158,11 +166,16 @@ func (b *build) scopeOfUnknown(ctx context.Context, object syncline.Object, caus
 	if served, err := b.Cluster.Scope(ctx, kind.GroupKind().WithVersion("")); err == nil {
 		scope = served
 	}
-	if defined && d.brings(kind.Version) ||
-		b.options(object.Annotation(syncline.AnnotationSyncOptions)).Has("SkipDryRunOnMissingResource=true") {
+	if defined && d.brings(kind.Version) || b.mayBeMissing(object) {
 		return scope, nil
 	}
 	return scope, cause
+}
+
+// mayBeMissing reports whether it is expected that the kind of an object comes only
+// while it is delivered.
+func (b *build) mayBeMissing(object syncline.Object) bool {
+	return b.options(object.Annotation(syncline.AnnotationSyncOptions)).Has("SkipDryRunOnMissingResource=true")
 }
 
 // definitions returns the kinds that CRDs among the objects define.

@@ -55,8 +55,8 @@ type Options struct {
 	// kind. It is called from several goroutines and must not block. Default:
 	// nobody is told.
 	OnChange func(Change)
-	// OnReady is told that what [Cache.Ready] or [Cache.Err] say of a kind changed.
-	// It is called like OnChange.
+	// OnReady is told that what [Cache.Ready] or [Cache.Err] say of a kind changed, or
+	// in which versions it is served. It is called like OnChange.
 	OnReady func(schema.GroupKind)
 	// OnSwept is told that what [Cache.Owned] says of objects that are not known
 	// changed. It is called like OnChange.

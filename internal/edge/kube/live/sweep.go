@@ -25,6 +25,8 @@ type sweep struct {
 	// listed says that the kinds were found out once; err is why not all were.
 	listed bool
 	err    error
+	// served are the versions of each kind, as they were told last.
+	served map[schema.GroupKind][]schema.GroupVersionKind
 	// pending are the kinds that are being searched for the first time.
 	pending map[schema.GroupKind]struct{}
 	// searched are those of which the tracked objects are known, or were when the
@@ -154,11 +156,29 @@ func (c *Cache) beginSweep(served map[schema.GroupKind][]schema.GroupVersionKind
 		}
 		next = append(next, versions)
 	}
+	changed := s.serve(served)
 	told := c.judgeSweep()
 	c.mu.Unlock()
 	told()
+	for _, gk := range changed {
+		c.options.OnReady(gk)
+	}
 	slices.SortFunc(next, func(a, b []schema.GroupVersionKind) int { return strings.Compare(a[0].String(), b[0].String()) })
 	return next
+}
+
+// serve takes note of the versions in which kinds are served, and returns the kinds of
+// which these changed.
+func (s *sweep) serve(served map[schema.GroupKind][]schema.GroupVersionKind) (changed []schema.GroupKind) {
+	for gk, versions := range served {
+		if before, told := s.served[gk]; told && !slices.Equal(before, versions) {
+			changed = append(changed, gk)
+		}
+	}
+	if len(served) > 0 {
+		s.served = served
+	}
+	return changed
 }
 
 // searched takes note of what the search of a kind came to. A kind that has
