@@ -121,7 +121,8 @@ func (t *turn) declaredBeside(ctx context.Context, next *turn) ([]syncline.Ref, 
 		return nil, err
 	}
 	refs, err := plan.Declares(ctx, plan.Input{
-		App: t.app, Objects: next.objects, Revisions: next.revisions, Cluster: t.cluster, Memory: t.cluster, Judge: t.judge.Change,
+		App: t.app, Objects: next.objects, Revisions: next.revisions, Cluster: t.cluster, Memory: t.cluster, Unanswered: t.unanswered,
+		Judge: t.judge.Change,
 	})
 	known := map[syncline.Ref]bool{}
 	for _, c := range t.plan.Changes {
