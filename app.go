@@ -23,6 +23,11 @@ const KindApplication = "Application"
 // String returns "namespace/name", which is what people call it.
 func (id AppID) String() string { return id.Namespace + "/" + id.Name }
 
+// Ref names the resource as an object of its cluster.
+func (id AppID) Ref() Ref {
+	return Ref{Group: groupOfApps, Kind: id.Kind, Namespace: id.Namespace, Name: id.Name}
+}
+
 // NamespacedName is what the API server calls the resource.
 func (id AppID) NamespacedName() types.NamespacedName {
 	return types.NamespacedName{Namespace: id.Namespace, Name: id.Name}

@@ -86,6 +86,12 @@ func Errorf(kind Kind, format string, args ...any) error {
 	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
 }
 
+// WebhookDown reports whether the API server refuses something because it cannot ask
+// a webhook about it.
+func WebhookDown(err error) bool {
+	return KindOf(err) == Transient && strings.Contains(err.Error(), "failed calling webhook")
+}
+
 // About returns err with the object that it is about in front, unless its
 // message names the object already.
 func About(ref Ref, err error) error {

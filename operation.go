@@ -136,6 +136,13 @@ func (s *OperationState) Result(ref Ref, phase Phase) (ObjectResult, bool) {
 	return ObjectResult{}, false
 }
 
+// ChangedGuard reports whether the result is that something which guards others was
+// deleted or changed; see [Ref.Guards].
+func (r ObjectResult) ChangedGuard() bool {
+	written := r.Code == ResultSynced && !r.Unchanged() && !strings.HasSuffix(r.Message, " created")
+	return r.Ref.Guards() && r.HookType == "" && (r.Code == ResultPruned || written)
+}
+
 // ResultCode says what became of one object in an operation.
 type ResultCode string
 

@@ -114,6 +114,9 @@ type Change struct {
 	// moment and not for what is declared: its API does not answer, or serves it in
 	// another version only. It is a reason to do nothing, and Err mostly says why.
 	Unknown bool
+	// After are Apps that need an object which is to be deleted, and that are about to
+	// go, or to need it no more: it is deleted after that.
+	After []Ref
 	// SharedWith is the instance that the live object is tracked by, when that is
 	// another App.
 	SharedWith string

@@ -170,7 +170,7 @@ func (a *agent) applicationHandler() kube.Handler {
 		Gone: func(name types.NamespacedName) {
 			id := syncline.AppID{Kind: syncline.KindApplication, Namespace: name.Namespace, Name: name.Name}
 			a.apps.Delete(id)
-			a.projects.applicationLeft()
+			a.onApplicationLeft()
 			a.mark(a.catalog.Delete(id))
 			a.loop.Interrupt(id)
 			a.queue.Add(id, "", queue.Resync)
@@ -183,7 +183,7 @@ func (a *agent) applicationHandler() kube.Handler {
 func (a *agent) onApplication(app syncline.App, change application.Change) {
 	switch change {
 	case application.Declared:
-		a.projects.applicationLeft()
+		a.onApplicationLeft()
 		a.loop.Engine.Expect(app)
 		a.loop.Interrupt(app.ID)
 		a.queue.Add(app.ID, app.Project, queue.Commit)
@@ -193,6 +193,13 @@ func (a *agent) onApplication(app syncline.App, change application.Change) {
 		}
 		a.queue.Add(app.ID, app.Project, queue.Person)
 	}
+}
+
+// onApplicationLeft looks anew at what Applications need and what is to go: one is
+// gone, or may name another project now.
+func (a *agent) onApplicationLeft() {
+	a.projects.applicationLeft()
+	a.mark(a.catalog.LeavingServing())
 }
 
 // onProject makes the Apps of a project due.

@@ -14,6 +14,8 @@ import (
 type others struct {
 	apps    *application.Store
 	catalog *catalog.Catalog
+	// namespace is that of the projects.
+	namespace string
 	// wake makes Apps due.
 	wake func(ids []syncline.AppID)
 }
@@ -21,7 +23,7 @@ type others struct {
 // listOthers reads what the Applications of a control plane declare, by what their
 // statuses say. For who may not read them there are none.
 func listOthers(ctx context.Context, cluster *kube.Cluster, namespace string) (others, error) {
-	o := others{application.NewStore(nil, namespace), catalog.New(), func([]syncline.AppID) {}}
+	o := others{application.NewStore(nil, namespace), catalog.New(), namespace, func([]syncline.AppID) {}}
 	listed, err := cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
 	if syncline.KindOf(err) == syncline.Denied {
 		return o, nil
@@ -60,6 +62,20 @@ func (o others) InsideOf(container syncline.Ref, visit func(syncline.App, []sync
 			visit(app, refs)
 		}
 	}
+}
+
+// Users returns the Apps that need an object: those of a project.
+func (o others) Users(ref syncline.Ref) []syncline.App {
+	if !ref.ServesApps() || ref.Namespace != o.namespace {
+		return nil
+	}
+	var apps []syncline.App
+	for _, id := range o.apps.OfProject(ref.Name) {
+		if app, ok := o.apps.App(id); ok {
+			apps = append(apps, app)
+		}
+	}
+	return apps
 }
 
 // ByInstance returns the App that tracking calls so.

@@ -159,7 +159,7 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 		Poll:  2 * poll, // the resolver asks every poll by itself
 		Guard: plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
 
-		Expressions: pools.expressions, Others: others{a.apps, a.catalog, a.mark}, Limit: time.Duration(options.TurnSeconds) * time.Second,
+		Expressions: pools.expressions, Others: others{a.apps, a.catalog, a.namespace, a.mark}, Limit: time.Duration(options.TurnSeconds) * time.Second,
 	})
 	return a
 }

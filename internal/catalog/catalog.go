@@ -33,6 +33,8 @@ type Catalog struct {
 	inside counts
 	// leaving counts the containers that the plans have and do not declare.
 	leaving counts
+	// unserving counts what Apps need that the plans have and do not declare.
+	unserving map[syncline.AppID]int
 	// abandoned are the Apps that had objects which others want, and are gone.
 	abandoned map[syncline.Ref]late
 }
@@ -65,7 +67,7 @@ func New() *Catalog {
 		entries: map[syncline.AppID]Entry{},
 		wanting: map[syncline.Ref]map[syncline.AppID]bool{},
 		inside:  counts{},
-		leaving: counts{}, abandoned: map[syncline.Ref]late{},
+		leaving: counts{}, unserving: map[syncline.AppID]int{}, abandoned: map[syncline.Ref]late{},
 	}
 }
 
@@ -191,6 +193,14 @@ func (c *Catalog) Leaving(container syncline.Container) []syncline.AppID {
 	return slices.Collect(maps.Keys(c.leaving[container]))
 }
 
+// LeavingServing returns the Apps whose last plan has something that Apps need, such
+// as a project, and does not declare it.
+func (c *Catalog) LeavingServing() []syncline.AppID {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Collect(maps.Keys(c.unserving))
+}
+
 // Inside returns what the last plans declare that goes with a namespace or with a
 // definition of kinds, by App. It looks at every object of those Apps.
 func (c *Catalog) Inside(container syncline.Ref) map[syncline.AppID][]syncline.Ref {
@@ -280,6 +290,11 @@ func changesOf(plan *syncline.Plan) []syncline.Change {
 // it leaves.
 func (c *Catalog) count(id syncline.AppID, change syncline.Change, n int) {
 	if !declares(change) {
+		if change.Ref.ServesApps() {
+			if c.unserving[id] += n; c.unserving[id] == 0 {
+				delete(c.unserving, id)
+			}
+		}
 		if container := change.Ref.Contains(); container != (syncline.Container{}) {
 			c.leaving.add(container, id, n)
 		}

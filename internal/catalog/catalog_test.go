@@ -111,6 +111,11 @@ func TestWhoDeclaresWhat(t *testing.T) {
 	c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: object, Action: syncline.Update}}})
 	c.Delete(b.ID)
 	is("bequeathed", abandoned(), [2]bool{true, true})
+	project := syncline.Ref{Group: "argoproj.io", Kind: "AppProject", Name: "team"}
+	c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: project, Action: syncline.Prune}}})
+	is("leaving a project", c.LeavingServing(), onlyB)
+	c.Plan(b, syncline.Plan{Changes: []syncline.Change{{Ref: project, Action: syncline.Keep}}})
+	is("leaving it when it is declared", c.LeavingServing(), []syncline.AppID(nil))
 	c.Plan(a, syncline.Plan{})
 	is("abandoned when nobody wants it", abandoned(), [2]bool{false, false})
 	c.Plan(a, left(syncline.Keep))

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -19,7 +20,42 @@ func (t *turn) leave(context.Context) error {
 		t.judge = policy.For(syncline.Project{}, t.app)
 		return nil
 	}
-	return t.enter()
+	err := t.enter()
+	if syncline.KindOf(err) != syncline.NotFound {
+		return err
+	}
+	if t.neverDelivered() {
+		t.deleted = true
+		t.end()
+		return nil
+	}
+	return t.withWayOut(err)
+}
+
+// withWayOut adds to why the objects of an App cannot be deleted how it goes without.
+func (t *turn) withWayOut(err error) error {
+	way := fmt.Sprintf("delete the application without its objects, which stay: `syncline app delete %s --cascade=false`", t.app.ID.Name)
+	if hint := syncline.HintOf(err); hint != "" {
+		way = hint + "; or " + way
+	}
+	return syncline.WithHint(err, way)
+}
+
+// neverDelivered reports whether an App is known to have nothing that it could leave
+// behind: it says so itself, and nothing in its cluster is tracked as its own.
+func (t *turn) neverDelivered() bool {
+	past := t.app.Past
+	if t.options.ReadOnly || t.running() || past.Unlisted || len(past.History)+len(past.Objects) > 0 ||
+		past.Operation != nil && len(past.Operation.Results) > 0 {
+		return false
+	}
+	cluster, err := t.Clusters.Cluster(t.app.Destination)
+	if err != nil {
+		return false
+	}
+	owned, unknown := cluster.Owned(t.app.Instance)
+	t.result.Watching = unknown != nil
+	return unknown == nil && len(owned) == 0
 }
 
 // leaving is why an operation ends of an App that is being deleted.
@@ -79,15 +115,31 @@ func (t *turn) hooksAtEnd() error {
 		"do what they do, and then remove the finalizer "+syncline.FinalizerPreDelete+" from the application")
 }
 
-// teardown plans what is deleted with the App, without what other Apps declare. It
-// is a Waiting error while that is not known.
+// teardown plans what is deleted with the App, without what other Apps declare or
+// need. It is a Waiting error while that is not known.
 func (t *turn) teardown(ctx context.Context) (syncline.Plan, error) {
 	teardown, unknown := plan.Teardown(t.app, heir{t.cluster, t.inherited()})
 	teardown.Unknown, t.result.Watching = unknown, unknown != nil
 	if len(teardown.Changes) == 0 || t.options.Others == nil {
 		return teardown, nil
 	}
-	return plan.Spare(teardown, t.neighbours(ctx))
+	teardown, err := plan.Spare(t.allowed(teardown), t.neighbours(ctx))
+	t.conditions = append(t.conditions, teardown.Warnings...)
+	t.awaitUsers(teardown)
+	return teardown, err
+}
+
+// usersAgain is how soon it is looked again whether Apps are gone that need what is
+// to be deleted: that they are may be known later here than to the cluster's memory.
+const usersAgain = 5 * time.Second
+
+// awaitUsers asks for another turn when a plan deletes something after Apps.
+func (t *turn) awaitUsers(p syncline.Plan) {
+	at := t.now.Add(usersAgain)
+	waits := slices.ContainsFunc(p.Changes, func(c syncline.Change) bool { return len(c.After) > 0 })
+	if waits && (t.result.At.IsZero() || at.Before(t.result.At)) {
+		t.result.At = at
+	}
 }
 
 // allowed leaves out of a teardown what the project refuses, which is not deleted.

@@ -14,16 +14,24 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/policy"
 )
 
-// Others knows the other Apps, by the last plan of each. None of its answers
-// costs more with more Apps that have nothing to do with the question.
-type Others interface {
-	// Planned takes note of a plan, before its turn counts as ended.
-	Planned(app syncline.App, plan syncline.Plan)
+// Wants knows what the Apps want of a cluster.
+type Wants interface {
 	// Declaring returns the Apps that declare an object.
 	Declaring(ref syncline.Ref) []syncline.App
 	// InsideOf calls visit with each App that declares objects which go with a
 	// namespace or with a definition of kinds, and with those.
 	InsideOf(container syncline.Ref, visit func(app syncline.App, refs []syncline.Ref))
+	// Users returns the Apps that need an object of the cluster in which they are
+	// declared.
+	Users(ref syncline.Ref) []syncline.App
+}
+
+// Others knows the other Apps, by the last plan of each. None of its answers
+// costs more with more Apps that have nothing to do with the question.
+type Others interface {
+	// Planned takes note of a plan, before its turn counts as ended.
+	Planned(app syncline.App, plan syncline.Plan)
+	Wants
 	// ByInstance returns the App that tracking calls so.
 	ByInstance(instance string) (syncline.App, bool)
 	// Abandoned reports whether an App that tracking called so had the object and is
@@ -219,6 +227,14 @@ func (n *neighbours) Inside(container syncline.Ref) string {
 		}
 	})
 	return who
+}
+
+// Users returns the Apps that need an object.
+func (n *neighbours) Users(ref syncline.Ref) []syncline.App {
+	if !policy.IsLocal(n.t.app.Destination) {
+		return nil
+	}
+	return n.t.options.Others.Users(ref)
 }
 
 // firstOf returns the first of two names in the order of the alphabet, so that the

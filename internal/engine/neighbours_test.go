@@ -150,6 +150,15 @@ func (c *town) visit(visit func(syncline.App, syncline.Change)) {
 	}
 }
 
+func (c *town) Users(ref syncline.Ref) (apps []syncline.App) {
+	for _, name := range c.names() {
+		if ref.ServesApps() && c.apps[name].Project == ref.Name {
+			apps = append(apps, *c.apps[name])
+		}
+	}
+	return apps
+}
+
 func (c *town) ByInstance(instance string) (syncline.App, bool) {
 	if app := c.apps[instance]; app != nil {
 		return *app, true

@@ -178,7 +178,22 @@ func (t *turn) operate(ctx context.Context) error {
 	if err != nil {
 		return mayPass(err)
 	}
-	return t.makePlan(ctx)
+	return t.planAfter(ctx)
+}
+
+// planAfter makes the plan anew after a step. Where the next step follows at once,
+// what it came to is kept first, whether or not that succeeds.
+func (t *turn) planAfter(ctx context.Context) error {
+	if t.operating() {
+		t.awaitUsers(*t.plan)
+	}
+	before := t.plan
+	err := t.makePlan(ctx)
+	if err != nil && t.result.Again && syncline.KindOf(err).Consequence().Retry {
+		t.plan = before
+		return nil
+	}
+	return err
 }
 
 // mayOwnMore reports whether an operation has to wait because it prunes, and it

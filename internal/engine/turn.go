@@ -254,6 +254,9 @@ func (t *turn) resolveStale(err error) error {
 // connect finds the cluster, of which the App sees what its project permits.
 func (t *turn) connect(ctx context.Context) error {
 	cluster, err := t.Clusters.Cluster(t.app.Destination)
+	if syncline.KindOf(err) == syncline.NotFound && t.app.Deleting != nil && t.app.Deleting.Cascade {
+		return t.withWayOut(err)
+	}
 	if err != nil {
 		return err
 	}

@@ -409,12 +409,42 @@ func TestDeletion(t *testing.T) {
 		w.clusterErr = syncline.Errorf(syncline.NotFound, "no such cluster")
 		w.turn(t)
 		w.expectCondition(t, syncline.DeletionError, "no such cluster")
+		w.expectCondition(t, syncline.DeletionError, "app delete web --cascade=false")
 		w.expectSync(t, syncline.Synced, "c1")
 		if w.last.Health.Status != syncline.Healthy {
 			t.Errorf("it is %+v", w.last.Health)
 		}
 		if w.last.Deleted || len(w.last.History) != 1 || w.last.Operation == nil {
 			t.Errorf("got %+v", w.last)
+		}
+	})
+	t.Run("without a project", func(t *testing.T) {
+		w := begin(t)
+		w.app.Project, w.app.Deleting = "none", &syncline.Deletion{Cascade: true}
+		w.turn(t)
+		w.expectCondition(t, syncline.DeletionError, "there is no project none")
+		w.expectCondition(t, syncline.DeletionError, "app delete web --cascade=false")
+		for name, past := range map[string]struct {
+			past syncline.Past
+			live bool
+			gone bool
+		}{
+			"nothing was ever delivered":      {gone: true},
+			"it has something all the same":   {live: true},
+			"something was delivered":         {past: syncline.Past{History: []syncline.Deployment{{}}}},
+			"more than the status could list": {past: syncline.Past{Unlisted: true}},
+			"a sync did something":            {past: syncline.Past{Operation: &syncline.OperationState{Phase: syncline.OperationFailed, Results: []syncline.ObjectResult{{}}}}},
+		} {
+			w := newWorld()
+			if past.live {
+				w = begin(t)
+			}
+			w.app.Project, w.app.Deleting, w.app.Past = "none", &syncline.Deletion{Cascade: true}, past.past
+			w.turn(t)
+			w.expectWrites(t)
+			if w.last.Deleted != past.gone {
+				t.Errorf("%s: it may go: %v", name, w.last.Deleted)
+			}
 		}
 	})
 	t.Run("ends an operation that goes on", func(t *testing.T) {

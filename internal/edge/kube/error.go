@@ -155,9 +155,10 @@ func statusOf(err error) (metav1.Status, bool) {
 // with what is wrong but without its value; misfit is how a refusal begins that is
 // about the live object. internalValue is how a value looks that was printed with its
 // Go type.
-// lacksRight is how RBAC denies, admissionDenies how webhooks and policies do.
+// uncallable is how a webhook is named that could not be asked, lacksRight how RBAC denies, admissionDenies how webhooks and policies do.
 var (
 	admissionDenies = regexp.MustCompile(`^(?:\S+(?: "[^"]*")? is forbidden: )?(?:admission webhook ".*?" denied the request|ValidatingAdmissionPolicy '.*?' (?:with binding '.*?' )?denied request)`)
+	uncallable      = regexp.MustCompile(`\bfailed calling webhook "[\w.-]*"`)
 	lacksRight      = regexp.MustCompile(`cannot [a-z]+ resource "`)
 	unknownField    = regexp.MustCompile(`unknown field "([^"]+)"`)
 	unfitField      = regexp.MustCompile(`: (\.\S+: (?:expected [a-z]+|field not declared in schema|duplicate entries))`)
@@ -202,6 +203,9 @@ func concealed(err error) error {
 	for _, field := range unfitField.FindAllStringSubmatch(status.Message, -1) {
 		path, wrong, _ := strings.Cut(field[1], ": ")
 		parts = append(parts, shownPath(path)+": "+wrong)
+	}
+	if webhook := uncallable.FindString(status.Message); webhook != "" {
+		parts = append(parts, webhook)
 	}
 	if strings.Contains(status.Message, "illegal base64 data") {
 		parts = append(parts, "a value under data is not base64 (plain text goes under stringData)")

@@ -38,6 +38,9 @@ func (s *step) deleteOne(ctx context.Context, c syncline.Change) error {
 	case c.Err != nil && syncline.KindOf(c.Err) != syncline.Waiting:
 		s.waiting = append(s.waiting, syncline.Blocker{Ref: c.Ref, Why: syncline.Explain(c.Err)})
 		return nil
+	case len(c.After) > 0 && !live.Terminating:
+		s.waiting = append(s.waiting, neededBy(c))
+		return nil
 	case c.Role == syncline.RoleHook && exists:
 		gone, err = s.removeHook(ctx, c, live)
 	case live.Terminating:

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
@@ -177,6 +179,122 @@ func TestAnApplicationGoesAfterOthersCame(t *testing.T) {
 			if !slices.Equal(written, want) {
 				t.Errorf("written: %q, want %q", written, want)
 			}
+		})
+	}
+}
+
+// TestWhatAppsNeedIsDeletedAfterThem has an operation and a deletion that would delete
+// a project which an App needs that goes.
+func TestWhatAppsNeedIsDeletedAfterThem(t *testing.T) {
+	const kid, team = "argoproj.io/Application/shop/kid", "argoproj.io/AppProject/shop/team"
+	object := func(kind, name string) string {
+		return "apiVersion: argoproj.io/v1alpha1\nkind: " + kind + "\nmetadata: {name: " + name + ", namespace: shop}"
+	}
+	kidRef := syncline.Ref{Group: "argoproj.io", Kind: "Application", Namespace: "shop", Name: "kid"}
+	for name, step := range map[string]func(t *testing.T, s *story, after []syncline.Ref) []syncline.Blocker{
+		"prune": func(t *testing.T, s *story, after []syncline.Ref) []syncline.Blocker {
+			t.Helper()
+			in := s.input(t)
+			afterApps(in.Plan, after)
+			out, err := apply.Step(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.state = out.State
+			return out.Waiting
+		},
+		"teardown": func(t *testing.T, s *story, after []syncline.Ref) []syncline.Blocker {
+			t.Helper()
+			made, _ := plan.Teardown(s.app, s.Cluster)
+			afterApps(made, after)
+			grant, _ := made.Grant(s.judge)
+			waiting, err := apply.Delete(t.Context(), apply.Input{App: s.app, Plan: made, Grant: grant, Memory: s.Cluster, Writer: s.Cluster})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return waiting
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tell(object("Application", "kid"), object("AppProject", "team"))
+			s.Serve(schema.GroupKind{Group: "argoproj.io", Kind: "AppProject"}, syncline.Namespaced)
+			s.on(t)
+			s.declare()
+			s.begin(syncline.Operation{Prune: true})
+			s.Hold(t, kidRef)
+			s.Requests()
+			waiting := step(t, s, []syncline.Ref{kidRef})
+			s.expectWrites(t, "prune "+kid)
+			told := slices.ContainsFunc(waiting, func(b syncline.Blocker) bool {
+				return b.Ref.String() == team && strings.Contains(b.Why, "no longer needed by "+kid)
+			})
+			if !told {
+				t.Errorf("it waits for %v", waiting)
+			}
+			s.Release(t, kidRef)
+			if waiting := step(t, s, nil); len(waiting) > 0 {
+				t.Errorf("it still waits for %v", waiting)
+			}
+			s.expectWrites(t, "prune "+team)
+		})
+	}
+}
+
+func afterApps(made syncline.Plan, after []syncline.Ref) {
+	for i := range made.Changes {
+		if made.Changes[i].Ref.Kind == "AppProject" {
+			made.Changes[i].After = after
+		}
+	}
+}
+
+// TestWhatGuardsGoesFirst has a webhook that cannot be called and goes with some of
+// what it guards, and of which the API server takes notice a little later.
+func TestWhatGuardsGoesFirst(t *testing.T) {
+	const hook = "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: zz}"
+	down := syncline.Errorf(syncline.Transient, `failed calling webhook "a.b.c": connection refused`)
+	for name, test := range map[string]struct {
+		refusal error
+		// lags is for how many requests it is still asked when it is gone.
+		lags  int
+		phase syncline.OperationPhase
+	}{
+		"and lets everything go":           {down, 0, syncline.OperationSucceeded},
+		"and is asked a little longer":     {down, 1, syncline.OperationSucceeded},
+		"and denies a little longer":       {syncline.Errorf(syncline.Denied, "no"), 2, syncline.OperationSucceeded},
+		"and another one denies for ever":  {syncline.Errorf(syncline.Denied, "no"), 1000, syncline.OperationFailed},
+		"and another one is down for ever": {down, 1000, syncline.OperationFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tell(hook, object("ConfigMap", "old", ""), object("ConfigMap", "stays", ""))
+			s.Serve(schema.GroupKind{Group: "admissionregistration.k8s.io", Kind: "ValidatingWebhookConfiguration"}, syncline.ClusterScoped)
+			s.on(t)
+			s.declare(object("ConfigMap", "new", ""), object("ConfigMap", "stays", ""))
+			s.begin(syncline.Operation{Prune: true})
+			left, gone := test.lags, false
+			s.Answer = func(r enginetest.Request) error {
+				if r.Ref.Name == "zz" && r.Verb == enginetest.Verb(syncline.Prune) {
+					gone = true
+				}
+				if r.Ref.Name != "new" || gone && left == 0 {
+					return nil
+				}
+				if gone {
+					left--
+				}
+				return test.refusal
+			}
+			s.wrote()
+			for try := range 5 {
+				s.impatient = try == 4
+				if out, err := s.once(t); err == nil && !out.Keep && s.state.Phase.Done() {
+					break
+				}
+			}
+			if wrote := s.wrote(); len(wrote) == 0 || wrote[0] != "prune admissionregistration.k8s.io/ValidatingWebhookConfiguration/zz" {
+				t.Errorf("written: %q", wrote)
+			}
+			s.expectPhase(t, test.phase, "")
 		})
 	}
 }

@@ -62,6 +62,7 @@ func (s *step) lacks(c syncline.Change) (need syncline.Ref, lacking bool) {
 // refuses them, or nil, one by one; the error is one that may pass.
 func (s *step) rehearse(ctx context.Context) ([]error, error) {
 	refusals := make([]error, len(s.tasks))
+	guards := s.cures().guards
 	var group errgroup.Group
 	group.SetLimit(parallel)
 	for i, c := range s.tasks {
@@ -71,7 +72,9 @@ func (s *step) rehearse(ctx context.Context) ([]error, error) {
 		}
 		group.Go(func() error {
 			refusals[i] = s.rehearseOne(ctx, c)
-			if kind := syncline.KindOf(refusals[i]); !s.Impatient && (kind == syncline.Transient || kind == syncline.Conflict) {
+			if kind := syncline.KindOf(refusals[i]); guards && syncline.WebhookDown(refusals[i]) {
+				return nil // that is what goes, or is mended
+			} else if !s.Impatient && (kind == syncline.Transient || kind == syncline.Conflict) {
 				return syncline.About(c.Ref, refusals[i])
 			}
 			return nil

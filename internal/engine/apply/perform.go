@@ -44,12 +44,17 @@ func (s *step) perform(ctx context.Context, group []syncline.Change) (advanced b
 }
 
 func (s *step) performBatches(ctx context.Context, group []syncline.Change) error {
-	for _, batch := range batches(group) {
+	all := batches(group)
+	for i, batch := range all {
 		if removesApps(batch) && (s.failures() != "" || len(s.waiting) > 0) {
 			break // who may take over what they have is not there yet
 		}
 		if err := s.performBatch(ctx, batch); err != nil {
 			return err
+		}
+		if changesGuard(batch[0]) && i < len(all)-1 && len(s.waiting) == 0 {
+			s.keep = true // what it refused is planned anew
+			break
 		}
 	}
 	return nil
@@ -85,17 +90,23 @@ func (s *step) awaitsConfirmation(group []syncline.Change) bool {
 	return true
 }
 
-// batches splits a group where the kind changes, prunes first. Applications go
-// last: one that comes may declare the objects of one that goes.
+// batches splits a group where the kind changes, prunes first, and before all what
+// guards others and goes or changes: it may refuse what comes next. Applications are
+// deleted last, because one that comes may declare the objects of one that goes, and
+// after them what Applications need.
 func batches(group []syncline.Change) [][]syncline.Change {
-	var prunes, apps []syncline.Change
+	var guards, prunes, apps, serving []syncline.Change
 	var kinds [][]syncline.Change
 	for _, c := range group {
 		last := len(kinds) - 1
-		switch {
-		case isApplication(c.Ref) && c.Action == syncline.Prune:
+		switch prune := c.Action == syncline.Prune; {
+		case prune && c.Ref.IsApp():
 			apps = append(apps, c)
-		case c.Action == syncline.Prune || c.Action == syncline.Retain:
+		case prune && c.Ref.ServesApps():
+			serving = append(serving, c)
+		case changesGuard(c):
+			guards = append(guards, c)
+		case prune || c.Action == syncline.Retain:
 			prunes = append(prunes, c)
 		case last >= 0 && kinds[last][0].Ref.GroupKind() == c.Ref.GroupKind():
 			kinds[last] = append(kinds[last], c)
@@ -103,21 +114,22 @@ func batches(group []syncline.Change) [][]syncline.Change {
 			kinds = append(kinds, []syncline.Change{c})
 		}
 	}
-	if prunes != nil {
-		kinds = append([][]syncline.Change{prunes}, kinds...)
-	}
-	if apps != nil {
-		kinds = append(kinds, apps)
-	}
-	return kinds
+	all := append([][]syncline.Change{guards, prunes}, kinds...)
+	return slices.DeleteFunc(append(all, apps, serving), func(batch []syncline.Change) bool { return len(batch) == 0 })
 }
 
-func isApplication(ref syncline.Ref) bool {
-	return ref.GroupKind() == schema.GroupKind{Group: "argoproj.io", Kind: "Application"}
+// changesGuard reports whether a change deletes or changes what decides about other
+// objects, so that those may be accepted which were refused.
+func changesGuard(c syncline.Change) bool {
+	switch c.Action {
+	case syncline.Create, syncline.Keep, syncline.Retain:
+		return false
+	}
+	return c.Ref.Guards() && c.Role == syncline.RoleResource
 }
 
 func removesApps(batch []syncline.Change) bool {
-	return isApplication(batch[0].Ref) && batch[0].Action == syncline.Prune
+	return batch[0].Action == syncline.Prune && (batch[0].Ref.IsApp() || batch[0].Ref.ServesApps())
 }
 
 // performBatch writes objects that do not depend on each other.
@@ -225,6 +237,9 @@ func (s *step) blocked(c syncline.Change) (syncline.Blocker, bool) {
 	if syncline.KindOf(c.Err) == syncline.Waiting {
 		return syncline.Blocker{Ref: c.Ref, Why: c.Err.Error()}, true
 	}
+	if len(c.After) > 0 && c.Action == syncline.Prune {
+		return neededBy(c), true
+	}
 	for _, need := range c.Needs {
 		live, exists := s.Memory.Get(need)
 		switch {
@@ -237,6 +252,15 @@ func (s *step) blocked(c syncline.Change) (syncline.Blocker, bool) {
 		}
 	}
 	return syncline.Blocker{}, false
+}
+
+// neededBy is the blocker of a deletion that comes after what needs the object.
+func neededBy(c syncline.Change) syncline.Blocker {
+	why := "it is deleted when it is no longer needed by " + c.After[0].String()
+	if more := len(c.After) - 1; more > 0 {
+		why += fmt.Sprintf(" and %d more", more)
+	}
+	return syncline.Blocker{Ref: c.Ref, Why: why}
 }
 
 func (s *step) writeOf(c syncline.Change) syncline.Write {
@@ -264,12 +288,19 @@ func (s *step) note(c syncline.Change, err error) error {
 		s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(err))
 	case kind == syncline.Conflict || kind == syncline.Transient:
 		return syncline.About(c.Ref, err)
-	case kind == syncline.NotFound && len(c.Needs) > 0: // it was made, and is not served yet
+	case s.lags(c, kind):
 		return syncline.Errorf(syncline.Transient, "%w", syncline.About(c.Ref, err))
 	default:
 		s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(err))
 	}
 	return nil
+}
+
+// lags reports whether an answer may be that of an API server which takes notice a
+// moment later of what was written: what is needed is not served yet, or what was
+// deleted or changed still denies.
+func (s *step) lags(c syncline.Change, answer syncline.Kind) bool {
+	return answer == syncline.NotFound && len(c.Needs) > 0 || answer == syncline.Denied && s.changedGuards()
 }
 
 func (s *step) noteWritten(c syncline.Change) {

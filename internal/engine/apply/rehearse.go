@@ -43,14 +43,15 @@ func (s *step) deletes(c syncline.Change) bool {
 
 // cures is what an operation does that may have accepted what is refused before.
 type cures struct {
-	// admission says that it changes who refuses.
-	admission bool
+	// admission says that it changes who refuses, guards that it has yet to change or
+	// delete a webhook or a policy.
+	admission, guards bool
 	// deleted are the names of what it deletes.
 	deleted map[string]bool
 }
 
 func (s *step) cures() cures {
-	found := cures{deleted: map[string]bool{}}
+	found := cures{admission: s.changedGuards(), deleted: map[string]bool{}}
 	for _, c := range s.tasks {
 		if s.deletes(c) {
 			found.deleted[c.Ref.Name] = true
@@ -58,8 +59,17 @@ func (s *step) cures() cures {
 		if c.Action != syncline.Keep && c.Action != syncline.Retain && isAdmission(c.Ref) {
 			found.admission = true
 		}
+		if _, done := s.result(c); !done && changesGuard(c) && (c.Action != syncline.Prune || s.deletes(c)) {
+			found.guards = true
+		}
 	}
 	return found
+}
+
+// changedGuards reports whether the operation has changed or deleted a webhook or a
+// policy. The API server may refuse by it for a moment longer.
+func (s *step) changedGuards() bool {
+	return slices.ContainsFunc(s.State.Results, func(r syncline.ObjectResult) bool { return r.ChangedGuard() })
 }
 
 // may reports whether a change may be accepted later: the operation deletes what takes

@@ -146,6 +146,7 @@ func (b *build) decideRefused(c *syncline.Change, found answer) {
 		c.Action = syncline.Replace
 	default:
 		c.Fields = nil
+		b.guarded[c.Ref] = syncline.KindOf(found.err) == syncline.Denied || syncline.WebhookDown(found.err)
 		c.Action, c.Err, c.Why = syncline.Update, withRemedy(c.Ref, found, force), "it differs, and cannot be updated"
 	}
 }

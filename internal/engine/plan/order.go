@@ -6,13 +6,13 @@ import (
 	"math"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/syncline-io/syncline"
 )
 
 // kindOrder is the order of kinds within a wave; kinds that are not named come
-// last. It is Argo CD's.
+// last. It is Argo CD's, but for what guards: that is deleted and changed before what
+// it guards, which it may refuse as it is, and created last, as in Argo CD: what it
+// calls is not there before.
 func kindOrder() []string {
 	return []string{
 		"Namespace", "NetworkPolicy", "ResourceQuota", "LimitRange", "PodSecurityPolicy", "PodDisruptionBudget",
@@ -34,6 +34,9 @@ func (b *build) order(context.Context) error {
 		rank[kind] = i + 1
 	}
 	kindRank := func(c syncline.Change) int {
+		if c.Ref.Guards() && c.Action != syncline.Create {
+			return 0
+		}
 		if r := rank[c.Ref.Kind]; r > 0 {
 			return r
 		}
@@ -79,8 +82,25 @@ func (b *build) orderPrunes() {
 		if c.Options.Has("PruneLast=true") {
 			c.Wave = last + 1
 		}
-		if isApplication(c.Ref) {
+		if c.Ref.IsApp() {
 			c.Wave = max(c.Wave, newest)
+		}
+	}
+	b.orderServing()
+}
+
+// orderServing makes what Apps need go no sooner than the last of the Apps that go,
+// or that may turn to another.
+func (b *build) orderServing() {
+	last := math.MinInt
+	for _, c := range b.changes {
+		if c.Ref.IsApp() && c.Phase == syncline.Sync && c.Action != syncline.Keep && c.Action != syncline.Retain {
+			last = max(last, c.Wave)
+		}
+	}
+	for i := range b.changes {
+		if c := &b.changes[i]; c.Action == syncline.Prune && c.Ref.ServesApps() {
+			c.Wave = max(c.Wave, last)
 		}
 	}
 }
@@ -90,15 +110,11 @@ func (b *build) orderPrunes() {
 func (b *build) newestApps() int {
 	newest := math.MinInt
 	for _, c := range b.changes {
-		if isApplication(c.Ref) && c.Action == syncline.Create && c.Phase == syncline.Sync {
+		if c.Ref.IsApp() && c.Action == syncline.Create && c.Phase == syncline.Sync {
 			newest = max(newest, c.Wave)
 		}
 	}
 	return newest
-}
-
-func isApplication(ref syncline.Ref) bool {
-	return ref.GroupKind() == schema.GroupKind{Group: "argoproj.io", Kind: "Application"}
 }
 
 // linkNeeds notes which changes need a namespace or a definition of the same

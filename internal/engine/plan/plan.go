@@ -58,6 +58,9 @@ type Neighbours interface {
 	// Inside says who else has or declares objects that would go with a namespace or
 	// with a definition of kinds; "" when nobody does.
 	Inside(container syncline.Ref) string
+	// Users returns the Apps that need the object, this one and those that are being
+	// deleted included.
+	Users(ref syncline.Ref) []syncline.App
 	// Left reports whether the App that tracking calls so is known not to declare the
 	// object any more.
 	Left(instance string, ref syncline.Ref) bool
@@ -125,10 +128,10 @@ func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
 	before := p.remembered(in.App.ID)
 	b := &build{
 		Input: in, before: before.compared, after: map[syncline.Ref]answer{}, respected: before.respected,
-		expressions: newExpressions(p.expressions, in.App, before.verdicts),
+		expressions: newExpressions(p.expressions, in.App, before.verdicts), guarded: map[syncline.Ref]bool{},
 	}
 	steps := []func(context.Context) error{
-		b.checkIgnore, b.prepare, b.addNamespace, b.respect, b.compare, b.addIdle, b.addExtraneous, b.order, b.warnIgnore, b.warnHooks, b.explain,
+		b.checkIgnore, b.prepare, b.addNamespace, b.respect, b.compare, b.addIdle, b.addExtraneous, b.order, b.awaitGuards, b.warnIgnore, b.warnHooks, b.explain,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -215,6 +218,8 @@ type build struct {
 	// unplaced are the objects that lack a namespace.
 	unplaced    map[syncline.Ref]bool
 	expressions *expressions
+	// guarded are the objects of which a webhook or a policy refuses the change.
+	guarded map[syncline.Ref]bool
 }
 
 // definition is what a CustomResourceDefinition of the plan says of its kind.

@@ -30,6 +30,7 @@ func (b *build) addExtraneous(context.Context) error {
 	b.askNeighbours()
 	b.doubt()
 	b.keepInUse()
+	b.keepServing()
 	b.confirmPrunes()
 	return nil
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -35,18 +36,50 @@ func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 		changes = append(changes, c)
 	}
 	changes = keepNamespaces(changes, used)
+	servingLast(changes)
 	slices.SortStableFunc(changes, func(a, b syncline.Change) int {
-		return cmp.Or(cmp.Compare(b.Wave, a.Wave), a.Ref.Compare(b.Ref))
+		return cmp.Or(cmp.Compare(b.Wave, a.Wave), cmp.Compare(rankOf(a.Ref), rankOf(b.Ref)), a.Ref.Compare(b.Ref))
 	})
 	return syncline.Plan{App: app.ID, Changes: changes}, err
 }
 
-// Spare leaves out of a teardown what other Apps declare, and what they have
-// objects in. The error is Waiting while it is not known what they declare: nothing
+// servingLast moves what Apps need into the wave of the last Application that goes,
+// or a later one.
+func servingLast(changes []syncline.Change) {
+	last := math.MaxInt
+	for _, c := range changes {
+		if c.Ref.IsApp() {
+			last = min(last, c.Wave)
+		}
+	}
+	for i := range changes {
+		if c := &changes[i]; c.Ref.ServesApps() {
+			c.Wave = min(c.Wave, last)
+		}
+	}
+}
+
+// rankOf orders what is deleted in one wave: first what decides about others, which
+// may refuse that they go, and last what Apps need.
+func rankOf(ref syncline.Ref) int {
+	switch {
+	case ref.Guards():
+		return -1
+	case ref.ServesApps():
+		return 1
+	}
+	return 0
+}
+
+// Spare leaves out of a teardown what other Apps declare, what they have objects
+// in, and what they need; what only Apps need that go is deleted after them. The error is Waiting while it is not known what they declare: nothing
 // is deleted then, for the order of waves counts.
 func Spare(teardown syncline.Plan, neighbours Neighbours) (syncline.Plan, error) {
 	var changes []syncline.Change
-	used := map[string]error{}
+	used, going := map[string]error{}, map[syncline.Ref]bool{}
+	for _, c := range teardown.Changes {
+		going[c.Ref] = true
+	}
 	for _, c := range teardown.Changes {
 		if syncline.KindOf(c.Err) == syncline.Waiting { // it is being deleted already
 			changes = append(changes, c)
@@ -58,6 +91,16 @@ func Spare(teardown syncline.Plan, neighbours Neighbours) (syncline.Plan, error)
 		if neighbours.Declares(c.Ref) != "" || insideOf(neighbours, c.Ref) != "" {
 			used[c.Ref.Namespace] = syncline.Errorf(syncline.Denied, "%s stays", c.Ref)
 			continue
+		}
+		needed := usersOf(neighbours, teardown.App, c.Ref, going)
+		if needed.staying != nil {
+			used[c.Ref.Namespace] = syncline.Errorf(syncline.Denied, "%s stays", c.Ref)
+			teardown.Warnings = append(teardown.Warnings, syncline.Condition{Type: syncline.SharedResourceWarning,
+				Message: fmt.Sprintf("%s is not deleted with the application: it is needed by %s", c.Ref, keptFor(needed.staying))})
+			continue
+		}
+		if c.After = needed.going; c.After != nil && used[c.Ref.Namespace] == nil {
+			used[c.Ref.Namespace] = syncline.Errorf(syncline.Stalled, "%s is deleted first", c.Ref)
 		}
 		changes = append(changes, c)
 	}

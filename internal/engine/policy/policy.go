@@ -146,6 +146,11 @@ func SameCluster(a, b syncline.Destination) bool {
 	return server != "" && server == serverOf(b) || name != "" && name == nameOf(b)
 }
 
+// IsLocal reports whether a destination is the cluster in which Apps are declared.
+func IsLocal(to syncline.Destination) bool {
+	return SameCluster(to, syncline.Destination{Server: localServer})
+}
+
 func serverOf(to syncline.Destination) string {
 	if to.Server == "" && to.Name == localName {
 		return localServer
