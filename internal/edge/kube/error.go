@@ -155,7 +155,8 @@ func statusOf(err error) (metav1.Status, bool) {
 // with what is wrong but without its value; misfit is how a refusal begins that is
 // about the live object. internalValue is how a value looks that was printed with its
 // Go type.
-// uncallable is how a webhook is named that could not be asked, lacksRight how RBAC denies, admissionDenies how webhooks and policies do.
+// uncallable is how a webhook is named that could not be asked, lacksRight how RBAC
+// denies, and admissionDenies how webhooks and policies do.
 var (
 	admissionDenies = regexp.MustCompile(`^(?:\S+(?: "[^"]*")? is forbidden: )?(?:admission webhook ".*?" denied the request|ValidatingAdmissionPolicy '.*?' (?:with binding '.*?' )?denied request)`)
 	uncallable      = regexp.MustCompile(`\bfailed calling webhook "[\w.-]*"`)

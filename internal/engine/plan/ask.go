@@ -138,7 +138,7 @@ func (b *build) look(ctx context.Context, in inquiry) (answer, error) {
 	}
 	applied, err := b.Cluster.DryRun(ctx, c.Desired, c.Options)
 	switch {
-	case isRefusal(err) || syncline.WebhookDown(err):
+	case isRefusal(err) || syncline.WebhookDown(err) && b.mayChangeGuards():
 		return b.askRefused(ctx, in, current, err)
 	case err != nil:
 		return answer{}, syncline.About(c.Ref, err)

@@ -45,6 +45,15 @@ func (b *build) changesGuard(c syncline.Change) bool {
 	return false
 }
 
+// mayChangeGuards reports whether the App has or had what decides about other objects,
+// so that a webhook that cannot be called may be its own. Else nothing more is asked
+// behind one: each question may take long.
+func (b *build) mayChangeGuards() bool {
+	return b.changedGuards() ||
+		slices.ContainsFunc(b.changes, func(c syncline.Change) bool { return c.Ref.Guards() }) ||
+		slices.ContainsFunc(b.App.Past.Objects, func(o syncline.ObjectReport) bool { return o.Ref.Guards() })
+}
+
 // changedGuards reports whether the operation has changed or deleted such a thing: the
 // API server may refuse by it for a moment longer.
 func (b *build) changedGuards() bool {

@@ -71,9 +71,10 @@ func rankOf(ref syncline.Ref) int {
 	return 0
 }
 
-// Spare leaves out of a teardown what other Apps declare, what they have objects
-// in, and what they need; what only Apps need that go is deleted after them. The error is Waiting while it is not known what they declare: nothing
-// is deleted then, for the order of waves counts.
+// Spare leaves out of a teardown what other Apps declare, what they have objects in,
+// and what they need; what only Apps need that go is deleted after them. The error is
+// Waiting while it is not known what they declare: nothing is deleted then, for the
+// order of waves counts.
 func Spare(teardown syncline.Plan, neighbours Neighbours) (syncline.Plan, error) {
 	var changes []syncline.Change
 	used, going := map[string]error{}, map[syncline.Ref]bool{}
