@@ -67,6 +67,9 @@ const defaultRetries = 5
 // performed, which is not the fault of what it delivers, is begun again.
 const errorPause = 5 * time.Minute
 
+// comparablePause is the pause where what was missing then is there.
+const comparablePause = 10 * time.Second
+
 // autoSync decides whether to sync without being asked, as Argo CD's
 // application controller does. It differs in some ways: a dry run, and a sync of
 // some objects that a person asked for, are no attempt at a revision; an
@@ -137,13 +140,13 @@ func syncAgain(app syncline.App, differing []syncline.Change, op syncline.Operat
 	failed := last.Phase != syncline.OperationSucceeded && !last.Operation.DryRun
 	condition := &syncline.Condition{Type: syncline.SyncError,
 		Message: fmt.Sprintf("Failed last sync attempt to %v: %s", last.Revisions, last.Message)}
-	due := last.FinishedAt.Add(errorPause)
+	due := last.FinishedAt.Add(pauseAfter(last, differing))
 	switch {
 	case failed && last.Operation.By.Automated && !slices.Equal(last.Operation.Options, app.Policy.Options):
 		return &op, nil
 	case failed && (last.Phase != syncline.OperationError || !last.Operation.By.Automated):
 		return nil, &choice{condition: condition}
-	case failed && now.Before(due) && !comparableAgain(last, differing):
+	case failed && now.Before(due):
 		return nil, &choice{condition: condition, at: due, why: "the last sync could not be performed"}
 	case failed:
 		return &op, nil
@@ -153,14 +156,18 @@ func syncAgain(app syncline.App, differing []syncline.Change, op syncline.Operat
 	return selfHeal(last, differing, op, now)
 }
 
-// comparableAgain reports whether an object that an operation ended in an error for,
-// because it could not be compared then, can be delivered now.
-func comparableAgain(last *syncline.OperationState, differing []syncline.Change) bool {
-	return slices.ContainsFunc(differing, func(c syncline.Change) bool {
+// pauseAfter is the pause before an operation that ended in an error is begun again:
+// a short one where an object that could not be compared then can be delivered now.
+func pauseAfter(last *syncline.OperationState, differing []syncline.Change) time.Duration {
+	delivers := slices.ContainsFunc(differing, func(c syncline.Change) bool {
 		return c.Err == nil && slices.ContainsFunc(last.Results, func(r syncline.ObjectResult) bool {
 			return r.Ref == c.Ref && r.Code == syncline.ResultFailed
 		})
 	})
+	if delivers {
+		return comparablePause
+	}
+	return errorPause
 }
 
 // moved reports whether the App is to go somewhere else than where it was last.

@@ -49,9 +49,10 @@ func (b *build) changesGuard(c syncline.Change) bool {
 // so that a webhook that cannot be called may be its own. Else nothing more is asked
 // behind one: each question may take long.
 func (b *build) mayChangeGuards() bool {
+	owned, _ := b.Memory.Owned(b.App.Instance) // as far as it is known
 	return b.changedGuards() ||
 		slices.ContainsFunc(b.changes, func(c syncline.Change) bool { return c.Ref.Guards() }) ||
-		slices.ContainsFunc(b.App.Past.Objects, func(o syncline.ObjectReport) bool { return o.Ref.Guards() })
+		slices.ContainsFunc(owned, func(live syncline.Live) bool { return live.Ref.Guards() })
 }
 
 // changedGuards reports whether the operation has changed or deleted such a thing: the
