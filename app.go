@@ -172,11 +172,45 @@ type SyncOptions []string
 func ParseSyncOptions(text string) SyncOptions {
 	var options SyncOptions
 	for option := range strings.SplitSeq(text, ",") {
-		if option = strings.TrimSpace(option); option != "" {
+		if option = protecting(strings.TrimSpace(option)); option != "" {
 			options = append(options, option)
 		}
 	}
 	return options
+}
+
+// protecting returns an option that forbids or holds up a deletion as it is spelled,
+// whatever its case and its spaces: a slip would delete what was to be kept.
+func protecting(option string) string {
+	plain := strings.ReplaceAll(option, " ", "")
+	for _, proper := range []string{"Prune=false", "Prune=confirm", "Delete=false", "Delete=confirm"} {
+		if strings.EqualFold(plain, proper) {
+			return proper
+		}
+	}
+	return option
+}
+
+// Unknown returns those of the options that there are not, such as misspelt ones.
+func (o SyncOptions) Unknown() []string {
+	var unknown []string
+	for _, option := range o {
+		name, value, _ := strings.Cut(option, "=")
+		known := false
+		switch name {
+		case "Prune", "Delete":
+			known = value == "true" || value == "false" || value == "confirm"
+		case "PrunePropagationPolicy":
+			known = value == "foreground" || value == "background" || value == "orphan"
+		case "Validate", "CreateNamespace", "PruneLast", "Replace", "Force", "ServerSideApply", "ApplyOutOfSyncOnly",
+			"RespectIgnoreDifferences", "SkipDryRunOnMissingResource", "FailOnSharedResource", "ClientSideApplyMigration":
+			known = value == "true" || value == "false"
+		}
+		if !known {
+			unknown = append(unknown, option)
+		}
+	}
+	return unknown
 }
 
 // Has reports whether the option, written NAME=VALUE, is among them.

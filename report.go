@@ -81,7 +81,7 @@ const ClaimText = "only its own metadata say that it is of this application, whi
 type ConditionType string
 
 // The condition types, as in Argo CD, and those that are Syncline's own:
-// RepeatedKeyWarning, UnlistedWarning, HookWarning, PruneApprovalRequired and
+// RepeatedKeyWarning, UnlistedWarning, HookWarning, OptionWarning, PruneApprovalRequired and
 // ClaimedWarning.
 const (
 	DeletionError         ConditionType = "DeletionError"
@@ -94,6 +94,7 @@ const (
 	RepeatedKeyWarning    ConditionType = "RepeatedKeyWarning"
 	UnlistedWarning       ConditionType = "UnlistedWarning"
 	HookWarning           ConditionType = "HookWarning"
+	OptionWarning         ConditionType = "SyncOptionWarning"
 	PruneApprovalRequired ConditionType = "PruneApprovalRequired"
 	ClaimedWarning        ConditionType = "ClaimedResourceWarning"
 )

@@ -24,6 +24,9 @@ func (s *step) perform(ctx context.Context, group []syncline.Change) (advanced b
 	if s.awaitsConfirmation(group) {
 		return false, nil
 	}
+	if refused, err := s.rehearseHooks(ctx, group); err != nil || refused {
+		return refused, err
+	}
 	if err := s.clearHooks(ctx, group); err != nil || s.keep {
 		return false, err
 	}

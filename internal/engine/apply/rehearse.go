@@ -17,20 +17,40 @@ func (s *step) rehearseFirst(ctx context.Context, group []syncline.Change) (refu
 	if !slices.ContainsFunc(group, s.deletes) {
 		return false, nil
 	}
+	cures := s.cures()
+	return s.refuses(ctx, "nothing was deleted; if that would help, delete it by hand or sync its deletion alone",
+		func(c syncline.Change, refusal error) bool {
+			kind := syncline.KindOf(refusal)
+			return (kind == syncline.Invalid || kind == syncline.Denied) && !cures.may(c, refusal)
+		})
+}
+
+// rehearseHooks asks the same before an operation begins with hooks: what they do, such
+// as a migration, is not done for objects that no API server takes. A policy may come
+// to accept what it denies, by what a hook does. Argo CD tries all objects first.
+func (s *step) rehearseHooks(ctx context.Context, group []syncline.Change) (refused bool, err error) {
+	hooks := slices.ContainsFunc(group, func(c syncline.Change) bool { return c.Role == syncline.RoleHook })
+	if len(s.State.Results) > 0 || !hooks {
+		return false, nil
+	}
+	return s.refuses(ctx, "nothing was done, and no hook was run", func(_ syncline.Change, refusal error) bool {
+		return syncline.KindOf(refusal) == syncline.Invalid
+	})
+}
+
+// refuses writes down, with a hint, what the API server refuses for good of all that is
+// still to be created, and reports whether there is anything.
+func (s *step) refuses(ctx context.Context, hint string, final func(syncline.Change, error) bool) (refused bool, err error) {
 	refusals, err := s.rehearse(ctx)
 	if err != nil {
 		return false, err
 	}
-	cures := s.cures()
 	for i, c := range s.tasks {
-		kind := syncline.KindOf(refusals[i])
-		final := kind == syncline.Invalid || kind == syncline.Denied
-		if !final || c.Phase == syncline.SyncFail || cures.may(c, refusals[i]) {
+		if c.Phase == syncline.SyncFail || !final(c, refusals[i]) {
 			continue
 		}
 		refused = true
-		s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(syncline.WithHint(refusals[i],
-			"nothing was deleted; if that would help, delete it by hand or sync its deletion alone")))
+		s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(syncline.WithHint(refusals[i], hint)))
 	}
 	return refused, nil
 }

@@ -74,3 +74,38 @@ func TestNoRehearsalWithoutADeletion(t *testing.T) {
 		})
 	}
 }
+
+// TestNoHookRunsForWhatIsInvalid holds what an operation with a hook does when an
+// object that comes later is refused.
+func TestNoHookRunsForWhatIsInvalid(t *testing.T) {
+	for name, test := range map[string]struct {
+		err error
+		ran bool
+	}{
+		"as invalid":                     {syncline.Errorf(syncline.Invalid, "spec.replica is not known"), false},
+		"by a policy":                    {syncline.Errorf(syncline.Denied, "denied"), true},
+		"because a namespace is missing": {syncline.Errorf(syncline.NotFound, "no namespace"), true},
+		"not at all":                     {nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tell(object("ConfigMap", "stays", ""))
+			s.on(t)
+			s.begin(syncline.Operation{})
+			s.declare(object("Job", "migrate", hook("PreSync")), object("ConfigMap", "new", ""), object("ConfigMap", "stays", ""))
+			s.Answer = func(r enginetest.Request) error {
+				if r.Ref.Name == "new" {
+					return test.err
+				}
+				return nil
+			}
+			s.wrote()
+			s.on(t)
+			if ran := len(s.wrote()) > 0; ran != test.ran {
+				t.Errorf("the hook ran: %v", ran)
+			}
+			if !test.ran {
+				s.expectPhase(t, syncline.OperationFailed, "no hook was run")
+			}
+		})
+	}
+}

@@ -74,7 +74,7 @@ func hookPolicies(object syncline.Object) []syncline.HookPolicy {
 			policies = append(policies, policy)
 		}
 	}
-	if policies == nil && object.Annotation(syncline.AnnotationHelmPolicy) != "keep" {
+	if policies == nil && !isKept(object.Annotation(syncline.AnnotationHelmPolicy)) {
 		policies = []syncline.HookPolicy{syncline.BeforeHookCreation}
 	}
 	return policies

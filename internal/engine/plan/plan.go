@@ -131,7 +131,7 @@ func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
 		expressions: newExpressions(p.expressions, in.App, before.verdicts), guarded: map[syncline.Ref]bool{},
 	}
 	steps := []func(context.Context) error{
-		b.checkIgnore, b.prepare, b.addNamespace, b.respect, b.compare, b.addIdle, b.addExtraneous, b.order, b.awaitGuards, b.warnIgnore, b.warnHooks, b.explain,
+		b.checkIgnore, b.prepare, b.addNamespace, b.respect, b.compare, b.addIdle, b.addExtraneous, b.order, b.awaitGuards, b.warnIgnore, b.warnHooks, b.warnOptions, b.explain,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -186,7 +186,7 @@ func keepsItself(c syncline.Change, live syncline.Live) string {
 	switch {
 	case c.Options.Has("Prune=false"):
 		return "it is no longer in the source, and kept by Prune=false"
-	case live.Marks[syncline.AnnotationHelmPolicy] == "keep":
+	case isKept(live.Marks[syncline.AnnotationHelmPolicy]):
 		return "it is no longer in the source, and kept by helm.sh/resource-policy: keep"
 	}
 	return ""

@@ -112,7 +112,7 @@ func Spare(teardown syncline.Plan, neighbours Neighbours) (syncline.Plan, error)
 // stays reports whether an object of an App is left when the App is deleted.
 func stays(app syncline.App, live syncline.Live, options syncline.SyncOptions) bool {
 	itself := live.Ref.Kind == "Application" && live.Ref.Name == app.ID.Name && live.Ref.Namespace == app.ID.Namespace
-	return itself || options.Has("Delete=false") || live.Marks[syncline.AnnotationHelmPolicy] == "keep" ||
+	return itself || options.Has("Delete=false") || isKept(live.Marks[syncline.AnnotationHelmPolicy]) ||
 		live.Ref.Kind == "CustomResourceDefinition"
 }
 

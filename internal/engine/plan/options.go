@@ -1,0 +1,35 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/visible"
+)
+
+// isKept reports whether the value of Helm's resource policy keeps an object, as Helm
+// reads it.
+func isKept(policy string) bool { return strings.EqualFold(strings.TrimSpace(policy), "keep") }
+
+// warnOptions warns of sync options that there are not, of the App and of what it
+// declares: whoever wrote one relies on it.
+func (b *build) warnOptions(context.Context) error {
+	var found []string
+	note := func(where string, options syncline.SyncOptions) {
+		if unknown := options.Unknown(); unknown != nil {
+			found = append(found, fmt.Sprintf("%s (%s)", where, visible.Clip(strings.Join(unknown, ", "), longest)))
+		}
+	}
+	note("spec.syncPolicy.syncOptions", b.App.Policy.Options)
+	for _, c := range b.changes {
+		if !c.Desired.IsZero() {
+			note(c.Ref.String(), syncline.ParseSyncOptions(c.Desired.Annotation(syncline.AnnotationSyncOptions)))
+		}
+	}
+	if len(found) > 0 {
+		b.warn(syncline.OptionWarning, "sync options that there are not, which change nothing: "+firstFew(found))
+	}
+	return nil
+}
