@@ -39,7 +39,8 @@ func (b *build) changesGuard(c syncline.Change) bool {
 	case syncline.Update, syncline.Replace, syncline.Recreate:
 		return c.Ref.Guards() && c.Role == syncline.RoleResource && c.Err == nil
 	case syncline.Prune:
-		return c.Ref.Guards() && c.Role == syncline.RoleResource && c.Err == nil &&
+		waits := syncline.KindOf(c.Err) == syncline.Waiting // to know whose it is, or for a person
+		return c.Ref.Guards() && c.Role == syncline.RoleResource && (c.Err == nil || waits) &&
 			(b.Operation == nil || b.Operation.Operation.Prune)
 	}
 	return false
