@@ -55,8 +55,8 @@ func (s *step) performBatches(ctx context.Context, group []syncline.Change) erro
 		if err := s.performBatch(ctx, batch); err != nil {
 			return err
 		}
-		if changesGuard(batch[0]) && i < len(all)-1 && len(s.waiting) == 0 {
-			s.keep = true // what it refused is planned anew
+		if changesGuard(batch[0]) && i < len(all)-1 {
+			s.keep = len(s.waiting) == 0 // what it refused is planned anew
 			break
 		}
 	}

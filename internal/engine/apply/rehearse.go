@@ -33,8 +33,8 @@ func (s *step) rehearseHooks(ctx context.Context, group []syncline.Change) (refu
 	if len(s.State.Results) > 0 || !hooks {
 		return false, nil
 	}
-	return s.refuses(ctx, "nothing was done, and no hook was run", func(_ syncline.Change, refusal error) bool {
-		return syncline.KindOf(refusal) == syncline.Invalid
+	return s.refuses(ctx, "nothing was done, and no hook was run", func(c syncline.Change, refusal error) bool {
+		return c.Role != syncline.RoleHook && syncline.KindOf(refusal) == syncline.Invalid
 	})
 }
 
@@ -50,7 +50,11 @@ func (s *step) refuses(ctx context.Context, hint string, final func(syncline.Cha
 			continue
 		}
 		refused = true
-		s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(syncline.WithHint(refusals[i], hint)))
+		what := hint
+		if known := syncline.HintOf(refusals[i]); known != "" {
+			what = known + "; " + hint
+		}
+		s.record(c, syncline.ResultFailed, syncline.OperationFailed, syncline.Explain(syncline.WithHint(refusals[i], what)))
 	}
 	return refused, nil
 }
