@@ -73,7 +73,7 @@ var luaBombs = map[string]struct{ script, expects string }{
 	"loop of failures":   {`while true do pcall(error, "x") end`, "longer than 1s"},
 	"endless coroutines": {`while true do coroutine.wrap(function() while true do coroutine.yield() end end)() end`, "longer than 1s"},
 	"long text":          {`return {status = "Healthy", message = string.rep("x", 1e10)}`, "stopped"},
-	"a text at once":     {`return {status = ("x"):rep(600000000)}`, "more than 128 MiB of memory"},
+	"a text at once":     {`return {status = ("x"):rep(600000000)}`, "stopped"},
 	"growing table":      {`local t = {} while true do t[#t + 1] = {} end`, "stopped"},
 	"growing text":       {`local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(1000000) .. i end`, "more than 128 MiB of memory"},
 	"recursion":          {`local function f() return 1 + f() end return f()`, "stack overflow"},
@@ -89,6 +89,11 @@ var luaBombs = map[string]struct{ script, expects string }{
 // process does not grow.
 func TestLuaBombs(t *testing.T) {
 	pool := scripts(t)
+	began := time.Now()
+	if _, err := pool.Run(t.Context(), syncline.HealthRule{Script: "while true do end"}, map[string]any{}); err == nil {
+		t.Fatal("an endless loop ends")
+	}
+	longest := 3 * time.Since(began) // what computes for a second at most takes that on this machine
 	for name, bomb := range luaBombs {
 		t.Run(name, func(t *testing.T) {
 			// The bomb before it ended the process: how long another takes to start is not measured.
@@ -105,8 +110,8 @@ func TestLuaBombs(t *testing.T) {
 			if err != nil && len(err.Error()) > 1100 || len(found.Message) > 1100 {
 				t.Errorf("the message has %d bytes", len(found.Message)+len(err.Error()))
 			}
-			if took > 10*time.Second {
-				t.Errorf("it took %s", took)
+			if took > longest {
+				t.Errorf("it took %s, and may take %s", took, longest)
 			}
 			if grew := grown(); grew > 16<<20 {
 				t.Errorf("this process grew by %d MiB", grew>>20)
