@@ -189,8 +189,10 @@ type Plan struct {
 	// App is deleted. No operation runs them: they are not in Changes.
 	PreDelete, PostDelete []Ref
 	// Ahead are objects that the App declares by now and this plan does not have,
-	// because it is of an operation that delivers something earlier.
-	Ahead []Ref
+	// because it is of an operation that delivers something earlier. AheadUnknown is why
+	// they are not known now: those that were known last count on.
+	Ahead        []Ref
+	AheadUnknown error
 	// Warnings are conditions found while planning, such as shared objects.
 	Warnings []Condition
 	// Unknown says why the App may own objects that are not in Changes; nil when

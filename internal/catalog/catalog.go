@@ -83,7 +83,7 @@ func (c *Catalog) Put(entry Entry) (before Entry) {
 	if entry.Plan == nil {
 		entry.Plan = before.Plan
 	} else {
-		entry.Plan = withoutDesired(*entry.Plan)
+		entry.Plan = kept(*entry.Plan, before.Plan)
 		c.reindex(entry.App.ID, before.Plan, entry.Plan)
 	}
 	c.entries[entry.App.ID] = entry
@@ -97,7 +97,7 @@ func (c *Catalog) Plan(app syncline.App, plan syncline.Plan) (concerned []syncli
 	defer c.mu.Unlock()
 	entry := c.entries[app.ID]
 	before := entry.Plan
-	entry.App, entry.Plan = app, withoutDesired(plan)
+	entry.App, entry.Plan = app, kept(plan, before)
 	c.reindex(app.ID, before, entry.Plan)
 	c.entries[app.ID] = entry
 	return c.left(app.ID, before)
@@ -122,12 +122,33 @@ func (c *Catalog) left(id syncline.AppID, before *syncline.Plan) []syncline.AppI
 	return slices.Collect(maps.Keys(concerned))
 }
 
-func withoutDesired(plan syncline.Plan) *syncline.Plan {
+// kept returns what is kept of a plan, without the desired objects. Where it is not
+// known what the App declares beyond it, what was known before is kept: what an App was
+// seen to declare is not let go because that cannot be looked up.
+func kept(plan syncline.Plan, before *syncline.Plan) *syncline.Plan {
+	if plan.AheadUnknown != nil {
+		plan.Ahead = declaredBeside(changesOf(before), plan.Changes)
+	}
 	plan.Changes = slices.Clone(plan.Changes)
 	for i := range plan.Changes {
 		plan.Changes[i].Desired = syncline.Object{}
 	}
 	return &plan
+}
+
+// declaredBeside returns what changes declare and others do not, each once.
+func declaredBeside(before, now []syncline.Change) (refs []syncline.Ref) {
+	told := map[syncline.Ref]bool{}
+	for _, change := range now {
+		told[change.Ref] = told[change.Ref] || declares(change)
+	}
+	for _, change := range before {
+		if declares(change) && !told[change.Ref] {
+			told[change.Ref] = true
+			refs = append(refs, change.Ref)
+		}
+	}
+	return refs
 }
 
 // Delete forgets an App. It returns whom that concerns, as [Catalog.Plan] does.

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 
@@ -120,4 +121,41 @@ func TestWhoDeclaresWhat(t *testing.T) {
 	is("abandoned when nobody wants it", abandoned(), [2]bool{false, false})
 	c.Plan(a, left(syncline.Keep))
 	is("leaving then", c.Leaving(namespace.Contains()), []syncline.AppID(nil))
+}
+
+// What an App declares beyond the operation that goes on is declared by it, and stays so
+// while it cannot be looked up; what it is known not to declare any more does not.
+func TestWhatIsDeclaredAhead(t *testing.T) {
+	app := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "a"}}
+	now, next := syncline.Ref{Kind: "ConfigMap", Name: "now"}, syncline.Ref{Kind: "ConfigMap", Name: "next"}
+	going := syncline.Plan{Changes: []syncline.Change{{Ref: now, Action: syncline.Keep}}}
+	ahead, unknown := going, going
+	ahead.Ahead, unknown.AheadUnknown = []syncline.Ref{next}, errors.New("the repository cannot be reached")
+	delivered := syncline.Plan{Changes: []syncline.Change{{Ref: now, Action: syncline.Keep}, {Ref: next, Action: syncline.Keep}}}
+	for name, test := range map[string]struct {
+		plans []syncline.Plan
+		want  int
+	}{
+		"known":                          {[]syncline.Plan{going, ahead}, 1},
+		"unknown later":                  {[]syncline.Plan{ahead, unknown, unknown}, 1},
+		"unknown after it was delivered": {[]syncline.Plan{delivered, unknown, unknown}, 1},
+		"known not to be":                {[]syncline.Plan{ahead, unknown, going}, 0},
+		"never known":                    {[]syncline.Plan{unknown}, 0},
+	} {
+		c := catalog.New()
+		for _, plan := range test.plans {
+			c.Plan(app, plan)
+			c.Put(catalog.Entry{App: app, Plan: &plan})
+		}
+		if got := c.Declaring(next); len(got) != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if got := c.Declaring(now); len(got) != 1 {
+			t.Errorf("%s: %v declare what is delivered", name, got)
+		}
+		c.Delete(app.ID)
+		if got := c.Wanting(next); len(got) != 0 {
+			t.Errorf("%s: %v is left", name, got)
+		}
+	}
 }

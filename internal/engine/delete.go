@@ -67,8 +67,7 @@ const leaving = "Operation terminated: the application is being deleted"
 func (t *turn) delete(ctx context.Context) error {
 	if t.options.ReadOnly {
 		teardown, err := t.teardown(ctx)
-		left := t.allowed(teardown)
-		t.plan, t.silent = &left, true
+		t.plan, t.silent = &teardown, true
 		return err
 	}
 	if t.running() && t.app.Deleting.Cascade {
@@ -89,8 +88,7 @@ func (t *turn) delete(ctx context.Context) error {
 	if syncline.KindOf(unknown) == syncline.Waiting { // the order of waves counts
 		return unknown
 	}
-	left := t.allowed(teardown)
-	t.leaving = &left
+	t.leaving = &teardown
 	if err != nil {
 		return err
 	}
@@ -115,15 +113,16 @@ func (t *turn) hooksAtEnd() error {
 		"do what they do, and then remove the finalizer "+syncline.FinalizerPreDelete+" from the application")
 }
 
-// teardown plans what is deleted with the App, without what other Apps declare or
-// need. It is a Waiting error while that is not known.
+// teardown plans what is deleted with the App, without what its project refuses, and
+// what other Apps declare or need. It is a Waiting error while that is not known.
 func (t *turn) teardown(ctx context.Context) (syncline.Plan, error) {
 	teardown, unknown := plan.Teardown(t.app, heir{t.cluster, t.inherited()})
+	teardown = t.allowed(teardown)
 	teardown.Unknown, t.result.Watching = unknown, unknown != nil
 	if len(teardown.Changes) == 0 || t.options.Others == nil {
 		return teardown, nil
 	}
-	teardown, err := plan.Spare(t.allowed(teardown), t.neighbours(ctx))
+	teardown, err := plan.Spare(teardown, t.neighbours(ctx))
 	t.conditions = append(t.conditions, teardown.Warnings...)
 	t.awaitUsers(teardown)
 	return teardown, err

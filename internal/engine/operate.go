@@ -78,8 +78,8 @@ func sourcesOf(op syncline.Operation, app syncline.App) []syncline.Source {
 // overtaken reports whether the operation, which failed and waits to be tried
 // again, or waits for other Apps, delivers what is declared no more: a commit or
 // another declaration came, which may mend it and is as free to be delivered as one
-// that comes a moment later. What a person asked for stays; its option retry.refresh lets the next
-// try deliver what is newest.
+// that comes a moment later. What a person asked for stays; its option retry.refresh
+// lets the next try deliver what is newest.
 func (t *turn) overtaken(ctx context.Context) bool {
 	op := t.operation
 	if !op.Operation.By.Automated || len(op.Operation.Revisions) > 0 || op.Operation.Sources != nil {

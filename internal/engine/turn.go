@@ -328,23 +328,6 @@ func (t *turn) watch(ctx context.Context) error {
 	return nil
 }
 
-// answered returns the kinds of which something can be known, and takes note of the
-// others: what serves them is down, which holds up nothing else.
-func (t *turn) answered(ctx context.Context, kinds []schema.GroupVersionKind) []schema.GroupVersionKind {
-	t.unanswered = map[schema.GroupKind]error{}
-	asked := map[schema.GroupVersionKind]bool{}
-	for _, kind := range kinds {
-		if asked[kind] {
-			continue
-		}
-		asked[kind] = true
-		if err := t.cluster.Unanswered(ctx, kind); err != nil {
-			t.unanswered[kind.GroupKind()] = err
-		}
-	}
-	return slices.DeleteFunc(kinds, func(kind schema.GroupVersionKind) bool { return t.unanswered[kind.GroupKind()] != nil })
-}
-
 // mayPass makes a failure that may pass of one that the API server denies: right
 // after its start it denies what it permits a moment later. What is denied for
 // good fails too often.
@@ -467,33 +450,6 @@ func (t *turn) reportObjects(report *syncline.Report) {
 	if memory != nil {
 		report.Images, report.URLs = status.Summary(report.Objects, memory)
 	}
-}
-
-// reportUnanswered lets the objects of which nothing can be known keep what was known
-// of them last. Those that are not declared any more are reported too: that the App had
-// them is not forgotten.
-func (t *turn) reportUnanswered(report *syncline.Report) {
-	at := map[syncline.Ref]int{}
-	for i, o := range report.Objects {
-		at[o.Ref] = i
-	}
-	for _, past := range t.app.Past.Objects {
-		err := t.unanswered[past.Ref.GroupKind()]
-		i, listed := at[past.Ref]
-		switch {
-		case err == nil:
-		case listed:
-			report.Objects[i].Health = past.Health
-		default:
-			past.Sync = syncline.SyncUnknown
-			report.Objects = append(report.Objects, past)
-			report.Conditions = append(report.Conditions, status.Condition(syncline.ComparisonError, syncline.About(past.Ref, err)))
-			if report.Sync == syncline.Synced {
-				report.Sync = syncline.SyncUnknown
-			}
-		}
-	}
-	slices.SortFunc(report.Objects, func(a, b syncline.ObjectReport) int { return a.Ref.Compare(b.Ref) })
 }
 
 // reportLeaving lets an App that is being deleted keep the sync status that was

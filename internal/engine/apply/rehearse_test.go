@@ -8,6 +8,16 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 )
 
+// refuseNew has every request about "new" answered with an error.
+func (s *story) refuseNew(err error) {
+	s.Answer = func(r enginetest.Request) error {
+		if r.Ref.Name == "new" {
+			return err
+		}
+		return nil
+	}
+}
+
 // TestNothingIsDeletedForWhatIsRefused holds what an operation that deletes "old" and
 // creates "new" does when a creation is refused.
 func TestNothingIsDeletedForWhatIsRefused(t *testing.T) {
@@ -36,12 +46,7 @@ func TestNothingIsDeletedForWhatIsRefused(t *testing.T) {
 			s.on(t)
 			s.begin(syncline.Operation{Prune: true})
 			s.declare(append(test.declared, object("ConfigMap", "stays", ""))...)
-			s.Answer = func(r enginetest.Request) error {
-				if r.Ref.Name == "new" {
-					return test.err
-				}
-				return nil
-			}
+			s.refuseNew(test.err)
 			s.wrote()
 			s.on(t)
 			if deleted := slices.Contains(s.wrote(), "prune ConfigMap/shop/old"); deleted != test.deleted {
@@ -92,12 +97,7 @@ func TestNoHookRunsForWhatIsInvalid(t *testing.T) {
 			s.on(t)
 			s.begin(syncline.Operation{})
 			s.declare(object("Job", "migrate", hook("PreSync")), object("ConfigMap", "new", ""), object("ConfigMap", "stays", ""))
-			s.Answer = func(r enginetest.Request) error {
-				if r.Ref.Name == "new" {
-					return test.err
-				}
-				return nil
-			}
+			s.refuseNew(test.err)
 			s.wrote()
 			s.on(t)
 			if ran := len(s.wrote()) > 0; ran != test.ran {

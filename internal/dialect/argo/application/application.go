@@ -76,13 +76,14 @@ func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 
 // isRequested reports whether .operation is the one that goes on by the status, which
 // Argo CD wrote there: it takes the request away at the end only, and Syncline at the
-// beginning. What it resolved is in the status alone.
+// beginning. Who wrote when it started began it: its phase is also a person's to write,
+// who terminates it. What it resolved is in the status alone.
 func isRequested(cr *v1alpha1.Application) bool {
 	state := toOperationState(cr.Status.OperationState)
 	if state == nil || state.Phase.Done() {
 		return false
 	}
-	writers, err := writersOf(cr.ManagedFields, "f:status", "f:operationState", "f:phase")
+	writers, err := writersOf(cr.ManagedFields, "f:status", "f:operationState", "f:startedAt")
 	if err != nil || slices.Contains(writers, syncline.StatusManager) {
 		return false
 	}
