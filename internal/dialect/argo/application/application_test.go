@@ -513,3 +513,39 @@ func TestADeclaredOperationPrunesNothingByName(t *testing.T) {
 		}
 	}
 }
+
+// TestAnOperationThatGoesOn tells an operation that Argo CD was carrying out, and that
+// is still asked for, from one that is asked for anew.
+func TestAnOperationThatGoesOn(t *testing.T) {
+	state := func(manager, fields string) []metav1.ManagedFieldsEntry {
+		return []metav1.ManagedFieldsEntry{{
+			Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate,
+			FieldsV1: metav1.NewFieldsV1(`{"f:status":{"f:operationState":{` + fields + `}}}`),
+		}}
+	}
+	const all = `"f:phase":{},"f:startedAt":{}`
+	argo := state("argocd-application-controller", all)
+	for name, test := range map[string]struct {
+		phase   string
+		asked   v1alpha1.SyncOperation
+		writers []metav1.ManagedFieldsEntry
+		goesOn  bool
+	}{
+		"of Argo CD":                  {"Running", v1alpha1.SyncOperation{Prune: true}, argo, true},
+		"with a revision resolved":    {"Running", v1alpha1.SyncOperation{Prune: true, Revision: "main"}, argo, true},
+		"another":                     {"Running", v1alpha1.SyncOperation{DryRun: true}, argo, false},
+		"over":                        {"Succeeded", v1alpha1.SyncOperation{Prune: true}, argo, false},
+		"of Syncline":                 {"Running", v1alpha1.SyncOperation{Prune: true}, state(syncline.StatusManager, all), false},
+		"of Syncline, and terminated": {"Terminating", v1alpha1.SyncOperation{Prune: true}, append(state(syncline.StatusManager, `"f:startedAt":{}`), state("kubectl-patch", `"f:phase":{}`)...), false},
+	} {
+		cr := &v1alpha1.Application{Operation: &v1alpha1.Operation{Sync: &test.asked}}
+		cr.ManagedFields = test.writers
+		cr.Status.OperationState = &v1alpha1.OperationState{
+			Phase: test.phase, Operation: v1alpha1.Operation{Sync: &v1alpha1.SyncOperation{Prune: true}},
+		}
+		app := application.ToApp(cr, "argocd")
+		if app.Past.Requested != test.goesOn || (app.Request == nil) != test.goesOn {
+			t.Errorf("%s: it goes on %v, request %v", name, app.Past.Requested, app.Request)
+		}
+	}
+}
