@@ -87,7 +87,8 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 func newRenderPool(program string, options cli.ServerOptions) *worker.Pool {
 	return worker.NewPool(worker.Options{
 		Command: []string{program, "render-worker"}, Size: options.RenderWorkers,
-		Memory: int64(options.RenderMemoryMiB) << 20, Unconfined: options.AllowUnconfined,
+		Memory: int64(options.RenderMemoryMiB) << 20, Timeout: time.Duration(options.RenderSeconds) * time.Second,
+		Unconfined: options.AllowUnconfined,
 	})
 }
 

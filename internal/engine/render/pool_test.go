@@ -33,7 +33,7 @@ func request(tree memoryTree) render.Request {
 }
 
 func TestPoolRendersAsInProcess(t *testing.T) {
-	pool := newPool(t, worker.Options{})
+	pool := newPool(t, worker.Options{Patience: time.Minute}) // who gives way gets no other job
 	confined := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1})
 	for name, tree := range samples {
 		t.Run(name, func(t *testing.T) {

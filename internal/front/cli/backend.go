@@ -156,8 +156,9 @@ type ServerOptions struct {
 	// done, and again to do it.
 	TurnSeconds int
 	// RenderWorkers is how many processes render at once, RenderMemoryMiB what each
-	// may use, and MemoMiB how much of what they made is remembered.
-	RenderWorkers, RenderMemoryMiB, MemoMiB int
+	// may use, RenderSeconds how long it may compute for an App, and MemoMiB how much
+	// of what they made is remembered.
+	RenderWorkers, RenderMemoryMiB, RenderSeconds, MemoMiB int
 	// AllowUnconfined lets processes work on what others wrote where the kernel
 	// forbids them no system calls.
 	AllowUnconfined bool

@@ -45,6 +45,7 @@ Kubernetes holds its state: it can be stopped at any time.`,
 	flags.IntVar(&options.TurnSeconds, "turn-seconds", 120, "how long one turn of an app may take")
 	flags.IntVar(&options.RenderWorkers, "render-workers", 3, "how many processes render at once; one project never has all")
 	flags.IntVar(&options.RenderMemoryMiB, "render-memory-mib", 512, "memory that one of them may use, in MiB")
+	flags.IntVar(&options.RenderSeconds, "render-seconds", 60, "how long one of them may compute for an app; five times as long by the clock")
 	flags.IntVar(&options.MemoMiB, "memo-mib", 256, "memory for what was rendered, in MiB; the project that takes most forgets first")
 	flags.BoolVar(&options.AllowUnconfined, "allow-unconfined-workers", false, "render where the kernel permits no seccomp filter")
 	addGitLimits(flags, &options.Git)
@@ -84,21 +85,23 @@ func checkServer(options ServerOptions) error {
 	if err := checkGitLimits(options.Git); err != nil {
 		return err
 	}
+	for flag, value := range map[string]int{
+		"poll-seconds": options.PollSeconds, "turn-seconds": options.TurnSeconds, "render-seconds": options.RenderSeconds,
+		"memo-mib": options.MemoMiB,
+	} {
+		if value <= 0 {
+			return usagef("--%s is %d: it has to be more than 0", flag, value)
+		}
+	}
 	switch {
 	case !slices.Contains([]string{"info", "debug"}, options.LogLevel):
 		return usagef("--log-level is %q, neither info nor debug", options.LogLevel)
 	case !slices.Contains([]string{"json", "text"}, options.LogFormat):
 		return usagef("--log-format is %q, neither json nor text", options.LogFormat)
-	case options.PollSeconds <= 0:
-		return usagef("--poll-seconds is %d: it has to be more than 0", options.PollSeconds)
-	case options.TurnSeconds <= 0:
-		return usagef("--turn-seconds is %d: it has to be more than 0", options.TurnSeconds)
 	case options.RenderWorkers < 2:
 		return usagef("--render-workers is %d: it has to be 2 or more, so that no project has all", options.RenderWorkers)
 	case options.RenderMemoryMiB < 64:
 		return usagef("--render-memory-mib is %d: it has to be 64 or more", options.RenderMemoryMiB)
-	case options.MemoMiB < 1:
-		return usagef("--memo-mib is %d: it has to be 1 or more", options.MemoMiB)
 	case options.PruneShare < 0 || options.PruneShare > 1:
 		return usagef("--prune-guard-share is %v: it has to be between 0 and 1", options.PruneShare)
 	case options.PruneCount < 0:
