@@ -85,9 +85,9 @@ func (a App) DeletionDigest() Digest {
 
 // Past is what earlier turns of an App wrote down in its resource.
 type Past struct {
-	// Version is that of the resource when it was read; "" when it has none.
-	Version   string
-	Operation *OperationState
+	// ResourceVersion is that of the resource when it was read; "" when it has none.
+	ResourceVersion string
+	Operation       *OperationState
 	// Requested says that the App still asks for that operation, which goes on: as of
 	// Argo CD, which takes away what it was asked for at the end only.
 	Requested bool

@@ -32,10 +32,10 @@ type Live struct {
 	// that was known, or, where that may not be true of what is wanted now,
 	// Progressing.
 	Unjudged bool
-	// Owned is the digest of the fields that our field manager owns, computed as
+	// Applied is the digest of the fields that our field manager owns, computed as
 	// [Object.Digest] computes it; "" when it owns none. It equals the digest of
 	// the desired object when every desired field is live as desired.
-	Owned Digest
+	Applied Digest
 	// Beside holds, of a namespace, such digests by the name of each
 	// [NamespaceManager] that applied fields to it.
 	Beside map[string]Digest
@@ -69,10 +69,10 @@ func (l Live) Steering() Digest {
 }
 
 // To returns the object as it is to who applies under the name of a field manager:
-// Owned is of the fields of that one. What was applied client-side is only ours.
+// Applied is of the fields of that one. What was applied client-side is only ours.
 func (l Live) To(manager string) Live {
 	if manager != FieldManager {
-		l.Owned, l.Migrate = l.Beside[manager], false
+		l.Applied, l.Migrate = l.Beside[manager], false
 	}
 	return l
 }

@@ -16,9 +16,9 @@ const (
 type Report struct {
 	App AppID
 	At  time.Time
-	// Version is [Past.Version] of the App that the turn was about: what was asked
-	// for later is not answered by it.
-	Version string
+	// ResourceVersion is [Past.ResourceVersion] of the App that the turn was about: what
+	// was asked for later is not answered by it.
+	ResourceVersion string
 	// Sources and Destination are what was compared, at Revisions.
 	Sources     []Source
 	Destination Destination

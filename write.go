@@ -6,9 +6,9 @@ import "k8s.io/apimachinery/pkg/types"
 // permitted Change; internal/edge/kube performs it and decides nothing.
 type Write struct {
 	// Action is Create, Update, Replace, Recreate, Prune, Run, or, for a hook's
-	// object, Release.
+	// object, Unhold.
 	Action Action
-	// Object is what to write; it is zero for Prune and Release, which Ref and
+	// Object is what to write; it is zero for Prune and Unhold, which Ref and
 	// Version name. The namespace of the ref, or that it has none, is the scope that
 	// the write was permitted for: it is a Conflict error when the kind has another.
 	Object Object
@@ -34,6 +34,6 @@ type Write struct {
 	Options SyncOptions
 }
 
-// Release is the action that removes the hook finalizer from a hook's object,
+// Unhold is the action that removes the hook finalizer from a hook's object,
 // so that it may go. It belongs to the hook's Run and never stands in a Plan.
-const Release Action = "release"
+const Unhold Action = "unhold"

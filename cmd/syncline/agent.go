@@ -400,7 +400,7 @@ func (a *agent) onLeft(change live.Change) {
 // want or own objects of it: what happened to them while it was not known was not
 // told. The first turn of an App needs no telling.
 func (a *agent) onKind(kind schema.GroupKind) {
-	a.loop.Known()
+	a.loop.ClusterReady()
 	for _, instance := range a.target.Live.Instances(kind) {
 		if app, ok := a.apps.ByInstance(instance); ok && a.catalog.Planned(app.ID) {
 			a.queue.Add(app.ID, app.Project, queue.Drift)

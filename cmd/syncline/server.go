@@ -153,7 +153,7 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	a.rules = &healthRules{set: own, changed: a.judgeAgain}
 	a.target = kube.NewTarget(cluster, live.Options{
 		Assess: checks.Quick, Slow: checks.Slow, Judge: checks.Of,
-		OnChange: a.onLive, OnReady: a.onKind, OnSwept: a.loop.Known,
+		OnChange: a.onLive, OnReady: a.onKind, OnSwept: a.loop.ClusterReady,
 	})
 	renderer := render.New(pools.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20})
 	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{

@@ -15,7 +15,7 @@ func TestUrgency(t *testing.T) {
 		want  queue.Priority
 	}{
 		"an object came or went":                     {"", live.Existence, queue.Drift},
-		"our fields changed, and health with them":   {"", live.Owned | live.Health, queue.Drift},
+		"our fields changed, and health with them":   {"", live.Applied | live.Health, queue.Drift},
 		"its deletion began":                         {"", live.Terminating, queue.Drift},
 		"health, of an App that never had a sync":    {"", live.Health, queue.Resync},
 		"health, after a sync":                       {syncline.OperationSucceeded, live.Health, queue.Resync},

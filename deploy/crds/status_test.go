@@ -72,7 +72,7 @@ func reportOn(app syncline.App) syncline.Report {
 		operation = *app.Request
 	}
 	return syncline.Report{
-		App: app.ID, At: at, Version: app.Past.Version, Sources: app.Sources, Destination: app.Destination,
+		App: app.ID, At: at, ResourceVersion: app.Past.ResourceVersion, Sources: app.Sources, Destination: app.Destination,
 		Revisions: []string{"c0ffee"}, Tools: []syncline.Tool{syncline.ToolHelm}, Sync: syncline.OutOfSync,
 		Health: syncline.Health{Status: syncline.Progressing, Message: "Caused by apps/Deployment:web/web"},
 		Objects: []syncline.ObjectReport{

@@ -161,7 +161,7 @@ func (t *turn) stop(ctx context.Context) error {
 		return err
 	}
 	t.close(syncline.OperationFailed, leaving)
-	t.again()
+	t.requeue()
 	return nil
 }
 

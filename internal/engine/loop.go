@@ -17,8 +17,8 @@ type Apps interface {
 	// App returns the App as it is declared now, with what was kept last; false
 	// when there is none.
 	App(id syncline.AppID) (syncline.App, bool)
-	// Keep writes the report down. It writes nothing when nothing changed.
-	Keep(ctx context.Context, report syncline.Report) error
+	// Save writes the report down. It writes nothing when nothing changed.
+	Save(ctx context.Context, report syncline.Report) error
 }
 
 // Audience is told what every turn came to.
@@ -88,8 +88,8 @@ func (l *Loop) begin(ctx context.Context, id syncline.AppID) (turn context.Conte
 	}
 }
 
-// Known makes the Apps due that waited for a cluster's objects to be known.
-func (l *Loop) Known() {
+// ClusterReady makes the Apps due that waited for a cluster's objects to be known.
+func (l *Loop) ClusterReady() {
 	l.mu.Lock()
 	waiting := l.watching
 	l.watching = nil
@@ -160,7 +160,7 @@ func (l *Loop) turn(ctx, turn context.Context, app syncline.App) (failed bool) {
 // follow keeps the report of a turn and arranges the next one.
 func (l *Loop) follow(ctx context.Context, app syncline.App, result Result) (failed bool) {
 	if result.Report != nil {
-		if err := l.Apps.Keep(ctx, *result.Report); err != nil {
+		if err := l.Apps.Save(ctx, *result.Report); err != nil {
 			slog.Warn("the report could not be kept", "app", app.ID.String(), "err", err)
 			return true
 		}

@@ -58,7 +58,7 @@ func (l *loopWorld) App(id syncline.AppID) (syncline.App, bool) {
 	return l.app, !missing && id == l.app.ID
 }
 
-func (l *loopWorld) Keep(_ context.Context, report syncline.Report) error {
+func (l *loopWorld) Save(_ context.Context, report syncline.Report) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.keepErr != nil {
@@ -167,12 +167,12 @@ func TestAnAppThatWaitsForTheClusterIsWoken(t *testing.T) {
 		"after its turn": func(l *loopWorld) {
 			l.ask()
 			l.Blind(configMaps, false)
-			l.loop.Known()
+			l.loop.ClusterReady()
 		},
 		"while its turn ends": func(l *loopWorld) {
 			once := sync.OnceFunc(func() {
 				l.Blind(configMaps, false)
-				l.loop.Known()
+				l.loop.ClusterReady()
 			})
 			l.during = once
 			l.ask()
@@ -202,7 +202,7 @@ func TestAnOperationThatWaitsForWhatIsNotSeenIsWoken(t *testing.T) {
 		l.ask()
 		l.expectOperation(t, syncline.OperationRunning, "not seen yet")
 		l.Blind(jobs, false)
-		l.loop.Known()
+		l.loop.ClusterReady()
 		synctest.Wait()
 		l.expectOperation(t, syncline.OperationSucceeded, "")
 	})

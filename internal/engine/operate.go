@@ -64,7 +64,7 @@ func (t *turn) refuseForGood(err error) {
 	condition := status.Condition(syncline.SyncError, err)
 	t.conditions = append(t.conditions, condition)
 	t.close(syncline.OperationError, condition.Message)
-	t.again()
+	t.requeue()
 }
 
 // sourcesOf returns the sources that an operation delivers.
@@ -150,7 +150,7 @@ func (t *turn) operate(ctx context.Context) error {
 	}
 	if !t.operating() {
 		t.result.Performed = t.plan
-		return mayPass(apply.LetGo(ctx, in))
+		return asTransient(apply.UnholdTerminating(ctx, in))
 	}
 	if t.operation.Phase != syncline.OperationTerminating && t.mayOwnMore(t.operation.Operation) {
 		return t.plan.Unknown
@@ -164,19 +164,19 @@ func (t *turn) operate(ctx context.Context) error {
 		return nil
 	}
 	if !t.recorded() {
-		t.again()
+		t.requeue()
 		return nil
 	}
 	in.Overtaken = t.outrun(ctx)
 	in.State, t.result.Performed = *t.operation, t.plan
 	outcome, err := apply.Step(ctx, in)
 	t.operation, t.waiting = &outcome.State, append(t.waiting, outcome.Waiting...)
-	t.result.Again = outcome.Keep
+	t.result.Again = outcome.Requeue
 	if t.operation.Phase.Done() {
 		t.finish(t.operation.Phase, t.operation.Message)
 	}
 	if err != nil {
-		return mayPass(err)
+		return asTransient(err)
 	}
 	return t.planAfter(ctx)
 }

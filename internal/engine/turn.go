@@ -78,8 +78,8 @@ type turn struct {
 // end makes the current step the last.
 func (t *turn) end() { t.ended = true }
 
-// again ends the turn and asks for another, once the report is kept.
-func (t *turn) again() {
+// requeue ends the turn and asks for another, once the report is kept.
+func (t *turn) requeue() {
 	t.result.Again = true
 	t.end()
 }
@@ -319,7 +319,7 @@ func (t *turn) watch(ctx context.Context) error {
 	pending, err := t.cluster.Watch(kinds)
 	t.result.Watching = err != nil || len(pending) > 0
 	if err != nil {
-		return mayPass(err)
+		return asTransient(err)
 	}
 	if len(pending) > 0 {
 		t.silent = true
@@ -328,10 +328,10 @@ func (t *turn) watch(ctx context.Context) error {
 	return nil
 }
 
-// mayPass makes a failure that may pass of one that the API server denies: right
+// asTransient makes a failure that may pass of one that the API server denies: right
 // after its start it denies what it permits a moment later. What is denied for
 // good fails too often.
-func mayPass(err error) error {
+func asTransient(err error) error {
 	if syncline.KindOf(err) == syncline.Denied {
 		return syncline.Errorf(syncline.Transient, "%w", err)
 	}
@@ -355,7 +355,7 @@ func (t *turn) makePlan(ctx context.Context) error {
 		Neighbours: func() plan.Neighbours { return t.neighbours(ctx) },
 	})
 	if err != nil {
-		return mayPass(err)
+		return asTransient(err)
 	}
 	t.grant, t.refused = t.judge.Allow(made)
 	t.plan = &made
@@ -384,7 +384,7 @@ func (t *turn) conclude() Result {
 		return t.result
 	}
 	report := syncline.Report{
-		App: t.app.ID, Version: t.app.Past.Version, At: t.now, Sources: t.sources, Destination: t.app.Destination,
+		App: t.app.ID, ResourceVersion: t.app.Past.ResourceVersion, At: t.now, Sources: t.sources, Destination: t.app.Destination,
 		Revisions: t.revisions, Tools: t.tools, Operation: t.operation, Consumed: t.consumed || t.app.Past.Requested,
 		History: t.history, Rendered: t.deployed, Waiting: t.waiting, Resolved: t.resolved, Deleted: t.deleted,
 		Sync: syncline.SyncUnknown, Health: syncline.Health{Status: syncline.Unknown},

@@ -21,7 +21,7 @@ func TestNamesThatCannotBeAskedFor(t *testing.T) {
 	for _, name := range []string{"..", ".", "a/b", "../../nodes/a", "a%2fb"} {
 		for field, object := range map[string]syncline.Object{"metadata.name": good.WithName(name), "metadata.namespace": good.WithNamespace(name)} {
 			for _, action := range [...]syncline.Action{
-				syncline.Create, syncline.Update, syncline.Replace, syncline.Recreate, syncline.Run, syncline.Prune, syncline.Release,
+				syncline.Create, syncline.Update, syncline.Replace, syncline.Recreate, syncline.Run, syncline.Prune, syncline.Unhold,
 			} {
 				if err := b.refusal(syncline.Write{Action: action, Object: object, UID: otherUID}, syncline.Invalid); err != nil && !strings.Contains(err.Error(), field) {
 					t.Errorf("the error does not name %s: %v", field, err)

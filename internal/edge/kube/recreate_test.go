@@ -156,7 +156,7 @@ func TestAScopeIsKept(t *testing.T) {
 	}
 	b.sent.count(verb(http.MethodGet))
 	for _, action := range [...]syncline.Action{
-		syncline.Create, syncline.Update, syncline.Replace, syncline.Recreate, syncline.Run, syncline.Prune, syncline.Release,
+		syncline.Create, syncline.Update, syncline.Replace, syncline.Recreate, syncline.Run, syncline.Prune, syncline.Unhold,
 	} {
 		b.refused(syncline.Write{Action: action, Object: role, UID: otherUID}, syncline.Conflict)
 	}

@@ -46,8 +46,8 @@ func (c *Cluster) Write(ctx context.Context, w syncline.Write) (syncline.Object,
 		return c.run(ctx, w)
 	case syncline.Prune:
 		return c.remove(ctx, w)
-	case syncline.Release:
-		return c.release(ctx, w)
+	case syncline.Unhold:
+		return c.unhold(ctx, w)
 	default:
 		return syncline.Object{}, syncline.Errorf(syncline.Internal, "%s %s: this action writes nothing", w.Action, w.Ref)
 	}
@@ -266,10 +266,10 @@ func (c *Cluster) migrate(ctx context.Context, w syncline.Write) error {
 	return failed(w.Ref, "migration from client-side apply", err)
 }
 
-// release removes the hook finalizer, if it is there. The patch fails as a
+// unhold removes the hook finalizer, if it is there. The patch fails as a
 // Conflict when the finalizers or the object changed since they were read.
-func (c *Cluster) release(ctx context.Context, w syncline.Write) (syncline.Object, error) {
-	live, objects, err := c.planned(ctx, w, "release")
+func (c *Cluster) unhold(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+	live, objects, err := c.planned(ctx, w, "unhold")
 	if err != nil {
 		if isGone(err) {
 			return syncline.Object{}, nil
@@ -285,7 +285,7 @@ func (c *Cluster) release(ctx context.Context, w syncline.Write) (syncline.Objec
 		"uid": w.UID, "resourceVersion": now.GetResourceVersion(), "finalizers": finalizers,
 	}})
 	if err != nil {
-		return syncline.Object{}, failed(w.Ref, "release", err)
+		return syncline.Object{}, failed(w.Ref, "unhold", err)
 	}
 	bounded, cancel := c.bounded(ctx)
 	defer cancel()
@@ -294,7 +294,7 @@ func (c *Cluster) release(ctx context.Context, w syncline.Write) (syncline.Objec
 	case err != nil && isGone(err):
 		return syncline.Object{}, nil
 	case err != nil:
-		return syncline.Object{}, failed(w.Ref, "release", err)
+		return syncline.Object{}, failed(w.Ref, "unhold", err)
 	}
 	if after.GetDeletionTimestamp() != nil && len(after.GetFinalizers()) == 0 {
 		return syncline.Object{}, nil

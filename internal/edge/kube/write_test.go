@@ -61,7 +61,7 @@ func TestUpdateChangesThePlannedObjectOnly(t *testing.T) {
 	if b.somebody.Get(t, object.Ref()) != nil {
 		t.Error("an update created an object")
 	}
-	for _, entry := range [...]syncline.Action{syncline.Update, syncline.Replace, syncline.Recreate, syncline.Prune, syncline.Release, syncline.Keep} {
+	for _, entry := range [...]syncline.Action{syncline.Update, syncline.Replace, syncline.Recreate, syncline.Prune, syncline.Unhold, syncline.Keep} {
 		b.refused(syncline.Write{Action: entry, Object: changed}, syncline.Internal)
 	}
 }
@@ -363,9 +363,9 @@ func TestReleaseRemovesTheHookFinalizer(t *testing.T) {
 	b := newBench(t)
 	hook := b.configMap("hook", "blue").WithFinalizer("example.com/hold").WithFinalizer(syncline.FinalizerHook)
 	uid := uidOf(b.write(syncline.Write{Action: syncline.Run, Object: hook}))
-	release := syncline.Write{Action: syncline.Release, Ref: hook.Ref(), UID: uid}
+	release := syncline.Write{Action: syncline.Unhold, Ref: hook.Ref(), UID: uid}
 
-	b.refused(syncline.Write{Action: syncline.Release, Ref: hook.Ref(), UID: otherUID}, syncline.Conflict)
+	b.refused(syncline.Write{Action: syncline.Unhold, Ref: hook.Ref(), UID: otherUID}, syncline.Conflict)
 	after := b.write(release)
 	if left := after.Reveal().GetFinalizers(); len(left) != 1 || left[0] != "example.com/hold" {
 		t.Errorf("the finalizers are %v", left)
@@ -379,10 +379,10 @@ func TestReleaseRemovesTheHookFinalizer(t *testing.T) {
 	second := b.configMap("second", "blue").WithFinalizer(syncline.FinalizerHook)
 	uid = uidOf(b.write(syncline.Write{Action: syncline.Run, Object: second}))
 	b.somebody.Delete(t, second.Ref())
-	if left := b.write(syncline.Write{Action: syncline.Release, Ref: second.Ref(), UID: uid}); !left.IsZero() {
+	if left := b.write(syncline.Write{Action: syncline.Unhold, Ref: second.Ref(), UID: uid}); !left.IsZero() {
 		t.Error("something is left of a deleted hook that was released")
 	}
-	if left := b.write(syncline.Write{Action: syncline.Release, Ref: second.Ref(), UID: uid}); !left.IsZero() {
+	if left := b.write(syncline.Write{Action: syncline.Unhold, Ref: second.Ref(), UID: uid}); !left.IsZero() {
 		t.Error("something is left of a hook that is gone")
 	}
 	b.somebody.Patch(t, hook.Ref(), `{"metadata": {"finalizers": null}}`)

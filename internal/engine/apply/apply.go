@@ -60,8 +60,8 @@ type Outcome struct {
 	State syncline.OperationState
 	// Waiting lists what has to happen before the next step.
 	Waiting []syncline.Blocker
-	// Keep asks for another step as soon as the state is written down.
-	Keep bool
+	// Requeue asks for another step as soon as the state is written down.
+	Requeue bool
 }
 
 // Step does everything of the operation that can be done now. An error means
@@ -74,7 +74,7 @@ func Step(ctx context.Context, in Input) (Outcome, error) {
 	if err != nil {
 		s.State.Message = "will be tried again: " + err.Error()
 	}
-	return Outcome{State: s.State, Waiting: s.waiting, Keep: s.keep}, err
+	return Outcome{State: s.State, Waiting: s.waiting, Requeue: s.requeue}, err
 }
 
 // step is one turn of an operation.
@@ -89,8 +89,8 @@ type step struct {
 	// kept are the results that were written down before this turn.
 	kept    map[place]syncline.ObjectResult
 	waiting []syncline.Blocker
-	// keep ends the step: nothing more may happen before the state is kept.
-	keep bool
+	// requeue ends the step: nothing more may happen before the state is kept.
+	requeue bool
 }
 
 // place tells the results of an operation apart.
@@ -165,7 +165,7 @@ func (s *step) run(ctx context.Context) error {
 		if err := s.observe(ctx); err != nil {
 			return err
 		}
-		if err := s.letGo(ctx); err != nil {
+		if err := s.unholdTerminating(ctx); err != nil {
 			return err
 		}
 		next := s.decide()
@@ -177,7 +177,7 @@ func (s *step) run(ctx context.Context) error {
 			return nil
 		}
 		advanced, err := s.perform(ctx, next.group)
-		if err != nil || s.keep || !advanced {
+		if err != nil || s.requeue || !advanced {
 			return err
 		}
 	}

@@ -111,7 +111,7 @@ func (s *story) on(t tester) apply.Outcome {
 		if err != nil {
 			t.Fatalf("step: %v", err)
 		}
-		if !out.Keep {
+		if !out.Requeue {
 			return out
 		}
 	}

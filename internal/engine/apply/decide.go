@@ -104,12 +104,12 @@ func (s *step) objection(c syncline.Change) error {
 			syncline.Errorf(syncline.Invalid, "hook %s cannot run: there is an object of that name that is no hook and not of this application", c.Ref),
 			"rename the hook, or delete the object")
 	}
-	return s.inVain(c)
+	return s.unmetNeed(c)
 }
 
-// inVain says why what the change needs will not be there, or nil: it is not
+// unmetNeed says why what the change needs will not be there, or nil: it is not
 // part of the operation, or has failed.
-func (s *step) inVain(c syncline.Change) error {
+func (s *step) unmetNeed(c syncline.Change) error {
 	for _, need := range c.Needs {
 		live, exists := s.Memory.Get(need)
 		index, asked := s.needed[need]

@@ -287,7 +287,7 @@ func TestWhatGuardsGoesFirst(t *testing.T) {
 			s.wrote()
 			for try := range 5 {
 				s.impatient = try == 4
-				if out, err := s.once(t); err == nil && !out.Keep && s.state.Phase.Done() {
+				if out, err := s.once(t); err == nil && !out.Requeue && s.state.Phase.Done() {
 					break
 				}
 			}

@@ -45,7 +45,7 @@ func follows(write syncline.Write, change syncline.Change) bool {
 		switch write.Action {
 		case syncline.Prune:
 			return slices.Equal(write.Options, change.Options)
-		case syncline.Release: // its patch has no options
+		case syncline.Unhold: // its patch has no options
 			return len(write.Options) == 0
 		}
 	}

@@ -21,10 +21,10 @@ func (s *step) clearHooks(ctx context.Context, group []syncline.Change) error {
 			continue
 		}
 		if run, ok := s.runOf(live); ok && !s.outcomeKept(run) { // its run in an earlier phase
-			s.keep = true
+			s.requeue = true
 			return nil
 		}
-		if err := s.clearHook(ctx, c, live); err != nil || s.keep {
+		if err := s.clearHook(ctx, c, live); err != nil || s.requeue {
 			return err
 		}
 	}
@@ -49,7 +49,7 @@ func (s *step) clearHook(ctx context.Context, c syncline.Change, live syncline.L
 	case !gone:
 		s.waiting = append(s.waiting, syncline.Blocker{Ref: c.Ref, Why: "the object of an earlier run is being deleted"})
 	case !before:
-		s.keep = true // it was to be applied over: another plan makes it anew
+		s.requeue = true // it was to be applied over: another plan makes it anew
 	}
 	return nil
 }
@@ -90,32 +90,32 @@ func (s *step) removeHook(ctx context.Context, c syncline.Change, live syncline.
 	if !slices.Contains(finalizers, syncline.FinalizerHook) {
 		return false, nil
 	}
-	return s.release(ctx, c, live)
+	return s.unhold(ctx, c, live)
 }
 
-// release removes the finalizer that keeps a hook's object, if it has it. It
+// unhold removes the finalizer that keeps a hook's object, if it has it. It
 // reports whether the object is gone.
-func (s *step) release(ctx context.Context, c syncline.Change, live syncline.Live) (gone bool, err error) {
+func (s *step) unhold(ctx context.Context, c syncline.Change, live syncline.Live) (gone bool, err error) {
 	rest, err := s.gate.write(ctx, c, syncline.Write{
-		Action: syncline.Release, Ref: c.Ref, Version: c.Version, UID: live.UID,
+		Action: syncline.Unhold, Ref: c.Ref, Version: c.Version, UID: live.UID,
 	})
 	if err != nil {
-		return false, fmt.Errorf("release the object of hook %s: %w", c.Ref, err)
+		return false, fmt.Errorf("unhold the object of hook %s: %w", c.Ref, err)
 	}
 	return rest.IsZero(), nil
 }
 
-// LetGo releases the objects of hooks that somebody else deletes and that no
+// UnholdTerminating lets go the objects of hooks that somebody else deletes and that no
 // operation needs any more. It is for an App of which no operation goes on; a
 // Step does the same.
-func LetGo(ctx context.Context, in Input) error {
-	return newStep(in).letGo(ctx)
+func UnholdTerminating(ctx context.Context, in Input) error {
+	return newStep(in).unholdTerminating(ctx)
 }
 
-// letGo releases the objects of hooks that are being deleted. Not those whose
+// unholdTerminating lets go the objects of hooks that are being deleted. Not those whose
 // outcome was not written down in an earlier turn: were the process killed in
 // between, an object that is gone and has no result would be run again.
-func (s *step) letGo(ctx context.Context) error {
+func (s *step) unholdTerminating(ctx context.Context) error {
 	var failed error
 	for _, c := range s.Plan.Changes {
 		live, exists := s.Memory.Get(c.Ref)
@@ -126,7 +126,7 @@ func (s *step) letGo(ctx context.Context) error {
 		if run, ok := s.runOf(live); ok && !s.outcomeKept(run) {
 			continue
 		}
-		_, err := s.release(ctx, c, live)
+		_, err := s.unhold(ctx, c, live)
 		failed = errors.Join(failed, err)
 	}
 	return failed
@@ -147,7 +147,7 @@ func (s *step) finish(ctx context.Context, end decision) error {
 			continue
 		}
 		if !s.outcomeKept(c) {
-			s.keep = true
+			s.requeue = true
 			s.State.Message = "the outcome of hooks is written down"
 			return nil
 		}
@@ -167,7 +167,7 @@ func (s *step) leave(ctx context.Context, c syncline.Change, remove bool) (err e
 	case remove:
 		_, err = s.removeHook(ctx, c, live)
 	default:
-		_, err = s.release(ctx, c, live)
+		_, err = s.unhold(ctx, c, live)
 	}
 	return err
 }

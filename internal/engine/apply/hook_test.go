@@ -106,7 +106,7 @@ func TestTheOutcomeOfAHookIsKeptBeforeItsObjectMayGo(t *testing.T) {
 	s.wrote()
 	s.healthy(t, ref("Job", "h"))
 	out, err := s.once(t)
-	if err != nil || !out.Keep {
+	if err != nil || !out.Requeue {
 		t.Fatalf("got %+v, %v; want to keep the outcome first", out, err)
 	}
 	s.expectWrites(t)
@@ -339,7 +339,7 @@ func TestLetGo(t *testing.T) {
 	}
 	s.wrote()
 	t.Run("keeps what the operation needs", func(t *testing.T) {
-		if err := apply.LetGo(t.Context(), s.input(t)); err != nil {
+		if err := apply.UnholdTerminating(t.Context(), s.input(t)); err != nil {
 			t.Fatal(err)
 		}
 		s.expectWrites(t, "release batch/Job/shop/left")
@@ -347,7 +347,7 @@ func TestLetGo(t *testing.T) {
 	t.Run("releases the rest", func(t *testing.T) {
 		s.state.Phase, s.state.StartedAt = syncline.OperationError, noon.Add(1) // it ended without a step
 		s.begin(syncline.Operation{})
-		if err := apply.LetGo(t.Context(), s.input(t)); err != nil {
+		if err := apply.UnholdTerminating(t.Context(), s.input(t)); err != nil {
 			t.Fatal(err)
 		}
 		s.expectWrites(t, "release batch/Job/shop/declared")
@@ -364,7 +364,7 @@ func TestARefusedHookIsNotReleased(t *testing.T) {
 	s.begin(syncline.Operation{})
 	s.judge = func(syncline.Change) error { return syncline.Errorf(syncline.Denied, "no") }
 	s.wrote()
-	if err := apply.LetGo(t.Context(), s.input(t)); err != nil {
+	if err := apply.UnholdTerminating(t.Context(), s.input(t)); err != nil {
 		t.Fatal(err)
 	}
 	s.expectWrites(t)
@@ -376,7 +376,7 @@ func TestAFailureToReleaseIsTriedAgain(t *testing.T) {
 	s.healthy(t, ref("Job", "h"))
 	failing := true
 	s.Answer = func(r enginetest.Request) error {
-		if failing && r.Verb == enginetest.Verb(syncline.Release) {
+		if failing && r.Verb == enginetest.Verb(syncline.Unhold) {
 			return syncline.Errorf(syncline.Transient, "try later")
 		}
 		return nil

@@ -27,7 +27,7 @@ func (s *step) perform(ctx context.Context, group []syncline.Change) (advanced b
 	if refused, err := s.rehearseHooks(ctx, group); err != nil || refused {
 		return refused, err
 	}
-	if err := s.clearHooks(ctx, group); err != nil || s.keep {
+	if err := s.clearHooks(ctx, group); err != nil || s.requeue {
 		return false, err
 	}
 	if len(s.waiting) > 0 {
@@ -56,7 +56,7 @@ func (s *step) performBatches(ctx context.Context, group []syncline.Change) erro
 			return err
 		}
 		if changesGuard(batch[0]) && i < len(all)-1 {
-			s.keep = len(s.waiting) == 0 // what it refused is planned anew
+			s.requeue = len(s.waiting) == 0 // what it refused is planned anew
 			break
 		}
 	}

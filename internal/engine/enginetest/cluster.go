@@ -447,7 +447,7 @@ func (c *Cluster) Dump() string {
 	var lines []string
 	for ref, o := range c.objects {
 		live := o.live()
-		lines = append(lines, fmt.Sprintf("%s %s %v %v", ref, live.Owned, live.Terminating, live.Finalizers))
+		lines = append(lines, fmt.Sprintf("%s %s %v %v", ref, live.Applied, live.Terminating, live.Finalizers))
 	}
 	slices.Sort(lines)
 	return fmt.Sprint(lines)

@@ -181,7 +181,7 @@ func (o *object) live() syncline.Live {
 		}
 	}
 	if o.applied != nil {
-		live.Owned = o.digestOf(o.applied)
+		live.Applied = o.digestOf(o.applied)
 	}
 	for manager, applied := range o.beside {
 		if live.Beside == nil {

@@ -49,8 +49,8 @@ func (c *Cluster) write(w syncline.Write) (syncline.Object, error) {
 		return c.apply(w)
 	case syncline.Prune:
 		return c.remove(w.Ref), nil
-	case syncline.Release:
-		return c.release(w.Ref), nil
+	case syncline.Unhold:
+		return c.unhold(w.Ref), nil
 	}
 	return syncline.Object{}, syncline.Errorf(syncline.Internal, "%s is no write", w.Action)
 }
@@ -167,7 +167,7 @@ func (c *Cluster) remove(ref syncline.Ref) syncline.Object {
 	return syncline.Object{}
 }
 
-func (c *Cluster) release(ref syncline.Ref) syncline.Object {
+func (c *Cluster) unhold(ref syncline.Ref) syncline.Object {
 	o, ok := c.objects[ref]
 	if !ok {
 		return syncline.Object{}

@@ -76,10 +76,10 @@ func (b *build) questionOf(c syncline.Change, live syncline.Live) (question, err
 // fields that we own, and the whole object where we own none or where fields
 // of client-side apply may have to go.
 func stateOf(live syncline.Live) syncline.Digest {
-	if live.Owned == "" || live.Migrate {
+	if live.Applied == "" || live.Migrate {
 		return syncline.Digest(string(live.UID) + "@" + live.ResourceVersion)
 	}
-	return syncline.Digest(string(live.UID)) + "/" + live.Owned
+	return syncline.Digest(string(live.UID)) + "/" + live.Applied
 }
 
 // askAll answers the inquiries, from memory where it can. An error means that

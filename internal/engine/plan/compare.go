@@ -65,7 +65,7 @@ func (b *build) compareKnown(c *syncline.Change, live syncline.Live, exists bool
 		c.Err = syncline.Errorf(syncline.Denied, "%s is part of application %s, and FailOnSharedResource=true", c.Ref, c.SharedWith)
 		return true
 	}
-	if live.Owned == c.Desired.Digest() && !live.Migrate {
+	if live.Applied == c.Desired.Digest() && !live.Migrate {
 		c.Action, c.Why = syncline.Keep, ""
 		return true
 	}

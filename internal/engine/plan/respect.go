@@ -86,7 +86,7 @@ func (b *build) keeperOf(c syncline.Change, live syncline.Live) keeper {
 	switch {
 	case b.respects(c):
 		return b.keepIgnored
-	case c.Role == syncline.RoleNamespace && live.To(c.Desired.Manager()).Owned != c.Desired.Digest():
+	case c.Role == syncline.RoleNamespace && live.To(c.Desired.Manager()).Applied != c.Desired.Digest():
 		return b.giveWay
 	}
 	return nil

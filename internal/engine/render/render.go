@@ -106,11 +106,11 @@ type Options struct {
 
 // Renderer renders sources. It is safe for concurrent use.
 type Renderer struct {
-	builder  Builder
-	version  string
-	memo     *record.Memo[outcome]
-	suspects suspects
-	gave     *gave
+	builder    Builder
+	version    string
+	memo       *record.Memo[outcome]
+	quarantine quarantine
+	gave       *gave
 }
 
 // outcome is a remembered result: what the source renders to, or why it cannot.
@@ -133,11 +133,11 @@ func New(builder Builder, options Options) *Renderer {
 		options.MemoBytes = 256 << 20
 	}
 	return &Renderer{
-		builder:  builder,
-		version:  options.Version,
-		memo:     record.NewMemo[outcome](max(options.MemoBytes, 0)),
-		suspects: newSuspects(),
-		gave:     newGave(),
+		builder:    builder,
+		version:    options.Version,
+		memo:       record.NewMemo[outcome](max(options.MemoBytes, 0)),
+		quarantine: newQuarantine(),
+		gave:       newGave(),
 	}
 }
 
@@ -155,7 +155,7 @@ func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) 
 			return r.judged(key, known)
 		}
 	}
-	done, err := r.suspects.begin(ctx, request.Project, key)
+	done, err := r.quarantine.begin(ctx, request.Project, key)
 	if err != nil {
 		return Result{}, err
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/await"
+	"github.com/syncline-io/syncline/internal/front/cli/goal"
 )
 
 func (p *program) newAppConfirmDeletion() *cobra.Command {
@@ -37,7 +37,7 @@ that was asked for before the time that it gives, as in "2006-01-02T15:04:05Z".`
 // approveWaiting approves the deletions that the operation or the deletion of an
 // App waits with: those that its status shows.
 func (p *program) approveWaiting(ctx context.Context, backend Backend, app App) (App, error) {
-	shown, waits := await.Confirming(app.state())
+	shown, waits := goal.Confirming(app.state())
 	if !waits {
 		return App{}, syncline.WithHint(syncline.Errorf(syncline.Invalid, "app %s waits for no approval of a deletion", app.ID),
 			fmt.Sprintf("see what it waits for with: syncline app get %s", app.ID))
@@ -59,7 +59,7 @@ func (p *program) approveWaiting(ctx context.Context, backend Backend, app App) 
 		if app, err = backend.Get(ctx, app.ID); err != nil {
 			return App{}, err
 		}
-		if now, _ := await.Confirming(app.state()); now.Digest != shown.Digest {
+		if now, _ := goal.Confirming(app.state()); now.Digest != shown.Digest {
 			return App{}, changedMeanwhile(app)
 		}
 	}
@@ -85,7 +85,7 @@ func changedMeanwhile(app App) error {
 // the person was shown. When that is another, it asks.
 func (p *program) approve(app App, part syncline.Plan, partial bool, f *syncFlags) (syncline.Digest, error) {
 	digest := part.PruneDigest()
-	shown, _ := await.Asked(app.state())
+	shown, _ := goal.Asked(app.state())
 	switch {
 	case digest == "" || partial && !confirms(part):
 		return "", nil // what is asked for by name needs no approval

@@ -12,8 +12,8 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
-	"github.com/syncline-io/syncline/internal/front/cli/await"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/front/cli/goal"
 )
 
 type deleteFlags struct {
@@ -77,7 +77,7 @@ func (p *program) delete(ctx context.Context, f *deleteFlags) error {
 	if !f.wait {
 		return nil
 	}
-	return p.wait(ctx, backend, apps, await.Goal{Deleted: true})
+	return p.wait(ctx, backend, apps, goal.Goal{Deleted: true})
 }
 
 // deleteQuestion tells what would be deleted: by the agent's own plan, which knows

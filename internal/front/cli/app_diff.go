@@ -9,8 +9,8 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
-	"github.com/syncline-io/syncline/internal/front/cli/await"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
@@ -63,7 +63,7 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 	for _, warning := range plan.Warnings {
 		p.notef("%s: %s", warning.Type, warning.Message)
 	}
-	question, waits := await.Asked(app.state())
+	question, waits := goal.Asked(app.state())
 	if waits {
 		p.notef("it waits for a person: %s", question.Why)
 	}
@@ -101,7 +101,7 @@ func declaredBy(app App, revision string) syncline.Operation {
 	return operation
 }
 
-func (p *program) printPlan(plan syncline.Plan, question await.Question, f format) error {
+func (p *program) printPlan(plan syncline.Plan, question goal.Question, f format) error {
 	switch f {
 	case formatJSON, formatYAML:
 		document := planDocument(plan)

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/await"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
@@ -88,22 +88,22 @@ func (p *program) refreshApp(ctx context.Context, backend Backend, id syncline.A
 		return App{}, err
 	}
 	var refreshed App
-	var verdict await.Verdict
+	var verdict goal.Verdict
 	err := backend.Watch(ctx, Query{Namespace: id.Namespace, Name: id.Name}, func(apps []App) bool {
 		if len(apps) == 0 {
-			verdict = await.Goal{}.Judge(id, nil)
+			verdict = goal.Goal{}.Judge(id, nil)
 			return true
 		}
 		refreshed = apps[0]
 		state := refreshed.state()
-		verdict = await.Goal{}.Judge(id, &state)
+		verdict = goal.Goal{}.Judge(id, &state)
 		return verdict.Failed != nil || len(verdict.Blockers) == 0
 	})
 	switch {
 	case verdict.Failed != nil:
 		return App{}, verdict.Failed
 	case endedBy(ctx, err, errTimedOut):
-		return App{}, &await.Error{Err: syncline.Errorf(syncline.Waiting, "the refresh of %s is not done yet", id), Details: verdict.Blockers}
+		return App{}, &goal.Error{Err: syncline.Errorf(syncline.Waiting, "the refresh of %s is not done yet", id), Details: verdict.Blockers}
 	}
 	return refreshed, err
 }

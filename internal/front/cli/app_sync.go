@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/await"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
@@ -20,7 +20,7 @@ type syncFlags struct {
 	choice       choice
 	operation    declare.Operation
 	resources    []string
-	patterns     []await.Pattern
+	patterns     []goal.Pattern
 	labels       []string
 	async        bool
 	preview      bool
@@ -119,7 +119,7 @@ func (p *program) syncOne(cmd *cobra.Command, backend Backend, app App, f *syncF
 		}
 		return p.syncAsked(ctx, backend, app, f)
 	}
-	if err := await.InProgress(app.state()); err != nil {
+	if err := goal.InProgress(app.state()); err != nil {
 		return err
 	}
 	if err := f.checkRevision(app); err != nil {
@@ -149,7 +149,7 @@ func (p *program) syncAsked(ctx context.Context, backend Backend, app App, f *sy
 // approvesWaiting reports whether nothing is asked for but to approve what the
 // operation of an App waits with.
 func (f *syncFlags) approvesWaiting(app App) bool {
-	_, waits := await.Confirming(app.state())
+	_, waits := goal.Confirming(app.state())
 	another := f.operation.DryRun || f.operation.Revision != "" || len(f.patterns) > 0 || len(f.labels) > 0
 	return waits && f.approvePrune && !another
 }
@@ -188,7 +188,7 @@ func (p *program) prepare(ctx context.Context, app App, f *syncFlags) (request, 
 	if r.operation.Selection, err = p.selection(ctx, app, r.operation, f); err != nil {
 		return request{}, err
 	}
-	_, waits := await.Asked(app.state())
+	_, waits := goal.Asked(app.state())
 	approve := f.approvePrune && !f.operation.DryRun && (waits || f.preview)
 	if !f.preview && !approve {
 		return r, nil
@@ -243,7 +243,7 @@ func (p *program) selection(ctx context.Context, app App, whole syncline.Operati
 	if len(f.patterns) == 0 {
 		return nil, nil
 	}
-	selectors := await.Selectors(f.patterns, app.Report.Objects)
+	selectors := goal.Selectors(f.patterns, app.Report.Objects)
 	if len(selectors) == 0 {
 		return nil, syncline.WithHint(
 			syncline.Errorf(syncline.NotFound, "No matching app resources found for resource filter: %s", strings.Join(f.resources, ", ")),
@@ -253,10 +253,10 @@ func (p *program) selection(ctx context.Context, app App, whole syncline.Operati
 }
 
 // labelled returns the planned objects with the labels that the patterns allow.
-func labelled(plan syncline.Plan, labels map[string]string, patterns []await.Pattern) []syncline.Selector {
+func labelled(plan syncline.Plan, labels map[string]string, patterns []goal.Pattern) []syncline.Selector {
 	var selectors []syncline.Selector
 	for _, change := range plan.Changes {
-		if change.Desired.IsZero() || change.Role != syncline.RoleResource || !await.Matches(patterns, change.Ref) {
+		if change.Desired.IsZero() || change.Role != syncline.RoleResource || !goal.Matches(patterns, change.Ref) {
 			continue
 		}
 		has := change.Desired.Labels()
@@ -265,7 +265,7 @@ func labelled(plan syncline.Plan, labels map[string]string, patterns []await.Pat
 			all = all && has[name] == value
 		}
 		if all {
-			selectors = append(selectors, await.SelectorOf(change.Ref))
+			selectors = append(selectors, goal.SelectorOf(change.Ref))
 		}
 	}
 	return selectors
@@ -290,18 +290,18 @@ func (p *program) followSync(ctx context.Context, backend Reader, app App, f for
 	if f == formatWide || f == formatTable && !drawn {
 		p.printLines(view.Results(last.Report, p.out.palette()))
 	}
-	if err := await.Failure(last.state()); err != nil {
-		return cmp.Or(await.Blocked(last.state()), err)
+	if err := goal.Failure(last.state()); err != nil {
+		return cmp.Or(goal.Blocked(last.state()), err)
 	}
-	return await.Unpruned(last.state())
+	return goal.Unpruned(last.state())
 }
 
 // syncTimeout lists what the sync still waits for.
 func syncTimeout(app App) error {
-	return &await.Error{
+	return &goal.Error{
 		Err: syncline.WithHint(
 			syncline.Errorf(syncline.Waiting, "the sync of %s is not over yet", app.ID),
 			fmt.Sprintf("it goes on; follow it with: syncline app wait %s", app.ID)),
-		Details: await.OperationBlockers(app.state()),
+		Details: goal.OperationBlockers(app.state()),
 	}
 }

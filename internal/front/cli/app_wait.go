@@ -8,13 +8,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/await"
+	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
 type waitFlags struct {
 	choice    choice
-	goal      await.Goal
+	goal      goal.Goal
 	resources []string
 	output    *formatFlag
 }
@@ -77,7 +77,7 @@ func (p *program) waitCommand(ctx context.Context, f *waitFlags) error {
 }
 
 // wanted is the goal that the flags say; what they leave out has a default.
-func (f *waitFlags) wanted() (await.Goal, error) {
+func (f *waitFlags) wanted() (goal.Goal, error) {
 	wanted := f.goal
 	var err error
 	if wanted.Resources, err = patterns(f.resources); err != nil {
@@ -95,7 +95,7 @@ func (f *waitFlags) wanted() (await.Goal, error) {
 }
 
 // wait watches Apps until the goal holds for all of them, or fails for one.
-func (p *program) wait(ctx context.Context, backend Reader, apps []App, wanted await.Goal) error {
+func (p *program) wait(ctx context.Context, backend Reader, apps []App, wanted goal.Goal) error {
 	waiting := newWaitingRoom(apps, wanted)
 	err := backend.Watch(ctx, queryFor(apps), func(now []App) bool {
 		news := waiting.look(now)
@@ -129,7 +129,7 @@ func queryFor(apps []App) Query {
 
 // waitingRoom follows several Apps towards one goal.
 type waitingRoom struct {
-	goal     await.Goal
+	goal     goal.Goal
 	ids      []syncline.AppID
 	said     map[syncline.AppID]string
 	blockers map[syncline.AppID][]string
@@ -138,7 +138,7 @@ type waitingRoom struct {
 	unseen syncline.AppID
 }
 
-func newWaitingRoom(apps []App, wanted await.Goal) *waitingRoom {
+func newWaitingRoom(apps []App, wanted goal.Goal) *waitingRoom {
 	room := &waitingRoom{goal: wanted, said: map[syncline.AppID]string{}}
 	for _, app := range apps {
 		room.ids = append(room.ids, app.ID)
@@ -152,7 +152,7 @@ func (r *waitingRoom) look(now []App) []string {
 	r.blockers, r.unseen = map[syncline.AppID][]string{}, syncline.AppID{}
 	var news []string
 	for _, id := range r.ids {
-		var app *await.State
+		var app *goal.State
 		if i := slices.IndexFunc(now, func(a App) bool { return a.ID == id }); i >= 0 {
 			state := now[i].state()
 			app = &state
@@ -184,7 +184,7 @@ func (r *waitingRoom) timeout(after string) error {
 	if len(r.ids) == 1 {
 		which = r.ids[0].String() + " is"
 	}
-	out := &await.Error{Err: syncline.Errorf(syncline.Waiting, "%s not %s after %s", which, r.goal, after)}
+	out := &goal.Error{Err: syncline.Errorf(syncline.Waiting, "%s not %s after %s", which, r.goal, after)}
 	if r.unseen != (syncline.AppID{}) {
 		out.Err = syncline.WithHint(out.Err,
 			fmt.Sprintf("no agent has looked at %s yet: does one run, and is %s its namespace?", r.unseen, r.unseen.Namespace))
@@ -223,10 +223,10 @@ func (p *program) printReached(ctx context.Context, backend Reader, apps []App, 
 const patternHelp = "`GROUP:KIND:NAME` or GROUP:KIND:NAMESPACE/NAME; parts may have *, and ! in front excludes; may be repeated"
 
 // patterns reads the values of --resource.
-func patterns(values []string) ([]await.Pattern, error) {
-	var read []await.Pattern
+func patterns(values []string) ([]goal.Pattern, error) {
+	var read []goal.Pattern
 	for _, value := range values {
-		p, err := await.ParsePattern(value)
+		p, err := goal.ParsePattern(value)
 		if err != nil {
 			return nil, usagef("--resource %w", err)
 		}

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/await"
+	"github.com/syncline-io/syncline/internal/front/cli/goal"
 )
 
 // App is an App as people look at it: what it declares, what became of it, and
@@ -23,7 +23,7 @@ type App struct {
 }
 
 // state is what somebody can wait for.
-func (a App) state() await.State { return await.State{App: a.App, Report: a.Report} }
+func (a App) state() goal.State { return goal.State{App: a.App, Report: a.Report} }
 
 // resourceVersion returns the metadata.resourceVersion of a resource.
 func resourceVersion(manifest map[string]any) string {

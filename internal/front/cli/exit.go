@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/await"
+	"github.com/syncline-io/syncline/internal/front/cli/goal"
 )
 
 // The exit codes that do not follow from an error's kind.
@@ -71,7 +71,7 @@ var errTimedOut = errors.New("timed out")
 func exitCode(ctx context.Context, err error) int {
 	var differs differsError
 	var usage usageError
-	var waited *await.Error
+	var waited *goal.Error
 	switch {
 	case err == nil:
 		return exitOK
@@ -108,7 +108,7 @@ func printError(ctx context.Context, w *paper, err error) {
 		message = "interrupted"
 	}
 	w.message(w.palette().Bad("Error:")+" ", message)
-	if waited, ok := errors.AsType[*await.Error](err); ok {
+	if waited, ok := errors.AsType[*goal.Error](err); ok {
 		for _, detail := range waited.Details {
 			w.message("  ", detail)
 		}

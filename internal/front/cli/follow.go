@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/await"
+	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
@@ -25,7 +25,7 @@ func (p *program) follow(ctx context.Context, backend Reader, app App) (App, err
 			}
 			select {
 			case pictures <- apps[0]:
-				return await.Over(apps[0].state())
+				return goal.Over(apps[0].state())
 			case <-ctx.Done():
 				return true
 			}
@@ -46,8 +46,8 @@ func (p *program) follow(ctx context.Context, backend Reader, app App) (App, err
 // blockerTexts says what the operation of an App waits for.
 func blockerTexts(app App) []string {
 	var texts []string
-	for _, blocker := range await.Waiting(app.Report) {
-		texts = append(texts, await.BlockerText(blocker))
+	for _, blocker := range goal.Waiting(app.Report) {
+		texts = append(texts, goal.BlockerText(blocker))
 	}
 	return texts
 }

@@ -5,8 +5,8 @@ import (
 	"reflect"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/await"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/front/cli/goal"
 )
 
 // requestOperation writes .operation, unless one is in progress. It is what a
@@ -15,7 +15,7 @@ func requestOperation(ctx context.Context, backend Backend, app App, operation, 
 	const attempts = 10
 	declared := app.Manifest["spec"]
 	for range attempts {
-		if err := await.InProgress(app.state()); err != nil {
+		if err := goal.InProgress(app.state()); err != nil {
 			return App{}, err
 		}
 		metadata := declare.Fields{"resourceVersion": resourceVersion(app.Manifest)}

@@ -160,7 +160,7 @@ func wholeRequest() *syncline.Operation {
 func wholePast() syncline.Past {
 	source := syncline.Source{RepoURL: "https://git.example.com/shop.git", Path: "deploy/web", TargetRevision: "v1.1"}
 	return syncline.Past{
-		Version: "42",
+		ResourceVersion: "42",
 		Operation: &syncline.OperationState{
 			Operation: syncline.Operation{
 				Revisions: []string{"c0ffee"}, Sources: []syncline.Source{source}, Force: true,

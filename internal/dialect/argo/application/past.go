@@ -11,16 +11,16 @@ import (
 func toPast(cr *v1alpha1.Application) syncline.Past {
 	s := cr.Status
 	past := syncline.Past{
-		Version:      cr.ResourceVersion,
-		Operation:    toOperationState(s.OperationState),
-		History:      each(s.History, toDeployment),
-		Objects:      each(s.Resources, toObjectReport),
-		Sources:      toSources(s.Sync.ComparedTo.Source, s.Sync.ComparedTo.Sources),
-		Revisions:    toRevisions(s.Sync.Revision, s.Sync.Revisions),
-		Destination:  toDestination(s.Sync.ComparedTo.Destination),
-		Sync:         syncline.SyncStatus(s.Sync.Status),
-		Health:       syncline.Health{Status: syncline.HealthStatus(s.Health.Status), Message: s.Health.Message},
-		ReconciledAt: toTime(s.ReconciledAt),
+		ResourceVersion: cr.ResourceVersion,
+		Operation:       toOperationState(s.OperationState),
+		History:         each(s.History, toDeployment),
+		Objects:         each(s.Resources, toObjectReport),
+		Sources:         toSources(s.Sync.ComparedTo.Source, s.Sync.ComparedTo.Sources),
+		Revisions:       toRevisions(s.Sync.Revision, s.Sync.Revisions),
+		Destination:     toDestination(s.Sync.ComparedTo.Destination),
+		Sync:            syncline.SyncStatus(s.Sync.Status),
+		Health:          syncline.Health{Status: syncline.HealthStatus(s.Health.Status), Message: s.Health.Message},
+		ReconciledAt:    toTime(s.ReconciledAt),
 		Unlisted: slices.ContainsFunc(s.Conditions, func(c v1alpha1.ApplicationCondition) bool {
 			return c.Type == string(syncline.UnlistedWarning)
 		}),
@@ -69,7 +69,7 @@ func toObjectReport(r v1alpha1.ResourceStatus) syncline.ObjectReport {
 // translated to app.
 func ReportOf(app syncline.App, cr *v1alpha1.Application) syncline.Report {
 	report := syncline.Report{
-		App: app.ID, Version: app.Past.Version, Revisions: app.Past.Revisions,
+		App: app.ID, ResourceVersion: app.Past.ResourceVersion, Revisions: app.Past.Revisions,
 		Destination: app.Destination, Sources: app.Sources,
 		Sync: app.Past.Sync, Health: app.Past.Health,
 		Objects: app.Past.Objects, Operation: app.Past.Operation, History: app.Past.History,

@@ -65,7 +65,7 @@ func answers(report syncline.Report, cr *v1alpha1.Application) map[string]any {
 		content["operation"] = nil
 	}
 	if consumed || len(metadata) > 0 {
-		metadata["resourceVersion"] = cmp.Or(report.Version, cr.ResourceVersion)
+		metadata["resourceVersion"] = cmp.Or(report.ResourceVersion, cr.ResourceVersion)
 		content["metadata"] = metadata
 	}
 	return content
@@ -150,7 +150,7 @@ func finalizersAfter(report syncline.Report, cr *v1alpha1.Application) []string 
 }
 
 // standFor returns the finalizers with the one that stands for hooks, or without
-// it and what it is called while they are cleaned up. Keep leaves one that is there.
+// it and what it is called while they are cleaned up. Save leaves one that is there.
 func standFor(finalizers []string, finalizer string, hooks, keep bool) []string {
 	switch has := slices.Contains(finalizers, finalizer); {
 	case hooks && !has:

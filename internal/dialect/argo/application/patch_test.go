@@ -57,7 +57,7 @@ func apply(t testing.TB, u *unstructured.Unstructured, text []byte) *unstructure
 func reportOn(u *unstructured.Unstructured) syncline.Report {
 	app, _ := application.Read(u, controlPlane)
 	return syncline.Report{
-		App: app.ID, At: now, Version: app.Past.Version, Sources: app.Sources, Destination: app.Destination,
+		App: app.ID, At: now, ResourceVersion: app.Past.ResourceVersion, Sources: app.Sources, Destination: app.Destination,
 		Revisions: []string{"c0ffee"}, Sync: syncline.Synced, Health: syncline.Health{Status: syncline.Healthy},
 	}
 }
@@ -262,7 +262,7 @@ func TestPatchMovesTimesOnlyWithWhatTheyTell(t *testing.T) {
 func TestPatchNamesTheVersionThatTheTurnSaw(t *testing.T) {
 	u := with(t, `{metadata: {resourceVersion: "43", annotations: {argocd.argoproj.io/refresh: normal}}}`)
 	report := reportOn(u)
-	report.Resolved, report.Version = true, "42"
+	report.Resolved, report.ResourceVersion = true, "42"
 	if value, _ := field(t, patch(t, report, u), "metadata", "resourceVersion"); value != "42" {
 		t.Errorf("the patch names version %v, want the one that the turn saw", value)
 	}

@@ -119,7 +119,7 @@ func TestAStoreKeepsWhatAPatchReads(t *testing.T) {
 		written := &written{answers: answers{object: u}}
 		store := application.NewStore(written, controlPlane)
 		store.Put(u)
-		if err := store.Keep(t.Context(), report); err != nil {
+		if err := store.Save(t.Context(), report); err != nil {
 			r.Fatal(err)
 		}
 		if diff := cmp.Diff(string(patchIn(r, report, u)), string(written.patch)); diff != "" {

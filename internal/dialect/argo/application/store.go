@@ -28,12 +28,12 @@ type Resources interface {
 // them. It is safe for concurrent use.
 type Store struct {
 	// Later asks for another turn of an App at a time, because a report of no
-	// urgency was not written. Set it before the first Keep. Default: nobody is
+	// urgency was not written. Set it before the first Save. Default: nobody is
 	// asked, and every report is written at once.
 	Later func(id syncline.AppID, at time.Time)
 	// Changed is told what somebody changed between the last sighting and our
 	// write, whose answer shows it first: the watch has nothing new to tell then.
-	// Set it before the first Keep. Default: nobody is told.
+	// Set it before the first Save. Default: nobody is told.
 	Changed func(app syncline.App, change Change)
 	// Left is told of a way to a repository that an App does not take any more, nor
 	// any other. Set it before the first Put. Default: nobody is told.
@@ -336,11 +336,11 @@ func (s *Store) ByInstance(instance string) (syncline.App, bool) {
 	return e.app, ok
 }
 
-// Keep writes a report into its Application, when it says anything new. What
+// Save writes a report into its Application, when it says anything new. What
 // the API server answers is known at once, so that the next turn builds on it.
 // A report of which nothing but the health of single objects is new may have to
 // wait for a pause after the last; see [Store.Later].
-func (s *Store) Keep(ctx context.Context, report syncline.Report) error {
+func (s *Store) Save(ctx context.Context, report syncline.Report) error {
 	s.mu.RLock()
 	e, ok := s.entries[report.App]
 	s.mu.RUnlock()

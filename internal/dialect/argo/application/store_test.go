@@ -133,13 +133,13 @@ func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
 	})}
 	store := application.NewStore(cluster, "argocd")
 	store.Put(sighting("10", nil))
-	if err := store.Keep(t.Context(), report); err != nil || cluster.patches != 1 {
+	if err := store.Save(t.Context(), report); err != nil || cluster.patches != 1 {
 		t.Fatalf("%d patches, %v", cluster.patches, err)
 	}
-	if app, _ := store.App(id); app.Past.Version != "11" {
-		t.Errorf("the answer is not known: version %s", app.Past.Version)
+	if app, _ := store.App(id); app.Past.ResourceVersion != "11" {
+		t.Errorf("the answer is not known: version %s", app.Past.ResourceVersion)
 	}
-	if err := store.Keep(t.Context(), syncline.Report{App: syncline.AppID{Kind: syncline.KindApplication, Name: "none"}}); err != nil || cluster.patches != 1 {
+	if err := store.Save(t.Context(), syncline.Report{App: syncline.AppID{Kind: syncline.KindApplication, Name: "none"}}); err != nil || cluster.patches != 1 {
 		t.Errorf("a report of nobody is written: %d, %v", cluster.patches, err)
 	}
 }
@@ -165,7 +165,7 @@ func TestKeepTellsWhatSomebodyChangedMeanwhile(t *testing.T) {
 			store := application.NewStore(&answers{object: answer}, "argocd")
 			store.Changed = func(_ syncline.App, change application.Change) { told = append(told, change) }
 			store.Put(sighting("10", nil))
-			if err := store.Keep(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); err != nil {
+			if err := store.Save(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); err != nil {
 				t.Fatal(err)
 			}
 			if _, change := store.Put(sighting("11", test.change)); change != application.Same {
@@ -186,7 +186,7 @@ func TestKeepForgetsWhatIsGone(t *testing.T) {
 	cluster := &answers{err: syncline.Errorf(syncline.NotFound, "gone")}
 	store := application.NewStore(cluster, "argocd")
 	store.Put(sighting("10", nil))
-	if err := store.Keep(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); err != nil {
+	if err := store.Save(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := store.App(id); ok {
@@ -194,7 +194,7 @@ func TestKeepForgetsWhatIsGone(t *testing.T) {
 	}
 	store.Put(sighting("12", nil))
 	cluster.err = syncline.Errorf(syncline.Conflict, "changed")
-	if err := store.Keep(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); syncline.KindOf(err) != syncline.Conflict {
+	if err := store.Save(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); syncline.KindOf(err) != syncline.Conflict {
 		t.Errorf("a conflict is %v", err)
 	}
 }
@@ -242,7 +242,7 @@ func TestKeepLetsWordsWait(t *testing.T) {
 			store.Put(sighting("10", nil))
 			before := progressing(0, "Progressing", "Progressing", "0 of 2")
 			for _, report := range []syncline.Report{before, test.report} {
-				if err := store.Keep(t.Context(), report); err != nil {
+				if err := store.Save(t.Context(), report); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -275,7 +275,7 @@ func TestAClaimIsReadBack(t *testing.T) {
 	store := application.NewStore(cluster, "argocd")
 	store.Put(sighting("10", nil))
 	report := claiming(progressing(0, "Progressing", "Progressing", "0 of 2"))
-	if err := store.Keep(t.Context(), report); err != nil {
+	if err := store.Save(t.Context(), report); err != nil {
 		t.Fatal(err)
 	}
 	app, _ := store.App(report.App)
@@ -288,7 +288,7 @@ func TestAClaimIsReadBack(t *testing.T) {
 		t.Error("what is claimed counts as more than can be listed")
 	}
 	report.Conditions = []syncline.Condition{{Type: syncline.UnlistedWarning, Message: "x"}}
-	if err := store.Keep(t.Context(), report); err != nil {
+	if err := store.Save(t.Context(), report); err != nil {
 		t.Fatal(err)
 	}
 	if app, _ := store.App(report.App); !app.Past.Unlisted {
@@ -301,7 +301,7 @@ func TestKeepWritesEveryReportWhenNobodyCanBeAskedLater(t *testing.T) {
 	store := application.NewStore(cluster, "argocd")
 	store.Put(sighting("10", nil))
 	for _, message := range []string{"0 of 2", "1 of 2"} {
-		if err := store.Keep(t.Context(), progressing(0, "Progressing", "Progressing", message)); err != nil {
+		if err := store.Save(t.Context(), progressing(0, "Progressing", "Progressing", message)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -385,7 +385,7 @@ func TestTheAnswerToAWriteBringsNothingBack(t *testing.T) {
 					store.Put(sighting("3", set("two", "metadata", "uid")))
 				}
 			}
-			if err := store.Keep(t.Context(), syncline.Report{App: id, Sync: syncline.Synced, At: time.Unix(1, 0)}); err != nil {
+			if err := store.Save(t.Context(), syncline.Report{App: id, Sync: syncline.Synced, At: time.Unix(1, 0)}); err != nil {
 				t.Fatal(err)
 			}
 			app, known := store.App(id)

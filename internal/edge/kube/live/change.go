@@ -28,8 +28,8 @@ type What uint8
 const (
 	// Existence: the object came, went, or was created anew.
 	Existence What = 1 << iota
-	// Owned: the fields that our manager applied, or who else owns them.
-	Owned
+	// Applied: the fields that our manager applied, or who else owns them.
+	Applied
 	// Tracking: the annotation that says whose the object is, or its owners.
 	Tracking
 	// Marks: the annotations that steer Syncline.
@@ -61,7 +61,7 @@ func changeOf(before, after *record) Change {
 		changed bool
 	}{
 		{Existence, before.UID != after.UID},
-		{Owned, !sameOwners(before, after)},
+		{Applied, !sameOwners(before, after)},
 		{Tracking, before.Tracking != after.Tracking || before.Controlled != after.Controlled},
 		{Marks, !maps.Equal(before.Marks, after.Marks)},
 		{Health, before.Health != after.Health},
@@ -77,6 +77,6 @@ func changeOf(before, after *record) Change {
 
 // sameOwners reports whether who owns which fields of an object is as it was.
 func sameOwners(before, after *record) bool {
-	return before.Owned == after.Owned && before.Made == after.Made && before.Migrate == after.Migrate &&
+	return before.Applied == after.Applied && before.Made == after.Made && before.Migrate == after.Migrate &&
 		maps.Equal(before.Beside, after.Beside)
 }

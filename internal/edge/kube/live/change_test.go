@@ -35,16 +35,16 @@ func TestDriftOfAnOwnedFieldIsAChange(t *testing.T) {
 	write(t, cluster, syncline.Write{Action: syncline.Create, Object: object})
 	w.change(t, about(object.Ref()))
 	before, _ := w.Get(object.Ref())
-	if before.Owned != object.Digest() {
+	if before.Applied != object.Digest() {
 		t.Fatal("what we own is not what is desired")
 	}
 
 	newSomebody(t).Patch(t, object.Ref(), `{"data": {"color": "red"}}`)
 	change := w.change(t, about(object.Ref()))
-	if change.What != live.Owned || change.Before != object.Ref().Namespace || change.After != object.Ref().Namespace || change.Ours {
+	if change.What != live.Applied || change.Before != object.Ref().Namespace || change.After != object.Ref().Namespace || change.Ours {
 		t.Errorf("the change is %+v, want that of an owned field", change)
 	}
-	if after, _ := w.Get(object.Ref()); after.Owned == before.Owned {
+	if after, _ := w.Get(object.Ref()); after.Applied == before.Applied {
 		t.Error("the digest did not change")
 	}
 }
@@ -70,8 +70,8 @@ func TestWhatWeDoNotOwnIsNoChange(t *testing.T) {
 	if change.What != live.Marks {
 		t.Errorf("what was told first of the object is %08b, want its marks only", change.What)
 	}
-	if after, _ := w.Get(object.Ref()); after.Owned != seen.Owned || after.Marks[syncline.AnnotationWave] != "3" {
-		t.Errorf("remembered are the digest %q and the marks %v", after.Owned, after.Marks)
+	if after, _ := w.Get(object.Ref()); after.Applied != seen.Applied || after.Marks[syncline.AnnotationWave] != "3" {
+		t.Errorf("remembered are the digest %q and the marks %v", after.Applied, after.Marks)
 	}
 }
 

@@ -203,8 +203,8 @@ func TestAVersionThatIsNotServedIsReplaced(t *testing.T) {
 		spec: {maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`).WithNamespace(namespace(t))
 	write(t, cluster, syncline.Write{Action: syncline.Create, Object: object})
 	w.change(t, about(object.Ref()))
-	if seen, _ := w.Get(object.Ref()); seen.Version != "v2" || seen.Owned != object.Digest() {
-		t.Errorf("the object is remembered in %s with digest %q", seen.Version, seen.Owned)
+	if seen, _ := w.Get(object.Ref()); seen.Version != "v2" || seen.Applied != object.Digest() {
+		t.Errorf("the object is remembered in %s with digest %q", seen.Version, seen.Applied)
 	}
 }
 
@@ -217,8 +217,8 @@ func TestAnotherVersionIsNotDigested(t *testing.T) {
 		spec: {maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`).WithNamespace(namespace(t))
 	write(t, cluster, syncline.Write{Action: syncline.Create, Object: object})
 	w.change(t, about(object.Ref()))
-	if seen, _ := w.Get(object.Ref()); seen.Version != "v1" || seen.Owned != "" {
-		t.Errorf("the object is remembered in %s with digest %q, want none", seen.Version, seen.Owned)
+	if seen, _ := w.Get(object.Ref()); seen.Version != "v1" || seen.Applied != "" {
+		t.Errorf("the object is remembered in %s with digest %q, want none", seen.Version, seen.Applied)
 	}
 }
 
@@ -297,7 +297,7 @@ func TestTargetRemembersWhatItWrites(t *testing.T) {
 	object := tracked(t, namespace(t), "written")
 	written := write(t, target, syncline.Write{Action: syncline.Create, Object: object})
 	seen, ok := target.Live.Get(object.Ref())
-	if !ok || seen.UID != written.Reveal().GetUID() || seen.Owned != object.Digest() {
+	if !ok || seen.UID != written.Reveal().GetUID() || seen.Applied != object.Digest() {
 		t.Error("what was written is not remembered at once")
 	}
 	write(t, target, syncline.Write{

@@ -62,14 +62,14 @@ func TestOwned(t *testing.T) {
 	established(t, w)
 	t.Run("it is the desired digest", func(t *testing.T) {
 		for _, object := range applied(t, w, "canonical.yaml") {
-			if seen := eventually(t, w, object.Ref()); seen.Owned != object.Digest() {
+			if seen := eventually(t, w, object.Ref()); seen.Applied != object.Digest() {
 				t.Errorf("%s: the digest of what we own is not that of what is desired; live is\n%s", object.Ref(), show(t, cluster, object))
 			}
 		}
 	})
 	t.Run("it differs where the server rewrites", func(t *testing.T) {
 		for _, object := range applied(t, w, "rewritten.yaml") {
-			if seen := eventually(t, w, object.Ref()); seen.Owned == object.Digest() {
+			if seen := eventually(t, w, object.Ref()); seen.Applied == object.Digest() {
 				t.Errorf("%s is stored as it was written: move it to canonical.yaml", object.Ref())
 			}
 		}

@@ -50,7 +50,7 @@ func (c *Cache) reduce(u *unstructured.Unstructured) *record {
 		ResourceVersion: u.GetResourceVersion(),
 		Made:            madeBy(u, c.options.FieldManager, syncline.FormerFieldManager),
 		Controlled:      len(u.GetOwnerReferences()) > 0,
-		Owned:           ownedDigest(u, c.options.FieldManager),
+		Applied:         ownedDigest(u, c.options.FieldManager),
 		Beside:          ownedBeside(u),
 		Migrate:         appliedClientSide(u, c.options.FieldManager),
 		Terminating:     u.GetDeletionTimestamp() != nil,

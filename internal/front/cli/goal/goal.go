@@ -1,7 +1,7 @@
-// Package await says how an App stands to a state that somebody waits for:
+// Package goal says how an App stands to a state that somebody waits for:
 // whether it holds, what is between, and when waiting on is in vain. It only
 // judges what it is shown; it does not wait.
-package await
+package goal
 
 import (
 	"cmp"

@@ -9,32 +9,32 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
 
-// maxSuspects bounds how many sources are remembered as suspects.
-const maxSuspects = 10_000
+// maxQuarantined bounds how many sources are in quarantine at most.
+const maxQuarantined = 10_000
 
-// suspects are sources that went beyond a limit the last time. Of each project only
+// quarantine holds sources that went beyond a limit the last time. Of each project only
 // one of them is built at a time, so that they cannot keep the others from being
 // built.
-type suspects struct {
+type quarantine struct {
 	mu    *sync.Mutex
 	known map[syncline.Digest]bool
-	turns map[string]*suspectTurn
+	turns map[string]*quarantineTurn
 }
 
-// suspectTurn is the turn of the suspects of one project. It exists while somebody
+// quarantineTurn is the turn of the sources of one project in quarantine. It exists while somebody
 // wants it.
-type suspectTurn struct {
+type quarantineTurn struct {
 	token   chan struct{}
 	wanting int
 }
 
-func newSuspects() suspects {
-	return suspects{mu: &sync.Mutex{}, known: map[syncline.Digest]bool{}, turns: map[string]*suspectTurn{}}
+func newQuarantine() quarantine {
+	return quarantine{mu: &sync.Mutex{}, known: map[syncline.Digest]bool{}, turns: map[string]*quarantineTurn{}}
 }
 
 // begin waits until the source may be built. The caller calls done with what
 // came of it.
-func (s suspects) begin(ctx context.Context, project string, key syncline.Digest) (done func(error), err error) {
+func (s quarantine) begin(ctx context.Context, project string, key syncline.Digest) (done func(error), err error) {
 	turn := s.turn(project, key)
 	if turn == nil {
 		return func(err error) { s.judge(key, err) }, nil
@@ -52,21 +52,21 @@ func (s suspects) begin(ctx context.Context, project string, key syncline.Digest
 	}, nil
 }
 
-// turn returns the turn that the source has to wait for, nil when it is no suspect.
-func (s suspects) turn(project string, key syncline.Digest) *suspectTurn {
+// turn returns the turn that the source has to wait for, nil when it is not in quarantine.
+func (s quarantine) turn(project string, key syncline.Digest) *quarantineTurn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.known[key] {
 		return nil
 	}
 	if s.turns[project] == nil {
-		s.turns[project] = &suspectTurn{token: make(chan struct{}, 1)}
+		s.turns[project] = &quarantineTurn{token: make(chan struct{}, 1)}
 	}
 	s.turns[project].wanting++
 	return s.turns[project]
 }
 
-func (s suspects) leave(project string, turn *suspectTurn) {
+func (s quarantine) leave(project string, turn *quarantineTurn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if turn.wanting--; turn.wanting == 0 {
@@ -74,14 +74,14 @@ func (s suspects) leave(project string, turn *suspectTurn) {
 	}
 }
 
-func (s suspects) judge(key syncline.Digest, err error) {
+func (s quarantine) judge(key syncline.Digest, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var limit *worker.LimitError
 	switch {
 	case !errors.As(err, &limit):
 		delete(s.known, key)
-	case len(s.known) < maxSuspects:
+	case len(s.known) < maxQuarantined:
 		s.known[key] = true
 	}
 }
