@@ -84,10 +84,10 @@ const FormerFieldManager = "argocd-application-controller"
 const KubectlManager = "kubectl-client-side-apply"
 
 // IsClientSide reports whether what a manager wrote by an update is client-side
-// apply, by kubectl or by Argo CD under the name of its field manager: its fields
-// become ours, and those go that leave Git.
+// apply, by kubectl or by Argo CD under each of its names: its fields become ours, and
+// those go that leave Git.
 func IsClientSide(manager string) bool {
-	return manager == KubectlManager || manager == FieldManager
+	return manager == KubectlManager || manager == FieldManager || manager == FormerFieldManager
 }
 
 // StatusManager is under which reports are written into the resources that declare

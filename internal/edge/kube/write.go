@@ -242,7 +242,7 @@ func (c *Cluster) planned(ctx context.Context, w syncline.Write, doing string) (
 // clientSide are the managers whose fields an Update with Migrate takes over, which
 // are those of [syncline.IsClientSide].
 func clientSide() sets.Set[string] {
-	return sets.New(syncline.KubectlManager, syncline.FieldManager)
+	return sets.New(syncline.KubectlManager, syncline.FieldManager, syncline.FormerFieldManager)
 }
 
 // migrate gives the fields of client-side apply to our manager, so that the

@@ -1,13 +1,45 @@
 package plan
 
 import (
+	"context"
 	"encoding/json"
+	"reflect"
 
 	"github.com/syncline-io/syncline"
 )
 
 // lastApplied is where kubectl's client-side apply keeps what it applied.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// takenOver returns what an apply makes of an object when the ownership of client-side
+// apply moves to us first: what a dry-run says, without what is abandoned then, but
+// for what the API server puts back, such as defaults. Where it refuses that, it
+// will refuse the apply too.
+func (b *build) takenOver(ctx context.Context, in inquiry, current, applied syncline.Object) (syncline.Object, error) {
+	if !in.live.Migrate {
+		return applied, nil
+	}
+	content := applied.Reveal().Object
+	left := withoutAbandoned(content, current, in.change.Desired)
+	if reflect.DeepEqual(left, content) {
+		return applied, nil
+	}
+	metadata, _ := left["metadata"].(map[string]any)
+	for _, list := range []string{"finalizers", "ownerReferences"} { // which a replacement keeps unless it says that there are none
+		if _, exists := current.Field("metadata", list); exists && metadata[list] == nil {
+			metadata[list] = []any{}
+		}
+	}
+	rest, err := syncline.NewObject(left, applied.Origin())
+	if err != nil {
+		return applied, err
+	}
+	after, err := b.Cluster.DryRunReplace(ctx, rest, current, in.change.Options)
+	if isRefusal(err) {
+		return rest, nil
+	}
+	return after, err
+}
 
 // withoutAbandoned returns what an apply makes of an object, without what goes with
 // it when the ownership of client-side apply has moved to us: the fields of the
@@ -23,11 +55,12 @@ func withoutAbandoned(after map[string]any, live, desired syncline.Object) map[s
 // clientSidePart returns the part of a live object that client-side apply owns and
 // no manager but us, nil when that is nothing, and its fields. Ours was once under
 // our own name: what we create or replace is too. Who creates an object owns the
-// defaults in it, which come back: where it is written down what was applied, they
-// are left out.
+// defaults in it: where it is written down what was applied, and nobody wrote
+// without, they are left out.
 func clientSidePart(live syncline.Object) (part, fields map[string]any) {
 	content := live.Reveal().Object
 	var others map[string]any
+	all := true
 	for _, entry := range managersOf(content) {
 		manager, _ := entry["manager"].(string)
 		owned, _ := entry["fieldsV1"].(map[string]any)
@@ -35,6 +68,7 @@ func clientSidePart(live syncline.Object) (part, fields map[string]any) {
 		case entry["subresource"] != nil:
 		case syncline.IsClientSide(manager) && entry["operation"] == "Update":
 			fields = together(fields, owned)
+			all = all && manager != syncline.FormerFieldManager
 		case manager != syncline.FieldManager:
 			others = together(others, owned)
 		}
@@ -43,7 +77,7 @@ func clientSidePart(live syncline.Object) (part, fields map[string]any) {
 		return nil, nil
 	}
 	written := map[string]any{}
-	if json.Unmarshal([]byte(live.Annotation(lastApplied)), &written) == nil {
+	if all && json.Unmarshal([]byte(live.Annotation(lastApplied)), &written) == nil {
 		content = written
 	}
 	part, _ = exclusivePart(content, fields, others).(map[string]any)

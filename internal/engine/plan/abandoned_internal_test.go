@@ -39,6 +39,13 @@ func TestWithoutAbandoned(t *testing.T) {
 			`{metadata: {name: o}}`,
 			`{spec: {deadline: 600}, metadata: {name: o}}`,
 		},
+		"what Argo CD wrote under its former name, whatever else was applied": {
+			`{spec: {mode: x, deadline: 600}, metadata: {name: o,
+				annotations: {kubectl.kubernetes.io/last-applied-configuration: '{"spec":{"mode":"x"}}'},
+				managedFields: [{manager: argocd-application-controller, operation: Update, fieldsV1: {"f:spec": {"f:mode": {}, "f:deadline": {}}}}]}}`,
+			`{spec: {mode: x}, metadata: {name: o}}`,
+			`{spec: {mode: x}, metadata: {name: o}}`,
+		},
 		"items of a set": {
 			`{spec: {tags: [s, t, u]}, metadata: {name: o, managedFields: [
 				{manager: argocd-controller, operation: Update, fieldsV1: {"f:spec": {"f:tags": {".": {}, 'v:"s"': {}, 'v:"t"': {}}}}}]}}`,

@@ -103,7 +103,7 @@ func (b *build) adopting(ctx context.Context, in inquiry, current, applied syncl
 	if len(rules.rules) > 0 {
 		return b.adoptingKept(ctx, in, current, found)
 	}
-	found.fields, err = adoptedFields(ctx, in, current, applied)
+	found.fields, err = b.adoptedFields(ctx, in, current, applied)
 	return found, err
 }
 
@@ -124,12 +124,16 @@ func (b *build) adoptingKept(ctx context.Context, in inquiry, current syncline.O
 	if err != nil || found.err != nil {
 		return found, err
 	}
-	found.fields, err = adoptedFields(ctx, in, current, applied)
+	found.fields, err = b.adoptedFields(ctx, in, current, applied)
 	return found, err
 }
 
 // adoptedFields lists what would be written for the sake of an adoption.
-func adoptedFields(ctx context.Context, in inquiry, current, applied syncline.Object) ([]syncline.Field, error) {
-	fields, err := changed(ctx, in, current, applied, ignoreRules{})
+func (b *build) adoptedFields(ctx context.Context, in inquiry, current, applied syncline.Object) ([]syncline.Field, error) {
+	after, err := b.takenOver(ctx, in, current, applied)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := differences(ctx, current.Reveal().Object, after.Reveal().Object, ignoreRules{}, in.change.Desired.Sensitive())
 	return append(fields, syncline.Field{Path: "metadata.managedFields", Desired: in.change.Desired.Manager()}), err
 }

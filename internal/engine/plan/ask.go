@@ -145,7 +145,11 @@ func (b *build) look(ctx context.Context, in inquiry) (answer, error) {
 	}
 	found := answer{question: in.question, known: true, moved: versionOf(current) != versionOf(applied)}
 	rules := b.rulesFor(c.Ref).trusting(current)
-	if found.fields, err = fieldsOf(ctx, in, current, applied, rules); err != nil {
+	after, err := b.takenOver(ctx, in, current, applied)
+	if err != nil {
+		return unanswered(c.Ref, err)
+	}
+	if found.fields, err = fieldsOf(ctx, in, current, after, rules); err != nil {
 		return answer{}, syncline.About(c.Ref, err)
 	}
 	if found, err = b.adopting(ctx, in, current, applied, found); err != nil {
@@ -207,7 +211,6 @@ func (b *build) askMerged(ctx context.Context, in inquiry, current syncline.Obje
 	}
 	found := answer{question: in.question, known: true, lasting: isAt(current, in.live)}
 	rules := b.rulesFor(c.Ref).trusting(current)
-	in.live.Migrate = false // what is merged shows what goes
 	if found.fields, err = fieldsOf(ctx, in, current, after, rules); err != nil {
 		return answer{}, syncline.About(c.Ref, err)
 	}
@@ -280,11 +283,13 @@ func (b *build) becauseGone(ctx context.Context, c syncline.Change, err error) e
 	return syncline.Errorf(syncline.Conflict, "it went away meanwhile: %w", err)
 }
 
-// fieldsOf lists what would be written. Nothing is when only ignored fields differ;
+// fieldsOf lists what would be written, after being what that makes of the object that
+// is current. Nothing is when only ignored fields differ;
 // else all of it is, so that no write happens that the plan does not show: what is
 // ignored comes last.
-func fieldsOf(ctx context.Context, in inquiry, current, merged syncline.Object, rules ignoreRules) ([]syncline.Field, error) {
-	fields, err := changed(ctx, in, current, merged, rules)
+func fieldsOf(ctx context.Context, in inquiry, current, after syncline.Object, rules ignoreRules) ([]syncline.Field, error) {
+	sensitive := in.change.Desired.Sensitive()
+	fields, err := differences(ctx, current.Reveal().Object, after.Reveal().Object, rules, sensitive)
 	if err != nil || len(fields) == 0 || len(rules.rules) == 0 {
 		return fields, err
 	}
@@ -292,7 +297,7 @@ func fieldsOf(ctx context.Context, in inquiry, current, merged syncline.Object, 
 	for _, f := range fields {
 		counts[f.Path] = true
 	}
-	all, err := changed(ctx, in, current, merged, ignoreRules{})
+	all, err := differences(ctx, current.Reveal().Object, after.Reveal().Object, ignoreRules{}, sensitive)
 	slices.SortStableFunc(all, func(a, b syncline.Field) int {
 		switch {
 		case counts[a.Path] == counts[b.Path]:
@@ -303,15 +308,4 @@ func fieldsOf(ctx context.Context, in inquiry, current, merged syncline.Object, 
 		return 1
 	})
 	return all, err
-}
-
-// changed lists what would change, without what the rules ignore: what a dry-run
-// says, and what goes when the ownership of client-side apply has moved to us.
-func changed(ctx context.Context, in inquiry, current, merged syncline.Object, rules ignoreRules) ([]syncline.Field, error) {
-	desired := in.change.Desired
-	after := merged.Reveal().Object
-	if in.live.Migrate {
-		after = withoutAbandoned(after, current, desired)
-	}
-	return differences(ctx, current.Reveal().Object, after, rules, desired.Sensitive())
 }

@@ -113,7 +113,7 @@ func (b *build) keepIgnored(ctx context.Context, c syncline.Change) (kept, error
 func (b *build) keeping(ctx context.Context, c syncline.Change, current syncline.Object, f filling) (syncline.Object, error) {
 	rules := b.rulesFor(c.Ref).trusting(current)
 	declared, live := c.Desired.Reveal().Object, current.Reveal().Object
-	own := appliedBy(live, syncline.FieldManager, syncline.KubectlManager)
+	own := appliedBy(live, syncline.FieldManager, syncline.KubectlManager, syncline.FormerFieldManager)
 	live = withoutServerFields(live)
 	strippedDeclared, err := rules.strip(ctx, runtime.DeepCopyJSON(declared))
 	if err != nil {
