@@ -442,7 +442,7 @@ func TestAnAPIServerThatDeniesForAWhile(t *testing.T) {
 	w.SetHealth(t, ref("Job", "h"), syncline.Healthy, "")
 	w.settle(t)
 	w.expectOperation(t, syncline.OperationSucceeded, "")
-	w.expectWrites(t, "create ConfigMap/shop/a", "release batch/Job/shop/h")
+	w.expectWrites(t, "create ConfigMap/shop/a", "unhold batch/Job/shop/h")
 	t.Run("and for good", func(t *testing.T) {
 		w.app.Request = &syncline.Operation{}
 		w.watchErr = syncline.Errorf(syncline.Denied, "jobs is forbidden")
@@ -699,13 +699,13 @@ func TestADeletionTerminatesTheOperationFirst(t *testing.T) {
 		w.turn(t)
 		w.expectOperation(t, syncline.OperationTerminating, "the application is being deleted")
 	}
-	w.expectWrites(t, "prune batch/Job/shop/h", "release batch/Job/shop/h")
+	w.expectWrites(t, "prune batch/Job/shop/h", "unhold batch/Job/shop/h")
 	w.Release(t, hook)
 	w.turn(t)
 	w.expectOperation(t, syncline.OperationFailed, "Operation terminated: the application is being deleted")
 	w.expectWrites(t)
 	w.settle(t)
-	w.expectWrites(t, "prune ConfigMap/shop/a", "release ConfigMap/shop/a")
+	w.expectWrites(t, "prune ConfigMap/shop/a", "unhold ConfigMap/shop/a")
 	if !w.last.Deleted {
 		t.Error("the App does not go")
 	}

@@ -84,7 +84,7 @@ func TestARunningHookIsDeletedToo(t *testing.T) {
 	if err != nil || len(waiting) > 0 {
 		t.Fatalf("it waits for %q, %v", waiting, err)
 	}
-	s.expectWrites(t, "prune batch/Job/shop/h", "release batch/Job/shop/h")
+	s.expectWrites(t, "prune batch/Job/shop/h", "unhold batch/Job/shop/h")
 }
 
 func TestDeletionThatCannotGoOn(t *testing.T) {

@@ -288,7 +288,7 @@ func TestTermination(t *testing.T) {
 	s.state.Phase = syncline.OperationTerminating
 	s.wrote()
 	s.on(t)
-	s.expectWrites(t, "release batch/Job/shop/done", "prune batch/Job/shop/busy", "release batch/Job/shop/busy")
+	s.expectWrites(t, "unhold batch/Job/shop/done", "prune batch/Job/shop/busy", "unhold batch/Job/shop/busy")
 	s.expectPhase(t, syncline.OperationFailed, "Operation terminated")
 	if len(finalizers(t, s, ref("Job", "done"))) > 0 {
 		t.Error("the object of a hook that was done can never be deleted")

@@ -100,7 +100,7 @@ func (s *step) unhold(ctx context.Context, c syncline.Change, live syncline.Live
 		Action: syncline.Unhold, Ref: c.Ref, Version: c.Version, UID: live.UID,
 	})
 	if err != nil {
-		return false, fmt.Errorf("unhold the object of hook %s: %w", c.Ref, err)
+		return false, fmt.Errorf("release the object of hook %s: %w", c.Ref, err)
 	}
 	return rest.IsZero(), nil
 }

@@ -113,7 +113,7 @@ func TestTheOutcomeOfAHookIsKeptBeforeItsObjectMayGo(t *testing.T) {
 	if _, err := s.once(t); err != nil {
 		t.Fatal(err)
 	}
-	s.expectWrites(t, "prune batch/Job/shop/h", "release batch/Job/shop/h")
+	s.expectWrites(t, "prune batch/Job/shop/h", "unhold batch/Job/shop/h")
 	s.expectPhase(t, syncline.OperationSucceeded, "")
 }
 
@@ -172,8 +172,8 @@ func TestTheObjectOfAnEarlierRun(t *testing.T) {
 			s.expectPhase(t, syncline.OperationSucceeded, "")
 			s.begin(syncline.Operation{})
 		}
-		s.expectWrites(t, "run batch/Job/shop/h", "release batch/Job/shop/h",
-			"prune batch/Job/shop/h", "run batch/Job/shop/h", "release batch/Job/shop/h")
+		s.expectWrites(t, "run batch/Job/shop/h", "unhold batch/Job/shop/h",
+			"prune batch/Job/shop/h", "run batch/Job/shop/h", "unhold batch/Job/shop/h")
 	})
 	t.Run("is waited for", func(t *testing.T) {
 		s := tell(object("Job", "h", hook("PreSync")))
@@ -182,7 +182,7 @@ func TestTheObjectOfAnEarlierRun(t *testing.T) {
 		s.begin(syncline.Operation{}) // the earlier one was never finished
 		s.wrote()
 		out := s.on(t)
-		s.expectWrites(t, "prune batch/Job/shop/h", "release batch/Job/shop/h")
+		s.expectWrites(t, "prune batch/Job/shop/h", "unhold batch/Job/shop/h")
 		if len(out.Waiting) != 1 || !strings.Contains(s.state.Message, "previous hook") {
 			t.Errorf("it waits for %v: %s", out.Waiting, s.state.Message)
 		}
@@ -205,7 +205,7 @@ func TestTheObjectOfAnEarlierRun(t *testing.T) {
 		s.begin(syncline.Operation{})
 		s.wrote()
 		s.on(t)
-		s.expectWrites(t, "run ConfigMap/shop/h", "release ConfigMap/shop/h")
+		s.expectWrites(t, "run ConfigMap/shop/h", "unhold ConfigMap/shop/h")
 		s.expectPhase(t, syncline.OperationSucceeded, "")
 		live := s.Live(t, ref("ConfigMap", "h"))
 		data, _, _ := unstructured.NestedStringMap(live.Object, "data")
@@ -254,7 +254,7 @@ func TestTheObjectOfAnEarlierRun(t *testing.T) {
 		s.Put(t, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: h, namespace: shop}")
 		s.healthy(t, ref("Job", "first"))
 		s.on(t)
-		s.expectWrites(t, "run batch/Job/shop/first", "release batch/Job/shop/first")
+		s.expectWrites(t, "run batch/Job/shop/first", "unhold batch/Job/shop/first")
 		s.expectPhase(t, syncline.OperationFailed, "no hook and not of this application")
 	})
 	t.Run("may have been a resource of the App", func(t *testing.T) {
@@ -277,7 +277,7 @@ func TestAHookOfSeveralPhasesRunsInEach(t *testing.T) {
 	if second := s.UID(ref("Job", "h")); second == first {
 		t.Fatal("it did not run again")
 	}
-	s.expectWrites(t, "run batch/Job/shop/h", "create ConfigMap/shop/a", "prune batch/Job/shop/h", "release batch/Job/shop/h", "run batch/Job/shop/h")
+	s.expectWrites(t, "run batch/Job/shop/h", "create ConfigMap/shop/a", "prune batch/Job/shop/h", "unhold batch/Job/shop/h", "run batch/Job/shop/h")
 	s.SetHealth(t, ref("Job", "h"), syncline.Degraded, "the second run fails")
 	s.on(t)
 	s.expectPhase(t, syncline.OperationFailed, "the second run fails")
@@ -292,7 +292,7 @@ func TestAHookOfSeveralPhasesMayKeepItsObject(t *testing.T) {
 	first := s.UID(ref("Job", "h"))
 	s.healthy(t, ref("Job", "h"))
 	s.on(t)
-	s.expectWrites(t, "run batch/Job/shop/h", "create ConfigMap/shop/a", "run batch/Job/shop/h", "release batch/Job/shop/h")
+	s.expectWrites(t, "run batch/Job/shop/h", "create ConfigMap/shop/a", "run batch/Job/shop/h", "unhold batch/Job/shop/h")
 	s.expectPhase(t, syncline.OperationSucceeded, "")
 	if s.UID(ref("Job", "h")) != first {
 		t.Error("it was made anew")
@@ -342,7 +342,7 @@ func TestLetGo(t *testing.T) {
 		if err := apply.UnholdTerminating(t.Context(), s.input(t)); err != nil {
 			t.Fatal(err)
 		}
-		s.expectWrites(t, "release batch/Job/shop/left")
+		s.expectWrites(t, "unhold batch/Job/shop/left")
 	})
 	t.Run("releases the rest", func(t *testing.T) {
 		s.state.Phase, s.state.StartedAt = syncline.OperationError, noon.Add(1) // it ended without a step
@@ -350,7 +350,7 @@ func TestLetGo(t *testing.T) {
 		if err := apply.UnholdTerminating(t.Context(), s.input(t)); err != nil {
 			t.Fatal(err)
 		}
-		s.expectWrites(t, "release batch/Job/shop/declared")
+		s.expectWrites(t, "unhold batch/Job/shop/declared")
 		if got := s.Refs(); !slices.Equal(got, []string{"batch/Job/shop/busy"}) {
 			t.Errorf("left are %q", got)
 		}
@@ -401,7 +401,7 @@ func TestAnOperationLetsGoOfAHookThatLeftTheSource(t *testing.T) {
 	s.Delete(ref("Job", "left"))
 	s.wrote()
 	s.on(t)
-	s.expectWrites(t, "release batch/Job/shop/left", "create ConfigMap/shop/a")
+	s.expectWrites(t, "unhold batch/Job/shop/left", "create ConfigMap/shop/a")
 	s.expectPhase(t, syncline.OperationSucceeded, "")
 	if len(s.state.Results) != 1 {
 		t.Errorf("it counts as something that was synced: %q", s.results())
