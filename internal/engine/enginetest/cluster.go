@@ -6,13 +6,11 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -32,11 +30,12 @@ const (
 )
 
 // Request is one request that the cluster got. Write is zero for those
-// that write nothing.
+// that write nothing, and Object is what it is about, zero for a Read.
 type Request struct {
-	Verb  Verb
-	Ref   syncline.Ref
-	Write syncline.Write
+	Verb   Verb
+	Ref    syncline.Ref
+	Object syncline.Object
+	Write  syncline.Write
 }
 
 // String returns "verb Kind/namespace/name".
@@ -73,7 +72,8 @@ type Cluster struct {
 	counter  int
 }
 
-// New returns a cluster that has the namespaces default and shop.
+// New returns a cluster that has the namespaces default and shop, and serves some
+// kinds of Kubernetes in version v1.
 func New() *Cluster {
 	c := &Cluster{
 		kinds: map[schema.GroupKind]syncline.Scope{
@@ -90,11 +90,15 @@ func New() *Cluster {
 			{Group: "networking.k8s.io", Kind: "Ingress"}: syncline.Namespaced,
 			{Group: "argoproj.io", Kind: "Application"}:   syncline.Namespaced,
 		},
-		unknown: map[schema.GroupKind]bool{},
+		versions: map[schema.GroupKind][]string{}, unknown: map[schema.GroupKind]bool{},
 		objects: map[syncline.Ref]*object{},
 	}
+	for kind := range c.kinds {
+		c.versions[kind] = []string{"v1"}
+	}
+	c.versions[schema.GroupKind{Group: "argoproj.io", Kind: "Application"}] = []string{"v1alpha1"}
 	for _, name := range []string{"default", "shop"} {
-		c.put(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}})
+		c.put(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}, somebody)
 	}
 	return c
 }
@@ -110,20 +114,7 @@ func (c *Cluster) Serve(kind schema.GroupKind, scope syncline.Scope) {
 func (c *Cluster) ServeAs(kind schema.GroupKind, versions ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.versions == nil {
-		c.versions = map[schema.GroupKind][]string{}
-	}
 	c.versions[kind] = versions
-}
-
-// served refuses what is asked for in a version that is not served.
-func (c *Cluster) served(kind schema.GroupKind, version string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if versions := c.versions[kind]; versions != nil && version != "" && !slices.Contains(versions, version) {
-		return syncline.Errorf(syncline.NotFound, "the cluster has no kind %s in version %s", kind, version)
-	}
-	return nil
 }
 
 // Blind makes the memory forget a kind, as before its objects were listed, or
@@ -148,14 +139,11 @@ func (c *Cluster) Scope(_ context.Context, kind schema.GroupVersionKind) (syncli
 	if c.Undiscovered != nil {
 		return "", c.Undiscovered
 	}
-	if err := c.served(kind.GroupKind(), kind.Version); err != nil {
-		return "", err
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	scope, ok := c.kinds[kind.GroupKind()]
-	if !ok {
-		return "", syncline.Errorf(syncline.NotFound, "the cluster has no kind %s", kind.GroupKind())
+	scope, known := c.kinds[kind.GroupKind()]
+	if versions := c.versions[kind.GroupKind()]; !known || versions != nil && kind.Version != "" && !slices.Contains(versions, kind.Version) {
+		return "", syncline.Errorf(syncline.NotFound, "the cluster has no kind %s in version %s", kind.GroupKind(), kind.Version)
 	}
 	return scope, nil
 }
@@ -199,7 +187,7 @@ func (c *Cluster) Owned(instance string) ([]syncline.Live, error) {
 	var owned []syncline.Live
 	for ref, o := range c.objects {
 		live := o.live()
-		if len(live.Tracking) > len(instance) && live.Tracking[:len(instance)+1] == instance+":" && !c.unknown[ref.GroupKind()] {
+		if instanceOf(live) == instance && !c.unknown[ref.GroupKind()] {
 			owned = append(owned, live)
 		}
 	}
@@ -214,8 +202,8 @@ func (c *Cluster) Inside(container syncline.Ref) []string {
 	instances := map[string]struct{}{}
 	for _, o := range c.objects {
 		live := o.live()
-		instance, _, tracked := strings.Cut(live.Tracking, ":")
-		if tracked && live.Made && !live.Terminating && slices.Contains(live.Ref.Containers(), container.Contains()) {
+		instance := instanceOf(live)
+		if instance != "" && live.Made && !live.Controlled && !live.Terminating && slices.Contains(live.Ref.Containers(), container.Contains()) {
 			instances[instance] = struct{}{}
 		}
 	}
@@ -224,63 +212,86 @@ func (c *Cluster) Inside(container syncline.Ref) []string {
 
 // DryRun returns what applying the object would make of the live one.
 func (c *Cluster) DryRun(_ context.Context, desired syncline.Object, _ syncline.SyncOptions) (syncline.Object, error) {
-	if err := c.note(Request{Verb: DryRun, Ref: desired.Ref()}); err != nil {
-		return syncline.Object{}, err
-	}
-	if err := c.served(desired.Ref().GroupKind(), desired.GroupVersionKind().Version); err != nil {
+	if err := c.note(Request{Verb: DryRun, Ref: desired.Ref(), Object: desired}); err != nil {
 		return syncline.Object{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	merged := &object{content: desired.Reveal().Object}
-	if live, ok := c.objects[desired.Ref()]; ok {
-		merged.content = asMap(merge(live.content, live.appliedBy(desired.Manager()), desired.Reveal().Object))
+	if err := c.reach(desired.Ref(), desired.GroupVersionKind().Version); err != nil {
+		return syncline.Object{}, err
 	}
-	merged.content = runtime.DeepCopyJSON(merged.content)
-	if c.Default != nil {
-		c.Default(merged.content)
+	if _, exists := c.objects[desired.Ref()]; !exists {
+		if err := c.checkNamespace(desired.Ref()); err != nil {
+			return syncline.Object{}, err
+		}
 	}
-	return merged.reveal(), nil
+	after, err := c.altered(desired.Ref(), func(o *object) { o.apply(desired.Manager(), desired.Reveal().Object) })
+	if err != nil {
+		return syncline.Object{}, err
+	}
+	return after.managed(), nil
 }
 
 // DryRunReplace returns what putting the object in place of the live one would
 // make of it.
 func (c *Cluster) DryRunReplace(_ context.Context, desired, live syncline.Object, _ syncline.SyncOptions) (syncline.Object, error) {
-	if err := c.note(Request{Verb: DryRunReplace, Ref: desired.Ref()}); err != nil {
+	if err := c.note(Request{Verb: DryRunReplace, Ref: desired.Ref(), Object: desired}); err != nil {
 		return syncline.Object{}, err
 	}
-	return c.inPlaceOf(live, desired.Reveal().Object), nil
+	return c.putting(live, replacing(desired.Reveal(), live.Reveal()))
 }
 
 // Merge returns the object with what others have in the live one.
 func (c *Cluster) Merge(_ context.Context, desired, live syncline.Object, _ syncline.SyncOptions) (merged, after syncline.Object, err error) {
-	if err := c.note(Request{Verb: Merge, Ref: desired.Ref()}); err != nil {
+	if err := c.note(Request{Verb: Merge, Ref: desired.Ref(), Object: desired}); err != nil {
 		return syncline.Object{}, syncline.Object{}, err
 	}
 	if !c.Merges {
 		return syncline.Object{}, syncline.Object{}, syncline.Errorf(syncline.Invalid, "%s cannot be merged", desired.Ref())
 	}
+	o := &object{content: live.Reveal().Object, owners: owners{}}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	content := runtime.DeepCopyJSON(asMap(merge(live.Reveal().Object, c.objects[desired.Ref()].applied, desired.Reveal().Object)))
-	merged = c.inPlaceOf(live, content)
-	return merged, merged, nil
+	if now, exists := c.objects[desired.Ref()]; exists {
+		o.owners = maps.Clone(now.owners)
+	}
+	c.mu.Unlock()
+	o.apply(syncline.FieldManager, desired.Reveal().Object)
+	o.meta().SetManagedFields(nil)
+	after, err = c.putting(live, o.meta())
+	return o.reveal(), after, err
 }
 
-// inPlaceOf returns content with the identity of a live object.
-func (c *Cluster) inPlaceOf(live syncline.Object, content map[string]any) syncline.Object {
-	o, old := &object{content: content}, live.Reveal()
-	o.meta().SetUID(old.GetUID())
-	o.meta().SetResourceVersion(old.GetResourceVersion())
-	if c.Default != nil {
-		c.Default(content)
+// putting returns what a content would be in place of a live object, which has to
+// be as it is now.
+func (c *Cluster) putting(live syncline.Object, content *unstructured.Unstructured) (syncline.Object, error) {
+	ref, seen := live.Ref(), live.Reveal()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, exists := c.objects[ref]
+	switch {
+	case !exists:
+		return syncline.Object{}, syncline.Errorf(syncline.NotFound, "%s does not exist", ref)
+	case now.meta().GetUID() != seen.GetUID() || now.meta().GetResourceVersion() != seen.GetResourceVersion():
+		return syncline.Object{}, syncline.Errorf(syncline.Conflict, "%s has changed", ref)
 	}
-	return o.reveal()
+	after, err := c.altered(ref, func(o *object) { o.update(syncline.FieldManager, inPlace(content)) })
+	if err != nil {
+		return syncline.Object{}, err
+	}
+	return after.managed(), nil
 }
 
 // Rehearse returns nil when a creation of the object would be accepted.
 func (c *Cluster) Rehearse(_ context.Context, desired, _ syncline.Object, _ syncline.SyncOptions) error {
-	return c.note(Request{Verb: Rehearse, Ref: desired.Ref()})
+	if err := c.note(Request{Verb: Rehearse, Ref: desired.Ref(), Object: desired}); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.reach(desired.Ref(), desired.GroupVersionKind().Version); err != nil {
+		return err
+	}
+	return c.checkNamespace(desired.Ref())
 }
 
 // Read returns the live object as it is now.
@@ -288,11 +299,11 @@ func (c *Cluster) Read(_ context.Context, ref syncline.Ref, version string) (syn
 	if err := c.note(Request{Verb: Read, Ref: ref}); err != nil {
 		return syncline.Object{}, err
 	}
-	if err := c.served(ref.GroupKind(), version); err != nil {
-		return syncline.Object{}, err
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.reach(ref, version); err != nil {
+		return syncline.Object{}, err
+	}
 	o, ok := c.objects[ref]
 	if !ok {
 		return syncline.Object{}, syncline.Errorf(syncline.NotFound, "%s does not exist", ref)
@@ -311,7 +322,8 @@ func (c *Cluster) note(r Request) error {
 	return nil
 }
 
-// Put makes an object as somebody else would, and returns its ref.
+// Put makes an object as somebody else would, or, where it is tracked, as Argo CD
+// did, and returns its ref.
 func (c *Cluster) Put(t Tester, text string) syncline.Ref {
 	t.Helper()
 	c.mu.Lock()
@@ -319,16 +331,27 @@ func (c *Cluster) Put(t Tester, text string) syncline.Ref {
 	var ref syncline.Ref
 	for _, o := range Objects(t, text) {
 		ref = o.Ref()
-		c.put(o.Reveal().Object)
+		c.put(o.Reveal().Object, madeBy(o.Reveal()))
 	}
 	return ref
 }
 
-// Add makes an object as somebody else would.
+// Add makes an object as Put does.
 func (c *Cluster) Add(content map[string]any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.put(content)
+	c.put(content, madeBy(&unstructured.Unstructured{Object: content}))
+}
+
+// somebody is who else writes.
+const somebody = "somebody"
+
+// madeBy is the manager under which an object is made that a test puts.
+func madeBy(u *unstructured.Unstructured) string {
+	if u.GetAnnotations()[syncline.AnnotationTracking] != "" {
+		return syncline.FormerFieldManager
+	}
+	return somebody
 }
 
 // Change changes an object as somebody else would, if it is there.
@@ -336,13 +359,20 @@ func (c *Cluster) Change(ref syncline.Ref, change func(u *unstructured.Unstructu
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if o, ok := c.objects[ref]; ok {
-		change(o.meta())
+		o.update(somebody, change)
 		o.meta().SetResourceVersion(c.next())
 	}
 }
 
-func (c *Cluster) put(content map[string]any) *object {
-	o := &object{content: content}
+// put makes an object that a manager creates.
+func (c *Cluster) put(content map[string]any, manager string) *object {
+	o := &object{content: map[string]any{}, owners: owners{}}
+	o.update(manager, func(u *unstructured.Unstructured) { u.Object = content })
+	return c.add(o)
+}
+
+// add makes an object that was not there.
+func (c *Cluster) add(o *object) *object {
 	o.health = c.Health[o.meta().GetKind()]
 	o.meta().SetUID(types.UID("uid-" + c.next()))
 	o.meta().SetResourceVersion(c.next())
@@ -359,6 +389,13 @@ func (c *Cluster) next() string {
 // Edit changes an object as somebody else would.
 func (c *Cluster) Edit(t Tester, ref syncline.Ref, change func(u *unstructured.Unstructured)) {
 	t.Helper()
+	c.change(t, ref, func(o *object) { o.update(somebody, change) })
+}
+
+// Mutate changes an object as admission changes what is written: whose the fields
+// are stays as it is.
+func (c *Cluster) Mutate(t Tester, ref syncline.Ref, change func(u *unstructured.Unstructured)) {
+	t.Helper()
 	c.change(t, ref, func(o *object) { change(o.meta()) })
 }
 
@@ -371,13 +408,19 @@ func (c *Cluster) SetHealth(t Tester, ref syncline.Ref, status syncline.HealthSt
 // ApplyClientSide makes the object look as if kubectl had applied it.
 func (c *Cluster) ApplyClientSide(t Tester, ref syncline.Ref) {
 	t.Helper()
-	c.change(t, ref, func(o *object) { o.clientSide = true })
+	c.change(t, ref, func(o *object) {
+		applied := o.lastApplied()
+		o.take(applied)
+		o.owners[writer{syncline.KubectlManager, updating}] = applied
+	})
 }
 
 // Forge makes the object one that somebody else wrote, with its tracking annotation.
 func (c *Cluster) Forge(t Tester, ref syncline.Ref) {
 	t.Helper()
-	c.change(t, ref, func(o *object) { o.forged, o.applied = true, nil })
+	c.change(t, ref, func(o *object) {
+		o.owners = owners{{somebody, updating}: ownable(o.content)}
+	})
 }
 
 // Hold keeps an object that is deleted, until Release.

@@ -3,7 +3,7 @@ package enginetest
 import (
 	"context"
 	"fmt"
-	"slices"
+	"maps"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -61,21 +61,19 @@ func whole(value any) any {
 type object struct {
 	// content is all of it, as a reader gets it.
 	content map[string]any
-	// applied is what was applied last; nil when nothing was.
-	applied map[string]any
-	// beside is what was applied last under other managers than ours.
-	beside map[string]map[string]any
-	// clientSide says that somebody applied it client-side before.
-	clientSide bool
-	health     syncline.Health
-	// forged says that somebody else wrote the tracking annotation.
-	forged bool
+	owners  owners
+	health  syncline.Health
 	// slow keeps the object when it is deleted, until the test lets it go.
 	slow bool
 }
 
 func (o *object) meta() *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: o.content}
+}
+
+// copy returns one that can be changed without the object.
+func (o *object) copy() *object {
+	return &object{content: runtime.DeepCopyJSON(o.content), owners: maps.Clone(o.owners), health: o.health, slow: o.slow}
 }
 
 // reveal returns a copy as the API server would answer with.
@@ -87,69 +85,8 @@ func (o *object) reveal() syncline.Object {
 	return object
 }
 
-// managed is what reveal returns, with the fields that were applied, and by whom.
-func (o *object) managed() syncline.Object {
-	var entries []any
-	switch {
-	case o.clientSide:
-		entries = append(entries, o.entry(syncline.KubectlManager, "Update", o.lastApplied()))
-	case o.applied != nil:
-		entries = append(entries, o.entry(syncline.FieldManager, "Apply", o.applied))
-	}
-	for manager, applied := range o.beside {
-		entries = append(entries, o.entry(manager, "Apply", applied))
-	}
-	if entries == nil {
-		return o.reveal()
-	}
-	content := runtime.DeepCopyJSON(o.content)
-	asMap(content["metadata"])["managedFields"] = entries
-	object, err := syncline.NewObject(content, "the cluster")
-	if err != nil {
-		panic(err) // it came from an Object
-	}
-	return object
-}
-
-// entry is one of managedFields.
-func (o *object) entry(manager, operation string, applied map[string]any) map[string]any {
-	fields := fieldsOf(applied).(map[string]any)
-	metadata, _ := fields["f:metadata"].(map[string]any)
-	for _, name := range []string{"f:apiVersion", "f:kind"} {
-		delete(fields, name)
-	}
-	delete(metadata, "f:name")
-	delete(metadata, "f:namespace")
-	return map[string]any{"manager": manager, "operation": operation, "apiVersion": o.content["apiVersion"], "fieldsV1": fields}
-}
-
-// appliedBy is what was applied last under the name of a manager.
-func (o *object) appliedBy(manager string) map[string]any {
-	if manager != syncline.FieldManager {
-		return o.beside[manager]
-	}
-	return o.applied
-}
-
-// fieldsOf returns what a value names, in the form of managedFields.
-func fieldsOf(value any) any {
-	fields := map[string]any{}
-	switch v := value.(type) {
-	case map[string]any:
-		for key, below := range v {
-			fields["f:"+key] = fieldsOf(below)
-		}
-	case []any:
-		for _, item := range v {
-			name, ok := asMap(item)["name"].(string)
-			if !ok {
-				return map[string]any{}
-			}
-			fields[fmt.Sprintf(`k:{"name":%q}`, name)] = fieldsOf(item)
-		}
-	}
-	return fields
-}
+// keyOf is how managedFields call an item of a list by its name.
+func keyOf(name string) string { return fmt.Sprintf(`k:{"name":%q}`, name) }
 
 // lastApplied is what kubectl wrote down of its last client-side apply.
 func (o *object) lastApplied() map[string]any {
@@ -168,10 +105,11 @@ func (o *object) live() syncline.Live {
 	live := syncline.Live{
 		Ref:     o.reveal().Ref(),
 		Version: gvk.Version, UID: u.GetUID(), ResourceVersion: u.GetResourceVersion(),
-		Tracking:   u.GetAnnotations()[syncline.AnnotationTracking],
-		Made:       u.GetAnnotations()[syncline.AnnotationTracking] != "" && !o.forged,
-		Controlled: len(u.GetOwnerReferences()) > 0,
-		Migrate:    o.clientSide, Health: o.health,
+		Tracking:    u.GetAnnotations()[syncline.AnnotationTracking],
+		Controlled:  len(u.GetOwnerReferences()) > 0,
+		Applied:     o.digestOf(syncline.FieldManager),
+		Made:        o.made(),
+		Health:      o.health,
 		Terminating: u.GetDeletionTimestamp() != nil,
 		Marks:       map[string]string{},
 	}
@@ -180,14 +118,16 @@ func (o *object) live() syncline.Live {
 			live.Marks[key] = value
 		}
 	}
-	if o.applied != nil {
-		live.Applied = o.digestOf(o.applied)
-	}
-	for manager, applied := range o.beside {
-		if live.Beside == nil {
-			live.Beside = map[string]syncline.Digest{}
+	for by := range o.owners {
+		switch {
+		case by.operation == updating && syncline.IsClientSide(by.manager):
+			live.Migrate = true
+		case gvk.Kind == "Namespace" && strings.HasPrefix(by.manager, syncline.NamespaceManagers):
+			if live.Beside == nil {
+				live.Beside = map[string]syncline.Digest{}
+			}
+			live.Beside[by.manager] = o.digestOf(by.manager)
 		}
-		live.Beside[manager] = o.digestOf(applied)
 	}
 	if live.Terminating {
 		live.Finalizers = u.GetFinalizers()
@@ -195,124 +135,36 @@ func (o *object) live() syncline.Live {
 	return live
 }
 
-// digestOf is that of what was applied, as it is now.
-func (o *object) digestOf(applied map[string]any) syncline.Digest {
-	owned, _ := extract(o.content, applied).(map[string]any)
-	part, err := syncline.NewObject(owned, "")
-	if err != nil {
-		panic(err) // it has the identity of what was applied
+// made reports whether our field manager, or Argo CD's, wrote the tracking annotation.
+func (o *object) made() bool {
+	for by, owned := range o.owners {
+		if (by.manager == syncline.FieldManager || by.manager == syncline.FormerFieldManager) && ownsTracking(owned) {
+			return true
+		}
 	}
-	return part.Digest()
+	return false
 }
 
-// extract returns the part of live that fields has.
-func extract(live, fields any) any {
-	wanted, ok := fields.(map[string]any)
-	content, isMap := live.(map[string]any)
-	if !ok || !isMap || len(wanted) == 0 {
-		return live
+// instanceOf is the one that tracks the object; an annotation that was copied from
+// another object names nobody.
+func instanceOf(live syncline.Live) string {
+	instance, about, _ := strings.Cut(live.Tracking, ":")
+	namespace := live.Ref.Namespace
+	if namespace == "" { // it is the App's, which is not known here
+		_, rest, _ := strings.Cut(about, ":")
+		namespace, _, _ = strings.Cut(rest, "/")
 	}
-	part := map[string]any{}
-	for key, below := range wanted {
-		if value, exists := content[key]; exists {
-			part[key] = extract(value, below)
-		}
+	if about != fmt.Sprintf("%s/%s:%s/%s", live.Ref.Group, live.Ref.Kind, namespace, live.Ref.Name) {
+		return ""
 	}
-	return part
+	return instance
 }
 
-// merge applies fresh over live: what old had and fresh does not have goes.
-// Lists are replaced, but for those of named elements.
-func merge(live, old, fresh any) any {
-	switch fresh := fresh.(type) {
-	case map[string]any:
-		return mergeMaps(asMap(live), asMap(old), fresh)
-	case []any:
-		if merged, ok := mergeNamed(live, old, fresh); ok {
-			return merged
-		}
+// digestOf is that of the fields that a manager applied, as they are now.
+func (o *object) digestOf(manager string) syncline.Digest {
+	owned, applied := o.owners[writer{manager, applying}]
+	if !applied {
+		return ""
 	}
-	return fresh
-}
-
-func mergeMaps(live, old, fresh map[string]any) map[string]any {
-	merged := map[string]any{}
-	for key, value := range live {
-		_, was := old[key]
-		_, is := fresh[key]
-		if was && !is {
-			value = subtract(value, old[key])
-		}
-		if value != nil {
-			merged[key] = value
-		}
-	}
-	for key, value := range fresh {
-		merged[key] = merge(live[key], old[key], value)
-	}
-	return merged
-}
-
-// subtract returns what others have of a live value of which old goes, or nil.
-func subtract(live, old any) any {
-	rest := map[string]any{}
-	for key, value := range asMap(live) {
-		was, had := asMap(old)[key]
-		if had {
-			value = subtract(value, was)
-		}
-		if value != nil && old != nil {
-			rest[key] = value
-		}
-	}
-	if _, isList := live.([]any); isList {
-		merged, _ := mergeNamed(live, old, nil)
-		if len(merged) > 0 && len(namesOf(merged)) == len(merged) {
-			return merged
-		}
-	}
-	if len(rest) > 0 {
-		return rest
-	}
-	return nil
-}
-
-func namesOf(list any) map[string]any {
-	named := map[string]any{}
-	elements, _ := list.([]any)
-	for _, element := range elements {
-		if name, ok := asMap(element)["name"].(string); ok {
-			named[name] = element
-		}
-	}
-	return named
-}
-
-func mergeNamed(live, old any, fresh []any) ([]any, bool) {
-	liveNames, oldNames, freshNames := namesOf(live), namesOf(old), namesOf(fresh)
-	if len(freshNames) != len(fresh) || fresh != nil && len(fresh) == 0 {
-		return nil, false
-	}
-	var merged []any
-	for _, element := range fresh {
-		name, _ := asMap(element)["name"].(string)
-		merged = append(merged, merge(liveNames[name], oldNames[name], element))
-	}
-	elements, _ := live.([]any)
-	for _, element := range elements {
-		name, _ := asMap(element)["name"].(string)
-		if freshNames[name] == nil && oldNames[name] == nil {
-			merged = append(merged, element)
-		}
-	}
-	return merged, true
-}
-
-func asMap(value any) map[string]any {
-	m, _ := value.(map[string]any)
-	return m
-}
-
-func without(list []string, gone string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == gone })
+	return syncline.DigestOfFields(asMap(extract(o.content, owned)))
 }

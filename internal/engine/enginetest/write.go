@@ -2,11 +2,12 @@ package enginetest
 
 import (
 	"context"
-	"maps"
+	"reflect"
 	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -15,7 +16,7 @@ import (
 
 // Write performs one write, with the answers of internal/edge/kube.
 func (c *Cluster) Write(_ context.Context, w syncline.Write) (syncline.Object, error) {
-	request := Request{Verb: Verb(w.Action), Ref: w.Ref, Write: w}
+	request := Request{Verb: Verb(w.Action), Ref: w.Ref, Object: w.Object, Write: w}
 	if err := c.note(request); err != nil {
 		return syncline.Object{}, err
 	}
@@ -33,14 +34,15 @@ func (c *Cluster) write(w syncline.Write) (syncline.Object, error) {
 		return syncline.Object{}, err
 	}
 	switch w.Action {
-	case syncline.Create, syncline.Update, syncline.Replace:
+	case syncline.Create, syncline.Update:
 		return c.apply(w)
+	case syncline.Replace:
+		return c.replace(w)
 	case syncline.Run:
 		if w.UID != "" {
 			return c.apply(w)
 		}
-		o := c.put(runtime.DeepCopyJSON(w.Object.Reveal().Object))
-		return o.reveal(), nil
+		return c.put(runtime.DeepCopyJSON(w.Object.Reveal().Object), syncline.FieldManager).managed(), nil
 	case syncline.Recreate:
 		if left := c.remove(w.Ref); !left.IsZero() {
 			return left, waiting(w.Ref)
@@ -57,29 +59,79 @@ func (c *Cluster) write(w syncline.Write) (syncline.Object, error) {
 
 // check refuses what the real writer refuses.
 func (c *Cluster) check(w syncline.Write) error {
-	makes := w.Action == syncline.Create || w.Action == syncline.Run && w.UID == ""
+	makes := makes(w)
+	if w.UID == "" && !makes {
+		return syncline.Errorf(syncline.Internal, "%s %s: no UID was planned", w.Action, w.Ref)
+	}
+	if err := c.reach(w.Ref, w.Version); err != nil {
+		return err
+	}
 	switch live, exists := c.objects[w.Ref]; {
-	case c.kinds[w.Ref.GroupKind()] == "":
-		return syncline.Errorf(syncline.NotFound, "the cluster has no kind %s", w.Ref.GroupKind())
 	case makes && exists:
 		return checkMade(w, live.live())
 	case makes:
 		return c.checkNamespace(w.Ref)
-	case w.UID == "":
-		return syncline.Errorf(syncline.Internal, "%s %s: no UID was planned", w.Action, w.Ref)
-	case exists && live.meta().GetUID() != w.UID:
-		return syncline.Errorf(syncline.Conflict, "%s was created anew", w.Ref)
+	case w.Action == syncline.Recreate && w.Ref.Contains() != syncline.Container{}:
+		return syncline.Errorf(syncline.Denied, "%s is not recreated: what is in it would be deleted", w.Ref)
 	case !exists:
 		return checkGone(w)
+	default:
+		return checkState(w, live)
+	}
+}
+
+// makes reports whether a write is for an object that is not there.
+func makes(w syncline.Write) bool {
+	return w.Action == syncline.Create || w.Action == syncline.Run && w.UID == ""
+}
+
+// reach says why no object of that place can be asked for.
+func (c *Cluster) reach(ref syncline.Ref, version string) error {
+	if err := ref.Check(); err != nil {
+		return err
+	}
+	scope, known := c.kinds[ref.GroupKind()]
+	if versions := c.versions[ref.GroupKind()]; versions != nil && version != "" && !slices.Contains(versions, version) {
+		return syncline.Errorf(syncline.NotFound, "the cluster has no kind %s in version %s", ref.GroupKind(), version)
+	}
+	switch {
+	case !known:
+		return syncline.Errorf(syncline.NotFound, "the cluster has no kind %s", ref.GroupKind())
+	case scope == syncline.ClusterScoped && ref.Namespace != "":
+		return syncline.Errorf(syncline.Conflict, "%s: the kind has no namespaces any more", ref)
+	case scope == syncline.Namespaced && ref.Namespace == "":
+		return syncline.Errorf(syncline.Invalid, "%s: metadata.namespace is missing, and the kind has namespaces", ref)
 	}
 	return nil
 }
 
 // checkGone says whether an object may be written that is not there any more.
 func checkGone(w syncline.Write) error {
+	looks := w.Migrate || w.Adopt || !w.Merged.IsZero()
 	switch w.Action {
-	case syncline.Update, syncline.Replace, syncline.Run:
+	case syncline.Replace:
+		return syncline.Errorf(syncline.NotFound, "%s is gone", w.Ref)
+	case syncline.Update, syncline.Run:
+		if looks {
+			return syncline.Errorf(syncline.NotFound, "%s is gone", w.Ref)
+		}
 		return syncline.Errorf(syncline.Conflict, "%s is gone", w.Ref)
+	}
+	return nil
+}
+
+// checkState says whether an object is still the one, and as it was, when the write
+// was planned.
+func checkState(w syncline.Write, live *object) error {
+	state := live.live()
+	merged, _ := w.Merged.Field("metadata", "resourceVersion")
+	switch {
+	case state.UID != w.UID:
+		return syncline.Errorf(syncline.Conflict, "%s was created anew", w.Ref)
+	case w.Action == syncline.Prune && !state.Terminating && state.Steering() != w.Steering:
+		return syncline.Errorf(syncline.Conflict, "%s: its annotations changed since the plan was made", w.Ref)
+	case w.Action == syncline.Update && !w.Merged.IsZero() && merged != state.ResourceVersion:
+		return syncline.Errorf(syncline.Conflict, "%s changed since the plan was made", w.Ref)
 	}
 	return nil
 }
@@ -115,38 +167,92 @@ func waiting(ref syncline.Ref) error {
 
 func (c *Cluster) apply(w syncline.Write) (syncline.Object, error) {
 	desired := w.Object.Reveal().Object
-	o, exists := c.objects[w.Ref]
-	if !exists {
-		o = c.put(runtime.DeepCopyJSON(desired))
-	}
-	before := o.reveal()
-	manager := w.Object.Manager()
-	old := o.appliedBy(manager)
-	if w.Migrate {
-		old, o.clientSide = o.lastApplied(), false
-	}
-	identity := map[string]any{}
-	for _, field := range []string{"uid", "creationTimestamp"} {
-		identity[field] = asMap(o.content["metadata"])[field]
-	}
-	o.content = runtime.DeepCopyJSON(asMap(merge(o.content, old, desired)))
-	maps.Copy(asMap(o.content["metadata"]), identity)
-	if manager == syncline.FieldManager {
-		o.applied, o.forged = runtime.DeepCopyJSON(desired), false
-	} else {
-		if o.beside == nil {
-			o.beside = map[string]map[string]any{}
+	return c.alter(w.Ref, func(o *object) {
+		switch {
+		case !w.Merged.IsZero():
+			o.update(syncline.FieldManager, inPlace(w.Merged.Reveal()))
+		case w.Adopt:
+			o.adopt(w.Object.Manager(), desired)
 		}
-		o.beside[manager] = runtime.DeepCopyJSON(desired)
+		if w.Migrate || !w.Merged.IsZero() {
+			o.migrate()
+		}
+		o.apply(w.Object.Manager(), desired)
+	})
+}
+
+func (c *Cluster) replace(w syncline.Write) (syncline.Object, error) {
+	return c.alter(w.Ref, func(o *object) {
+		o.update(syncline.FieldManager, inPlace(replacing(w.Object.Reveal(), o.meta())))
+	})
+}
+
+// alter changes an object, which is made when there is none, if the API server takes
+// the change.
+func (c *Cluster) alter(ref syncline.Ref, change func(*object)) (syncline.Object, error) {
+	before, exists := c.objects[ref]
+	after, err := c.altered(ref, change)
+	switch {
+	case err != nil:
+		return syncline.Object{}, err
+	case !exists:
+		c.add(after)
+	default:
+		if !reflect.DeepEqual(before.content, after.content) {
+			after.meta().SetResourceVersion(c.next())
+		}
+		c.objects[ref] = after
 	}
+	return after.managed(), nil
+}
+
+// altered returns what a change makes of an object, or of none. The error is Invalid
+// when the API server does not take the change.
+func (c *Cluster) altered(ref syncline.Ref, change func(*object)) (*object, error) {
+	before, exists := c.objects[ref]
+	after := &object{content: map[string]any{}, owners: owners{}}
+	if exists {
+		after = before.copy()
+	}
+	change(after)
 	if c.Default != nil {
-		c.Default(o.content)
+		c.Default(after.content)
 	}
-	o.meta().SetResourceVersion(asMap(before.Reveal().Object["metadata"])["resourceVersion"].(string))
-	if !exists || !before.Equal(o.reveal()) {
-		o.meta().SetResourceVersion(c.next())
+	if exists && isFrozen(before.content, after.content) {
+		return nil, syncline.Errorf(syncline.Invalid, "%s: field is immutable when `immutable` is set", ref)
 	}
-	return o.reveal(), nil
+	return after, nil
+}
+
+// isFrozen reports whether a change is one of what says that it cannot be changed.
+func isFrozen(before, after map[string]any) bool {
+	return before["immutable"] == true &&
+		!reflect.DeepEqual([]any{before["data"], before["immutable"]}, []any{after["data"], after["immutable"]})
+}
+
+// inPlace is the change to a content, which keeps the identity.
+func inPlace(content *unstructured.Unstructured) func(*unstructured.Unstructured) {
+	return func(u *unstructured.Unstructured) {
+		now := u.DeepCopy()
+		u.Object = content.DeepCopy().Object
+		u.SetUID(now.GetUID())
+		u.SetResourceVersion(now.GetResourceVersion())
+		u.SetCreationTimestamp(now.GetCreationTimestamp())
+		u.SetDeletionTimestamp(now.GetDeletionTimestamp())
+		u.SetManagedFields(nil)
+	}
+}
+
+// replacing returns what to put in place of a live object, which keeps finalizers
+// and owners that others gave it.
+func replacing(desired, live *unstructured.Unstructured) *unstructured.Unstructured {
+	if desired.GetFinalizers() == nil {
+		desired.SetFinalizers(live.GetFinalizers())
+	}
+	if desired.GetOwnerReferences() == nil {
+		desired.SetOwnerReferences(live.GetOwnerReferences())
+	}
+	return desired
 }
 
 // remove begins a deletion, and returns what is left.
@@ -162,7 +268,7 @@ func (c *Cluster) remove(ref syncline.Ref) syncline.Object {
 	}
 	c.collect(ref)
 	if o, ok = c.objects[ref]; ok {
-		return o.reveal()
+		return o.managed()
 	}
 	return syncline.Object{}
 }
@@ -178,7 +284,7 @@ func (c *Cluster) unhold(ref syncline.Ref) syncline.Object {
 	}
 	c.collect(ref)
 	if o, ok = c.objects[ref]; ok {
-		return o.reveal()
+		return o.managed()
 	}
 	return syncline.Object{}
 }
@@ -189,6 +295,13 @@ func (c *Cluster) collect(ref syncline.Ref) {
 	if o.meta().GetDeletionTimestamp() != nil && len(o.meta().GetFinalizers()) == 0 && !o.slow {
 		delete(c.objects, ref)
 	}
+}
+
+// AddAs makes an object under the name of a field manager.
+func (c *Cluster) AddAs(manager string, content map[string]any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.put(content, manager)
 }
 
 // UID returns the UID of an object, "" when there is none.

@@ -41,7 +41,7 @@ func TestWhatIsIgnoredDoesNotDiffer(t *testing.T) {
 func TestIgnoredFieldsStayAsTheyAre(t *testing.T) {
 	f := newFixture()
 	f.sync(t, deployment)
-	f.Edit(t, refWeb(), setReplicas(7))
+	f.Mutate(t, refWeb(), setReplicas(7))
 	f.app.Ignore = []syncline.IgnoreRule{{Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), JSONPointers: []string{"/spec/replicas"}}}
 	f.app.Policy.Options = syncline.SyncOptions{"RespectIgnoreDifferences=true"}
 	p := f.plan(t, deployment)

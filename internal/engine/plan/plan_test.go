@@ -82,7 +82,7 @@ func perform(t enginetest.Tester, c *enginetest.Cluster, p syncline.Plan) {
 		live, _ := c.Get(change.Ref)
 		_, err := c.Write(context.Background(), syncline.Write{
 			Action: change.Action, Object: change.Desired, Merged: change.Merged, Ref: change.Ref, Version: change.Version,
-			UID: change.UID, Migrate: live.Migrate, Options: change.Options,
+			UID: change.UID, Steering: change.Steering, Migrate: live.Migrate, Adopt: change.Adopt, Options: change.Options,
 		})
 		if err != nil {
 			t.Fatalf("%s %s: %v", change.Action, change.Ref, err)

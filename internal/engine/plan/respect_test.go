@@ -62,7 +62,7 @@ func TestRespectIgnoreDifferences(t *testing.T) {
 			f.app.Ignore = []syncline.IgnoreRule{test.rule}
 			f.app.Policy.Options = syncline.SyncOptions{"RespectIgnoreDifferences=true"}
 			ref := syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "a"}
-			f.Edit(t, ref, func(u metadata) { u.Object["data"] = parsed(t, test.drift)["data"] })
+			f.Mutate(t, ref, func(u metadata) { u.Object["data"] = parsed(t, test.drift)["data"] })
 			f.sync(t, dataOf(test.after))
 			if got, want := f.Live(t, ref).Object["data"], parsed(t, test.want)["data"]; !reflect.DeepEqual(got, want) {
 				t.Errorf("got %v, want %v", got, want)
