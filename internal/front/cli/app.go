@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
 func (p *program) newApp() *cobra.Command {
@@ -24,7 +25,7 @@ An app is named NAME, in the namespace that --namespace gives, or NAMESPACE/NAME
 The commands need only a kubeconfig: they read and write the Application
 resources, and what they ask for is what a "kubectl patch" could ask for.`,
 	}
-	return group(app, p.newAppList(), p.newAppGet(), p.newAppCreate(), p.newAppSync(), p.newAppWait(),
+	return usage.Group(app, p.newAppList(), p.newAppGet(), p.newAppCreate(), p.newAppSync(), p.newAppWait(),
 		p.newAppDiff(), p.newAppManifests(), p.newAppHistory(), p.newAppRefresh(), p.newAppDelete(), p.newAppConfirmDeletion(), p.newAppResources())
 }
 
@@ -35,7 +36,7 @@ func (p *program) appID(text string) (syncline.AppID, error) {
 		namespace, name = p.namespace, text
 	}
 	if name == "" || namespace == "" || strings.Contains(name, "/") {
-		return syncline.AppID{}, usagef("%q is neither NAME nor NAMESPACE/NAME of an app", text)
+		return syncline.AppID{}, usage.Errorf("%q is neither NAME nor NAMESPACE/NAME of an app", text)
 	}
 	return syncline.AppID{Kind: syncline.KindApplication, Namespace: namespace, Name: name}, nil
 }
@@ -83,7 +84,7 @@ func suggestApp(ctx context.Context, backend Reader, id syncline.AppID, err erro
 			known = append(known, other.ID.Name)
 		}
 	}
-	return didYouMean(err, id.Name, known)
+	return usage.DidYouMean(err, id.Name, known)
 }
 
 // choice says which Apps a command is about: by name, by label or by project.
@@ -114,7 +115,7 @@ func (c choice) String() string {
 func (p *program) chosen(ctx context.Context, backend Reader, c choice) ([]App, error) {
 	byLabel := c.selector != "" || len(c.projects) > 0
 	if byLabel == (len(c.names) > 0) {
-		return nil, usagef("name apps, or choose them by --selector or --project")
+		return nil, usage.Errorf("name apps, or choose them by --selector or --project")
 	}
 	if byLabel {
 		apps, err := backend.List(ctx, Query{Namespace: p.namespace, Selector: c.selector})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
 func (p *program) newAppConfirmDeletion() *cobra.Command {
@@ -21,7 +22,7 @@ It approves exactly what is asked for now, by the annotation syncline.io/approve
 Argo CD's annotation argocd.argoproj.io/deletion-approved does the same for all
 that was asked for before the time that it gives, as in "2006-01-02T15:04:05Z".`,
 		Example:           `  syncline app confirm-deletion shop`,
-		Args:              names("the NAME of an app", 1, 1),
+		Args:              usage.Names("the NAME of an app", 1, 1),
 		ValidArgsFunction: p.completeApps,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
 type createFlags struct {
@@ -34,7 +35,7 @@ it is there and added where it is not; other lists are replaced.`,
       --helm-set replicas=2 --dest-name in-cluster --dest-namespace shop --sync-policy automated
   syncline app create -f shop.yaml --upsert
   syncline app create -f shop.yaml --revision v2 --helm-set replicas=3`,
-		Args: names("the NAME of an app", 0, 1),
+		Args: usage.Names("the NAME of an app", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.create(cmd, args, f) },
 	}
 	f.application.Bind(cmd.Flags())
@@ -73,14 +74,14 @@ func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags) ([
 		return p.fromFile(cmd, args, f)
 	}
 	if len(args) == 0 {
-		return nil, usagef("name the app, or give a file by -f")
+		return nil, usage.Errorf("name the app, or give a file by -f")
 	}
 	id, err := p.appID(args[0])
 	if err != nil {
 		return nil, err
 	}
 	manifest, err := f.application.Manifest(cmd.Flags(), id, p.in)
-	return []map[string]any{manifest}, asUsage(err)
+	return []map[string]any{manifest}, usage.Of(err)
 }
 
 // fromFile returns the resources of a file. When it has one, the name and the
@@ -99,7 +100,7 @@ func (p *program) fromFile(cmd *cobra.Command, args []string, f *createFlags) ([
 		return manifests, err
 	}
 	if len(manifests) > 1 {
-		return nil, usagef("%s has %d Applications: leave out %s", f.file, len(manifests), strings.Join(append(args, given...), ", "))
+		return nil, usage.Errorf("%s has %d Applications: leave out %s", f.file, len(manifests), strings.Join(append(args, given...), ", "))
 	}
 	if len(args) > 0 {
 		id, err := p.appID(args[0])
@@ -109,7 +110,7 @@ func (p *program) fromFile(cmd *cobra.Command, args []string, f *createFlags) ([
 		_ = unstructured.SetNestedField(manifests[0], id.Name, "metadata", "name")
 		_ = unstructured.SetNestedField(manifests[0], id.Namespace, "metadata", "namespace")
 	}
-	return manifests, asUsage(f.application.Override(cmd.Flags(), manifests[0], p.in))
+	return manifests, usage.Of(f.application.Override(cmd.Flags(), manifests[0], p.in))
 }
 
 // overrides lists the given flags that say something about the app. One that says
@@ -122,7 +123,7 @@ func overrides(cmd *cobra.Command) (given []string, err error) {
 		}
 		given = append(given, "--"+flag.Name)
 		if value := flag.Value.String(); value == "" || value == "false" {
-			err = usagef("--%s=%s takes nothing away from a file: change it there", flag.Name, value)
+			err = usage.Errorf("--%s=%s takes nothing away from a file: change it there", flag.Name, value)
 		}
 	})
 	return given, err

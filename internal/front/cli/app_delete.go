@@ -14,6 +14,8 @@ import (
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
+	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
 type deleteFlags struct {
@@ -50,7 +52,7 @@ func (p *program) newAppDelete() *cobra.Command {
 
 func (p *program) delete(ctx context.Context, f *deleteFlags) error {
 	if f.propagation != "foreground" && f.propagation != "background" {
-		return usagef("--propagation-policy is %q, neither foreground nor background", f.propagation)
+		return usage.Errorf("--propagation-policy is %q, neither foreground nor background", f.propagation)
 	}
 	backend, err := p.backend(ctx)
 	if err != nil {
@@ -157,7 +159,7 @@ func (p *program) deleteOne(ctx context.Context, backend Backend, app App, f *de
 func (p *program) confirm(question, flag string) error {
 	fmt.Fprintf(p.err, "%s [y/N] ", question)
 	answer, err := bufio.NewReader(p.in).ReadString('\n')
-	if _, typed := terminal(p.in); !typed || err != nil { // nobody saw the line end
+	if _, typed := view.Terminal(p.in); !typed || err != nil { // nobody saw the line end
 		fmt.Fprintln(p.err)
 	}
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {

@@ -11,6 +11,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
@@ -36,7 +37,7 @@ It ends with 0 when nothing differs and with 1 when something does.`,
 		Example: `  syncline app diff shop
   syncline app diff shop --revision my-branch
   syncline app diff shop -o json --exit-code=false`,
-		Args:              names("the NAME of an app", 1, 1),
+		Args:              usage.Names("the NAME of an app", 1, 1),
 		ValidArgsFunction: p.completeApps,
 		RunE:              func(cmd *cobra.Command, args []string) error { return p.diff(cmd, args[0], f) },
 	}
@@ -116,7 +117,7 @@ func (p *program) printPlan(plan syncline.Plan, question goal.Question, f format
 			}
 		}
 	default:
-		fmt.Fprint(p.out, view.Diff(plan, p.out.palette()))
+		fmt.Fprint(p.out, view.Diff(plan, p.out.Palette()))
 	}
 	return nil
 }

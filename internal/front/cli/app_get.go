@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
@@ -22,7 +23,7 @@ func (p *program) newAppGet() *cobra.Command {
 		Example: `  syncline app get shop
   syncline app get shop --refresh
   syncline app get team-a/shop -o yaml`,
-		Args:              names("the NAME of an app", 1, 1),
+		Args:              usage.Names("the NAME of an app", 1, 1),
 		ValidArgsFunction: p.completeApps,
 		RunE:              func(cmd *cobra.Command, args []string) error { return p.get(cmd, args[0], f) },
 	}
@@ -44,7 +45,7 @@ func (p *program) get(cmd *cobra.Command, name string, f getFlags) error {
 	show := view.Showing{Wide: f.output.value == formatWide, Operation: f.showOperation, Parameters: f.showParams}
 	draw := func(apps []App) []string {
 		show.Waiting = blockerTexts(apps[0])
-		return view.App(apps[0].App, apps[0].Report, show, p.out.palette())
+		return view.App(apps[0].App, apps[0].Report, show, p.out.Palette())
 	}
 	if f.watch {
 		query := Query{Namespace: app.ID.Namespace, Name: app.ID.Name}

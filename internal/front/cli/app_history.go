@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
@@ -15,7 +16,7 @@ func (p *program) newAppHistory() *cobra.Command {
 		Short: "List what was deployed, oldest first",
 		Example: `  syncline app history shop
   syncline app history shop -o name`,
-		Args:              names("the NAME of an app", 1, 1),
+		Args:              usage.Names("the NAME of an app", 1, 1),
 		ValidArgsFunction: p.completeApps,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.history(cmd, args[0], output.value)

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
@@ -28,7 +29,7 @@ func (p *program) newAppList() *cobra.Command {
 		Example: `  syncline app list
   syncline app list -l team=web -o wide
   syncline app list --watch`,
-		Args: names("no arguments", 0, 0),
+		Args: usage.Names("no arguments", 0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.list(cmd, f) },
 	}
 	f.output = outputFlag(cmd, formatTable, formatWide, formatJSON, formatYAML, formatName)
@@ -65,7 +66,7 @@ func (p *program) list(cmd *cobra.Command, f listFlags) error {
 		return encode(p.out, f.output.value, manifestsOf(apps))
 	case formatName:
 		for _, app := range apps {
-			p.out.lines(app.ID.String())
+			p.out.Lines(app.ID.String())
 		}
 	default:
 		p.printLines(p.drawList(f)(apps))
@@ -85,7 +86,7 @@ func (f listFlags) filter(apps []App) []App {
 
 // drawList returns a function that lays out a table of Apps.
 func (p *program) drawList(f listFlags) func([]App) []string {
-	palette := p.out.palette()
+	palette := p.out.Palette()
 	wide := f.output.value == formatWide
 	var widths []int
 	return func(apps []App) []string {

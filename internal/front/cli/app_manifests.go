@@ -12,6 +12,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
 func (p *program) newAppManifests() *cobra.Command {
@@ -25,14 +26,14 @@ they are in the cluster (--source live). The values of Secrets are masked.`,
 		Example: `  syncline app manifests shop
   syncline app manifests shop --revision v1.2.3
   syncline app manifests shop --source live`,
-		Args:              names("the NAME of an app", 1, 1),
+		Args:              usage.Names("the NAME of an app", 1, 1),
 		ValidArgsFunction: p.completeApps,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if source != "git" && source != "live" {
-				return didYouMean(usagef("--source is %q, neither git nor live", source), source, []string{"git", "live"})
+				return usage.DidYouMean(usage.Errorf("--source is %q, neither git nor live", source), source, []string{"git", "live"})
 			}
 			if source == "live" && revision != "" {
-				return usagef("--revision is about --source git")
+				return usage.Errorf("--revision is about --source git")
 			}
 			return p.manifests(cmd.Context(), args[0], source, revision, output.value)
 		},

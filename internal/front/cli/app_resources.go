@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
@@ -14,7 +15,7 @@ func (p *program) newAppResources() *cobra.Command {
 		Short: "List the objects of an app",
 		Example: `  syncline app resources shop
   syncline app resources shop -o name`,
-		Args:              names("the NAME of an app", 1, 1),
+		Args:              usage.Names("the NAME of an app", 1, 1),
 		ValidArgsFunction: p.completeApps,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.resources(cmd, args[0], output.value, watch)
@@ -31,7 +32,7 @@ func (p *program) resources(cmd *cobra.Command, name string, f format, watch boo
 	if err != nil {
 		return err
 	}
-	draw := func(apps []App) []string { return view.Objects(apps[0].Report, f == formatWide, p.out.palette()) }
+	draw := func(apps []App) []string { return view.Objects(apps[0].Report, f == formatWide, p.out.Palette()) }
 	if watch {
 		query := Query{Namespace: app.ID.Namespace, Name: app.ID.Name}
 		return p.watch(ctx, backend, watching{query: query, format: f, draw: ifAny(draw), once: true})

@@ -13,6 +13,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
@@ -99,10 +100,10 @@ func (p *program) sync(cmd *cobra.Command, f *syncFlags) error {
 // check reads the flags that need reading.
 func (f *syncFlags) check() error {
 	if err := f.operation.Check(); err != nil {
-		return asUsage(err)
+		return usage.Of(err)
 	}
 	if _, err := declare.Pairs("label", f.labels); err != nil {
-		return asUsage(err)
+		return usage.Of(err)
 	}
 	f.operation.Prune = f.operation.Prune || f.approvePrune
 	var err error
@@ -211,7 +212,7 @@ func (p *program) prepare(ctx context.Context, app App, f *syncFlags) (request, 
 
 // preview shows what the operation would do and asks whether to go on.
 func (p *program) preview(plan syncline.Plan, operation syncline.Operation, yes bool) error {
-	text := view.Preview(plan, operation, p.err.palette())
+	text := view.Preview(plan, operation, p.err.Palette())
 	if text == "" {
 		text = "nothing differs\n"
 	}
@@ -228,7 +229,7 @@ func (p *program) selection(ctx context.Context, app App, whole syncline.Operati
 	if len(f.labels) > 0 {
 		labels, err := declare.Pairs("label", f.labels)
 		if err != nil {
-			return nil, asUsage(err)
+			return nil, usage.Of(err)
 		}
 		plan, err := p.plan(ctx, app, whole)
 		if err != nil {
@@ -286,9 +287,9 @@ func (p *program) followSync(ctx context.Context, backend Reader, app App, f for
 	if err := p.printApps([]App{last}, f); err != nil {
 		return err
 	}
-	drawn := !p.quiet && p.err.isTerminal() && p.out.isTerminal()
+	drawn := !p.quiet && p.err.IsTerminal() && p.out.IsTerminal()
 	if f == formatWide || f == formatTable && !drawn {
-		p.printLines(view.Results(last.Report, p.out.palette()))
+		p.printLines(view.Results(last.Report, p.out.Palette()))
 	}
 	if err := goal.Failure(last.state()); err != nil {
 		return cmp.Or(goal.Blocked(last.state()), err)

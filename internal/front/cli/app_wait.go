@@ -9,6 +9,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
@@ -86,7 +87,7 @@ func (f *waitFlags) wanted() (goal.Goal, error) {
 	some := len(wanted.Resources) > 0
 	switch {
 	case wanted.Deleted && (wanted.Judges() || some):
-		return wanted, usagef("--delete cannot be used together with another state")
+		return wanted, usage.Errorf("--delete cannot be used together with another state")
 	case wanted.Deleted || wanted.Judges():
 		return wanted, nil
 	}
@@ -212,7 +213,7 @@ func (p *program) printReached(ctx context.Context, backend Reader, apps []App, 
 			if i > 0 {
 				p.printLines([]string{""})
 			}
-			p.printLines(view.App(app.App, app.Report, view.Showing{Wide: f == formatWide}, p.out.palette()))
+			p.printLines(view.App(app.App, app.Report, view.Showing{Wide: f == formatWide}, p.out.Palette()))
 		}
 		return nil
 	}
@@ -228,7 +229,7 @@ func patterns(values []string) ([]goal.Pattern, error) {
 	for _, value := range values {
 		p, err := goal.ParsePattern(value)
 		if err != nil {
-			return nil, usagef("--resource %w", err)
+			return nil, usage.Errorf("--resource %w", err)
 		}
 		read = append(read, p)
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
+	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
 // Streams are where a command reads and writes. A stream that is an *os.File
@@ -32,13 +34,13 @@ type program struct {
 	// streams are for workers; commands read in and print on out and err.
 	streams    Streams
 	in         io.Reader
-	out, err   *paper
+	out, err   *view.Paper
 	connection Connection
 	// namespace is where Apps without a namespace are looked for.
 	namespace string
 	color     string
 	quiet     bool
-	timeout   seconds
+	timeout   usage.Seconds
 }
 
 // Main runs the command line and returns the exit code. It ends early when ctx
@@ -63,7 +65,7 @@ func New(deps Deps) *cobra.Command {
 
 func newProgram(deps Deps, streams Streams) *program {
 	p := &program{deps: deps, streams: streams, in: streams.In}
-	p.out, p.err = p.newPaper(streams.Out), p.newPaper(streams.Err)
+	p.out, p.err = view.NewPaper(streams.Out, &p.color, p.getenv), view.NewPaper(streams.Err, &p.color, p.getenv)
 	return p
 }
 
@@ -96,11 +98,11 @@ func (p *program) root(cancel context.CancelCauseFunc) *cobra.Command {
 	root.SetOut(p.out)
 	root.SetErr(p.err)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(usage.FlagError)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(newHelp())
+	root.SetHelpCommand(usage.NewHelp())
 	p.globalFlags(root)
-	return group(root, p.newApp(), p.newRender(), p.newServer(),
+	return usage.Group(root, p.newApp(), p.newRender(), p.newServer(),
 		p.newWorker("render-worker", "Render what the agent sends on stdin", p.deps.RenderWorker),
 		p.newWorker("jq-worker", "Run the jq expressions that the agent sends on stdin", p.deps.JQWorker),
 		p.newWorker("lua-worker", "Run the health rules that the agent sends on stdin", p.deps.LuaWorker),
@@ -125,7 +127,7 @@ func (p *program) checkColor() error {
 	case "auto", "always", "never":
 		return nil
 	}
-	return usagef("--color is %q, not auto, always or never", p.color)
+	return usage.Errorf("--color is %q, not auto, always or never", p.color)
 }
 
 func (p *program) getenv(name string) string {

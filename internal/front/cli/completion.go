@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
 // shells lists how each shell's script is written.
@@ -27,11 +29,11 @@ func newCompletion() *cobra.Command {
   syncline completion zsh > "${fpath[1]}/_syncline"
   syncline completion fish > ~/.config/fish/completions/syncline.fish
   syncline completion powershell | Out-String | Invoke-Expression`,
-		Args:      names("the name of a shell: "+strings.Join(known, ", "), 1, 1),
+		Args:      usage.Names("the name of a shell: "+strings.Join(known, ", "), 1, 1),
 		ValidArgs: known,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(known, args[0]) {
-				return didYouMean(usagef("there is no completion for %q, only for %s", args[0], strings.Join(known, ", ")), args[0], known)
+				return usage.DidYouMean(usage.Errorf("there is no completion for %q, only for %s", args[0], strings.Join(known, ", ")), args[0], known)
 			}
 			return shells()[args[0]](cmd.Root(), cmd.OutOrStdout())
 		},

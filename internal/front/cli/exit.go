@@ -8,6 +8,8 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
+	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
 // The exit codes that do not follow from an error's kind.
@@ -40,25 +42,6 @@ func newExitCodes() *cobra.Command {
 	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp}
 }
 
-// usageError is an error of the command line itself.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
-// usagef returns a usage error.
-func usagef(format string, args ...any) error {
-	return usageError{syncline.Errorf(syncline.Invalid, format, args...)}
-}
-
-// asUsage makes an Invalid error, which comes from flags, a usage error.
-func asUsage(err error) error {
-	if syncline.KindOf(err) == syncline.Invalid {
-		return usageError{err}
-	}
-	return err
-}
-
 // differsError ends "app diff" when it has printed the difference.
 type differsError struct{ code int }
 
@@ -70,14 +53,13 @@ var errTimedOut = errors.New("timed out")
 // exitCode says which code the program ends with.
 func exitCode(ctx context.Context, err error) int {
 	var differs differsError
-	var usage usageError
 	var waited *goal.Error
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &differs):
 		return differs.code
-	case errors.As(err, &usage):
+	case usage.Is(err):
 		return exitUsage
 	case errors.As(err, &waited) && waited.Failed:
 		return exitFailed
@@ -96,7 +78,7 @@ func endedBy(ctx context.Context, err, reason error) bool {
 }
 
 // printError tells a person what went wrong and what to do next.
-func printError(ctx context.Context, w *paper, err error) {
+func printError(ctx context.Context, w *view.Paper, err error) {
 	if _, differs := errors.AsType[differsError](err); differs {
 		return
 	}
@@ -107,13 +89,13 @@ func printError(ctx context.Context, w *paper, err error) {
 	case endedBy(ctx, err, context.Canceled):
 		message = "interrupted"
 	}
-	w.message(w.palette().Bad("Error:")+" ", message)
+	w.Message(w.Palette().Bad("Error:")+" ", message)
 	if waited, ok := errors.AsType[*goal.Error](err); ok {
 		for _, detail := range waited.Details {
-			w.message("  ", detail)
+			w.Message("  ", detail)
 		}
 	}
 	if hint := syncline.HintOf(err); hint != "" {
-		w.message(w.palette().Note("Hint:")+" ", hint)
+		w.Message(w.Palette().Note("Hint:")+" ", hint)
 	}
 }

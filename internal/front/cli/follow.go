@@ -77,18 +77,18 @@ func (p *program) drawAll(app App, pictures <-chan App) App {
 // progress returns what shows the picture of a sync on stderr: drawn in place
 // on a terminal, else lines for what is new.
 func (p *program) progress() func(view.Picture) {
-	palette := p.err.palette()
+	palette := p.err.Palette()
 	if p.quiet {
 		return func(view.Picture) {}
 	}
-	if draw, room, ok := p.err.screen(); ok {
+	if draw, room, ok := p.err.Screen(); ok {
 		return func(picture view.Picture) {
 			_ = draw(picture.Lines(palette, room())) // what cannot be shown is no reason to stop
 		}
 	}
 	var before view.Picture
 	return func(picture view.Picture) {
-		p.err.lines(picture.News(before, palette)...)
+		p.err.Lines(picture.News(before, palette)...)
 		before = picture
 	}
 }

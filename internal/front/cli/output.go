@@ -10,6 +10,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
 // format is how a command prints what it found.
@@ -43,7 +44,7 @@ func (f *formatFlag) Set(text string) error {
 		return nil
 	}
 	err := syncline.Errorf(syncline.Invalid, "%q is not one of %s", text, strings.Join(f.allowed, ", "))
-	return didYouMean(err, text, f.allowed)
+	return usage.DidYouMean(err, text, f.allowed)
 }
 
 // outputFlag adds --output; the first of the formats is the default.
@@ -98,11 +99,11 @@ func (p *program) printApps(apps []App, f format) error {
 }
 
 // printLines writes lines to stdout.
-func (p *program) printLines(lines []string) { p.out.lines(lines...) }
+func (p *program) printLines(lines []string) { p.out.Lines(lines...) }
 
 // notef writes a message to stderr, unless --quiet.
 func (p *program) notef(format string, args ...any) {
 	if !p.quiet {
-		p.err.message("", fmt.Sprintf(format, args...))
+		p.err.Message("", fmt.Sprintf(format, args...))
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
 type renderFlags struct {
@@ -42,7 +43,7 @@ It ends with 1, and says which file and why, when something cannot be rendered.`
   syncline render charts/web --values production.yaml --helm-set replicas=3
   syncline render --repo https://git.example.com/shop.git --rev v1.2.3 --path deploy
   syncline render --repo . --rev main --path deploy`,
-		Args: names("one PATH", 0, 1),
+		Args: usage.Names("one PATH", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.render(cmd, args, f) },
 	}
 	flags := cmd.Flags()
@@ -94,7 +95,7 @@ func (p *program) warn(warning syncline.Condition) { p.notef("%s: %s", warning.T
 func (p *program) renderRequest(cmd *cobra.Command, args []string, f *renderFlags) (RenderRequest, error) {
 	source, err := f.source.Read(cmd.Flags(), p.in)
 	if err != nil {
-		return RenderRequest{}, asUsage(err)
+		return RenderRequest{}, usage.Of(err)
 	}
 	source.TargetRevision = f.revision
 	if err := checkRender(source, args); err != nil {
@@ -120,11 +121,11 @@ func checkRender(source syncline.Source, args []string) error {
 	folder, repository := len(args) > 0, source.RepoURL != ""
 	switch {
 	case !folder && !repository:
-		return usagef("give a folder, or a repository by --repo")
+		return usage.Errorf("give a folder, or a repository by --repo")
 	case folder && repository:
-		return usagef("give a folder or --repo, not both; the folder in the repository is --path")
+		return usage.Errorf("give a folder or --repo, not both; the folder in the repository is --path")
 	case folder && (source.TargetRevision != "" || source.Path != "" || source.Chart != ""):
-		return usagef("--rev, --path and --helm-chart are about --repo")
+		return usage.Errorf("--rev, --path and --helm-chart are about --repo")
 	}
 	return nil
 }

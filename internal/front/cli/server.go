@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
 func (p *program) newServer() *cobra.Command {
@@ -22,7 +23,7 @@ It reads the kubeconfig, or inside a cluster the service account of its pod.
 Kubernetes holds its state: it can be stopped at any time.`,
 		Example: `  syncline server
   syncline server --kubeconfig dev.yaml --namespace argocd --log-format text`,
-		Args: names("no arguments", 0, 0),
+		Args: usage.Names("no arguments", 0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkServer(options); err != nil {
 				return err
@@ -70,12 +71,12 @@ func checkGitLimits(limits GitLimits) error {
 		"git-memory-mib": limits.MemoryMiB, "git-pack-mib": limits.PackMiB, "git-disk-mib": limits.DiskMiB, "git-refs": limits.Refs,
 	} {
 		if value <= 0 {
-			return usagef("--%s is %d: it has to be more than 0", flag, value)
+			return usage.Errorf("--%s is %d: it has to be more than 0", flag, value)
 		}
 	}
 	for _, prefix := range limits.AllowAddresses {
 		if _, err := netip.ParsePrefix(prefix); err != nil {
-			return usagef("--git-allow-addresses has %q, which is no prefix such as 169.254.10.0/24", prefix)
+			return usage.Errorf("--git-allow-addresses has %q, which is no prefix such as 169.254.10.0/24", prefix)
 		}
 	}
 	return nil
@@ -90,22 +91,22 @@ func checkServer(options ServerOptions) error {
 		"memo-mib": options.MemoMiB,
 	} {
 		if value <= 0 {
-			return usagef("--%s is %d: it has to be more than 0", flag, value)
+			return usage.Errorf("--%s is %d: it has to be more than 0", flag, value)
 		}
 	}
 	switch {
 	case !slices.Contains([]string{"info", "debug"}, options.LogLevel):
-		return usagef("--log-level is %q, neither info nor debug", options.LogLevel)
+		return usage.Errorf("--log-level is %q, neither info nor debug", options.LogLevel)
 	case !slices.Contains([]string{"json", "text"}, options.LogFormat):
-		return usagef("--log-format is %q, neither json nor text", options.LogFormat)
+		return usage.Errorf("--log-format is %q, neither json nor text", options.LogFormat)
 	case options.RenderWorkers < 2:
-		return usagef("--render-workers is %d: it has to be 2 or more, so that no project has all", options.RenderWorkers)
+		return usage.Errorf("--render-workers is %d: it has to be 2 or more, so that no project has all", options.RenderWorkers)
 	case options.RenderMemoryMiB < 64:
-		return usagef("--render-memory-mib is %d: it has to be 64 or more", options.RenderMemoryMiB)
+		return usage.Errorf("--render-memory-mib is %d: it has to be 64 or more", options.RenderMemoryMiB)
 	case options.PruneShare < 0 || options.PruneShare > 1:
-		return usagef("--prune-guard-share is %v: it has to be between 0 and 1", options.PruneShare)
+		return usage.Errorf("--prune-guard-share is %v: it has to be between 0 and 1", options.PruneShare)
 	case options.PruneCount < 0:
-		return usagef("--prune-guard-count is %d: it cannot be negative", options.PruneCount)
+		return usage.Errorf("--prune-guard-count is %d: it cannot be negative", options.PruneCount)
 	}
 	return nil
 }

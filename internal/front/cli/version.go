@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
 func (p *program) newVersion() *cobra.Command {
@@ -13,7 +15,7 @@ func (p *program) newVersion() *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  syncline version -o json",
-		Args:    names("no arguments", 0, 0),
+		Args:    usage.Names("no arguments", 0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			v := p.deps.Version
 			if output.value == formatJSON || output.value == formatYAML {

@@ -41,7 +41,7 @@ func (p *program) watch(ctx context.Context, backend Reader, w watching) error {
 
 // linesOf draws in place on a terminal, and prints new lines elsewhere.
 func (p *program) linesOf(w watching) func([]App) error {
-	if draw, _, ok := p.out.screen(); ok {
+	if draw, _, ok := p.out.Screen(); ok {
 		return func(apps []App) error { return draw(w.draw(apps)) }
 	}
 	printed := map[string]bool{}

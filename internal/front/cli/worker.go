@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
 // Worker does the jobs that come in until in ends, and writes to out what comes
@@ -20,7 +21,7 @@ func (p *program) newWorker(name, short string, worker Worker) *cobra.Command {
 		Use:    name,
 		Short:  short,
 		Hidden: true,
-		Args:   names("no arguments", 0, 0),
+		Args:   usage.Names("no arguments", 0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if worker == nil {
 				return syncline.Errorf(syncline.Internal, "this program was built without %ss", name)

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"io"
@@ -8,36 +8,37 @@ import (
 	"golang.org/x/term"
 
 	"github.com/syncline-io/syncline/internal/base/visible"
-	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
-// paper is a stream that people read. What is printed on it comes from clusters
+// Paper is a stream that people read. What is printed on it comes from clusters
 // and repositories: nothing of that steers the terminal, by whatever way it
 // gets here. Every command prints on paper; only workers, which talk to the
 // agent, have the streams themselves.
-type paper struct {
+type Paper struct {
 	stream io.Writer
-	// colour is what --color says.
+	// colour is auto, always or never.
 	colour *string
 	getenv func(string) string
 	// own is the palette whose colours pass.
-	own view.Palette
+	own Palette
 }
 
-func (p *program) newPaper(stream io.Writer) *paper {
-	return &paper{stream: stream, colour: &p.color, getenv: p.getenv, own: view.NewPalette()}
+// NewPaper returns paper that prints on a stream. It is coloured always, never or
+// automatically, as colour says when something is printed.
+func NewPaper(stream io.Writer, colour *string, getenv func(string) string) *Paper {
+	return &Paper{stream: stream, colour: colour, getenv: getenv, own: NewPalette()}
 }
 
 // Write prints text of one or more lines.
-func (p *paper) Write(text []byte) (int, error) {
+func (p *Paper) Write(text []byte) (int, error) {
 	if _, err := io.WriteString(p.stream, p.own.Show(string(text))); err != nil {
 		return 0, err
 	}
 	return len(text), nil
 }
 
-// lines prints lines, each of which stays one.
-func (p *paper) lines(lines ...string) {
+// Lines prints lines, each of which stays one.
+func (p *Paper) Lines(lines ...string) {
 	for _, text := range lines {
 		_, _ = io.WriteString(p, oneLine(text)+"\n") // what cannot be printed is no reason to stop
 	}
@@ -46,9 +47,9 @@ func (p *paper) lines(lines ...string) {
 // longestMessage is how much is printed of one message, in bytes.
 const longestMessage = 16 << 10
 
-// message prints what somebody has to say behind a title. Further lines of it
+// Message prints what somebody has to say behind a title. Further lines of it
 // are indented, so that none passes for a message of its own.
-func (p *paper) message(title, text string) {
+func (p *Paper) Message(title, text string) {
 	text = visible.Clip(visible.Text(text), longestMessage)
 	_, _ = io.WriteString(p, title+strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")+"\n")
 }
@@ -56,8 +57,8 @@ func (p *paper) message(title, text string) {
 // oneLine puts text on one line.
 func oneLine(text string) string { return strings.ReplaceAll(text, "\n", " ") }
 
-// palette says how text is coloured.
-func (p *paper) palette() view.Palette {
+// Palette says how text is coloured.
+func (p *Paper) Palette() Palette {
 	palette := p.own
 	switch *p.colour {
 	case "always":
@@ -65,24 +66,25 @@ func (p *paper) palette() view.Palette {
 	case "never":
 	default:
 		plain := p.getenv("NO_COLOR") != "" || p.getenv("TERM") == "dumb"
-		palette.On = !plain && p.isTerminal()
+		palette.On = !plain && p.IsTerminal()
 	}
 	return palette
 }
 
-func (p *paper) isTerminal() bool {
-	_, ok := terminal(p.stream)
+// IsTerminal reports whether the stream is a terminal.
+func (p *Paper) IsTerminal() bool {
+	_, ok := Terminal(p.stream)
 	return ok
 }
 
-// screen returns what draws lines in place of those before, and how many fit;
+// Screen returns what draws lines in place of those before, and how many fit;
 // false when the paper is no terminal.
-func (p *paper) screen() (draw func([]string) error, room func() int, ok bool) {
-	file, ok := terminal(p.stream)
+func (p *Paper) Screen() (draw func([]string) error, room func() int, ok bool) {
+	file, ok := Terminal(p.stream)
 	if !ok {
 		return nil, nil, false
 	}
-	screen := &view.Screen{Out: file, Size: func() (columns, rows int) {
+	screen := &Screen{Out: file, Size: func() (columns, rows int) {
 		columns, rows, err := term.GetSize(int(file.Fd()))
 		if err != nil {
 			return 0, 0
@@ -98,8 +100,8 @@ func (p *paper) screen() (draw func([]string) error, room func() int, ok bool) {
 	}, screen.Room, true
 }
 
-// terminal returns the file that w is, if it is a terminal.
-func terminal(w any) (*os.File, bool) {
+// Terminal returns the file that w is, if it is a terminal.
+func Terminal(w any) (*os.File, bool) {
 	file, ok := w.(*os.File)
 	return file, ok && term.IsTerminal(int(file.Fd()))
 }

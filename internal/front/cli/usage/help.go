@@ -1,4 +1,4 @@
-package cli
+package usage
 
 import (
 	"slices"
@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newHelp makes the command "help". Unlike cobra's own, it fails for what does
+// NewHelp makes the command "help". Unlike cobra's own, it fails for what does
 // not exist.
-func newHelp() *cobra.Command {
+func NewHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND...]",
 		Short: "Say what a command does, or what the exit codes mean",
@@ -26,7 +26,7 @@ func newHelp() *cobra.Command {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
 				topic := strings.Join(args, " ")
-				return didYouMean(usagef("there is no help about %q", topic), args[len(args)-1], childNames(about))
+				return DidYouMean(Errorf("there is no help about %q", topic), args[len(args)-1], childNames(about))
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()

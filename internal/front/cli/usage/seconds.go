@@ -1,4 +1,4 @@
-package cli
+package usage
 
 import (
 	"strconv"
@@ -7,12 +7,12 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// seconds is a flag that takes a duration such as "5m", or a plain number of
+// Seconds is a flag that takes a duration such as "5m", or a plain number of
 // seconds as the argocd command line does.
-type seconds time.Duration
+type Seconds time.Duration
 
 // String returns the flag's value.
-func (s *seconds) String() string {
+func (s *Seconds) String() string {
 	if *s == 0 {
 		return "0"
 	}
@@ -20,18 +20,18 @@ func (s *seconds) String() string {
 }
 
 // Set reads the flag's value.
-func (s *seconds) Set(text string) error {
+func (s *Seconds) Set(text string) error {
 	if count, err := strconv.ParseUint(text, 10, 31); err == nil {
-		*s = seconds(time.Duration(count) * time.Second)
+		*s = Seconds(time.Duration(count) * time.Second)
 		return nil
 	}
 	duration, err := time.ParseDuration(text)
 	if err != nil || duration < 0 {
 		return syncline.Errorf(syncline.Invalid, "%q is neither a number of seconds nor a duration such as 90s or 5m", text)
 	}
-	*s = seconds(duration)
+	*s = Seconds(duration)
 	return nil
 }
 
 // Type names the flag's value in help texts.
-func (*seconds) Type() string { return "duration" }
+func (*Seconds) Type() string { return "duration" }
