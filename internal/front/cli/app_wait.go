@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -97,19 +95,26 @@ func (f *waitFlags) wanted() (goal.Goal, error) {
 
 // wait watches Apps until the goal holds for all of them, or fails for one.
 func (p *program) wait(ctx context.Context, backend Reader, apps []App, wanted goal.Goal) error {
-	waiting := newWaitingRoom(apps, wanted)
+	ids := make([]syncline.AppID, 0, len(apps))
+	for _, app := range apps {
+		ids = append(ids, app.ID)
+	}
+	waiting := goal.NewWait(wanted, ids)
 	err := backend.Watch(ctx, queryFor(apps), func(now []App) bool {
-		news := waiting.look(now)
-		for _, text := range news {
+		states := map[syncline.AppID]goal.State{}
+		for _, app := range now {
+			states[app.ID] = app.state()
+		}
+		for _, text := range waiting.Look(states) {
 			p.notef("%s", text)
 		}
-		return waiting.failed != nil || len(waiting.blockers) == 0
+		return waiting.Failed != nil || waiting.Holds()
 	})
 	switch {
-	case waiting.failed != nil:
-		return waiting.failed
+	case waiting.Failed != nil:
+		return waiting.Failed
 	case endedBy(ctx, err, errTimedOut):
-		return waiting.timeout(p.timeout.String())
+		return waiting.Timeout(p.timeout.String())
 	}
 	return err
 }
@@ -126,76 +131,6 @@ func queryFor(apps []App) Query {
 		}
 	}
 	return query
-}
-
-// waitingRoom follows several Apps towards one goal.
-type waitingRoom struct {
-	goal     goal.Goal
-	ids      []syncline.AppID
-	said     map[syncline.AppID]string
-	blockers map[syncline.AppID][]string
-	failed   error
-	// unseen is an App that no agent has looked at.
-	unseen syncline.AppID
-}
-
-func newWaitingRoom(apps []App, wanted goal.Goal) *waitingRoom {
-	room := &waitingRoom{goal: wanted, said: map[syncline.AppID]string{}}
-	for _, app := range apps {
-		room.ids = append(room.ids, app.ID)
-	}
-	return room
-}
-
-// look judges all Apps again and returns a line for each that stands otherwise
-// than before.
-func (r *waitingRoom) look(now []App) []string {
-	r.blockers, r.unseen = map[syncline.AppID][]string{}, syncline.AppID{}
-	var news []string
-	for _, id := range r.ids {
-		var app *goal.State
-		if i := slices.IndexFunc(now, func(a App) bool { return a.ID == id }); i >= 0 {
-			state := now[i].state()
-			app = &state
-			if state.Report.Sync == "" {
-				r.unseen = id
-			}
-		}
-		v := r.goal.Judge(id, app)
-		text := fmt.Sprintf("%s is %s", id, r.goal)
-		switch {
-		case v.Failed != nil:
-			r.failed = v.Failed
-			continue
-		case !v.Holds():
-			r.blockers[id] = v.Blockers
-			text = fmt.Sprintf("%s: waiting: %s", id, v.Blockers[0])
-		}
-		if r.said[id] != text {
-			r.said[id] = text
-			news = append(news, text)
-		}
-	}
-	return news
-}
-
-// timeout lists what blocks.
-func (r *waitingRoom) timeout(after string) error {
-	which := fmt.Sprintf("%d of %d apps are", len(r.blockers), len(r.ids))
-	if len(r.ids) == 1 {
-		which = r.ids[0].String() + " is"
-	}
-	out := &goal.Error{Err: syncline.Errorf(syncline.Waiting, "%s not %s after %s", which, r.goal, after)}
-	if r.unseen != (syncline.AppID{}) {
-		out.Err = syncline.WithHint(out.Err,
-			fmt.Sprintf("no agent has looked at %s yet: does one run, and is %s its namespace?", r.unseen, r.unseen.Namespace))
-	}
-	for _, id := range r.ids {
-		for _, blocker := range r.blockers[id] {
-			out.Details = append(out.Details, fmt.Sprintf("%s: %s", id, blocker))
-		}
-	}
-	return out
 }
 
 // printReached prints the Apps as they are now.
