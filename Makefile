@@ -20,8 +20,8 @@ ARGS ?=
 # Every Go module of the tree; a new one is tested and linted without being named here.
 MODULES := $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/testdata/*' -not -path '*/node_modules/*' | sort)))
 
-# each runs a command in every module that has packages, and fails after the last if it failed in one. Modules in tools/
-# and bench/peers/ only pin programs.
+# each runs a command in every module that has packages, and fails after the last if it failed in one. tools/golden and
+# the modules in bench/peers/ only pin programs.
 each = failed=; for module in $(MODULES); do \
 	if [ -z "$$(cd $$module && go list -e ./... 2>/dev/null)" ]; then continue; fi; \
 	echo "$(1) $$module"; \
@@ -76,6 +76,10 @@ race-short: ## The part of race that every change has to pass: half of the rando
 .PHONY: lint
 lint: $(LINTER) ## Check style and common mistakes in every module; .golangci.yml says what and why
 	@$(call each,linting,$(LINTER) run --config $(CURDIR)/.golangci.yml ./...)
+
+.PHONY: shape
+shape: ## Measure the code: lines, functions, interfaces, imports. docs/design/shape.md has the numbers
+	@cd tools/shape && go run . -dir ../.. ./...
 
 .PHONY: format
 format: $(LINTER) ## Format the Go code of every module
