@@ -6,27 +6,69 @@
 // pulls it, makes the cluster so, and keeps it so. Whatever resource declares
 // it, it becomes an [App], and one engine delivers every App in turns:
 //
-//	         custom resource                                              custom resource status
-//	               │                                                                ▲
-//	dialect/argo: ToApp(cr)                                            FromReport(report, status)
-//	               ▼                                                                │
-//	App ─▶ source ─▶ render ─▶ policy ─▶ plan ─▶ apply ─▶ health ─▶ status ─▶ Report ─▶ catalog ─▶ CLI, API
-//	       Tree      Objects   Grant     Plan    Result   Health    Report
-//	          ▲         ▲                  ▲        ▲        ▲
-//	edge:    git      helm kustomize     kube     kube     kube/live ◀── a watch event marks one App dirty
-//	                  jsonnet           (dry-run) (write)  (watch)
+//	custom resource                                                                                     its status
+//	  │ its dialect                                                                             its dialect ▲
+//	  ▼                                                                                                     │
+//	 App ─▶ validate ─▶ begin ─▶ connect ─▶ resolve ─▶ render ─▶ watch ─▶ plan ─▶ automate ─▶ operate ─▶ Report
+//	        Project     State    Cluster    commit     Objects   Live     Plan,   State       State         │
+//	                                          ▲          ▲         ▲      Grant                 │           ▼
+//	                                          │          │         │        ▲                   ▼        catalog ─▶ CLI
+//	                             edges      git        helm …    watch    dry-run             write
+//	                                                               └── what changes makes its App due, and no other
 //
-// The stages, in the order in which data moves:
+//	 App that is deleted ─▶ leave ─▶ connect ─▶ watch ─▶ delete ─▶ Report
 //
-//   - [App] and [Source] say what is wanted and where it is declared.
-//   - internal/engine/source resolves a Source to a revision and yields a [Tree].
-//   - internal/engine/render turns a Tree into [Object] values, remembering what was read.
-//   - internal/engine/policy decides whether a [Project] allows them, and yields a [Grant].
-//   - internal/engine/plan compares them with what is [Live] and yields a [Plan].
-//   - internal/engine/apply performs the next part of the Plan, and yields an [OperationState].
-//   - internal/engine/health judges objects; internal/engine/status folds it all into a [Report].
+// The steps of a turn, which are those of internal/engine/engine.go, and what each
+// of them yields:
 //
-// A turn never waits. It does the next thing that can be done and returns; a
-// watch event or a timer brings the next turn. Read internal/engine/engine.go
-// next, then internal/engine/plan with its tests.
+//   - validate: the declaration can be delivered, and its [Project] permits it.
+//     internal/engine/policy
+//   - begin: the [OperationState] of what was asked for, or of what goes on.
+//   - connect: the cluster of the [Destination], as far as the App may look at it.
+//     internal/engine/confined.go
+//   - resolve: the commits that each [Source] names. internal/engine/source
+//   - render: the [Object] values that the files of a [Tree] come to, with what was
+//     read. internal/engine/render
+//   - watch: everything [Live] that is needed is known. internal/edge/kube/live
+//   - plan: a [Plan] of every [Change], and the [Grant] of those that the project
+//     permits. internal/engine/plan, internal/engine/policy
+//   - automate: the [Operation] that the App's policy asks for.
+//     internal/engine/automate.go
+//   - operate: the next part of the operation, through the gate, and the plan of what
+//     is left. internal/engine/apply
+//
+// What they came to is folded into a [Report] by internal/engine/status, with the
+// [Health] that internal/engine/health found. A turn never waits. It does the next
+// thing that can be done and returns; a watch event or a timer brings the next turn.
+// Read internal/engine/engine.go next, then internal/engine/plan with its tests.
+//
+// # Words
+//
+// Each leads to its definition, and that to the rule. docs/design/where.md leads from
+// a question to the function that answers it.
+//
+//   - App: what is delivered, whatever declares it. [App], by its [AppID].
+//   - approval: a person's word for one plan, by its digest. [Plan.PruneDigest]
+//   - blocker: what a turn would wait for, written down. [Blocker]
+//   - change: what happens to one object, and why. [Change], of a closed set of [Action].
+//   - claim: an annotation that says whose an object is and was not written by us. [ClaimText]
+//   - dialect: a kind of resources that declare Apps. internal/dialect/argo
+//   - digest: what identifies content. [Digest]; of applied fields, [Live.Applied]
+//   - gate: the one way to write to a cluster. internal/engine/apply/gate.go
+//   - grant: the permission to perform exactly the changes of a plan. [Grant]
+//   - hook: an object that runs within an operation and is not kept. [RoleHook]
+//   - instance: the name by which objects say whose they are. App.Instance, [AnnotationTracking]
+//   - lane: how urgent a turn is. internal/engine/queue, Priority
+//   - live: what is remembered of an object in a cluster. [Live]
+//   - mark: an annotation that steers what is done with an object. [Steers]; of all
+//     of them, [Live.Steering]
+//   - neighbour: another App, asked before something goes. internal/engine/plan, Neighbours
+//   - operation: what was asked for and is performed in turns. [Operation], [OperationState]
+//   - plan: every change that would be made, in order. [Plan]
+//   - project: what Apps may deliver, from where and to where. [Project]
+//   - report: all that there is to show of an App. [Report]
+//   - sealed: a value that nothing prints. [Sealed]
+//   - tree: the files of a source at a commit. [Tree]
+//   - turn: one pass through the steps, for one App. internal/engine/engine.go, Turn
+//   - write: one request that changes a cluster. [Write]
 package syncline
