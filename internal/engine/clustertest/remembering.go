@@ -31,6 +31,7 @@ func remembering() []fact {
 			b.eventually("it is known to be gone", func() bool { _, known := b.Cluster.Get(object.Ref()); return !known })
 		}},
 		{"what is applied has the digest of what was declared", digests},
+		{"the digest tells that others took a field over, and not what they make of it", takenOver},
 		{"what somebody else made has no digest", func(b *bench) {
 			object := b.config("a", "color: blue")
 			b.Others.Create(b, object, "somebody")
@@ -129,6 +130,25 @@ func digests(b *bench) {
 	b.create(secret)
 	if applied := b.live(secret.Ref()).Applied; applied != secret.Digest() {
 		b.Errorf("of a Secret it is %q, want %q", applied, secret.Digest())
+	}
+}
+
+func takenOver(b *bench) {
+	object := b.config("a", "color: blue")
+	b.create(object)
+	taken := syncline.Digest("")
+	for _, color := range []string{"red", "green", "blue"} {
+		b.Others.Patch(b, object.Ref(), `{"data": {"color": "`+color+`"}}`)
+		b.eventually("the color is known", func() bool {
+			return b.live(object.Ref()).ResourceVersion == b.read(object.Ref()).Reveal().GetResourceVersion()
+		})
+		applied := b.live(object.Ref()).Applied
+		if taken == "" {
+			taken = applied
+		}
+		if applied == object.Digest() || applied != taken {
+			b.Errorf("when it is %s the digest is %q, and was %q", color, applied, taken)
+		}
 	}
 }
 
