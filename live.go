@@ -42,6 +42,9 @@ type Live struct {
 	// Migrate reports whether fields are owned by client-side apply, so that
 	// removing them needs their ownership first.
 	Migrate bool
+	// State is the digest of all that the object holds, but for its status, while it is
+	// followed, because others have fields of it that are declared; else "".
+	State Digest
 	// Marks are the annotations that steer Syncline: those of argocd.argoproj.io
 	// and helm.sh, and its own.
 	Marks map[string]string

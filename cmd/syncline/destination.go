@@ -48,6 +48,10 @@ func (d destination) Owned(instance string) ([]syncline.Live, error) {
 	return d.target.Live.Owned(instance)
 }
 
+func (d destination) Follow(object syncline.Object) syncline.Digest {
+	return d.target.Live.Follow(object)
+}
+
 func (d destination) Inside(container syncline.Ref) []string { return d.target.Live.Inside(container) }
 
 // Watch remembers the kinds. One that the cluster does not have holds nothing

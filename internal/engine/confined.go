@@ -126,6 +126,14 @@ func (c confined) Owned(instance string) ([]syncline.Live, error) {
 	return slices.DeleteFunc(slices.Clone(owned), func(live syncline.Live) bool { return c.judge.Object(live.Ref) != nil }), err
 }
 
+// Follow follows an object that the App may have.
+func (c confined) Follow(object syncline.Object) syncline.Digest {
+	if c.judge.Object(object.Ref()) != nil {
+		return ""
+	}
+	return c.cluster.Follow(object)
+}
+
 // Inside tells who made objects in a container that the App may have: they would go
 // with it, whoever may have them.
 func (c confined) Inside(container syncline.Ref) []string {

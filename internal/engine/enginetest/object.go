@@ -65,6 +65,8 @@ type object struct {
 	health  syncline.Health
 	// slow keeps the object when it is deleted, until the test lets it go.
 	slow bool
+	// followed says that its state is told.
+	followed bool
 }
 
 func (o *object) meta() *unstructured.Unstructured {
@@ -73,7 +75,7 @@ func (o *object) meta() *unstructured.Unstructured {
 
 // copy returns one that can be changed without the object.
 func (o *object) copy() *object {
-	return &object{content: runtime.DeepCopyJSON(o.content), owners: maps.Clone(o.owners), health: o.health, slow: o.slow}
+	return &object{content: runtime.DeepCopyJSON(o.content), owners: maps.Clone(o.owners), health: o.health, slow: o.slow, followed: o.followed}
 }
 
 // reveal returns a copy as the API server would answer with.
@@ -112,6 +114,9 @@ func (o *object) live() syncline.Live {
 		Health:      o.health,
 		Terminating: u.GetDeletionTimestamp() != nil,
 		Marks:       map[string]string{},
+	}
+	if o.followed {
+		live.State = stateOf(o.content)
 	}
 	for key, value := range u.GetAnnotations() {
 		if syncline.Steers(key) {
@@ -167,4 +172,30 @@ func (o *object) digestOf(manager string) syncline.Digest {
 		return ""
 	}
 	return syncline.DigestOfFields(asMap(extract(o.content, owned)))
+}
+
+// stateOf identifies what an object holds, but for its status and what changes with
+// every write.
+func stateOf(content map[string]any) syncline.Digest {
+	content = runtime.DeepCopyJSON(content)
+	delete(content, "status")
+	for _, field := range []string{"managedFields", "resourceVersion", "generation"} {
+		delete(asMap(content["metadata"]), field)
+	}
+	digest, err := syncline.DigestOf(content)
+	if err != nil {
+		panic(err) // it came from an Object
+	}
+	return digest
+}
+
+// Follow has the state of an object told until it is written. The tests say themselves
+// which changes bring a turn.
+func (c *Cluster) Follow(object syncline.Object) syncline.Digest {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if o, ok := c.objects[object.Ref()]; ok {
+		o.followed = true
+	}
+	return stateOf(object.Reveal().Object)
 }

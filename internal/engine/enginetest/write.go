@@ -168,6 +168,7 @@ func waiting(ref syncline.Ref) error {
 func (c *Cluster) apply(w syncline.Write) (syncline.Object, error) {
 	desired := w.Object.Reveal().Object
 	return c.alter(w.Ref, func(o *object) {
+		o.followed = false
 		switch {
 		case !w.Merged.IsZero():
 			o.update(syncline.FieldManager, inPlace(w.Merged.Reveal()))

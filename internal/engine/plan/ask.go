@@ -37,9 +37,10 @@ type answer struct {
 	// kept is to be applied in place of what is declared, with what is ignored as it
 	// is live; zero where that is not asked for.
 	kept syncline.Object
-	// at is the only state of the live object that it holds for; zero for any of which
-	// the same is asked.
-	at version
+	// at is the only version of the live object that it holds for, and state its only
+	// state; zero for any of which the same is asked.
+	at    version
+	state syncline.Digest
 	// err is why the API server refuses the object; beyond and instead are why it
 	// would refuse a new one in its place, and to replace it, nil when it would not.
 	err, beyond, instead error
@@ -52,7 +53,7 @@ type answer struct {
 
 // isFor reports whether an answer that is remembered holds for the live object.
 func (a answer) isFor(live syncline.Live) bool {
-	return a.at == version{} || a.at == version{string(live.UID), live.ResourceVersion}
+	return (a.at == version{} || a.at == version{string(live.UID), live.ResourceVersion}) && a.state == live.State
 }
 
 // inquiry is one object that has to be asked about.
@@ -155,8 +156,28 @@ func (b *build) look(ctx context.Context, in inquiry) (answer, error) {
 	if found, err = b.adopting(ctx, in, current, applied, found); err != nil {
 		return answer{}, syncline.About(c.Ref, err)
 	}
+	theirs, err := othersHave(ctx, c, current, applied, rules)
+	if err != nil {
+		return answer{}, syncline.About(c.Ref, err)
+	}
+	if theirs {
+		found.state = b.Memory.Follow(current)
+	}
 	found.lasting = !found.moved && isAt(current, in.live)
 	return b.askReplaced(ctx, in, current, found)
+}
+
+// othersHave reports whether declared fields that count are not those of the object's
+// field manager: somebody changed them since, or holds them from before. What is written
+// into them later changes nothing of what is ours.
+func othersHave(ctx context.Context, c syncline.Change, current, applied syncline.Object, rules ignoreRules) (bool, error) {
+	wanted, _ := appliedEntry(applied.Reveal().Object, c.Desired.Manager())
+	own, _ := appliedEntry(current.Reveal().Object, c.Desired.Manager())
+	if covers(own, wanted) {
+		return false, nil
+	}
+	counting, err := rules.strip(ctx, applied.Reveal().Object)
+	return err == nil && holdsValue(exclusivePart(counting, wanted, own)), err
 }
 
 // unanswered is what follows from a request that failed for another reason than
@@ -210,6 +231,7 @@ func (b *build) askMerged(ctx context.Context, in inquiry, current syncline.Obje
 		return unanswered(c.Ref, err)
 	}
 	found := answer{question: in.question, known: true, lasting: isAt(current, in.live)}
+	found.state = b.Memory.Follow(current)
 	rules := b.rulesFor(c.Ref).trusting(current)
 	if found.fields, err = fieldsOf(ctx, in, current, after, rules); err != nil {
 		return answer{}, syncline.About(c.Ref, err)

@@ -44,6 +44,10 @@ type Memory interface {
 	// The error says why there may be others: it is Waiting while that is being
 	// found out, and of another kind when some of the cluster cannot be looked at.
 	Owned(instance string) ([]syncline.Live, error)
+	// Follow has every change told of an object, which is given as it was read: others
+	// have fields of it that are declared. It returns what [syncline.Live.State] is while
+	// the object stays so.
+	Follow(object syncline.Object) syncline.Digest
 }
 
 // Neighbours are the other Apps, asked about what an App is about to delete.

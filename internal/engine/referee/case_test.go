@@ -104,6 +104,7 @@ func (a *arena) Writer(syncline.Destination) (apply.Writer, error)    { return a
 func (a *arena) Capabilities(context.Context) (render.Cluster, error) { return render.Cluster{}, nil }
 func (a *arena) Get(ref syncline.Ref) (syncline.Live, bool)           { return a.target.Live.Get(ref) }
 func (a *arena) Owned(instance string) ([]syncline.Live, error)       { return a.target.Live.Owned(instance) }
+func (a *arena) Follow(object syncline.Object) syncline.Digest        { return a.target.Live.Follow(object) }
 func (a *arena) Inside(container syncline.Ref) []string               { return a.target.Live.Inside(container) }
 
 func (a *arena) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {

@@ -28,7 +28,8 @@ type What uint8
 const (
 	// Existence: the object came, went, or was created anew.
 	Existence What = 1 << iota
-	// Applied: the fields that our manager applied, or who else owns them.
+	// Applied: the fields that our manager applied, or who else owns them; all that an
+	// object holds which is followed.
 	Applied
 	// Tracking: the annotation that says whose the object is, or its owners.
 	Tracking
@@ -61,7 +62,7 @@ func changeOf(before, after *record) Change {
 		changed bool
 	}{
 		{Existence, before.UID != after.UID},
-		{Applied, !sameOwners(before, after)},
+		{Applied, !sameOwners(before, after) || before.State != "" && after.State != before.State && !after.ours},
 		{Tracking, before.Tracking != after.Tracking || before.Controlled != after.Controlled},
 		{Marks, !maps.Equal(before.Marks, after.Marks)},
 		{Health, before.Health != after.Health},

@@ -265,6 +265,9 @@ func (k *kind) set(told *record, slow *assessment) Change {
 		r.round = k.round
 		return Change{}
 	}
+	if r := k.objects[keyOf(told.Ref)]; r != nil && r.State != "" && told.State == "" {
+		told.State = unsure // it began to be followed meanwhile
+	}
 	told.round = k.round
 	if k.partial && instanceOf(&told.Live) == "" {
 		return k.put(told.Ref, nil, nil)
@@ -330,7 +333,7 @@ func (k *kind) observe(written *record, slow *assessment) Change {
 	case r != nil && !newer(written.ResourceVersion, r.ResourceVersion):
 		return Change{}
 	}
-	written.ours = true
+	written.ours, written.State = true, ""
 	if r != nil {
 		written.round = r.round // this reading did not tell it
 	}

@@ -29,6 +29,9 @@ func markOf(key, text string) string {
 // long.
 func (c *Cache) see(u *unstructured.Unstructured) (*record, *assessment) {
 	r, slow := c.reduce(u), c.slowly(u)
+	if c.follows(r.Ref) {
+		r.State = stateOf(u)
+	}
 	if slow == nil && c.options.Assess != nil {
 		r.Health = c.options.Assess(u)
 		r.Health.Message = cut(r.Health.Message, maxText)
