@@ -8,15 +8,17 @@ var ErrElsewhere = errors.New("has its content elsewhere")
 
 // Tree is a read-only picture of the files of one revision. Paths are
 // slash-separated and relative to its root, without "." or ".." elements; ""
-// is the root. A path that does not exist yields an error that is
-// fs.ErrNotExist. A Tree is safe for concurrent use.
+// is the root, which has no name. A path that does not exist, or that leads through
+// what is no directory, a link included, yields an error that is fs.ErrNotExist; one
+// that is of another form, or that is no file or directory where one is asked for, is
+// Invalid. A Tree is safe for concurrent use. The package treetest holds all that.
 type Tree interface {
 	// Stat describes the entry at path, without following a link.
 	Stat(path string) (Entry, error)
 	// ReadFile returns the bytes of a file, or the target of a link. Callers do
 	// not change the bytes.
 	ReadFile(path string) ([]byte, error)
-	// ReadDir lists a directory, sorted by name.
+	// ReadDir lists a directory, sorted by name. The list is the caller's own.
 	ReadDir(path string) ([]Entry, error)
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/syncline-io/syncline"
@@ -302,7 +303,8 @@ func (t *remoteTree) Stat(path string) (syncline.Entry, error) {
 }
 
 func (t *remoteTree) ReadDir(path string) ([]syncline.Entry, error) {
-	return askOnce(t, t.listings, frameList, path)
+	entries, err := askOnce(t, t.listings, frameList, path)
+	return slices.Clone(entries), err // the caller's own
 }
 
 func (t *remoteTree) ReadFile(path string) ([]byte, error) {
