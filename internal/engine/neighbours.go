@@ -63,14 +63,27 @@ func (e *Engine) ended(t *turn, began int) {
 	case e.options.Others == nil || errors.Is(t.result.Err, ErrChanged):
 	case t.ahead != nil && t.ahead.err == nil:
 		e.affected.Found(t.app.ID, t.ahead.revisions)
-		e.wake(e.pending.end(t.app.ID, began, t.ahead.revisions))
+		e.wake(e.pending.end(t.app.ID, began, cameTo(t.app.Sources, t.ahead.revisions)))
 	case t.ahead != nil:
 		e.pending.fail(t.app.ID, began, t.now)
 	case t.conclusive():
 		e.affected.Found(t.app.ID, t.revisions)
-		e.wake(e.pending.end(t.app.ID, began, t.revisions))
+		e.wake(e.pending.end(t.app.ID, began, cameTo(t.sources, t.revisions)))
 	case t.result.Err != nil && syncline.KindOf(t.result.Err) != syncline.Waiting:
 		e.pending.fail(t.app.ID, began, t.now)
+	}
+}
+
+// cameTo returns what says whether a turn looked at the revisions of sources that
+// [revisionAt] names so.
+func cameTo(sources []syncline.Source, revisions []string) func(at string) bool {
+	return func(at string) bool {
+		for i, revision := range revisions[:min(len(revisions), len(sources))] {
+			if at == revisionAt(sources[i], revision) {
+				return true
+			}
+		}
+		return false
 	}
 }
 
@@ -284,7 +297,7 @@ func (t *turn) followOthers(ctx context.Context) {
 	for i, source := range t.app.Sources {
 		inDoubt := t.followRepository(ctx, source.Key(), false)
 		if i < len(t.revisions) {
-			t.pendAll(t.affected.Behind(inDoubt, source, t.revisions[i]), t.revisions[i])
+			t.pendAll(t.affected.Behind(inDoubt, source, t.revisions[i]), revisionAt(source, t.revisions[i]))
 		}
 	}
 }

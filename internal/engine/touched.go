@@ -115,28 +115,28 @@ func (e *Engine) follow(ctx context.Context, g *affected.Group, told bool) bool 
 	}
 	comparer, able := e.Sources.(Comparer)
 	if err != nil || !able {
-		e.pendAll(g.Doubt(), commit)
+		e.pendAll(g.Doubt(), revisionAt(source, commit))
 		return true
 	}
 	difference, err := comparer.Difference(ctx, app, source, g.Commit(), commit)
 	if err != nil {
-		e.pendAll(g.Doubt(), commit)
+		e.pendAll(g.Doubt(), revisionAt(source, commit))
 		return true
 	}
-	e.pendAll(g.Advance(commit, difference), commit)
+	e.pendAll(g.Advance(commit, difference), revisionAt(source, commit))
 	return true
 }
 
-func (e *Engine) pendAll(touched []*affected.Member, commit string) {
+func (e *Engine) pendAll(touched []*affected.Member, at string) {
 	for _, known := range touched {
-		e.pend(known, commit)
+		e.pend(known, at)
 	}
 }
 
 // pend makes an App pending: a commit may have changed what it declares.
-func (e *Engine) pend(known *affected.Member, commit string) {
+func (e *Engine) pend(known *affected.Member, at string) {
 	if e.options.Others != nil {
-		e.wake(e.pending.mark(known.ID, party{known.Project, known.Cluster}, commit, e.options.Now()))
+		e.wake(e.pending.mark(known.ID, party{known.Project, known.Cluster}, at, e.options.Now()))
 	}
 }
 

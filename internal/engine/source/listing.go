@@ -46,7 +46,7 @@ func (r *Resolver) endListing(known *repository) {
 // telling says what those who asked before are told of a listing.
 type telling struct {
 	// now is that the repository cannot be reached any more, or can again, and moves
-	// whether another commit of a target concerns them.
+	// whether another revision of a target concerns them.
 	now, moves bool
 }
 

@@ -24,7 +24,8 @@ type Options struct {
 	// came to mean another revision, or which cannot be reached any more, or
 	// can again. It must not block. Default: nobody is told.
 	Changed func(repoKey string)
-	// Uses reports whether anybody still reaches a repository in that way. One that
+	// Uses reports whether anybody still reaches a repository in that way, for
+	// whatever kind of source. One that
 	// nobody does is forgotten when it would be polled, or by [Resolver.Review]. It is
 	// called without a lock. Default: somebody does.
 	Uses func(repo syncline.Repository) bool
