@@ -13,8 +13,13 @@ type Files struct {
 // ReadFiles reads many files of Tree; see the function of that name.
 func (f Files) ReadFiles(paths []string) []FileRead { return ReadFiles(f.Tree, paths) }
 
-// Expect announces looks at Tree; see the function of that name.
-func (f Files) Expect(looks Looks) { Expect(f.Tree, looks) }
+// Prefetch announces what is about to be looked at in Tree.
+func (f Files) Prefetch(ahead Prefetch) { ahead.From(f.Tree) }
+
+var (
+	_ ManyReader = Files{}
+	_ Prefetcher = Files{}
+)
 
 // Manifest is YAML or JSON text of any number of documents, as a file holds it
 // or a tool makes it. Origin says where it is from, such as "apps/web/all.yaml".

@@ -32,6 +32,45 @@ type Source struct {
 // Address returns where the repository is, read.
 func (s Source) Address() Address { return AddressOf(s.RepoURL) }
 
+// Key names the repository of the source: it is asked once for all sources of one
+// Key, and what happens to it is told by that name. See [Address.Key].
+func (s Source) Key() string { return s.Address().Key() }
+
+// Kind returns what holds the files, as far as the declaration tells. It is an
+// Invalid error that names the field where no source can be so.
+func (s Source) Kind() (SourceKind, error) {
+	if s.Chart == "" {
+		return SourceGit, nil
+	}
+	for _, field := range []struct {
+		name     string
+		declared bool
+	}{
+		{"path", s.Path != ""}, {"tagPrefix", s.TagPrefix != ""},
+		{"kustomize", !s.Kustomize.isEmpty()}, {"directory", !s.Directory.isEmpty()},
+	} {
+		if field.declared {
+			return "", WithHint(Errorf(Invalid, "chart %q and %s: no source has both", s.Chart, field.name), "keep one of them")
+		}
+	}
+	return SourceHelm, nil
+}
+
+// IsOnlyRead reports whether the source, as one of several, is there for its files to
+// be reached by others: nothing is rendered from it, as in Argo CD.
+func (s Source) IsOnlyRead() bool { return s.Ref != "" && s.Path == "" && s.Chart == "" }
+
+// SourceKind says what holds a Source's files.
+type SourceKind string
+
+// The kinds of source.
+const (
+	// SourceGit is a folder of a Git repository.
+	SourceGit SourceKind = "Git"
+	// SourceHelm is a chart of a Helm repository.
+	SourceHelm SourceKind = "Helm"
+)
+
 // Declared returns the tools that the source has options of. Options that say
 // nothing are no options, as in Argo CD: programs leave them behind.
 func (s Source) Declared() []Tool {

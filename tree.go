@@ -8,15 +8,17 @@ var ErrElsewhere = errors.New("has its content elsewhere")
 
 // Tree is a read-only picture of the files of one revision. Paths are
 // slash-separated and relative to its root, without "." or ".." elements; ""
-// is the root. A path that does not exist yields an error that is
-// fs.ErrNotExist. A Tree is safe for concurrent use.
+// is the root, which has no name. A path that does not exist, or that leads through
+// what is no directory, a link included, yields an error that is fs.ErrNotExist; one
+// that is of another form, or that is no file or directory where one is asked for, is
+// Invalid. A Tree is safe for concurrent use. The package treetest holds all that.
 type Tree interface {
 	// Stat describes the entry at path, without following a link.
 	Stat(path string) (Entry, error)
 	// ReadFile returns the bytes of a file, or the target of a link. Callers do
 	// not change the bytes.
 	ReadFile(path string) ([]byte, error)
-	// ReadDir lists a directory, sorted by name.
+	// ReadDir lists a directory, sorted by name. The list is the caller's own.
 	ReadDir(path string) ([]Entry, error)
 }
 
@@ -42,16 +44,37 @@ const (
 	EntrySubmodule EntryType = 'm'
 )
 
-// Looks are what is about to be looked at in a Tree: by Stat, by ReadFile and by
-// ReadDir.
-type Looks struct{ Entries, Files, Folders []string }
-
-// Expect announces looks. A Tree whose files are far away has a method of that
-// name, which asks for all of them at once.
-func Expect(tree Tree, looks Looks) {
-	if far, ok := tree.(interface{ Expect(looks Looks) }); ok {
-		far.Expect(looks)
+// The powers that a Tree may have besides. Who has a Tree asks for them by the
+// functions and methods below, which do without where it has none. Each is asserted
+// where it is implemented.
+type (
+	// Prefetcher is a Tree whose files are far away: it asks at once for all that is
+	// announced.
+	Prefetcher interface{ Prefetch(ahead Prefetch) }
+	// ManyReader is a Tree that reads many files at once, as [Tree.ReadFile] does each.
+	ManyReader interface {
+		ReadFiles(paths []string) []FileRead
 	}
+	// LinkFollower is a Tree that follows links, and reports whether it did so far:
+	// then what was read depends on more paths than were asked for.
+	LinkFollower interface{ Linked() bool }
+)
+
+// Prefetch is what is about to be looked at in a Tree: by Stat, by ReadFile and by
+// ReadDir.
+type Prefetch struct{ Entries, Files, Folders []string }
+
+// From announces it to a Tree that is a [Prefetcher].
+func (p Prefetch) From(tree Tree) {
+	if far, ok := tree.(Prefetcher); ok {
+		far.Prefetch(p)
+	}
+}
+
+// Linked reports whether a Tree that is a [LinkFollower] followed a link so far.
+func Linked(tree Tree) bool {
+	links, ok := tree.(LinkFollower)
+	return ok && links.Linked()
 }
 
 // FileRead is what came of reading one file.
@@ -60,12 +83,10 @@ type FileRead struct {
 	Err  error
 }
 
-// ReadFiles reads many files as [Tree.ReadFile] does. A Tree whose files are far
-// away has a method of that name, which asks for many at once.
+// ReadFiles reads many files as [Tree.ReadFile] does: at once where the Tree is a
+// [ManyReader].
 func ReadFiles(tree Tree, paths []string) []FileRead {
-	if many, ok := tree.(interface {
-		ReadFiles(paths []string) []FileRead
-	}); ok {
+	if many, ok := tree.(ManyReader); ok {
 		return many.ReadFiles(paths)
 	}
 	reads := make([]FileRead, len(paths))

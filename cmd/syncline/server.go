@@ -144,7 +144,7 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	}
 	poll := time.Duration(options.PollSeconds) * time.Second
 	sources, resolver := newSources(store, &credentials{repositories: repositories, list: a.listRepositories}, source.Options{
-		Interval: poll, Changed: a.onCommit, Uses: a.uses, Owners: a.owners, Declared: a.declared, Refs: options.Git.Refs,
+		Interval: poll, Changed: a.onCommit, Uses: a.uses, Owners: a.owners, Declared: a.declared, Kept: options.Git.Refs,
 	})
 	a.resolver = resolver
 	a.apps.Later, a.apps.Changed, a.apps.Left = a.queue.AddAt, a.onApplication, a.onUnused

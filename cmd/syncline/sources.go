@@ -15,9 +15,12 @@ import (
 // newSources joins what yields the files of sources: Git repositories, reached
 // as their Secrets say.
 func newSources(store *git.Store, known *credentials, options source.Options) (*source.Stage, *source.Resolver) {
-	resolver := source.NewResolver(store, options)
-	return source.New(resolver, store, known), resolver
+	fetchers := source.Fetchers{syncline.SourceGit: source.NewGit(store, store)}
+	resolver := source.NewResolver(fetchers, options)
+	return source.New(resolver, known), resolver
 }
+
+var _ source.Refresher = (*credentials)(nil)
 
 // credentials are those of the repository Secrets.
 type credentials struct {

@@ -36,6 +36,8 @@ var may = map[string][]string{
 var sideways = []string{
 	"internal/engine/clustertest -> internal/engine",
 	"internal/engine/clustertest -> internal/engine/apply",
+	"internal/engine/affected -> internal/engine/render/record",    // the words in which is said what was read
+	"internal/engine/source/fetchertest -> internal/engine/source", // whose interface it tests
 	"internal/front/cli -> internal/front/client",
 	"internal/front/server -> internal/front/auth",
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
@@ -108,8 +109,8 @@ type Engine struct {
 	planner  *plan.Planner
 	options  Options
 
-	followers *followers
-	pending   *pending
+	affected *affected.Index
+	pending  *pending
 
 	mu sync.Mutex
 	// failing says since when the turns of an App fail for reasons that may pass.
@@ -140,7 +141,7 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 	}
 	return &Engine{
 		Sources: sources, Renderer: renderer, Projects: projects, Clusters: clusters,
-		planner: plan.New(options.Expressions), options: options, followers: newFollowers(), pending: newPending(),
+		planner: plan.New(options.Expressions), options: options, affected: affected.NewIndex(render.Traceable), pending: newPending(),
 		failing: map[syncline.AppID]time.Time{}, wanting: map[syncline.AppID]*want{},
 	}
 }
@@ -177,7 +178,7 @@ type Result struct {
 func (e *Engine) Forget(id syncline.AppID) {
 	e.Abandon(id)
 	e.planner.Forget(id)
-	e.followers.forget(id)
+	e.affected.Forget(id)
 	e.wake(e.pending.forget(id))
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -209,7 +210,7 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 	if app.Refresh == syncline.RefreshHard {
 		e.planner.Forget(app.ID)
 	}
-	e.followers.expect(app)
+	e.affected.Expect(app)
 	if now := e.options.Now(); app.ApprovedAt.After(now.Add(approvalsAhead)) {
 		app.ApprovedAt = time.Time{} // it would approve what nobody has seen
 	}
@@ -238,7 +239,7 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 		t.rendered = nil
 	}
 	e.planned(t) // before what it was rendered from, and both before it has ended
-	e.followers.learn(app, t.rendered)
+	e.affected.Learn(app, t.rendered)
 	e.ended(t, began)
 	return result
 }

@@ -44,7 +44,7 @@ type Others interface {
 // known when its next turn has ended.
 func (e *Engine) Expect(app syncline.App) {
 	if e.options.Others != nil {
-		e.followers.expect(app)
+		e.affected.Expect(app)
 		e.wake(e.pending.mark(app.ID, partyOf(app), "", e.options.Now()))
 	}
 }
@@ -62,15 +62,28 @@ func (e *Engine) ended(t *turn, began int) {
 	switch {
 	case e.options.Others == nil || errors.Is(t.result.Err, ErrChanged):
 	case t.ahead != nil && t.ahead.err == nil:
-		e.followers.found(t.app.ID, t.ahead.revisions)
-		e.wake(e.pending.end(t.app.ID, began, t.ahead.revisions))
+		e.affected.Found(t.app.ID, t.ahead.revisions)
+		e.wake(e.pending.end(t.app.ID, began, cameTo(t.app.Sources, t.ahead.revisions)))
 	case t.ahead != nil:
 		e.pending.fail(t.app.ID, began, t.now)
 	case t.conclusive():
-		e.followers.found(t.app.ID, t.revisions)
-		e.wake(e.pending.end(t.app.ID, began, t.revisions))
+		e.affected.Found(t.app.ID, t.revisions)
+		e.wake(e.pending.end(t.app.ID, began, cameTo(t.sources, t.revisions)))
 	case t.result.Err != nil && syncline.KindOf(t.result.Err) != syncline.Waiting:
 		e.pending.fail(t.app.ID, began, t.now)
+	}
+}
+
+// cameTo returns what says whether a turn looked at the revisions of sources that
+// [revisionAt] names so.
+func cameTo(sources []syncline.Source, revisions []string) func(at string) bool {
+	return func(at string) bool {
+		for i, revision := range revisions[:min(len(revisions), len(sources))] {
+			if at == revisionAt(sources[i], revision) {
+				return true
+			}
+		}
+		return false
 	}
 }
 
@@ -282,9 +295,9 @@ func (n *neighbours) Undecided(ref syncline.Ref) error {
 // were.
 func (t *turn) followOthers(ctx context.Context) {
 	for i, source := range t.app.Sources {
-		inDoubt := t.followRepository(ctx, syncline.RepoKey(source.RepoURL), false)
+		inDoubt := t.followRepository(ctx, source.Key(), false)
 		if i < len(t.revisions) {
-			t.pendAll(t.followers.behind(inDoubt, source, t.revisions[i]), t.revisions[i])
+			t.pendAll(t.affected.Behind(inDoubt, source, t.revisions[i]), revisionAt(source, t.revisions[i]))
 		}
 	}
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"container/list"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -61,9 +60,10 @@ type expected struct {
 	id    syncline.AppID
 	party party
 	// number is that under which it is waited for, latest that of the last reason
-	// why it is pending, and commit the one that was it; "" for another reason.
+	// why it is pending, and at the revision that was it, by [revisionAt]; "" for
+	// another reason.
 	number, latest int
-	commit         string
+	at             string
 	// until is how long it is waited for.
 	until time.Time
 	place *list.Element
@@ -86,16 +86,24 @@ type wait struct {
 	in *parties
 }
 
+// revisionAt names a revision of a source among those of all sources; "" stays "".
+func revisionAt(source syncline.Source, revision string) string {
+	if revision == "" {
+		return ""
+	}
+	return source.Key() + " " + source.Chart + " " + revision
+}
+
 func newPending() *pending {
 	return &pending{
 		apps: map[syncline.AppID]*expected{}, parties: map[party]*parties{}, waits: map[syncline.AppID]*wait{},
 	}
 }
 
-// mark makes an App pending, or pending anew: because of a commit, or of "" for
-// another reason. It returns who has nobody to wait for any more, because the App
+// mark makes an App pending, or pending anew: because of a revision, by [revisionAt],
+// or of "" for another reason. It returns who has nobody to wait for any more, because the App
 // is of another party now.
-func (p *pending) mark(id syncline.AppID, of party, commit string, now time.Time) (free []syncline.AppID) {
+func (p *pending) mark(id syncline.AppID, of party, at string, now time.Time) (free []syncline.AppID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last++
@@ -105,14 +113,14 @@ func (p *pending) mark(id syncline.AppID, of party, commit string, now time.Time
 		free = p.released(p.parties[known.party])
 		known = nil
 	}
-	if known != nil && commit != "" && known.commit == commit {
+	if known != nil && at != "" && known.at == at {
 		return nil
 	}
 	if known != nil {
-		known.latest, known.commit, known.until = p.last, commit, now.Add(longestPatience)
+		known.latest, known.at, known.until = p.last, at, now.Add(longestPatience)
 		return nil
 	}
-	known = &expected{id: id, party: of, number: p.last, latest: p.last, commit: commit, until: now.Add(longestPatience)}
+	known = &expected{id: id, party: of, number: p.last, latest: p.last, at: at, until: now.Add(longestPatience)}
 	group := p.parties[of]
 	if group == nil {
 		group = &parties{party: of, order: list.New(), waiting: map[syncline.AppID]*wait{}}
@@ -153,9 +161,9 @@ func (p *pending) begin(id syncline.AppID) int {
 	return p.last
 }
 
-// end takes note that a turn of an App has ended which began so, and looked at
-// these commits. It returns who has nobody to wait for any more.
-func (p *pending) end(id syncline.AppID, began int, commits []string) (free []syncline.AppID) {
+// end takes note that a turn of an App has ended which began so, and came to those
+// revisions. It returns who has nobody to wait for any more.
+func (p *pending) end(id syncline.AppID, began int, cameTo func(at string) bool) (free []syncline.AppID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known := p.apps[id]
@@ -163,7 +171,7 @@ func (p *pending) end(id syncline.AppID, began int, commits []string) (free []sy
 		return nil
 	}
 	group := p.parties[known.party]
-	switch newest := known.commit != "" && slices.Contains(commits, known.commit); {
+	switch newest := known.at != "" && cameTo(known.at); {
 	case known.latest <= began || newest:
 		p.remove(known)
 	case known.number <= began: // it is pending, but not for the reason it was

@@ -12,10 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/health"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
-	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/status"
 )
 
@@ -38,7 +38,7 @@ type turn struct {
 	revisions []string
 	tools     []syncline.Tool
 	objects   []syncline.Object
-	rendered  []rendered
+	rendered  []affected.Rendered
 	plan      *syncline.Plan
 	// unanswered are the kinds of which nothing can be known, and why.
 	unanswered map[schema.GroupKind]error
@@ -278,36 +278,6 @@ func (t *turn) dismiss() {
 	}
 }
 
-// render renders every source.
-func (t *turn) render(ctx context.Context) error {
-	capabilities, err := t.cluster.Capabilities(ctx)
-	if err != nil {
-		return err
-	}
-	for i, source := range t.sources {
-		tree, err := t.Sources.Tree(ctx, t.app, source, t.revisions[i])
-		if err != nil {
-			return err
-		}
-		request := render.Request{
-			App: t.app.ID.Name, Instance: t.app.Instance, Project: t.app.Project,
-			Namespace: t.app.Destination.Namespace, Source: source, Revision: t.revisions[i],
-			Files: syncline.Files{Tree: tree}, Cluster: capabilities,
-			Fresh: t.app.Refresh == syncline.RefreshHard,
-		}
-		made, err := t.Renderer.Render(ctx, request)
-		if err != nil {
-			return err
-		}
-		t.objects = append(t.objects, made.Objects...)
-		t.conditions = append(t.conditions, made.Warnings...)
-		t.tools = append(t.tools, made.Tool)
-		request.Files = syncline.Files{} // of which nothing is needed any more
-		t.rendered = append(t.rendered, rendered{request, made.Reads})
-	}
-	return nil
-}
-
 // watch makes sure that everything that the App has, or may have, is remembered
 // before anything is decided.
 func (t *turn) watch(ctx context.Context) error {
@@ -406,7 +376,7 @@ func (t *turn) conclude() Result {
 	if t.stale != nil {
 		report.Sync = syncline.SyncUnknown
 		report.Conditions = append(report.Conditions, status.Condition(syncline.ComparisonError,
-			fmt.Errorf("%w; still keeping revision %s", t.stale, t.revisions[0])))
+			fmt.Errorf("%w; still keeping revision %s", t.stale, strings.Join(t.revisions, ", "))))
 	}
 	report.Conditions = append(report.Conditions, t.conditions...)
 	t.result.Report = &report

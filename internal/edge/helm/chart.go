@@ -28,10 +28,11 @@ const maxChartBytes = 100 << 20
 
 // load reads the chart in a folder, without what its .helmignore names.
 func load(ctx context.Context, files syncline.Tree, folder string) (*chart.Chart, error) {
-	syncline.Expect(files, syncline.Looks{
+	ahead := syncline.Prefetch{
 		Files:   []string{path.Join(folder, ignore.HelmIgnore)},
 		Folders: []string{folder, path.Join(folder, chartutil.TemplatesDir), path.Join(folder, chartutil.TemplatesTestsDir)},
-	})
+	}
+	ahead.From(files)
 	rules, err := ignoreRules(files, folder)
 	if err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func (r *chartReader) walk(ctx context.Context, below string) error {
 	entries = slices.DeleteFunc(slices.Clone(entries), func(e syncline.Entry) bool {
 		return r.rules.Ignore(path.Join(below, e.Name), fileInfo{e})
 	})
-	r.expectFolders(below, entries)
+	r.prefetchFolders(below, entries)
 	for _, entry := range entries {
 		name := path.Join(below, entry.Name)
 		switch {
@@ -110,15 +111,15 @@ func (r *chartReader) walk(ctx context.Context, below string) error {
 	return nil
 }
 
-// expectFolders announces that the folders among the entries are walked, too.
-func (r *chartReader) expectFolders(below string, entries []syncline.Entry) {
+// prefetchFolders announces that the folders among the entries are walked, too.
+func (r *chartReader) prefetchFolders(below string, entries []syncline.Entry) {
 	var folders []string
 	for _, entry := range entries {
 		if entry.Type == syncline.EntryDir {
 			folders = append(folders, path.Join(r.folder, below, entry.Name))
 		}
 	}
-	syncline.Expect(r.files, syncline.Looks{Folders: folders})
+	syncline.Prefetch{Folders: folders}.From(r.files)
 }
 
 // read reads the files.

@@ -235,7 +235,7 @@ func (b *build) named(object syncline.Object, phase syncline.Phase, index int) s
 	if phase == "" {
 		return object.WithName(fmt.Sprintf("%s%d", object.GenerateName(), index))
 	}
-	revision := ""
+	revision := "" // of the first source, as a hint: it is the operation's time that makes the name unique
 	if len(b.Revisions) > 0 {
 		revision = b.Revisions[0][:min(7, len(b.Revisions[0]))]
 	}

@@ -48,7 +48,7 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 	}
 	job.Source.Path = folder
 	inputs.Files = allPresent(inputs.Files)
-	syncline.Expect(inputs.Files, looksOf(job))
+	prefetchOf(job).From(inputs.Files)
 	if err := checkFolder(folder, inputs.Files); err != nil {
 		return Output{}, err
 	}
@@ -70,19 +70,19 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 	return output, nil
 }
 
-// looksOf returns what is looked at for any job.
-func looksOf(job Job) syncline.Looks {
+// prefetchOf returns what is looked at for any job.
+func prefetchOf(job Job) syncline.Prefetch {
 	folder := job.Source.Path
-	looks := syncline.Looks{Entries: []string{folder}}
+	ahead := syncline.Prefetch{Entries: []string{folder}}
 	for _, name := range overridesOf(job) {
-		looks.Files = append(looks.Files, path.Join(folder, name))
+		ahead.Files = append(ahead.Files, path.Join(folder, name))
 	}
 	if len(job.Source.Declared()) == 0 {
 		for _, marker := range markers {
-			looks.Entries = append(looks.Entries, path.Join(folder, marker.name))
+			ahead.Entries = append(ahead.Entries, path.Join(folder, marker.name))
 		}
 	}
-	return looks
+	return ahead
 }
 
 // The longest message of an error, and what is kept of the beginning and the

@@ -35,8 +35,13 @@ func allPresent(files syncline.Files) syncline.Files {
 	return shown
 }
 
-// Expect passes on what is about to be looked at.
-func (p present) Expect(looks syncline.Looks) { syncline.Expect(p.Tree, looks) }
+var (
+	_ syncline.Prefetcher = present{}
+	_ syncline.ManyReader = present{}
+)
+
+// Prefetch passes on what is about to be looked at.
+func (p present) Prefetch(ahead syncline.Prefetch) { ahead.From(p.Tree) }
 
 // ReadFile reads a file.
 func (p present) ReadFile(path string) ([]byte, error) {

@@ -59,6 +59,9 @@ func newPool(t testing.TB, options worker.Options) *worker.Pool {
 type memoryTree map[string]string
 
 func (m memoryTree) Stat(name string) (syncline.Entry, error) {
+	if name != "" && (name == "." || !fs.ValidPath(name)) {
+		return syncline.Entry{}, syncline.Errorf(syncline.Invalid, "%q is no path", name)
+	}
 	if text, ok := m[name]; ok {
 		return syncline.Entry{Name: path.Base(name), Type: syncline.EntryFile, Hash: hash(text)}, nil
 	}
@@ -70,7 +73,11 @@ func (m memoryTree) Stat(name string) (syncline.Entry, error) {
 	for _, file := range below {
 		fmt.Fprintf(&all, "%s %s\n", file, hash(m[file]))
 	}
-	return syncline.Entry{Name: path.Base(name), Type: syncline.EntryDir, Hash: hash(all.String())}, nil
+	entry := syncline.Entry{Type: syncline.EntryDir, Hash: hash(all.String())}
+	if name != "" {
+		entry.Name = path.Base(name)
+	}
+	return entry, nil
 }
 
 // hash does not copy the text, for tests of how much memory is used.
@@ -90,16 +97,23 @@ func (m memoryTree) below(name string) []string {
 }
 
 func (m memoryTree) ReadFile(name string) ([]byte, error) {
-	text, ok := m[name]
-	if !ok {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+	entry, err := m.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case entry.Type == syncline.EntryDir:
+		return nil, syncline.Errorf(syncline.Invalid, "%q is a folder and not a file", name)
 	}
-	return []byte(text), nil
+	return []byte(m[name]), nil
 }
 
 func (m memoryTree) ReadDir(name string) ([]syncline.Entry, error) {
-	if entry, err := m.Stat(name); err != nil || entry.Type != syncline.EntryDir {
-		return nil, &fs.PathError{Op: "list", Path: name, Err: fs.ErrNotExist}
+	entry, err := m.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case entry.Type != syncline.EntryDir:
+		return nil, syncline.Errorf(syncline.Invalid, "%s is not a folder", name)
 	}
 	names := map[string]bool{}
 	for _, file := range m.below(name) {

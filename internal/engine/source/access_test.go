@@ -51,7 +51,7 @@ func with(password syncline.Sealed) syncline.Repository {
 // repository, of which one has a wrong password, also in its address.
 func TestAWrongPasswordFailsForNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		resolver := source.NewResolver(&guarded{}, source.Options{})
+		resolver := source.NewResolver(gitOf(&guarded{}, nil), source.Options{})
 		main := syncline.Source{TargetRevision: "main"}
 		inAddress := syncline.Repository{Address: syncline.AddressOf("https://u:wrong@example.com/a")}
 		for range 5 {
@@ -63,7 +63,7 @@ func TestAWrongPasswordFailsForNobodyElse(t *testing.T) {
 					t.Error("the stranger is shown what another learned")
 				}
 			}
-			if found, err := resolver.Resolve(t.Context(), main, with("right"), time.Minute); err != nil || found.Commit != commit("1") {
+			if found, err := resolver.Resolve(t.Context(), main, with("right"), time.Minute); err != nil || found.ID != commit("1") {
 				t.Errorf("got %v, %v", found, err)
 			}
 			time.Sleep(2 * time.Minute) //nolint:forbidigo // of the bubble's clock
@@ -76,7 +76,7 @@ func TestAWrongPasswordFailsForNobodyElse(t *testing.T) {
 func TestAWayThatCameBackShowsWhatIsNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := &guarded{}
-		resolver := source.NewResolver(world, source.Options{})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		for i, test := range []struct {
 			concerned bool
 			asked     int
@@ -95,14 +95,14 @@ func TestAWayThatCameBackShowsWhatIsNew(t *testing.T) {
 func TestRefsThatAreTooManyToKeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := &guarded{many: 6000}
-		resolver := source.NewResolver(world, source.Options{})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		for i, test := range []struct {
 			revision, want string
 			asked          int
 		}{{"main", "1", 1}, {"t5999", "2", 2}, {"main", "1", 2}, {"t5999", "2", 2}} {
 			found, err := resolver.Resolve(t.Context(), syncline.Source{TargetRevision: test.revision}, with("right"), time.Minute)
 			synctest.Wait() // until what was asked for was looked for
-			if err != nil || found.Commit != commit(test.want) || world.count() != test.asked {
+			if err != nil || found.ID != commit(test.want) || world.count() != test.asked {
 				t.Errorf("%d: got %v, %v, asked %d times", i, found, err, world.count())
 			}
 		}
@@ -116,7 +116,7 @@ func TestPollingLooksAtWhatIsDue(t *testing.T) {
 		world := &guarded{}
 		var mu sync.Mutex
 		uses := 0
-		resolver := source.NewResolver(world, source.Options{Uses: func(syncline.Repository) bool {
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{Uses: func(syncline.Repository) bool {
 			mu.Lock()
 			defer mu.Unlock()
 			uses++
@@ -170,7 +170,7 @@ func (l *late) Refresh(context.Context) {
 // TestASecretOfWhichTheWatchHasNotTold is known to the first turn.
 func TestASecretOfWhichTheWatchHasNotTold(t *testing.T) {
 	known := &late{}
-	stage := source.New(source.NewResolver(&guarded{}, source.Options{}), nil, known)
+	stage := source.New(source.NewResolver(gitOf(&guarded{}, nil), source.Options{}), known)
 	for range 3 {
 		got, err := stage.Resolve(t.Context(), syncline.App{}, syncline.Source{RepoURL: urlA, TargetRevision: "main"}, time.Minute)
 		if err != nil || got != commit("1") {

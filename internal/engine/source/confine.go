@@ -21,14 +21,15 @@ const maxLinks = 40
 // submodule is Invalid, too: it is elsewhere, which is not the same as not there.
 //
 // The hash of a directory covers the links in it, and not what they lead to.
-// What is returned has a method Linked() bool, which reports whether a link was
-// followed so far: then what was read depends on more paths than were asked for.
+// What is returned is a [syncline.LinkFollower].
 func Confine(files syncline.Tree) syncline.Tree { return &confined{files: files} }
 
 type confined struct {
 	files  syncline.Tree
 	linked atomic.Bool
 }
+
+var _ syncline.LinkFollower = (*confined)(nil)
 
 // Linked reports whether a link was followed so far.
 func (c *confined) Linked() bool { return c.linked.Load() }

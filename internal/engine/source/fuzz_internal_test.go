@@ -15,9 +15,9 @@ func FuzzMatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, revision, prefix, tag string) {
 		bound.Limits{}.Run(t, func() {
 			refs := refsOf("refs/heads/main", map[string]string{"refs/heads/main": commitOf("1"), "refs/tags/" + tag: commitOf("2")})
-			want := target{revision, prefix}
+			want := Target{Revision: revision, TagPrefix: prefix}
 			if _, ok := match(refs, want); !ok {
-				_ = noMatch(refs.Head, len(refs.Commits) == 0, want, "https://git.example.com/a")
+				_ = newRefs(refs, "https://git.example.com/a").noMatch(want)
 			}
 		})
 	})

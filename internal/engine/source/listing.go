@@ -15,7 +15,7 @@ import (
 // gives up, and ends when nobody needs it or with the Resolver.
 func (r *Resolver) begin(ctx context.Context, known *repository, owners []string) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	going := &listing{began: time.Now(), claim: demand.New(owners...), cancel: cancel, done: make(chan struct{})}
+	going := &request{began: time.Now(), claim: demand.New(owners...), cancel: cancel, done: make(chan struct{})}
 	known.listing = going
 	key := known.access.Address.Key()
 	if r.going[key] == nil {
@@ -26,8 +26,8 @@ func (r *Resolver) begin(ctx context.Context, known *repository, owners []string
 	r.group.Go(func() {
 		defer cancel()
 		defer stop()
-		refs, err := r.remote.Refs(going.claim.In(ctx), known.access)
-		tell := r.settle(known, going, refs, err)
+		shown, err := known.fetcher.List(going.claim.In(ctx), known.access)
+		tell := r.settle(known, going, shown, err)
 		close(going.done) // who waits for one target does not wait for all
 		r.awaken()
 		r.follow(known, going.shown, tell)
@@ -46,15 +46,15 @@ func (r *Resolver) endListing(known *repository) {
 // telling says what those who asked before are told of a listing.
 type telling struct {
 	// now is that the repository cannot be reached any more, or can again, and moves
-	// whether another commit of a target concerns them.
+	// whether another revision of a target concerns them.
 	now, moves bool
 }
 
 // settle remembers the outcome of a listing.
-func (r *Resolver) settle(known *repository, going *listing, refs syncline.Refs, err error) telling {
+func (r *Resolver) settle(known *repository, going *request, listing Listing, err error) telling {
 	var shown *listed
 	if err == nil {
-		shown = newListed(refs, going.began)
+		shown = newListed(listing, going.began)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,7 +73,7 @@ func (r *Resolver) settle(known *repository, going *listing, refs syncline.Refs,
 	}
 	known.failures = 0
 	known.number++
-	known.at, known.digest, known.head, known.empty = going.began, shown.digest, refs.Head, len(refs.Commits) == 0
+	known.at, known.digest = going.began, shown.Digest()
 	shown.number = known.number
 	going.shown = shown
 	r.kept.keep(known, shown)
@@ -82,8 +82,8 @@ func (r *Resolver) settle(known *repository, going *listing, refs syncline.Refs,
 }
 
 // follow finds what the targets that are declared mean by what was listed, and has
-// it told when one of them means another commit. Names come first, and are told of
-// before the constraints: who declares many of those keeps nobody waiting.
+// it told when one of them means another revision. Those that take long come last, when
+// the others were told of: who declares many of those keeps nobody waiting.
 func (r *Resolver) follow(known *repository, shown *listed, tell telling) {
 	if tell.now {
 		r.options.Changed(known.access.Address.Key())
@@ -92,17 +92,19 @@ func (r *Resolver) follow(known *repository, shown *listed, tell telling) {
 	if shown == nil {
 		return
 	}
-	names, constraints := r.unsettled(known, shown)
-	if r.lookFor(known, shown, names) {
+	quick, slow := r.unsettled(known, shown)
+	if r.lookFor(known, shown, quick) {
 		r.tellMoved(known, tell)
-		if r.lookFor(known, shown, constraints) {
+		if r.lookFor(known, shown, slow) {
 			r.tellMoved(known, tell)
 		}
 	}
-	shown.forgetVersions()
+	if shrinker, able := shown.Listing.(Shrinker); able {
+		shrinker.Shrink()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if known.refs == shown {
+	if known.last == shown {
 		r.kept.dropLong(known)
 	}
 }
@@ -113,9 +115,11 @@ func (r *Resolver) forgetUndeclared(known *repository) {
 		return
 	}
 	began := time.Now()
-	declared := map[target]struct{}{}
+	declared := map[Target]struct{}{}
 	for _, source := range r.options.Declared(known.access.Address.Key()) {
-		declared[targetOf(source)] = struct{}{}
+		if kind, err := source.Kind(); err == nil && kind == known.kind {
+			declared[TargetOf(source)] = struct{}{}
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,8 +132,8 @@ func (r *Resolver) forgetUndeclared(known *repository) {
 
 // unsettled returns the targets that were not looked for yet in what was listed:
 // first those that were not for longest, then the short ones.
-func (r *Resolver) unsettled(known *repository, shown *listed) (names, constraints []target) {
-	numbers := map[target]int{}
+func (r *Resolver) unsettled(known *repository, shown *listed) (quick, slow []Target) {
+	numbers := map[Target]int{}
 	r.mu.Lock()
 	for want, asked := range known.asked {
 		if asked.number != shown.number {
@@ -137,27 +141,28 @@ func (r *Resolver) unsettled(known *repository, shown *listed) (names, constrain
 		}
 	}
 	r.mu.Unlock()
+	sorter, sorts := shown.Listing.(Sorter)
 	for want := range numbers {
-		if isConstraint(want) {
-			constraints = append(constraints, want)
+		if sorts && sorter.Slow(want) {
+			slow = append(slow, want)
 		} else {
-			names = append(names, want)
+			quick = append(quick, want)
 		}
 	}
-	slices.SortFunc(constraints, func(a, b target) int {
-		return cmp.Or(numbers[a]-numbers[b], len(a.revision)-len(b.revision), strings.Compare(a.tagPrefix, b.tagPrefix))
+	slices.SortFunc(slow, func(a, b Target) int {
+		return cmp.Or(numbers[a]-numbers[b], len(a.Revision)-len(b.Revision), strings.Compare(a.TagPrefix, b.TagPrefix))
 	})
-	return names, constraints
+	return quick, slow
 }
 
 // lookFor looks for targets in what was listed, and reports whether it came to the
 // end: not when a newer listing is there, or nobody needs the repository.
-func (r *Resolver) lookFor(known *repository, shown *listed, wanted []target) bool {
+func (r *Resolver) lookFor(known *repository, shown *listed, wanted []Target) bool {
 	for _, want := range wanted {
 		if !r.wanted(known, shown) {
 			return false
 		}
-		if _, err := shown.look(r.life, want, func(found Revision) { r.note(known, shown, want, found) }); err != nil {
+		if _, err := shown.look(r.life, want, func(found outcome) { r.note(known, shown, want, found) }); err != nil {
 			return false
 		}
 	}
@@ -169,25 +174,25 @@ func (r *Resolver) lookFor(known *repository, shown *listed, wanted []target) bo
 func (r *Resolver) wanted(known *repository, shown *listed) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return known.number == shown.number && r.known[known.access.Access()] == known
+	return known.number == shown.number && r.known[known.way()] == known
 }
 
 // note remembers what a target stands for by what was listed, if that is the newest.
-func (r *Resolver) note(known *repository, shown *listed, want target, found Revision) {
+func (r *Resolver) note(known *repository, shown *listed, want Target, found outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	asked := known.asked[want]
 	if asked == nil || asked.number == shown.number || known.number != shown.number {
 		return
 	}
-	if found.Commit == "" {
-		found.Commit = asked.found
+	if found.ID == "" {
+		found.ID = asked.found
 	}
-	known.moved = known.moved || asked.number > 0 && found.Commit != asked.Commit
-	asked.Revision, asked.number = found, shown.number
+	known.moved = known.moved || asked.number > 0 && found.ID != asked.ID
+	asked.outcome, asked.number = found, shown.number
 }
 
-// tellMoved tells those who asked before when a target means another commit than
+// tellMoved tells those who asked before when a target means another revision than
 // when they were told last.
 func (r *Resolver) tellMoved(known *repository, tell telling) {
 	r.mu.Lock()
@@ -199,15 +204,20 @@ func (r *Resolver) tellMoved(known *repository, tell telling) {
 	}
 }
 
-// missedFor is how long it is believed, at most, that there is no such commit: a
+// missedFor is how long it is believed, at most, that there is no such revision: a
 // server may say so of the whole repository by mistake.
 const missedFor = time.Hour
 
-// find resolves an abbreviation that no ref begins with. A commit does not change its
-// name, so it is asked for once; and where there is none, once for the same refs.
-func (r *Resolver) find(ctx context.Context, repo syncline.Repository, want target) (Revision, error) {
+// search resolves a target that no listing shows, if the Fetcher can. What it finds
+// does not change, so it is asked for once; and where there is nothing, once for the
+// same listing.
+func (r *Resolver) search(ctx context.Context, of way, repo syncline.Repository, want Target) (Revision, error) {
+	searcher, able := r.fetchers[of.kind].(Searcher)
+	if !able {
+		return Revision{}, nil
+	}
 	r.mu.Lock()
-	known := r.repository(repo)
+	known := r.repository(of, repo)
 	asked, digest := known.ask(want), known.digest
 	missed := asked.missed
 	if asked.digest != digest || time.Since(asked.missedAt) > missedFor {
@@ -217,7 +227,7 @@ func (r *Resolver) find(ctx context.Context, repo syncline.Repository, want targ
 	if missed != nil {
 		return Revision{}, orNothing(missed)
 	}
-	commit, err := r.remote.Find(ctx, repo, strings.ToLower(want.revision))
+	found, err := searcher.Search(ctx, repo, want)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if kind := syncline.KindOf(err); err != nil {
@@ -226,11 +236,12 @@ func (r *Resolver) find(ctx context.Context, repo syncline.Repository, want targ
 		}
 		return Revision{}, orNothing(err)
 	}
-	asked.found, asked.Revision = commit, Revision{Commit: commit, At: known.at}
-	return asked.Revision, nil
+	found.At = known.at
+	asked.found, asked.outcome = found.ID, outcome{Revision: found}
+	return found, nil
 }
 
-// orNothing returns no error where it only says that there is no such commit.
+// orNothing returns no error where it only says that there is no such revision.
 func orNothing(err error) error {
 	if syncline.KindOf(err) == syncline.NotFound {
 		return nil

@@ -63,12 +63,17 @@ func (s *shelf) declare(revisions ...string) {
 
 var shelved = syncline.Repository{Address: syncline.AddressOf("https://example.com/a")}
 
+var shelvedAs = way{syncline.SourceGit, shelved.Access()}
+
+// gitOf are the Fetchers of Git alone.
+func gitOf(server GitServer) Fetchers { return Fetchers{syncline.SourceGit: NewGit(server, nil)} }
+
 // onShelf runs a test of a Resolver of a shelf.
 func onShelf(t *testing.T, test func(t *testing.T, s *shelf, r *Resolver, want func(revision string, maxAge time.Duration) (Revision, error))) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &shelf{main: "1"}
-		r := NewResolver(s, Options{Declared: s.sources, Changed: s.changed})
+		r := NewResolver(gitOf(s), Options{Declared: s.sources, Changed: s.changed})
 		test(t, s, r, func(revision string, maxAge time.Duration) (Revision, error) {
 			time.Sleep(time.Nanosecond) //nolint:forbidigo // of the bubble's clock
 			return r.Resolve(t.Context(), syncline.Source{TargetRevision: revision}, shelved, maxAge)
@@ -81,13 +86,13 @@ func onShelf(t *testing.T, test func(t *testing.T, s *shelf, r *Resolver, want f
 // revision again and again. Whoever lists the refs then looks for those only that
 // are declared, and reads the tags as versions once.
 func TestWhatIsNotDeclaredAnyMoreIsForgotten(t *testing.T) {
-	for _, many := range []int{1000, maxKeptRefs + 1000} {
+	for _, many := range []int{1000, maxKept + 1000} {
 		onShelf(t, func(t *testing.T, s *shelf, r *Resolver, resolve func(string, time.Duration) (Revision, error)) {
 			s.tags = many
 			for i := range 50 {
 				constraint := fmt.Sprintf("<9,!=3.0.%d", i)
 				s.declare("main", constraint)
-				if found, err := resolve(constraint, time.Hour); err != nil || found.Commit != commitOf("2") {
+				if found, err := resolve(constraint, time.Hour); err != nil || found.ID != commitOf("2") {
 					t.Fatalf("%s is %v, %v", constraint, found, err)
 				}
 				synctest.Wait()
@@ -100,18 +105,18 @@ func TestWhatIsNotDeclaredAnyMoreIsForgotten(t *testing.T) {
 			}
 			synctest.Wait()
 			r.mu.Lock()
-			known := r.repository(shelved)
+			known := r.repository(shelvedAs, shelved)
 			asked := len(known.asked)
 			r.mu.Unlock()
-			refs, _ := s.Refs(t.Context(), shelved)
-			shown := newListed(refs, time.Now())
+			names, _ := s.Refs(t.Context(), shelved)
+			shown := newListed(newRefs(names, ""), time.Now())
 			r.mu.Lock()
 			known.number++
 			shown.number = known.number
 			r.mu.Unlock()
 			r.follow(known, shown, telling{})
-			if asked != 4 || shown.looked != 4 || shown.parsed != many {
-				t.Errorf("%d targets are remembered, %d were looked for, %d versions read of %d tags", asked, shown.looked, shown.parsed, many)
+			if asked != 4 || shown.looked != 4 || shown.Listing.(*refs).parsed != many {
+				t.Errorf("%d targets are remembered, %d were looked for, %d versions read of %d tags", asked, shown.looked, shown.Listing.(*refs).parsed, many)
 			}
 		})
 	}
@@ -121,7 +126,7 @@ func TestWhatIsNotDeclaredAnyMoreIsForgotten(t *testing.T) {
 // for the constraints of others, nor does who is told of it.
 func TestAListingEndsBeforeTargetsAreLookedFor(t *testing.T) {
 	onShelf(t, func(t *testing.T, s *shelf, r *Resolver, resolve func(string, time.Duration) (Revision, error)) {
-		s.tags = maxKeptRefs + 1
+		s.tags = maxKept + 1
 		s.declare("main", "<9")
 		for range 2 {
 			for _, revision := range []string{"main", "<9"} {
@@ -131,32 +136,32 @@ func TestAListingEndsBeforeTargetsAreLookedFor(t *testing.T) {
 			}
 			synctest.Wait()
 		}
-		known := r.repository(shelved)
-		refs, _ := s.Refs(t.Context(), shelved)
-		refs.Commits["refs/heads/main"] = commitOf("3")
-		shown := newListed(refs, time.Now())
+		known := r.repository(shelvedAs, shelved)
+		names, _ := s.Refs(t.Context(), shelved)
+		names.Commits["refs/heads/main"] = commitOf("3")
+		shown := newListed(newRefs(names, ""), time.Now())
 		known.number++
 		shown.number = known.number
 		// Somebody looks for the constraint, and takes long.
 		stuck := &looking{done: make(chan struct{})}
-		shown.going[target{"<9", ""}] = stuck
+		shown.going[Target{Revision: "<9"}] = stuck
 		followed := make(chan struct{})
 		go func() {
 			defer close(followed)
 			r.follow(known, shown, telling{moves: true})
 		}()
 		synctest.Wait()
-		if s.told != 1 || known.asked[target{"main", ""}].Commit != commitOf("3") {
-			t.Errorf("told %d times of the branch, which is %v", s.told, known.asked[target{"main", ""}])
+		if s.told != 1 || known.asked[Target{Revision: "main"}].ID != commitOf("3") {
+			t.Errorf("told %d times of the branch, which is %v", s.told, known.asked[Target{Revision: "main"}])
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := shown.look(ctx, target{"<9", ""}, func(Revision) {}); err == nil || ctx.Err() == nil {
+		if _, err := shown.look(ctx, Target{Revision: "<9"}, func(outcome) {}); err == nil || ctx.Err() == nil {
 			t.Errorf("who gives up gets %v", err)
 		}
-		stuck.found = Revision{Commit: commitOf("2")}
+		stuck.found = outcome{Revision: Revision{ID: commitOf("2")}}
 		shown.mu.Lock()
-		delete(shown.going, target{"<9", ""})
+		delete(shown.going, Target{Revision: "<9"})
 		shown.mu.Unlock()
 		close(stuck.done)
 		<-followed
@@ -166,14 +171,14 @@ func TestAListingEndsBeforeTargetsAreLookedFor(t *testing.T) {
 // TestManyLookOnce has many that want the same of one listing, of whom one gives up.
 func TestManyLookOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &shelf{main: "1", tags: maxKeptRefs + 1}
-		refs, _ := s.Refs(t.Context(), shelved)
-		shown := newListed(refs, time.Now())
-		known := map[target]Revision{}
-		want := target{"<9", ""}
+		s := &shelf{main: "1", tags: maxKept + 1}
+		names, _ := s.Refs(t.Context(), shelved)
+		shown := newListed(newRefs(names, ""), time.Now())
+		known := map[Target]outcome{}
+		want := Target{Revision: "<9"}
 		gone, giveUp := context.WithCancel(t.Context())
 		giveUp()
-		if _, err := shown.look(gone, want, func(Revision) { t.Error("it is kept") }); err == nil {
+		if _, err := shown.look(gone, want, func(outcome) { t.Error("it is kept") }); err == nil {
 			t.Error("who gave up gets an answer")
 		}
 		var group sync.WaitGroup
@@ -185,12 +190,12 @@ func TestManyLookOnce(t *testing.T) {
 				if is {
 					return
 				}
-				found, err := shown.look(t.Context(), want, func(found Revision) {
+				found, err := shown.look(t.Context(), want, func(found outcome) {
 					shown.mu.Lock()
 					defer shown.mu.Unlock()
 					known[want] = found
 				})
-				if err != nil || found.Commit != commitOf("2") {
+				if err != nil || found.ID != commitOf("2") {
 					t.Errorf("it is %v, %v", found, err)
 				}
 			})
@@ -204,7 +209,7 @@ func TestManyLookOnce(t *testing.T) {
 
 // TestTargetsThatAreTooLong are refused before anything is asked.
 func TestTargetsThatAreTooLong(t *testing.T) {
-	r := NewResolver(nil, Options{})
+	r := NewResolver(gitOf(nil), Options{})
 	long := strings.Repeat("1", longestTarget+1)
 	for field, source := range map[string]syncline.Source{
 		"targetRevision": {TargetRevision: long}, "tagPrefix": {TargetRevision: "1.x", TagPrefix: long},

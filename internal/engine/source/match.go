@@ -3,43 +3,12 @@ package source
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/syncline-io/syncline"
 )
-
-// target is what a Source says of the revision it wants.
-type target struct{ revision, tagPrefix string }
-
-func targetOf(source syncline.Source) target {
-	return target{revision: source.TargetRevision, tagPrefix: source.TagPrefix}
-}
-
-var (
-	fullCommit = regexp.MustCompile(`^[0-9a-fA-F]{40}$`)
-	// abbreviation has at least seven digits, as in Argo CD: what is shorter is
-	// the name of a branch.
-	abbreviation = regexp.MustCompile(`^[0-9a-fA-F]{7,39}$`)
-)
-
-// longestTarget is how long a target revision and a tag prefix may be, in bytes: a
-// constraint takes as much longer as it is longer, for every tag.
-const longestTarget = 512
-
-// check refuses a target that is too long to be looked for.
-func (t target) check() error {
-	for _, field := range []struct{ name, value string }{{"targetRevision", t.revision}, {"tagPrefix", t.tagPrefix}} {
-		if len(field.value) > longestTarget {
-			return syncline.WithHint(
-				syncline.Errorf(syncline.Invalid, "%s has %d bytes: more than %d are not looked for", field.name, len(field.value), longestTarget),
-				"name a branch, a tag, a commit or a shorter constraint")
-		}
-	}
-	return nil
-}
 
 // match finds the ref that a target names, and its commit. The rules are Argo
 // CD's, in this order:
@@ -56,58 +25,58 @@ func (t target) check() error {
 //   - At last the first digits of a commit that a ref points to.
 //
 // The only error is that of ctx.
-func (l *listed) match(ctx context.Context, want target) (Revision, error) {
-	name := want.revision
+func (r *refs) match(ctx context.Context, want Target) (Revision, error) {
+	name := want.Revision
 	if name == "" {
 		name = "HEAD"
 	}
-	tag, err := l.matchVersion(ctx, target{name, want.tagPrefix})
+	tag, err := r.matchVersion(ctx, Target{Revision: name, TagPrefix: want.TagPrefix})
 	if tag != "" || err != nil {
-		return revisionOf(l.refs, tag), err
+		return r.revisionOf(tag), err
 	}
-	if want.tagPrefix != "" && isVersion(name) {
-		name = want.tagPrefix + name
+	if want.TagPrefix != "" && isVersion(name) {
+		name = want.TagPrefix + name
 	}
 	for _, ref := range []string{name, "refs/heads/" + name, "refs/tags/" + name, "refs/" + name, "refs/remotes/" + name} {
-		if l.refs.Commits[ref] != "" {
-			return revisionOf(l.refs, ref), nil
+		if r.Commits[ref] != "" {
+			return r.revisionOf(ref), nil
 		}
 	}
-	return matchDigits(l.refs, name), nil
+	return r.matchDigits(name), nil
 }
 
-func revisionOf(refs syncline.Refs, ref string) Revision {
-	found := Revision{Commit: refs.Commits[ref], Ref: ref}
-	if ref == "HEAD" && refs.Head != "" && refs.Commits[refs.Head] == found.Commit {
-		found.Ref = refs.Head
+func (r *refs) revisionOf(ref string) Revision {
+	found := Revision{ID: r.Commits[ref], By: ref}
+	if ref == "HEAD" && r.Head != "" && r.Commits[r.Head] == found.ID {
+		found.By = r.Head
 	}
 	return found
 }
 
 // isConstraint reports whether a target is compared with all versions there are.
-func isConstraint(want target) bool {
-	if want.revision == "" || isVersion(want.revision) {
+func isConstraint(want Target) bool {
+	if want.Revision == "" || isVersion(want.Revision) {
 		return false
 	}
-	_, err := semver.NewConstraint(want.revision)
+	_, err := semver.NewConstraint(want.Revision)
 	return err == nil
 }
 
 // matchVersion finds the tag that a constraint, or a name behind a prefix, stands
 // for; "" when there is none.
-func (l *listed) matchVersion(ctx context.Context, want target) (string, error) {
-	if isVersion(want.revision) {
+func (r *refs) matchVersion(ctx context.Context, want Target) (string, error) {
+	if isVersion(want.Revision) {
 		return "", nil
 	}
-	constraint, err := semver.NewConstraint(want.revision)
+	constraint, err := semver.NewConstraint(want.Revision)
 	if err != nil {
-		ref := tags + want.tagPrefix + want.revision
-		if want.tagPrefix == "" || l.refs.Commits[ref] == "" {
+		ref := tags + want.TagPrefix + want.Revision
+		if want.TagPrefix == "" || r.Commits[ref] == "" {
 			return "", nil
 		}
 		return ref, nil
 	}
-	versions, err := l.versions(ctx, want.tagPrefix)
+	versions, err := r.versions(ctx, want.TagPrefix)
 	for i, v := range versions { // the highest first
 		if i%1000 == 0 && ctx.Err() != nil {
 			return "", ctx.Err()
@@ -125,37 +94,37 @@ func isVersion(text string) bool {
 }
 
 // matchDigits finds the only commit of a ref that begins with the digits.
-func matchDigits(refs syncline.Refs, digits string) Revision {
+func (r *refs) matchDigits(digits string) Revision {
 	if !abbreviation.MatchString(digits) {
 		return Revision{}
 	}
 	digits = strings.ToLower(digits)
 	var found Revision
-	for ref, commit := range refs.Commits {
+	for ref, commit := range r.Commits {
 		if !strings.HasPrefix(commit, digits) {
 			continue
 		}
-		if found.Commit != "" && found.Commit != commit {
+		if found.ID != "" && found.ID != commit {
 			return Revision{}
 		}
-		if found.Ref == "" || ref < found.Ref {
-			found = Revision{Commit: commit, Ref: ref}
+		if found.By == "" || ref < found.By {
+			found = Revision{ID: commit, By: ref}
 		}
 	}
 	return found
 }
 
 // noMatch says that nothing is called as the target says.
-func noMatch(head string, empty bool, want target, address string) error {
-	if empty {
-		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "repository %s has no commits", address), "push a first commit")
+func (r *refs) noMatch(want Target) error {
+	if len(r.Commits) == 0 {
+		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "repository %s has no commits", r.address), "push a first commit")
 	}
-	name := want.revision
-	if want.tagPrefix != "" {
-		name = want.tagPrefix + name
+	name := want.Revision
+	if want.TagPrefix != "" {
+		name = want.TagPrefix + name
 	}
-	err := syncline.Errorf(syncline.NotFound, "revision %q is not a branch, tag or commit of %s", name, address)
-	if branch, ok := strings.CutPrefix(head, "refs/heads/"); ok {
+	err := syncline.Errorf(syncline.NotFound, "revision %q is not a branch, tag or commit of %s", name, r.address)
+	if branch, ok := strings.CutPrefix(r.Head, "refs/heads/"); ok {
 		return syncline.WithHint(err, fmt.Sprintf("the default branch is %q", branch))
 	}
 	return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/syncline-io/syncline"
 )
@@ -24,9 +23,9 @@ func refsOf(head string, names map[string]string) syncline.Refs {
 }
 
 // match finds a target among the refs.
-func match(refs syncline.Refs, want target) (Revision, bool) {
-	found, err := newListed(refs, time.Time{}).match(context.Background(), want)
-	return found, err == nil && found.Commit != ""
+func match(listed syncline.Refs, want Target) (Revision, bool) {
+	found, err := newRefs(listed, "").match(context.Background(), want)
+	return found, err == nil && found.ID != ""
 }
 
 func TestMatch(t *testing.T) {
@@ -104,10 +103,10 @@ func TestMatch(t *testing.T) {
 		{"no prefix does not see prefixed tags", prefixed, "1.*", "", "7", "refs/tags/1.5.0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, ok := match(c.refs, target{c.revision, c.prefix})
-			wanted := Revision{Ref: c.ref}
+			got, ok := match(c.refs, Target{Revision: c.revision, TagPrefix: c.prefix})
+			wanted := Revision{By: c.ref}
 			if c.digit != "" {
-				wanted.Commit = commitOf(c.digit)
+				wanted.ID = commitOf(c.digit)
 			}
 			if ok != (c.digit != "") || got != wanted {
 				t.Errorf("match(%q, %q) = %+v, %t, want %+v", c.revision, c.prefix, got, ok, wanted)
@@ -119,14 +118,14 @@ func TestMatch(t *testing.T) {
 func TestNoMatchSaysWhat(t *testing.T) {
 	for _, c := range []struct {
 		refs       syncline.Refs
-		want       target
+		want       Target
 		says, hint string
 	}{
-		{refsOf("refs/heads/trunk", map[string]string{"refs/heads/trunk": "1"}), target{"main", ""}, `revision "main" is not a branch, tag or commit of https://example.com/a`, `the default branch is "trunk"`},
-		{refsOf("", map[string]string{"refs/heads/trunk": "1"}), target{"1.*", "app/"}, `revision "app/1.*" is not a branch, tag or commit of https://example.com/a`, ""},
-		{syncline.Refs{}, target{"", ""}, "repository https://example.com/a has no commits", "push a first commit"},
+		{refsOf("refs/heads/trunk", map[string]string{"refs/heads/trunk": "1"}), Target{Revision: "main", TagPrefix: ""}, `revision "main" is not a branch, tag or commit of https://example.com/a`, `the default branch is "trunk"`},
+		{refsOf("", map[string]string{"refs/heads/trunk": "1"}), Target{Revision: "1.*", TagPrefix: "app/"}, `revision "app/1.*" is not a branch, tag or commit of https://example.com/a`, ""},
+		{syncline.Refs{}, Target{Revision: "", TagPrefix: ""}, "repository https://example.com/a has no commits", "push a first commit"},
 	} {
-		err := noMatch(c.refs.Head, len(c.refs.Commits) == 0, c.want, "https://example.com/a")
+		err := newRefs(c.refs, "https://example.com/a").noMatch(c.want)
 		if err.Error() != c.says || syncline.HintOf(err) != c.hint || syncline.KindOf(err) != syncline.NotFound {
 			t.Errorf("%v: the error is %q (%s), hint %q", c.want, err, syncline.KindOf(err), syncline.HintOf(err))
 		}
@@ -142,7 +141,7 @@ func BenchmarkMatchTenThousand(b *testing.B) {
 	for _, revision := range []string{"main", "1.*"} {
 		b.Run(revision, func(b *testing.B) {
 			for b.Loop() {
-				if _, ok := match(refs, target{revision, ""}); !ok {
+				if _, ok := match(refs, Target{Revision: revision, TagPrefix: ""}); !ok {
 					b.Fatal("no match")
 				}
 			}

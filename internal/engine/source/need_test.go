@@ -80,7 +80,7 @@ func needed(t *testing.T, test func(t *testing.T, world *silent, u *users, r *so
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		world, u := &silent{}, &users{projects: []string{"a"}}
-		resolver := source.NewResolver(world, source.Options{Uses: u.uses, Owners: u.owners})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{Uses: u.uses, Owners: u.owners})
 		ctx, cancel := context.WithCancel(t.Context())
 		polled := make(chan error)
 		go func() { polled <- resolver.Poll(ctx) }()
@@ -141,7 +141,7 @@ func TestAListingThatNobodyNeedsEnds(t *testing.T) {
 		world.mu.Lock()
 		world.speak = true
 		world.mu.Unlock()
-		if found, err := resolveIn(t.Context(), r); err != nil || found.Commit != commit("1") {
+		if found, err := resolveIn(t.Context(), r); err != nil || found.ID != commit("1") {
 			t.Errorf("who needs it from now on gets %v, %v", found, err)
 		}
 		wantCounts(t, world, 2, 1)
@@ -219,7 +219,7 @@ func (a *asking) Tree(ctx context.Context, _ syncline.Repository, _ string) (syn
 // TestAStageSaysForWhomItAsks, whatever it asks for.
 func TestAStageSaysForWhomItAsks(t *testing.T) {
 	world, mirror := &silent{speak: true}, &asking{}
-	stage := source.New(source.NewResolver(world, source.Options{}), mirror, &late{refreshed: 1})
+	stage := source.New(source.NewResolver(gitOf(world, mirror), source.Options{}), &late{refreshed: 1})
 	app, src := syncline.App{Project: "red"}, syncline.Source{RepoURL: urlA, TargetRevision: "main"}
 	if _, err := stage.Resolve(t.Context(), app, src, time.Minute); err != nil {
 		t.Fatal(err)

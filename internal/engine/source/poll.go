@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Poll asks every repository that revisions were resolved in for its refs, at
+// Poll asks every repository that revisions were resolved in what it has, at
 // the interval, until ctx ends. A repository that fails or hangs delays no other.
 func (r *Resolver) Poll(ctx context.Context) error {
 	for {
@@ -22,7 +22,7 @@ func (r *Resolver) Poll(ctx context.Context) error {
 	}
 }
 
-// pollDue begins to list the refs of each repository whose time has come, and
+// pollDue begins to list each repository whose time has come, and
 // returns how long it is until the next one's. It looks at no other.
 func (r *Resolver) pollDue(ctx context.Context) time.Duration {
 	due, wait := r.takeDue()
@@ -39,7 +39,7 @@ func (r *Resolver) pollDue(ctx context.Context) time.Duration {
 		case known.listing != nil: // somebody asked meanwhile
 		case owners[i] == nil:
 			r.forget(known)
-		case r.known[known.access.Access()] == known:
+		case r.known[known.way()] == known:
 			r.begin(ctx, known, owners[i])
 		}
 	}
@@ -57,7 +57,7 @@ func (r *Resolver) takeDue() (due []*repository, wait time.Duration) {
 			return due, min(wait, r.options.Interval)
 		}
 		heap.Pop(&r.due)
-		current := next.at.Equal(next.repository.due) && r.known[next.repository.access.Access()] == next.repository
+		current := next.at.Equal(next.repository.due) && r.known[next.repository.way()] == next.repository
 		if current && next.repository.listing == nil {
 			due = append(due, next.repository)
 		}

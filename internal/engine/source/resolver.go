@@ -5,33 +5,12 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
 )
-
-// Remote is what there is to ask a repository's server.
-type Remote interface {
-	// Refs lists the repository's refs, for those of [demand.Of]. Its errors name the
-	// repository. It gives up by itself when there is no answer.
-	Refs(ctx context.Context, repo syncline.Repository) (syncline.Refs, error)
-	// Find returns the commit that an abbreviated name stands for, or a NotFound error.
-	Find(ctx context.Context, repo syncline.Repository, abbreviation string) (string, error)
-}
-
-// Revision is what a target revision stands for.
-type Revision struct {
-	// Commit is a full name.
-	Commit string
-	// Ref is the full name of the branch or tag that led to the commit. It is ""
-	// when the commit was named itself.
-	Ref string
-	// At is when that was so. It is zero for the full name of a commit.
-	At time.Time
-}
 
 // Options are the choices of a Resolver. The zero value works.
 type Options struct {
@@ -41,11 +20,12 @@ type Options struct {
 	// Backoff is how long after a failure a repository is asked again, default
 	// 5 s. It doubles with each failure in a row, up to Interval.
 	Backoff time.Duration
-	// Changed is told the key of a repository of which a revision that was asked
-	// for came to mean another commit, or which cannot be reached any more, or
+	// Changed is told the key of a repository of which a target that was asked for
+	// came to mean another revision, or which cannot be reached any more, or
 	// can again. It must not block. Default: nobody is told.
 	Changed func(repoKey string)
-	// Uses reports whether anybody still reaches a repository in that way. One that
+	// Uses reports whether anybody still reaches a repository in that way, for
+	// whatever kind of source. One that
 	// nobody does is forgotten when it would be polled, or by [Resolver.Review]. It is
 	// called without a lock. Default: somebody does.
 	Uses func(repo syncline.Repository) bool
@@ -56,47 +36,52 @@ type Options struct {
 	// key of its address. What else was asked for is forgotten with the next listing.
 	// It is called without a lock. Default: nothing is forgotten so.
 	Declared func(repoKey string) []syncline.Source
-	// Refs is how many refs are kept of all repositories, default 100,000, which
-	// take about 15 MiB. Of the others only what was asked for is known: they are
-	// listed again when something else is.
-	Refs int
+	// Kept is how much of what was listed is kept of all repositories, by
+	// [Listing.Size]: default 100,000, which take about 15 MiB. Of the others only what
+	// was asked for is known: they are listed again when something else is.
+	Kept int
 }
 
 // Resolver resolves target revisions. Whatever the number of Apps, it asks a
 // repository once for each way to reach it: what one way shows, or fails with,
 // is no other's. It is safe for concurrent use.
 type Resolver struct {
-	remote  Remote
-	options Options
+	fetchers Fetchers
+	options  Options
 	// life ends with Close, and every request with it.
 	life  context.Context
 	end   context.CancelFunc
 	group sync.WaitGroup
 
 	mu    sync.Mutex
-	known map[syncline.Access]*repository
+	known map[way]*repository
 	due   dueQueue
-	kept  keptRefs
+	kept  keptListings
 	// going are the repositories that are being listed, by the keys of their addresses.
 	going map[string]map[*repository]struct{}
 	// wake ends Poll's wait when there is a new repository.
 	wake chan struct{}
 }
 
+// way is how a repository is reached, and as what.
+type way struct {
+	kind   syncline.SourceKind
+	access syncline.Access
+}
+
 // repository is what is remembered of one, reached in one way. Resolver.mu
 // guards it.
 type repository struct {
-	access syncline.Repository
-	// refs are those that were last listed; nil when never, or when they are too
-	// many to keep and what was asked for was looked for. See keptRefs.
-	refs *listed
-	// at is when listing them began, number how many listings went well, and digest,
-	// head and empty what is told of them.
+	kind    syncline.SourceKind
+	fetcher Fetcher
+	access  syncline.Repository
+	// last is what was last listed; nil when never, or when it is too much to keep and
+	// what was asked for was looked for. See keptListings.
+	last *listed
+	// at is when that listing began, number how many went well, and digest the last's.
 	at     time.Time
 	number int
 	digest uint64
-	head   string
-	empty  bool
 	// err is what the last attempt, begun at failed, came to; nil when it went well.
 	err      error
 	failed   time.Time
@@ -104,21 +89,24 @@ type repository struct {
 	// due is when to ask again by ourselves, and after a failure the earliest
 	// time to ask for those who take what is remembered.
 	due     time.Time
-	listing *listing
-	asked   map[target]*answer
-	// moved says that a target came to mean another commit, and nobody was told yet.
+	listing *request
+	asked   map[Target]*answer
+	// moved says that a target came to mean another revision, and nobody was told yet.
 	moved bool
 }
 
-// answer is what a target means. The commit is "" when that is nothing.
+// way is how it is reached.
+func (k *repository) way() way { return way{k.kind, k.access.Access()} }
+
+// answer is what a target means.
 type answer struct {
-	Revision
+	outcome
 	// number is that of the listing by which it is so; 0 when by none.
 	number int
 	// asked is when it was asked for last.
 	asked time.Time
-	// found is the commit of an abbreviation that no ref begins with. Where the search
-	// for it came to nothing, missed says why, and digest is that of the refs then.
+	// found is the revision that no listing shows. Where the search for it came to
+	// nothing, missed says why, and digest is that of the listing then.
 	found    string
 	missed   error
 	missedAt time.Time
@@ -128,8 +116,8 @@ type answer struct {
 // maxAsked is how many targets of a repository are remembered.
 const maxAsked = 10_000
 
-// listing is one request for refs that goes on.
-type listing struct {
+// request is one for a listing that goes on.
+type request struct {
 	began time.Time
 	// claim is for whom.
 	claim  *demand.Claim
@@ -139,8 +127,8 @@ type listing struct {
 	shown *listed
 }
 
-// NewResolver returns a Resolver that asks remote.
-func NewResolver(remote Remote, options Options) *Resolver {
+// NewResolver returns a Resolver of the kinds of source that have a Fetcher.
+func NewResolver(fetchers Fetchers, options Options) *Resolver {
 	if options.Interval == 0 {
 		options.Interval = 3 * time.Minute
 	}
@@ -156,13 +144,13 @@ func NewResolver(remote Remote, options Options) *Resolver {
 	if options.Owners == nil {
 		options.Owners = func(syncline.Repository) []string { return []string{""} }
 	}
-	if options.Refs == 0 {
-		options.Refs = 100_000
+	if options.Kept == 0 {
+		options.Kept = 100_000
 	}
 	r := &Resolver{
-		remote: remote, options: options,
-		known: map[syncline.Access]*repository{}, going: map[string]map[*repository]struct{}{},
-		kept: keptRefs{left: options.Refs}, wake: make(chan struct{}, 1),
+		fetchers: fetchers, options: options,
+		known: map[way]*repository{}, going: map[string]map[*repository]struct{}{},
+		kept: keptListings{left: options.Kept}, wake: make(chan struct{}, 1),
 	}
 	r.life, r.end = context.WithCancel(context.Background())
 	return r
@@ -176,58 +164,65 @@ func (r *Resolver) Close() {
 
 // Resolve returns what the source's target revision stands for. What was
 // learned up to maxAge ago, in the same way, will do; 0 asks the server anew,
-// together with whoever else asks from now on. The full name of a commit stands
-// for itself, and no server is asked.
+// together with whoever else asks from now on. Of what a target stands for by
+// itself, see [Lister.Known], no server is asked.
 //
-// Errors: NotFound when nothing has that name, and those of [Remote]. After a
+// Errors: NotFound when nothing has that name, and those of the [Fetcher]. After a
 // failure the same error is returned for a while, unless it is older than
 // maxAge. What was known before then is left to [Resolver.Remembered].
 func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo syncline.Repository, maxAge time.Duration) (Revision, error) {
-	if fullCommit.MatchString(source.TargetRevision) {
-		return Revision{Commit: strings.ToLower(source.TargetRevision)}, nil
-	}
-	want := targetOf(source)
-	if err := want.check(); err != nil {
-		return Revision{}, err
-	}
-	found, missing, err := r.answer(ctx, repo, want, time.Now().Add(-maxAge))
-	if err == nil && found.Commit == "" && abbreviation.MatchString(want.revision) {
-		found, err = r.find(ctx, repo, want)
-	}
+	kind, fetcher, err := r.fetchers.of(source)
 	if err != nil {
 		return Revision{}, err
 	}
-	if found.Commit == "" {
-		return Revision{}, missing
+	of, want := way{kind, repo.Access()}, TargetOf(source)
+	if known, err := fetcher.Known(want); err != nil || known.ID != "" {
+		return known, err
 	}
-	return found, nil
+	found, err := r.answer(ctx, of, repo, want, time.Now().Add(-maxAge))
+	if err != nil || found.ID != "" {
+		return found.Revision, err
+	}
+	searched, err := r.search(ctx, of, repo, want)
+	if err == nil && searched.ID == "" {
+		err = found.none
+	}
+	return searched, err
 }
 
 // Remembered returns what the target revision stood for when the repository
 // could last be reached, however long ago; [Revision].At says when. It asks no
 // server, and reports whether anything is known.
 func (r *Resolver) Remembered(source syncline.Source, repo syncline.Repository) (Revision, bool) {
-	want := targetOf(source)
-	found, refs := r.remembered(repo.Access(), want)
-	if refs != nil && want.check() == nil {
-		found, _ = refs.look(r.life, want, func(Revision) {})
+	kind, fetcher, err := r.fetchers.of(source)
+	if err != nil {
+		return Revision{}, false
 	}
-	return found, found.Commit != ""
+	want := TargetOf(source)
+	found, last := r.remembered(way{kind, repo.Access()}, want)
+	if last == nil {
+		return found, found.ID != ""
+	}
+	if _, err := fetcher.Known(want); err != nil {
+		return Revision{}, false
+	}
+	looked, _ := last.look(r.life, want, func(outcome) {})
+	return looked.Revision, looked.ID != ""
 }
 
-// remembered returns what is known of a target, or the refs among which to look
+// remembered returns what is known of a target, or what was listed in which to look
 // for it.
-func (r *Resolver) remembered(access syncline.Access, want target) (Revision, *listed) {
+func (r *Resolver) remembered(of way, want Target) (Revision, *listed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known := r.known[access]
+	known := r.known[of]
 	if known == nil || known.at.IsZero() {
 		return Revision{}, nil
 	}
-	if asked := known.asked[want]; asked != nil && (asked.number == known.number || asked.Commit != "" || known.refs == nil) {
+	if asked := known.asked[want]; asked != nil && (asked.number == known.number || asked.ID != "" || known.last == nil) {
 		return asked.Revision, nil
 	}
-	return Revision{}, known.refs
+	return Revision{}, known.last
 }
 
 // Outdate has repositories listed again before anything more is told of them:
@@ -280,53 +275,52 @@ func (r *Resolver) abandon(known *repository) {
 // forget drops what is remembered of a repository.
 func (r *Resolver) forget(known *repository) {
 	r.kept.drop(known)
-	if access := known.access.Access(); r.known[access] == known {
-		delete(r.known, access)
+	if of := known.way(); r.known[of] == known {
+		delete(r.known, of)
 	}
 }
 
-// answer returns what a target stands for, and an error to say when that is
-// nothing: listed not before a time, by asking the server when it was not.
-func (r *Resolver) answer(ctx context.Context, repo syncline.Repository, want target, notBefore time.Time) (found Revision, missing, err error) {
+// answer returns what a target stands for: listed not before a time, by asking the
+// server when it was not.
+func (r *Resolver) answer(ctx context.Context, of way, repo syncline.Repository, want Target, notBefore time.Time) (outcome, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	known, shown, err := r.show(ctx, repo, want, notBefore)
+	known, shown, err := r.show(ctx, of, repo, want, notBefore)
 	if err != nil {
-		return Revision{}, nil, err
+		return outcome{}, err
 	}
 	if known.at.Before(now) {
 		r.hasten(known, now.Sub(notBefore))
 	}
 	r.kept.use(known)
-	missing = noMatch(known.head, known.empty, want, repo.Address.String())
 	if shown == nil {
-		return known.ask(want).Revision, missing, nil
+		return known.ask(want).outcome, nil
 	}
 	r.mu.Unlock()
-	found, err = shown.look(ctx, want, func(found Revision) { r.note(known, shown, want, found) })
+	found, err := shown.look(ctx, want, func(found outcome) { r.note(known, shown, want, found) })
 	r.mu.Lock()
 	if err != nil {
-		return Revision{}, nil, waitingFor(repo, err)
+		return outcome{}, waitingFor(repo, err)
 	}
-	if asked := known.asked[want]; found.Commit == "" && asked != nil {
-		found.Commit = asked.found
+	if asked := known.asked[want]; found.ID == "" && asked != nil {
+		found.ID = asked.found
 	}
-	return found, missing, nil
+	return found, nil
 }
 
 // show waits until it can be told what a target stands for: by what is known of
-// it, or else by the refs that it returns. It gives up the lock meanwhile.
-func (r *Resolver) show(ctx context.Context, repo syncline.Repository, want target, notBefore time.Time) (*repository, *listed, error) {
-	known, owners := r.repository(repo), demand.Of(ctx).Owners()
+// it, or else by the listing that it returns. It gives up the lock meanwhile.
+func (r *Resolver) show(ctx context.Context, of way, repo syncline.Repository, want Target, notBefore time.Time) (*repository, *listed, error) {
+	known, owners := r.repository(of, repo), demand.Of(ctx).Owners()
 	for {
 		asked := known.ask(want)
 		if known.fresh(notBefore) {
 			if asked.number == known.number {
 				return known, nil, nil
 			}
-			if known.refs != nil {
-				return known, known.refs, nil
+			if known.last != nil {
+				return known, known.last, nil
 			}
 		}
 		if err := known.failure(notBefore); err != nil {
@@ -343,13 +337,13 @@ func (r *Resolver) show(ctx context.Context, repo syncline.Repository, want targ
 		if going.shown != nil && !going.began.Before(notBefore) {
 			return known, going.shown, nil
 		}
-		known = r.repository(repo) // it may have been forgotten
+		known = r.repository(of, repo) // it may have been forgotten
 	}
 }
 
 // ask returns what is known of a target, which is remembered from now on, also
 // when the server fails: to tell when it is back.
-func (k *repository) ask(want target) *answer {
+func (k *repository) ask(want Target) *answer {
 	asked := k.asked[want]
 	if asked == nil {
 		for other := range k.asked {
@@ -402,7 +396,7 @@ func (k *repository) failure(notBefore time.Time) error {
 }
 
 // await waits for a listing to end, without the lock.
-func (r *Resolver) await(ctx context.Context, going *listing, repo syncline.Repository) error {
+func (r *Resolver) await(ctx context.Context, going *request, repo syncline.Repository) error {
 	r.mu.Unlock()
 	defer r.mu.Lock()
 	select {
@@ -420,12 +414,11 @@ func waitingFor(repo syncline.Repository, err error) error {
 }
 
 // repository returns what is remembered of repo, which may be nothing.
-func (r *Resolver) repository(repo syncline.Repository) *repository {
-	access := repo.Access()
-	known := r.known[access]
+func (r *Resolver) repository(of way, repo syncline.Repository) *repository {
+	known := r.known[of]
 	if known == nil {
-		known = &repository{access: repo, asked: map[target]*answer{}}
-		r.known[access] = known
+		known = &repository{kind: of.kind, fetcher: r.fetchers[of.kind], access: repo, asked: map[Target]*answer{}}
+		r.known[of] = known
 	}
 	return known
 }

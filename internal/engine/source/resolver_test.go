@@ -86,7 +86,7 @@ func resolve(t *testing.T, r *source.Resolver, url, revision string, maxAge time
 
 func wantCommit(t *testing.T, r *source.Resolver, url, revision string, maxAge time.Duration, want string) {
 	t.Helper()
-	if got, err := resolve(t, r, url, revision, maxAge); err != nil || got.Commit != commit(want) {
+	if got, err := resolve(t, r, url, revision, maxAge); err != nil || got.ID != commit(want) {
 		t.Errorf("%s of %s is %+v, %v, want %s", revision, url, got, err, want)
 	}
 }
@@ -94,14 +94,14 @@ func wantCommit(t *testing.T, r *source.Resolver, url, revision string, maxAge t
 func TestManyAppsAskOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1"), wait: time.Second}})
-		resolver := source.NewResolver(world, source.Options{})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		var group sync.WaitGroup
 		for i := range 1000 {
 			group.Go(func() {
 				revision := []string{"", "HEAD", "main", "refs/heads/main", "1111111"}[i%5]
 				spelling := []string{"https://example.com/a", "https://EXAMPLE.com/a.git", "https://example.com/a/"}[i%3]
 				got, err := resolver.Resolve(t.Context(), syncline.Source{TargetRevision: revision}, syncline.Repository{Address: syncline.AddressOf(spelling)}, 3*time.Minute)
-				if err != nil || got.Commit != commit("1") {
+				if err != nil || got.ID != commit("1") {
 					t.Errorf("Resolve = %+v, %v", got, err)
 				}
 			})
@@ -115,9 +115,9 @@ func TestManyAppsAskOnce(t *testing.T) {
 
 func TestFullCommitAsksNobody(t *testing.T) {
 	world := newRemote(nil)
-	resolver := source.NewResolver(world, source.Options{})
+	resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 	got, err := resolve(t, resolver, urlA, strings.Repeat("aB", 20), 0)
-	if err != nil || got != (source.Revision{Commit: strings.Repeat("ab", 20)}) {
+	if err != nil || got != (source.Revision{ID: strings.Repeat("ab", 20)}) {
 		t.Errorf("Resolve = %+v, %v", got, err)
 	}
 }
@@ -125,7 +125,7 @@ func TestFullCommitAsksNobody(t *testing.T) {
 func TestMaxAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1")}})
-		resolver := source.NewResolver(world, source.Options{})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		wantCommit(t, resolver, urlA, "main", time.Minute, "1")
 		world.set(urlA, func(s *served) { s.main = commit("2") })
 		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble's clock
@@ -145,7 +145,7 @@ func TestMaxAge(t *testing.T) {
 func TestRefreshDoesNotJoinAnOlderRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1"), wait: time.Second}})
-		resolver := source.NewResolver(world, source.Options{})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		var group sync.WaitGroup
 		group.Go(func() { wantCommit(t, resolver, urlA, "main", time.Minute, "1") })
 		time.Sleep(time.Second / 2) //nolint:forbidigo // of the bubble's clock
@@ -163,7 +163,7 @@ func TestRefreshDoesNotJoinAnOlderRequest(t *testing.T) {
 func TestAbbreviationIsFoundOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1")}})
-		resolver := source.NewResolver(world, source.Options{})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		for range 3 {
 			wantCommit(t, resolver, urlA, "FFFFFFF", 0, "f")
 			time.Sleep(time.Hour) //nolint:forbidigo // of the bubble's clock
@@ -181,7 +181,7 @@ func TestAbbreviationIsFoundOnce(t *testing.T) {
 func TestFailureIsSharedForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {err: down}})
-		resolver := source.NewResolver(world, source.Options{})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		for range 100 {
 			if _, err := resolve(t, resolver, urlA, "main", 3*time.Minute); !errors.Is(err, down) {
 				t.Fatalf("the error is %v", err)
@@ -200,7 +200,7 @@ func TestFailureIsSharedForAWhile(t *testing.T) {
 func TestFailureIsNotTakenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1")}})
-		resolver := source.NewResolver(world, source.Options{})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		wantCommit(t, resolver, urlA, "main", time.Hour, "1")
 		world.set(urlA, func(s *served) { s.err = down })
 		for _, maxAge := range []time.Duration{0, time.Hour} {
@@ -218,7 +218,7 @@ func TestFailureIsNotTakenBack(t *testing.T) {
 func TestRememberedWhileUnreachable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1")}})
-		resolver := source.NewResolver(world, source.Options{})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		repo, main := syncline.Repository{Address: syncline.AddressOf(urlA)}, syncline.Source{TargetRevision: "main"}
 		if _, ok := resolver.Remembered(main, repo); ok {
 			t.Error("something is remembered of nothing")
@@ -231,7 +231,7 @@ func TestRememberedWhileUnreachable(t *testing.T) {
 			t.Errorf("old refs are passed off as new: %v", err)
 		}
 		got, ok := resolver.Remembered(main, repo)
-		if !ok || got.Commit != commit("1") || got.Ref != "refs/heads/main" || !got.At.Equal(listed) {
+		if !ok || got.ID != commit("1") || got.By != "refs/heads/main" || !got.At.Equal(listed) {
 			t.Errorf("Remembered = %+v, %t", got, ok)
 		}
 		repo.Password = "other"
@@ -245,7 +245,7 @@ func TestRememberedWhileUnreachable(t *testing.T) {
 func TestCredentialsDoNotShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1")}})
-		resolver := source.NewResolver(world, source.Options{})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		wantCommit(t, resolver, urlA, "main", time.Hour, "1")
 		world.set(urlA, func(s *served) { s.err = syncline.Errorf(syncline.Denied, "no") })
 		stranger := syncline.Repository{Address: syncline.AddressOf(urlA), Username: "stranger"}
@@ -258,7 +258,7 @@ func TestCredentialsDoNotShare(t *testing.T) {
 func TestCallerDoesNotWaitForever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1"), wait: time.Hour}})
-		resolver := source.NewResolver(world, source.Options{})
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := resolver.Resolve(ctx, syncline.Source{}, syncline.Repository{Address: syncline.AddressOf(urlA)}, 0)
@@ -278,7 +278,7 @@ func polling(t *testing.T, world *remote, options source.Options) (*source.Resol
 	t.Helper()
 	told := make(chan string, 1000)
 	options.Changed = func(key string) { told <- key }
-	resolver := source.NewResolver(world, options)
+	resolver := source.NewResolver(gitOf(world, nil), options)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- resolver.Poll(ctx) }()

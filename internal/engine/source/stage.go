@@ -9,14 +9,6 @@ import (
 	"github.com/syncline-io/syncline/internal/base/demand"
 )
 
-// Mirror keeps commits of repositories.
-type Mirror interface {
-	// Fetch makes a commit present. ref is that of [Revision], and may be "".
-	Fetch(ctx context.Context, repo syncline.Repository, commit, ref string) error
-	// Tree shows the files of a commit that is present.
-	Tree(ctx context.Context, repo syncline.Repository, commit string) (syncline.Tree, error)
-}
-
 // Credentials know how to reach repositories.
 type Credentials interface {
 	// Repository returns how an App of the project reaches the repository at an
@@ -33,14 +25,13 @@ type Refresher interface {
 // Stage yields what an App's sources hold.
 type Stage struct {
 	resolver    *Resolver
-	mirror      Mirror
 	credentials Credentials
 	compared    comparisons
 }
 
-// New returns a Stage.
-func New(resolver *Resolver, mirror Mirror, credentials Credentials) *Stage {
-	return &Stage{resolver: resolver, mirror: mirror, credentials: credentials}
+// New returns a Stage of the kinds of source that the Resolver has.
+func New(resolver *Resolver, credentials Credentials) *Stage {
+	return &Stage{resolver: resolver, credentials: credentials}
 }
 
 // repository returns how the App reaches the repository of a source.
@@ -52,7 +43,7 @@ func (s *Stage) repository(app syncline.App, source syncline.Source) (syncline.R
 	return s.credentials.Repository(app.Project, address)
 }
 
-// Resolve returns the commit that the source's target revision names; see
+// Resolve returns the revision that the source's target revision names; see
 // [Resolver.Resolve].
 func (s *Stage) Resolve(ctx context.Context, app syncline.App, source syncline.Source, maxAge time.Duration) (string, error) {
 	ctx = demand.New(app.Project).In(ctx)
@@ -66,7 +57,7 @@ func (s *Stage) Resolve(ctx context.Context, app syncline.App, source syncline.S
 			revision, err = s.resolver.Resolve(ctx, source, now, maxAge)
 		}
 	}
-	return revision.Commit, err
+	return revision.ID, err
 }
 
 // refused reports whether other credentials might help.
@@ -86,33 +77,33 @@ func (s *Stage) refreshed(ctx context.Context, app syncline.App, source syncline
 	return now, err == nil && now.Access() != before.Access()
 }
 
-// Tree returns the files of a commit, fetched if need be, and confined to the
+// Tree returns the files of a revision, fetched if need be, and confined to the
 // repository as [Confine] does. The source's path is a folder among them.
-func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Source, commit string) (syncline.Tree, error) {
+func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Source, revision string) (syncline.Tree, error) {
 	ctx = demand.New(app.Project).In(ctx)
 	repo, err := s.repository(app, source)
 	if err != nil {
 		return nil, err
 	}
-	files, err := s.files(ctx, repo, source, commit)
+	files, err := s.files(ctx, repo, source, revision)
 	if err != nil {
 		return nil, err
 	}
 	files = Confine(files)
 	if _, err := Folder(files, source.Path); err != nil {
 		return nil, syncline.WithHint(
-			syncline.Errorf(syncline.KindOf(err), "repository %s at %s: %w", repo.Address, commit, err),
+			syncline.Errorf(syncline.KindOf(err), "repository %s at %s: %w", repo.Address, revision, err),
 			syncline.HintOf(err))
 	}
 	return files, nil
 }
 
-// Difference returns how two commits of a source differ. The older one was
+// Difference returns how two revisions of a source differ. The older one was
 // fetched before; what is not there any more is a Transient error. The answer is
 // remembered for the other Apps of the repository.
 func (s *Stage) Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*Difference, error) {
 	ctx = demand.New(app.Project).In(ctx)
-	pair := commits{source.Address().Key(), before, after}
+	pair := revisions{source.Key(), source.Chart, before, after}
 	repo, err := s.repository(app, source)
 	if err != nil {
 		return nil, err
@@ -124,7 +115,11 @@ func (s *Stage) Difference(ctx context.Context, app syncline.App, source synclin
 	if known := s.compared.get(pair); known != nil {
 		return known, nil
 	}
-	old, err := s.mirror.Tree(ctx, repo, before)
+	_, fetcher, err := s.resolver.fetchers.of(source)
+	if err != nil {
+		return nil, err
+	}
+	old, err := fetcher.Tree(ctx, repo, source, Revision{ID: before})
 	if err != nil {
 		return nil, err
 	}
@@ -135,30 +130,30 @@ func (s *Stage) Difference(ctx context.Context, app syncline.App, source synclin
 	return difference, err
 }
 
-// commits are two of one repository.
-type commits struct{ repoKey, before, after string }
+// revisions are two of one repository, and of one thing in it.
+type revisions struct{ repoKey, chart, before, after string }
 
 // comparisons remembers the last differences. It is safe for concurrent use.
 type comparisons struct {
 	mu    sync.Mutex
-	known map[commits]*Difference
-	order []commits
+	known map[revisions]*Difference
+	order []revisions
 }
 
-// maxComparisons is enough for a commit to each of many repositories at once.
+// maxComparisons is enough for a revision of each of many repositories at once.
 const maxComparisons = 32
 
-func (c *comparisons) get(pair commits) *Difference {
+func (c *comparisons) get(pair revisions) *Difference {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.known[pair]
 }
 
-func (c *comparisons) put(pair commits, difference *Difference) {
+func (c *comparisons) put(pair revisions, difference *Difference) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
-		c.known = map[commits]*Difference{}
+		c.known = map[revisions]*Difference{}
 	}
 	if c.known[pair] == nil {
 		c.order = append(c.order, pair)
@@ -170,14 +165,18 @@ func (c *comparisons) put(pair commits, difference *Difference) {
 	}
 }
 
-// files returns the files of a commit as they are, fetched if need be.
-func (s *Stage) files(ctx context.Context, repo syncline.Repository, source syncline.Source, commit string) (syncline.Tree, error) {
-	var ref string
-	if known, ok := s.resolver.Remembered(source, repo); ok && known.Commit == commit {
-		ref = known.Ref
-	}
-	if err := s.mirror.Fetch(ctx, repo, commit, ref); err != nil {
+// files returns the files of a revision as they are, fetched if need be.
+func (s *Stage) files(ctx context.Context, repo syncline.Repository, source syncline.Source, id string) (syncline.Tree, error) {
+	_, fetcher, err := s.resolver.fetchers.of(source)
+	if err != nil {
 		return nil, err
 	}
-	return s.mirror.Tree(ctx, repo, commit)
+	revision := Revision{ID: id}
+	if known, ok := s.resolver.Remembered(source, repo); ok && known.ID == id {
+		revision = known
+	}
+	if err := fetcher.Fetch(ctx, repo, source, revision); err != nil {
+		return nil, err
+	}
+	return fetcher.Tree(ctx, repo, source, revision)
 }

@@ -21,8 +21,13 @@ func (o open) Repository(project string, url syncline.Address) (syncline.Reposit
 	return syncline.Repository{Address: url}, nil
 }
 
+// gitOf are the Fetchers of Git alone.
+func gitOf(server source.GitServer, mirror source.GitMirror) source.Fetchers {
+	return source.Fetchers{syncline.SourceGit: source.NewGit(server, mirror)}
+}
+
 func newStage(o *origin) *source.Stage {
-	return source.New(source.NewResolver(o.store, source.Options{}), o.store, open(o.URL))
+	return source.New(source.NewResolver(gitOf(o.store, o.store), source.Options{}), open(o.URL))
 }
 
 func TestStageFromSourceToFiles(t *testing.T) {

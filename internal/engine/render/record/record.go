@@ -38,9 +38,9 @@ type Reads struct {
 	// roots are the hashes of whole repositories by source: when they are the
 	// same, so is everything in them.
 	roots map[string]string
-	// linked is set when a link was followed in a tree that does not tell where it
-	// leads: what was seen depends on more paths than those in seen.
-	linked bool
+	// linked are the sources in whose trees, which do not tell where links lead, a link
+	// was followed: what was seen depends on more paths than those in seen.
+	linked map[string]bool
 	// unsure is set when something was seen that may be different the next time
 	// though nothing changed, such as a failure of the store.
 	unsure bool
@@ -115,16 +115,25 @@ func (r *Recorder) Fact(name string) (string, bool) {
 func (r *Recorder) Reads() Reads {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Reads{
-		seen: maps.Clone(r.reads.seen), roots: r.reads.roots, unsure: r.reads.unsure,
-		linked: slices.ContainsFunc(slices.Collect(maps.Values(r.inputs.Files.Refs)), linked) || linked(r.inputs.Files.Tree),
-	}
+	return Reads{seen: maps.Clone(r.reads.seen), roots: r.reads.roots, unsure: r.reads.unsure, linked: linkedIn(r.inputs.Files)}
 }
 
-// linked reports whether a tree followed a link.
-func linked(tree syncline.Tree) bool {
-	links, tells := tree.(interface{ Linked() bool })
-	return tells && links.Linked()
+// linkedIn returns the sources in whose trees a link was followed.
+func linkedIn(files syncline.Files) map[string]bool {
+	var in map[string]bool
+	note := func(ref string, tree syncline.Tree) {
+		if syncline.Linked(tree) {
+			if in == nil {
+				in = map[string]bool{}
+			}
+			in[ref] = true
+		}
+	}
+	note("", files.Tree)
+	for ref, tree := range files.Refs {
+		note(ref, tree)
+	}
+	return in
 }
 
 func (r *Recorder) note(what read, seen string, err error) {
@@ -159,7 +168,7 @@ func (r Reads) Holds(inputs Inputs) bool {
 // Changed returns the files of the source itself whose content is another in
 // inputs. It reports false when something else is, too.
 func (r Reads) Changed(inputs Inputs) (files map[string]bool, only bool) {
-	if r.unsure || r.linked {
+	if r.unsure || len(r.linked) > 0 {
 		return nil, false
 	}
 	files = map[string]bool{}
@@ -187,11 +196,46 @@ func (r Reads) changes(inputs Inputs) iter.Seq[read] {
 	}
 }
 
+// Of returns what was looked at in the source that is called so, as if it were the
+// one rendered; "" is that one, with the facts.
+func (r Reads) Of(ref string) Reads {
+	if ref == "" && !r.others() {
+		return r
+	}
+	of := Reads{seen: map[read]string{}, roots: map[string]string{}, unsure: r.unsure}
+	for looked, seen := range r.seen {
+		if looked.ref == ref {
+			looked.ref = ""
+			of.seen[looked] = seen
+		}
+	}
+	if root, ok := r.roots[ref]; ok {
+		of.roots[""] = root
+	}
+	if r.linked[ref] {
+		of.linked = map[string]bool{"": true}
+	}
+	return of
+}
+
+// others reports whether other sources were looked at than the one rendered.
+func (r Reads) others() bool {
+	for looked := range r.seen {
+		if looked.ref != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Len is the number of things that were looked at.
+func (r Reads) Len() int { return len(r.seen) }
+
 // Traceable reports whether the difference between two revisions of the files
 // alone tells whether looking again would show the same. It does not when other
-// sources were looked at, or facts that vary with the revision.
+// sources were looked at, see [Reads.Of], or facts that vary with the revision.
 func (r Reads) Traceable(varies func(fact string) bool) bool {
-	if r.unsure || r.linked {
+	if r.unsure || r.linked[""] {
 		return false
 	}
 	for what := range r.seen {

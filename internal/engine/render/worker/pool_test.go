@@ -47,8 +47,8 @@ func handle(ctx context.Context, job []byte, host worker.Host) ([]byte, bool, er
 			told = append(told, fmt.Sprintf("%d %v", len(read.Data), read.Err))
 		}
 		return []byte(strings.Join(told, ", ")), false, nil
-	case "expect":
-		return []byte(expect(host.Files, strings.Fields(argument))), false, nil
+	case "prefetch":
+		return []byte(prefetch(host.Files, strings.Fields(argument))), false, nil
 	case "taint":
 		return []byte(argument), true, nil
 	case "fail":
@@ -99,9 +99,9 @@ func handle(ctx context.Context, job []byte, host worker.Host) ([]byte, bool, er
 	return nil, false, fmt.Errorf("unknown job %q", job)
 }
 
-// expect announces what it looks at, and returns what it sees.
-func expect(files syncline.Files, paths []string) string {
-	syncline.Expect(files, syncline.Looks{Entries: paths, Files: paths, Folders: paths})
+// prefetch announces what it looks at, and returns what it sees.
+func prefetch(files syncline.Files, paths []string) string {
+	syncline.Prefetch{Entries: paths, Files: paths, Folders: paths}.From(files)
 	var told []string
 	for _, path := range paths {
 		entry, entryErr := files.Stat(path)
@@ -224,11 +224,11 @@ func TestResult(t *testing.T) {
 		{job: "read broken", wantErr: "the disk is on fire", kind: syncline.Transient},
 		{job: "read-all hello missing broken hello", want: "5 <nil>, 0 file does not exist, 0 the disk is on fire, 5 <nil>"},
 		{job: "read-all hello ../secret", wantErr: "not about a file", kind: syncline.Transient},
-		{job: "expect hello missing broken large hello", want: "hello 5 <nil> <nil> file does not exist, " +
+		{job: "prefetch hello missing broken large hello", want: "hello 5 <nil> <nil> file does not exist, " +
 			" 0 file does not exist file does not exist file does not exist, " +
 			" 0 file does not exist the disk is on fire file does not exist, " +
 			"large 2097152 <nil> <nil> file does not exist, hello 5 <nil> <nil> file does not exist"},
-		{job: "expect ../secret", wantErr: "not about a file", kind: syncline.Transient},
+		{job: "prefetch ../secret", wantErr: "not about a file", kind: syncline.Transient},
 		{job: "fail", wantErr: "no", kind: syncline.Denied},
 		{job: "panic", wantErr: "the tool fails on this input: oops", kind: syncline.Invalid},
 		{job: "exit", wantErr: "exit status 7", kind: syncline.Transient},

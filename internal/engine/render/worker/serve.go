@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/syncline-io/syncline"
@@ -210,8 +211,8 @@ type remoteTree struct {
 	mu       sync.Mutex
 	entries  map[string]seen[syncline.Entry]
 	listings map[string]seen[[]syncline.Entry]
-	// expected are files that were asked for before they are read.
-	expected map[string]seen[[]byte]
+	// prefetched are files that were asked for before they are read.
+	prefetched map[string]seen[[]byte]
 }
 
 type seen[T any] struct {
@@ -222,22 +223,27 @@ type seen[T any] struct {
 func newRemoteTree(l *link, ref string) *remoteTree {
 	return &remoteTree{
 		link: l, ref: ref,
-		entries:  map[string]seen[syncline.Entry]{},
-		listings: map[string]seen[[]syncline.Entry]{},
-		expected: map[string]seen[[]byte]{},
+		entries:    map[string]seen[syncline.Entry]{},
+		listings:   map[string]seen[[]syncline.Entry]{},
+		prefetched: map[string]seen[[]byte]{},
 	}
 }
 
-// Expect asks at once for what is not known yet. What it does not learn is asked
+var (
+	_ syncline.Prefetcher = (*remoteTree)(nil)
+	_ syncline.ManyReader = (*remoteTree)(nil)
+)
+
+// Prefetch asks at once for what is not known yet. What it does not learn is asked
 // for when it is looked at.
-func (t *remoteTree) Expect(looks syncline.Looks) {
+func (t *remoteTree) Prefetch(ahead syncline.Prefetch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var open []question
 	for _, asked := range []struct {
 		kind  frameKind
 		paths []string
-	}{{frameStat, looks.Entries}, {frameRead, looks.Files}, {frameList, looks.Folders}} {
+	}{{frameStat, ahead.Entries}, {frameRead, ahead.Files}, {frameList, ahead.Folders}} {
 		for _, path := range asked.paths {
 			if !t.knows(asked.kind, path) {
 				open = append(open, question{Ref: t.ref, Path: path, Kind: asked.kind})
@@ -260,7 +266,7 @@ func (t *remoteTree) knows(kind frameKind, path string) (known bool) {
 	case frameList:
 		_, known = t.listings[path]
 	default:
-		_, known = t.expected[path]
+		_, known = t.prefetched[path]
 	}
 	return known
 }
@@ -280,7 +286,7 @@ func (t *remoteTree) learn(q question, a answer) {
 	case frameList:
 		note(t.listings, q.Path, a.Text, err)
 	default:
-		t.expected[q.Path] = seen[[]byte]{a.Text, err}
+		t.prefetched[q.Path] = seen[[]byte]{a.Text, err}
 	}
 }
 
@@ -297,15 +303,16 @@ func (t *remoteTree) Stat(path string) (syncline.Entry, error) {
 }
 
 func (t *remoteTree) ReadDir(path string) ([]syncline.Entry, error) {
-	return askOnce(t, t.listings, frameList, path)
+	entries, err := askOnce(t, t.listings, frameList, path)
+	return slices.Clone(entries), err // the caller's own
 }
 
 func (t *remoteTree) ReadFile(path string) ([]byte, error) {
 	t.mu.Lock()
-	s, expected := t.expected[path]
-	delete(t.expected, path)
+	s, prefetched := t.prefetched[path]
+	delete(t.prefetched, path)
 	t.mu.Unlock()
-	if expected {
+	if prefetched {
 		return s.value, s.err
 	}
 	return t.link.ask(frameRead, question{Ref: t.ref, Path: path})

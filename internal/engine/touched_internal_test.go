@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
@@ -149,7 +150,7 @@ func (v *village) begin(app syncline.App) {
 	}
 	delete(v.due, app.ID)
 	v.turns[app.ID] = len(v.commits) - 1
-	v.engine.followers.expect(app)
+	v.engine.affected.Expect(app)
 }
 
 func (v *village) end(app syncline.App) {
@@ -159,8 +160,7 @@ func (v *village) end(app syncline.App) {
 	}
 	recorder := record.New(record.Inputs{Files: syncline.Files{Tree: v.commits[commit]}})
 	_, _ = recorder.Files().Tree.ReadFile(app.Sources[0].Path)
-	request := render.Request{Source: app.Sources[0], Revision: fmt.Sprint(commit)}
-	v.engine.followers.learn(app, []rendered{{request, recorder.Reads()}})
+	v.engine.affected.Learn(app, []affected.Rendered{{Source: app.Sources[0], Revision: fmt.Sprint(commit), Reads: recorder.Reads()}})
 	v.ended[app.ID] = commit
 	delete(v.turns, app.ID)
 }
@@ -222,9 +222,9 @@ func TestNoCommitIsMissed(t *testing.T) {
 			t.Fatalf("seed %d: of %d Apps %d follow the repository: %v", seed, len(v.apps), len(followers), followers)
 		}
 		for _, app := range v.apps {
-			v.engine.followers.forget(app.ID)
+			v.engine.affected.Forget(app.ID)
 		}
-		if n := len(v.engine.followers.repos); n > 0 {
+		if n := reflect.ValueOf(v.engine.affected).Elem().FieldByName("repos").Len(); n > 0 {
 			t.Fatalf("seed %d: %d repositories that no App follows are remembered", seed, n)
 		}
 	}
@@ -245,28 +245,5 @@ func TestCommitsThatKeepComing(t *testing.T) {
 	}
 	if came := 3000 - len(v.script); came > 20 {
 		t.Errorf("%d commits were waited for", came)
-	}
-}
-
-// TestRepositoriesThatNobodyFollowsAreForgotten has an App that declares another
-// repository again and again, one of them twice.
-func TestRepositoriesThatNobodyFollowsAreForgotten(t *testing.T) {
-	f := newFollowers()
-	app := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "app"}}
-	for i := range 100 {
-		url := fmt.Sprintf("https://git.example.com/%d", i)
-		app.Sources = []syncline.Source{{RepoURL: url}, {RepoURL: url, Path: "a"}}
-		f.expect(app)
-		looked := f.look(syncline.RepoKey("https://git.example.com/other"))
-		f.learn(app, nil)
-		_ = f.all("https://git.example.com/nobody's")
-		f.lookAway(looked)
-		if len(f.repos) != 1 || len(f.all(syncline.RepoKey(url))) != 1 {
-			t.Fatalf("%d repositories are remembered, and of the one %v", len(f.repos), f.all(syncline.RepoKey(url)))
-		}
-	}
-	f.forget(app.ID)
-	if len(f.repos) != 0 {
-		t.Errorf("%d repositories are remembered of no App", len(f.repos))
 	}
 }
