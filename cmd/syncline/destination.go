@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -10,7 +11,6 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/apply"
-	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
 // destination is a cluster as the engine looks at it.
@@ -81,48 +81,36 @@ func (d destination) Unanswered(ctx context.Context, kind schema.GroupVersionKin
 	return err
 }
 
-func (d destination) Capabilities(ctx context.Context) (render.Cluster, error) {
+func (d destination) Capabilities(ctx context.Context) (syncline.Capabilities, error) {
 	version, err := d.target.Version(ctx)
 	if err != nil {
-		return render.Cluster{}, err
+		return syncline.Capabilities{}, err
 	}
 	apis, err := d.target.APIVersions(ctx)
-	return render.Cluster{KubeVersion: version, APIVersions: apis}, err
+	return syncline.Capabilities{KubeVersion: version, APIVersions: apis}, err
 }
 
-// The names of the cluster that Syncline runs in.
-const (
-	localServer = "https://kubernetes.default.svc"
-	localName   = "in-cluster"
-)
+// local is the cluster that Syncline runs in.
+func local() syncline.Target {
+	return syncline.Target{ID: syncline.LocalCluster, Name: "in-cluster", Server: "https://kubernetes.default.svc"}
+}
 
 // clusters knows the local cluster only.
 type clusters struct{ local destination }
 
-func (c clusters) Cluster(to syncline.Destination) (engine.Cluster, error) {
-	if err := known(to); err != nil {
-		return nil, err
+func (c clusters) Target(to syncline.Destination) (syncline.Target, error) {
+	if local().Is(to) {
+		return local(), nil
 	}
+	return syncline.Target{Name: to.Name, Server: to.Server}, syncline.WithHint(
+		syncline.Errorf(syncline.NotFound, "there is no cluster %q", cmp.Or(to.Name, to.Server)),
+		fmt.Sprintf("use server %s or name %s: other clusters are not supported yet", local().Server, local().Name))
+}
+
+func (c clusters) Cluster(syncline.ClusterID, syncline.Identity) (engine.Cluster, error) {
 	return c.local, nil
 }
 
-func (c clusters) Writer(to syncline.Destination) (apply.Writer, error) {
-	if err := known(to); err != nil {
-		return nil, err
-	}
+func (c clusters) Writer(syncline.ClusterID, syncline.Identity) (apply.Writer, error) {
 	return c.local.target, nil
-}
-
-// known returns an error for another cluster than the local one.
-func known(to syncline.Destination) error {
-	if to.Name == localName || to.Server == localServer {
-		return nil
-	}
-	name := to.Name
-	if name == "" {
-		name = to.Server
-	}
-	return syncline.WithHint(
-		syncline.Errorf(syncline.NotFound, "there is no cluster %q", name),
-		fmt.Sprintf("use server %s or name %s: other clusters are not supported yet", localServer, localName))
 }

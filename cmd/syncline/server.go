@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/catalog"
@@ -153,7 +155,9 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	a.rules = &healthRules{set: own, changed: a.judgeAgain}
 	a.target = kube.NewTarget(cluster, live.Options{
 		Assess: checks.Quick, Slow: checks.Slow, Judge: checks.Of,
-		OnChange: a.onLive, OnReady: a.onKind, OnSwept: a.loop.ClusterReady,
+		OnChange: func(change live.Change) { a.onLive(syncline.LocalCluster, change) },
+		OnReady:  func(kind schema.GroupKind) { a.onKind(syncline.LocalCluster, kind) },
+		OnSwept:  func() { a.loop.ClusterReady(syncline.LocalCluster) },
 	})
 	renderer := render.New(pools.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20})
 	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{

@@ -151,6 +151,8 @@ func (e *Engine) Followers(repoKey string) []syncline.AppID {
 // followers knows which Apps follow which repositories, and what of them they
 // read. It is safe for concurrent use.
 type followers struct {
+	partyOf func(syncline.App) party
+
 	mu   sync.Mutex
 	apps map[syncline.AppID]*follower
 	// repos are by syncline.RepoKey: those that an App follows, or that somebody looks
@@ -220,8 +222,8 @@ type cohort struct {
 // cohortKey is what the Apps of a cohort have in common.
 type cohortKey struct{ project, url, revision, tagPrefix, commit string }
 
-func newFollowers() *followers {
-	return &followers{apps: map[syncline.AppID]*follower{}, repos: map[string]*followed{}}
+func newFollowers(partyOf func(syncline.App) party) *followers {
+	return &followers{partyOf: partyOf, apps: map[syncline.AppID]*follower{}, repos: map[string]*followed{}}
 }
 
 // expect takes note that a turn of the App begins. Until that has ended, any
@@ -406,12 +408,12 @@ func (f *followers) releaseAll(known *follower) {
 
 // join returns the follower that an App is, as it is declared now.
 func (f *followers) join(app syncline.App) *follower {
-	known := f.apps[app.ID]
-	if known != nil && known.party == partyOf(app) && reflect.DeepEqual(known.sources, app.Sources) {
+	known, of := f.apps[app.ID], f.partyOf(app)
+	if known != nil && known.party == of && reflect.DeepEqual(known.sources, app.Sources) {
 		return known
 	}
 	before := known
-	known = &follower{id: app.ID, party: partyOf(app), sources: app.Sources}
+	known = &follower{id: app.ID, party: of, sources: app.Sources}
 	for _, s := range app.Sources {
 		known.repos = append(known.repos, f.hold(syncline.RepoKey(s.RepoURL)))
 	}

@@ -29,6 +29,9 @@ type turn struct {
 	failures int
 	outage   time.Duration
 
+	// target is the cluster that the destination names; nowhere is why there is none.
+	target  syncline.Target
+	nowhere error
 	project syncline.Project
 	// judge says what of the cluster the App may have; nil while the project is not
 	// known. The cluster is confined to that.
@@ -132,6 +135,15 @@ func (t *turn) running() bool { return t.operation != nil && !t.operation.Phase.
 // operating reports whether an operation goes on and has something to do now.
 func (t *turn) operating() bool { return t.running() && t.operation.FinishedAt.IsZero() }
 
+// locate finds the cluster that the destination names, for the project to judge.
+// Nothing is asked of it. Who may not use a cluster need not know whether there is
+// one, so that there is none is an error when the cluster is needed.
+func (t *turn) locate(context.Context) error {
+	t.target, t.nowhere = t.Clusters.Target(t.app.Destination)
+	t.result.Cluster = t.target.ID
+	return nil
+}
+
 // validate checks the declaration and whether the project allows it, before
 // anything is fetched.
 func (t *turn) validate(context.Context) error {
@@ -140,7 +152,7 @@ func (t *turn) validate(context.Context) error {
 	}
 	err := t.enter()
 	if err == nil {
-		err = policy.CheckApp(t.project, t.app)
+		err = policy.CheckApp(t.project, t.app, t.target)
 	}
 	if err != nil {
 		return t.invalid(status.Conditions(syncline.InvalidSpecError, err))
@@ -152,7 +164,7 @@ func (t *turn) validate(context.Context) error {
 func (t *turn) enter() error {
 	project, err := t.Projects.Project(t.app.Project)
 	if err == nil {
-		t.project, t.judge = project, policy.For(project, t.app)
+		t.project, t.judge = project, policy.For(project, t.target, t.app.Destination.Namespace)
 	}
 	return err
 }
@@ -253,16 +265,32 @@ func (t *turn) resolveStale(err error) error {
 
 // connect finds the cluster, of which the App sees what its project permits.
 func (t *turn) connect(ctx context.Context) error {
-	cluster, err := t.Clusters.Cluster(t.app.Destination)
-	if syncline.KindOf(err) == syncline.NotFound && t.app.Deleting != nil && t.app.Deleting.Cascade {
-		return t.withWayOut(err)
-	}
-	if err != nil {
+	cluster, err := t.reach()
+	switch syncline.KindOf(err) {
+	case "":
+	case syncline.NotFound:
+		if t.app.Deleting != nil && t.app.Deleting.Cascade {
+			return t.withWayOut(err)
+		}
+		return err
+	case syncline.Waiting:
+		t.result.Watching, t.silent = true, true
+		t.end()
+		return nil
+	default:
 		return err
 	}
 	t.cluster = confine(ctx, cluster, t.judge)
 	t.dismiss()
 	return nil
+}
+
+// reach returns the cluster as whoever writes the objects looks at it.
+func (t *turn) reach() (Cluster, error) {
+	if t.nowhere != nil {
+		return nil, t.nowhere
+	}
+	return t.Clusters.Cluster(t.target.ID, t.app.As)
 }
 
 // dismiss drops the objects that the status claims and the project refuses: a
@@ -357,6 +385,7 @@ func (t *turn) makePlan(ctx context.Context) error {
 	if err != nil {
 		return asTransient(err)
 	}
+	made.Cluster = t.target.ID
 	t.grant, t.refused = t.judge.Allow(made)
 	t.plan = &made
 	if syncline.KindOf(made.Unknown) == syncline.Waiting && slices.ContainsFunc(made.Changes, leaves) {

@@ -99,12 +99,21 @@ func (a *arena) Project(string) (syncline.Project, error) {
 	}, nil
 }
 
-func (a *arena) Cluster(syncline.Destination) (engine.Cluster, error) { return a, nil }
-func (a *arena) Writer(syncline.Destination) (apply.Writer, error)    { return a.target, nil }
-func (a *arena) Capabilities(context.Context) (render.Cluster, error) { return render.Cluster{}, nil }
-func (a *arena) Get(ref syncline.Ref) (syncline.Live, bool)           { return a.target.Live.Get(ref) }
-func (a *arena) Owned(instance string) ([]syncline.Live, error)       { return a.target.Live.Owned(instance) }
-func (a *arena) Inside(container syncline.Ref) []string               { return a.target.Live.Inside(container) }
+func (a *arena) Target(syncline.Destination) (syncline.Target, error) {
+	return syncline.Target{ID: syncline.LocalCluster}, nil
+}
+
+func (a *arena) Cluster(syncline.ClusterID, syncline.Identity) (engine.Cluster, error) { return a, nil }
+func (a *arena) Writer(syncline.ClusterID, syncline.Identity) (apply.Writer, error) {
+	return a.target, nil
+}
+
+func (a *arena) Capabilities(context.Context) (syncline.Capabilities, error) {
+	return syncline.Capabilities{}, nil
+}
+func (a *arena) Get(ref syncline.Ref) (syncline.Live, bool)     { return a.target.Live.Get(ref) }
+func (a *arena) Owned(instance string) ([]syncline.Live, error) { return a.target.Live.Owned(instance) }
+func (a *arena) Inside(container syncline.Ref) []string         { return a.target.Live.Inside(container) }
 
 func (a *arena) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {
 	return a.target.Scope(ctx, kind)
