@@ -40,7 +40,7 @@ func configMaps() schema.GroupVersionResource {
 type agent struct {
 	namespace    string
 	cluster      *kube.Cluster
-	target       *kube.Target
+	fleet        *kube.Fleet
 	rules        *healthRules
 	resolver     *source.Resolver
 	projects     *projects
@@ -86,7 +86,7 @@ func (a *agent) run(ctx context.Context) error {
 			return nil
 		}
 	}
-	a.target.Live.Sweep()
+	a.fleet.Live(syncline.LocalCluster).Sweep()
 	applications := make(chan struct{})
 	group.Go(func() {
 		handler := a.applicationHandler()
@@ -129,19 +129,23 @@ func (a *agent) watchSettings(ctx context.Context, group *sync.WaitGroup) []chan
 	}
 }
 
-// letGoEvery is how often the kinds are looked for that no App needs any more.
+// letGoEvery is how often clusters and kinds are looked for that no App needs any more.
 const letGoEvery = 5 * time.Minute
 
-// letGo ends the watches of kinds that no App needs any more, until ctx is done.
+// letGo ends the connections to clusters and the watches of kinds that no App needs
+// any more, until ctx is done.
 func (a *agent) letGo(ctx context.Context) {
 	ticker := time.NewTicker(letGoEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			wanted := a.catalog.Kinds(syncline.LocalCluster)
-			wanted[schema.GroupKind{Kind: "Namespace"}] = struct{}{} // which every turn asks for
-			a.target.Live.LetGo(func(kind schema.GroupKind) bool { _, ok := wanted[kind]; return ok })
+			a.fleet.LetGo(func(target syncline.Target) bool { return len(a.apps.OfTarget(target)) > 0 })
+			for id, connection := range a.fleet.Connections() {
+				wanted := a.catalog.Kinds(id)
+				wanted[schema.GroupKind{Kind: "Namespace"}] = struct{}{} // which every turn asks for
+				connection.Live.LetGo(func(kind schema.GroupKind) bool { _, ok := wanted[kind]; return ok })
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -335,7 +339,11 @@ func (a *agent) followCommit(ctx context.Context, repoKey string) {
 
 // judgeAgain has the objects of a kind judged again: the rules for it changed, or
 // one that had to be stopped is worth another try.
-func (a *agent) judgeAgain(kind schema.GroupKind) { a.target.Live.Reread(kind) }
+func (a *agent) judgeAgain(kind schema.GroupKind) {
+	for _, connection := range a.fleet.Connections() {
+		connection.Live.Reread(kind)
+	}
+}
 
 // projectOf returns the project of the App that tracking calls so, "" when there
 // is none.
@@ -376,8 +384,15 @@ func (a *agent) deliversTo(on syncline.ClusterID, instance string) (syncline.App
 	if !ok {
 		return syncline.App{}, false
 	}
-	target, err := a.loop.Engine.Clusters.Target(app.Destination)
+	target, err := a.fleet.Target(app.Destination)
 	return app, err == nil && target.ID == on
+}
+
+// onCluster makes the Apps due that deliver to a cluster, which came, went or can be
+// reached otherwise now.
+func (a *agent) onCluster(target syncline.Target) {
+	a.loop.ClusterReady(target.ID)
+	a.mark(a.apps.OfTarget(target))
 }
 
 // claimPause is how long an App takes no notice of an object that is only claimed to
@@ -411,7 +426,7 @@ func (a *agent) onLeft(on syncline.ClusterID, change live.Change) {
 // told. The first turn of an App needs no telling.
 func (a *agent) onKind(on syncline.ClusterID, kind schema.GroupKind) {
 	a.loop.ClusterReady(on)
-	for _, instance := range a.target.Live.Instances(kind) {
+	for _, instance := range a.fleet.Live(on).Instances(kind) {
 		if app, ok := a.deliversTo(on, instance); ok && a.catalog.Planned(app.ID) {
 			a.queue.Add(app.ID, app.Project, queue.Drift)
 		}

@@ -30,11 +30,10 @@ func listOthers(ctx context.Context, cluster *kube.Cluster, namespace string) (o
 	}
 	for i := range listed {
 		app, _ := o.apps.Put(&listed[i])
-		target, err := clusters{}.Target(app.Destination)
-		if err != nil {
-			continue // it has no objects anywhere
+		if !local().Is(app.Destination) {
+			continue
 		}
-		plan := syncline.Plan{App: app.ID, Cluster: target.ID}
+		plan := syncline.Plan{App: app.ID, Cluster: syncline.LocalCluster}
 		for _, object := range app.Past.Objects {
 			if !object.Hook && !object.RequiresPruning {
 				plan.Changes = append(plan.Changes, syncline.Change{Ref: object.Ref, Action: syncline.Keep})

@@ -49,7 +49,10 @@ func (t *turn) neverDelivered() bool {
 		past.Operation != nil && len(past.Operation.Results) > 0 {
 		return false
 	}
-	cluster, err := t.reach()
+	if t.nowhere != nil {
+		return false
+	}
+	cluster, err := t.Clusters.Cluster(t.target.ID, t.app.As)
 	if err != nil {
 		return false
 	}

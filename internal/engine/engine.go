@@ -228,6 +228,8 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 	}
 	t := &turn{Engine: e, app: app, now: e.options.Now(), failures: failures, history: app.Past.History}
 	t.outage = e.outage(app.ID, t.now)
+	t.target, t.nowhere = e.Clusters.Target(app.Destination)
+	t.result.Cluster = t.target.ID
 	if past := app.Past.Operation; past != nil {
 		t.operation = plausible(*past, t.now)
 		t.app.Past.Operation = plausible(*past, t.now)
@@ -364,18 +366,18 @@ func (e *Engine) whole(ctx context.Context) (context.Context, func()) {
 func (t *turn) steps() []step {
 	if t.app.Deleting != nil {
 		return []step{
-			{"target", t.locate, syncline.DeletionError, false},
 			{"leave", t.leave, syncline.DeletionError, false},
+			{"target", t.found, syncline.DeletionError, false},
 			{"connect", t.connect, syncline.DeletionError, false},
 			{"watch", t.watch, syncline.DeletionError, false},
 			{"delete", t.delete, syncline.DeletionError, true},
 		}
 	}
 	return []step{
-		{"target", t.locate, syncline.InvalidSpecError, false},
 		{"validate", t.validate, syncline.InvalidSpecError, false},
 		{"begin", t.begin, syncline.SyncError, false},
-		{"connect", t.connect, syncline.InvalidSpecError, false},
+		{"target", t.found, syncline.InvalidSpecError, false},
+		{"connect", t.connect, syncline.ComparisonError, false},
 		{"resolve", t.resolve, syncline.ComparisonError, false},
 		{"render", t.render, syncline.ComparisonError, false},
 		{"watch", t.watch, syncline.ComparisonError, false},

@@ -29,7 +29,8 @@ type turn struct {
 	failures int
 	outage   time.Duration
 
-	// target is the cluster that the destination names; nowhere is why there is none.
+	// target is the cluster that the destination names, for the project to judge;
+	// nowhere is why there is none.
 	target  syncline.Target
 	nowhere error
 	project syncline.Project
@@ -134,15 +135,6 @@ func (t *turn) running() bool { return t.operation != nil && !t.operation.Phase.
 
 // operating reports whether an operation goes on and has something to do now.
 func (t *turn) operating() bool { return t.running() && t.operation.FinishedAt.IsZero() }
-
-// locate finds the cluster that the destination names, for the project to judge.
-// Nothing is asked of it. Who may not use a cluster need not know whether there is
-// one, so that there is none is an error when the cluster is needed.
-func (t *turn) locate(context.Context) error {
-	t.target, t.nowhere = t.Clusters.Target(t.app.Destination)
-	t.result.Cluster = t.target.ID
-	return nil
-}
 
 // validate checks the declaration and whether the project allows it, before
 // anything is fetched.
@@ -263,34 +255,33 @@ func (t *turn) resolveStale(err error) error {
 	return nil
 }
 
+// found checks that there is such a cluster as the destination names. Who may not use
+// it need not learn that, so this comes after the project was asked.
+func (t *turn) found(context.Context) error { return t.orWayOut(t.nowhere) }
+
+// orWayOut adds to that there is no cluster how an App that is being deleted with its
+// objects goes without.
+func (t *turn) orWayOut(err error) error {
+	if syncline.KindOf(err) == syncline.NotFound && t.app.Deleting != nil && t.app.Deleting.Cascade {
+		return t.withWayOut(err)
+	}
+	return err
+}
+
 // connect finds the cluster, of which the App sees what its project permits.
 func (t *turn) connect(ctx context.Context) error {
-	cluster, err := t.reach()
-	switch syncline.KindOf(err) {
-	case "":
-	case syncline.NotFound:
-		if t.app.Deleting != nil && t.app.Deleting.Cascade {
-			return t.withWayOut(err)
-		}
-		return err
-	case syncline.Waiting:
+	cluster, err := t.Clusters.Cluster(t.target.ID, t.app.As)
+	if syncline.KindOf(err) == syncline.Waiting {
 		t.result.Watching, t.silent = true, true
 		t.end()
 		return nil
-	default:
-		return err
+	}
+	if err != nil {
+		return t.orWayOut(err)
 	}
 	t.cluster = confine(ctx, cluster, t.judge)
 	t.dismiss()
 	return nil
-}
-
-// reach returns the cluster as whoever writes the objects looks at it.
-func (t *turn) reach() (Cluster, error) {
-	if t.nowhere != nil {
-		return nil, t.nowhere
-	}
-	return t.Clusters.Cluster(t.target.ID, t.app.As)
 }
 
 // dismiss drops the objects that the status claims and the project refuses: a
