@@ -426,9 +426,11 @@ func (a *agent) onLeft(on syncline.ClusterID, change live.Change) {
 // told. The first turn of an App needs no telling.
 func (a *agent) onKind(on syncline.ClusterID, kind schema.GroupKind) {
 	a.loop.ClusterReady(on)
-	for _, instance := range a.fleet.Live(on).Instances(kind) {
-		if app, ok := a.deliversTo(on, instance); ok && a.catalog.Planned(app.ID) {
-			a.queue.Add(app.ID, app.Project, queue.Drift)
+	if remembered := a.fleet.Live(on); remembered != nil { // it may be let go just now
+		for _, instance := range remembered.Instances(kind) {
+			if app, ok := a.deliversTo(on, instance); ok && a.catalog.Planned(app.ID) {
+				a.queue.Add(app.ID, app.Project, queue.Drift)
+			}
 		}
 	}
 	for _, id := range a.catalog.WantingKind(on, kind) {

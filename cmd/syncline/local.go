@@ -59,7 +59,7 @@ func startLocalEngine(ctx context.Context, connection cli.Connection) (cli.Engin
 	}
 	l.remove = remove
 	// What it plans does not depend on health, so it judges none.
-	l.fleet = kube.NewFleet(kube.FleetOptions{Live: func(syncline.ClusterID) live.Options {
+	l.fleet = kube.NewFleet(kube.FleetOptions{Changed: func(syncline.Target) { l.known() }, Live: func(syncline.ClusterID) live.Options {
 		return live.Options{OnReady: func(schema.GroupKind) { l.known() }, OnSwept: l.known}
 	}})
 	if err := joinLocal(l.fleet, cluster); err != nil {

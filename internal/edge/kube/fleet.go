@@ -194,13 +194,15 @@ func (f *Fleet) LetGo(needed func(syncline.Target) bool) {
 	f.mu.RLock()
 	var idle []*member
 	for _, m := range f.members {
-		if !m.Permanent && m.usedBefore(before) && !needed(m.Target) {
+		if !m.Permanent && m.usedBefore(before) {
 			idle = append(idle, m)
 		}
 	}
 	f.mu.RUnlock()
 	for _, m := range idle {
-		m.disconnect(before)
+		if !needed(m.Target) {
+			m.disconnect(before)
+		}
 	}
 }
 
