@@ -51,9 +51,9 @@ func Connect(config *rest.Config, options Options) (*Cluster, error) {
 	config.QPS = -1 // the API server's own flow control limits
 	config.RateLimiter = nil
 	config.WarningHandlerWithContext = rest.NoWarnings{}
-	starts, noted := &atomic.Int64{}, &reach{}
+	starts, within := &atomic.Int64{}, &reach{}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return impatient{starting{noting{next, noted}, starts, time.Now}}
+		return impatient{starting{reaching{next, within}, starts, time.Now}}
 	})
 	config.UserAgent = options.UserAgent
 	if config.UserAgent == "" {
@@ -63,7 +63,7 @@ func Connect(config *rest.Config, options Options) (*Cluster, error) {
 	if err != nil {
 		return nil, syncline.Errorf(syncline.Invalid, "connect to the cluster at %s: %w", config.Host, err)
 	}
-	c := &Cluster{config: config, http: client, timeout: options.Timeout, scope: options.Scope, reach: noted}
+	c := &Cluster{config: config, http: client, timeout: options.Timeout, scope: options.Scope, reach: within}
 	if c.timeout == 0 {
 		c.timeout = time.Minute
 	}

@@ -236,8 +236,6 @@ type link struct {
 	cluster *Cluster
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	// lost tells that the cluster does not answer any more.
-	lost chan error
 	// connection is nil until the cluster answered; err is why it is not to be used,
 	// nil when it is.
 	connection *Connection
@@ -279,7 +277,7 @@ func (m *member) usedBefore(t time.Time) bool {
 
 // connect begins to connect. The caller holds the lock.
 func (m *member) connect() {
-	l := &link{lost: make(chan error, 1), cancel: func() {}}
+	l := &link{cancel: func() {}}
 	m.link = l
 	if l.cluster, l.err = m.Connect(); l.err != nil {
 		return
@@ -296,30 +294,30 @@ func (m *member) connect() {
 
 const (
 	// contactLimit is how long a cluster may take to answer whether it is there.
-	contactLimit = 10 * time.Second
+	contactLimit = 5 * time.Second
 	// contactFirst is the wait before one that did not is asked again. Each further one
 	// is twice as long, up to contactLast.
 	contactFirst, contactLast = time.Second, 30 * time.Second
 )
 
-// attend finds out whether a cluster can be reached, again whenever it is lost, until
-// ctx ends. It is the only one that asks a cluster which does not answer.
+// attend finds out whether a cluster can be reached, again whenever that is in doubt,
+// until ctx ends. It is the only one that asks a cluster which does not answer.
 func (m *member) attend(ctx context.Context, l *link) {
-	for ctx.Err() == nil {
-		if !m.contact(ctx, l) {
-			return
-		}
-		l.cluster.reach.watch(func(err error) {
-			select {
-			case l.lost <- err:
-			default: // it is known
-			}
-		})
+	for m.contact(ctx, l) {
+		doubts, lose := l.cluster.reach.attend()
 		m.conclude(l, nil)
-		select {
-		case err := <-l.lost:
-			m.conclude(l, err)
-		case <-ctx.Done():
+		for lost := false; !lost; {
+			select {
+			case <-doubts:
+				if err := l.ask(ctx); err != nil {
+					lost = true
+					m.conclude(l, err)
+					lose(err) // after it is known, so that who is cut off learns it
+				}
+			case <-ctx.Done():
+				lose(ctx.Err())
+				return
+			}
 		}
 	}
 }
@@ -328,9 +326,7 @@ func (m *member) attend(ctx context.Context, l *link) {
 func (m *member) contact(ctx context.Context, l *link) (answered bool) {
 	wait := contactFirst
 	for {
-		limited, cancel := context.WithTimeout(ctx, contactLimit)
-		err := l.cluster.answers(limited)
-		cancel()
+		err := l.ask(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return false
@@ -347,6 +343,13 @@ func (m *member) contact(ctx context.Context, l *link) (answered bool) {
 			return false
 		}
 	}
+}
+
+// ask asks a cluster once whether it is there.
+func (l *link) ask(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, contactLimit)
+	defer cancel()
+	return l.cluster.answers(context.WithValue(limited, asking{}, true))
 }
 
 // conclude takes note of whether the cluster can be reached, and tells who waits for

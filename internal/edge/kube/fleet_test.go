@@ -154,6 +154,41 @@ func TestAClusterThatRefusesAndThenAnswers(t *testing.T) {
 	b.access("one", syncline.Identity{})
 }
 
+// TestAClusterThatFallsSilent has requests under way when it does: they end long before
+// their time, and those that follow at once.
+func TestAClusterThatFallsSilent(t *testing.T) {
+	var quiet atomic.Bool
+	b := newFleetBench(t)
+	b.set("one", kubetest.Config(t, control, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if quiet.Load() {
+			return silent(request, next)
+		}
+		return next.RoundTrip(request)
+	}))
+	access := b.access("one", syncline.Identity{})
+	b.watch(access)
+	quiet.Store(true)
+	namespace := syncline.Ref{Kind: "Namespace", Name: "default"}
+	began := time.Now()
+	if _, err := access.Read(t.Context(), namespace, "v1"); syncline.KindOf(err) != syncline.Transient {
+		t.Errorf("want that it may pass, got %v", err)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %s to give up", took)
+	}
+	began = time.Now()
+	if _, err := access.Read(t.Context(), namespace, "v1"); syncline.KindOf(err) != syncline.Transient {
+		t.Errorf("want that it may pass, got %v", err)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %s to refuse what follows", took)
+	}
+	quiet.Store(false)
+	if _, err := b.access("one", syncline.Identity{}).Read(t.Context(), namespace, "v1"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAClusterThatIsLetGo leaves neither goroutines nor what was remembered.
 func TestAClusterThatIsLetGo(t *testing.T) {
 	b := newFleetBench(t)

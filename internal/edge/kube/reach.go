@@ -1,65 +1,124 @@
 package kube
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"sync"
 	"time"
 )
 
-// lostAfter is how many requests in a row have to fail for want of an answer until
-// a cluster counts as one that cannot be reached.
-const lostAfter = 3
+const (
+	// doubtful is how many requests in a row have to get no answer, and silentFor how long
+	// one, until it is asked whether a cluster can be reached.
+	doubtful  = 3
+	silentFor = 5 * time.Second
+)
 
-// reach takes note of whether an API server answers.
+// reach keeps requests from waiting for an API server that does not answer, as far as
+// somebody attends to that. It is safe for concurrent use.
 type reach struct {
 	mu       sync.Mutex
 	failures int
-	// lost is told, once, that it answers no more, and by what that is known. It must
-	// not block.
-	lost func(error)
+	// attended is from when the API server answered until it is lost, and doubts asks
+	// whether it is; nil when nobody attends to it.
+	attended context.Context
+	lose     context.CancelCauseFunc
+	doubts   chan struct{}
 }
 
-// watch has told when the API server answers no more.
-func (r *reach) watch(lost func(error)) {
+// attend lets requests through from now on, until lose is called with why not. Doubts
+// asks whether the API server still answers.
+func (r *reach) attend() (doubts <-chan struct{}, lose context.CancelCauseFunc) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.failures, r.lost = 0, lost
+	r.attended, r.lose = context.WithCancelCause(context.Background())
+	r.failures, r.doubts = 0, make(chan struct{}, 1)
+	return r.doubts, r.lose
 }
 
-// note takes note of how a request ended.
-func (r *reach) note(err error) {
+// current is nil when nobody attends to the API server.
+func (r *reach) current() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err == nil {
+	return r.attended
+}
+
+// note takes note of whether a request got an answer.
+func (r *reach) note(answered bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failures++; answered {
 		r.failures = 0
-		return
 	}
-	if r.failures++; r.failures >= lostAfter && r.lost != nil {
-		r.lost(err)
-		r.lost = nil
+	if r.failures >= doubtful {
+		r.ask()
 	}
 }
 
-// noting tells a reach of every request that got no answer, unless whoever asked
-// wants none any more.
-type noting struct {
+// doubt asks whether the API server still answers.
+func (r *reach) doubt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ask()
+}
+
+func (r *reach) ask() {
+	select {
+	case r.doubts <- struct{}{}:
+	default: // it is asked, or nobody is there to ask
+	}
+}
+
+// asking marks the request that asks whether an API server answers.
+type asking struct{}
+
+// reaching sends requests as far as a reach lets them.
+type reaching struct {
 	next  http.RoundTripper
 	reach *reach
 }
 
-func (n noting) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := n.next.RoundTrip(request)
-	if err == nil || request.Context().Err() == nil || isLate(request) {
-		n.reach.note(err)
+func (t reaching) RoundTrip(request *http.Request) (*http.Response, error) {
+	attended := t.reach.current()
+	if attended == nil || request.Context().Value(asking{}) != nil {
+		return t.next.RoundTrip(request)
 	}
-	return response, err
-}
-
-// isLate reports whether a request ended because its time was over.
-func isLate(request *http.Request) bool {
-	deadline, bounded := request.Context().Deadline()
-	return bounded && !time.Now().Before(deadline)
+	if attended.Err() != nil {
+		return nil, context.Cause(attended)
+	}
+	ctx, cancel := context.WithCancelCause(request.Context())
+	stop := context.AfterFunc(attended, func() { cancel(context.Cause(attended)) })
+	release := func() {
+		stop()
+		cancel(nil)
+	}
+	silence := time.AfterFunc(silentFor, t.reach.doubt)
+	response, err := t.next.RoundTrip(request.WithContext(ctx))
+	silence.Stop()
+	if err != nil {
+		if request.Context().Err() == nil {
+			t.reach.note(false)
+		}
+		release()
+		return response, err
+	}
+	t.reach.note(true)
+	response.Body = released{response.Body, release}
+	return response, nil
 }
 
 // WrappedRoundTripper gives access to the connection, to close it.
-func (n noting) WrappedRoundTripper() http.RoundTripper { return n.next }
+func (t reaching) WrappedRoundTripper() http.RoundTripper { return t.next }
+
+// released is the body of an answer that ends when its API server is lost.
+type released struct {
+	io.ReadCloser
+	release func()
+}
+
+// Close ends the request.
+func (b released) Close() error {
+	defer b.release()
+	return b.ReadCloser.Close()
+}
