@@ -46,8 +46,10 @@ type App struct {
 	Project     string
 	Sources     []Source
 	Destination Destination
-	Policy      SyncPolicy
-	Ignore      []IgnoreRule
+	// As says as whom the objects are written; the zero value is Syncline itself.
+	As     Identity
+	Policy SyncPolicy
+	Ignore []IgnoreRule
 	// HistoryLimit is how many deployments are remembered.
 	HistoryLimit int
 	// Refresh asks to look again now, whatever is remembered.

@@ -6,17 +6,17 @@
 // pulls it, makes the cluster so, and keeps it so. Whatever resource declares
 // it, it becomes an [App], and one engine delivers every App in turns:
 //
-//	custom resource                                                                                     its status
-//	  │ its dialect                                                                             its dialect ▲
-//	  ▼                                                                                                     │
-//	 App ─▶ validate ─▶ begin ─▶ connect ─▶ resolve ─▶ render ─▶ watch ─▶ plan ─▶ automate ─▶ operate ─▶ Report
-//	        Project     State    Cluster    commit     Objects   Live     Plan,   State       State         │
-//	                                          ▲          ▲         ▲      Grant                 │           ▼
-//	                                          │          │         │        ▲                   ▼        catalog ─▶ CLI
-//	                             edges      git        helm …    watch    dry-run             write
-//	                                                               └── what changes makes its App due, and no other
+//	custom resource                                                                                               its status
+//	  │ its dialect                                                                                       its dialect ▲
+//	  ▼                                                                                                               │
+//	 App ─▶ validate ─▶ begin ─▶ target ─▶ connect ─▶ resolve ─▶ render ─▶ watch ─▶ plan ─▶ automate ─▶ operate ─▶ Report
+//	        Project     State    Target    Cluster    commit     Objects   Live     Plan,   State       State         │
+//	                                                    ▲          ▲         ▲      Grant                 │           ▼
+//	                                                    │          │         │        ▲                   ▼        catalog ─▶ CLI
+//	                                       edges      git        helm …    watch    dry-run             write
+//	                                                                         └── what changes makes its App due, and no other
 //
-//	 App that is deleted ─▶ leave ─▶ connect ─▶ watch ─▶ delete ─▶ Report
+//	 App that is deleted ─▶ leave ─▶ target ─▶ connect ─▶ watch ─▶ delete ─▶ Report
 //
 // The steps of a turn, which are those of internal/engine/engine.go, and what each
 // of them yields:
@@ -24,8 +24,10 @@
 //   - validate: the declaration can be delivered, and its [Project] permits it.
 //     internal/engine/policy
 //   - begin: the [OperationState] of what was asked for, or of what goes on.
-//   - connect: the cluster of the [Destination], as far as the App may look at it.
-//     internal/engine/confined.go
+//   - target: the cluster that the [Destination] names, a [Target].
+//     internal/engine/target.go
+//   - connect: that cluster, as far as the App may look at it.
+//     internal/engine/confined.go, internal/edge/kube/fleet.go
 //   - resolve: the commits that each [Source] names. internal/engine/source
 //   - render: the [Object] values that the files of a [Tree] come to, with what was
 //     read. internal/engine/render

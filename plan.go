@@ -181,7 +181,9 @@ const (
 // Plan is everything that would happen to the cluster were an App synced now,
 // with pruning. No write happens that a Plan does not show.
 type Plan struct {
-	App       AppID
+	App AppID
+	// Cluster is where the objects are.
+	Cluster   ClusterID
 	Revisions []string
 	// Changes are in the order in which they happen.
 	Changes []Change

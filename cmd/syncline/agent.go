@@ -40,7 +40,7 @@ func configMaps() schema.GroupVersionResource {
 type agent struct {
 	namespace    string
 	cluster      *kube.Cluster
-	target       *kube.Target
+	fleet        *kube.Fleet
 	rules        *healthRules
 	resolver     *source.Resolver
 	projects     *projects
@@ -86,7 +86,7 @@ func (a *agent) run(ctx context.Context) error {
 			return nil
 		}
 	}
-	a.target.Live.Sweep()
+	a.fleet.Live(syncline.LocalCluster).Sweep()
 	applications := make(chan struct{})
 	group.Go(func() {
 		handler := a.applicationHandler()
@@ -129,19 +129,23 @@ func (a *agent) watchSettings(ctx context.Context, group *sync.WaitGroup) []chan
 	}
 }
 
-// letGoEvery is how often the kinds are looked for that no App needs any more.
+// letGoEvery is how often clusters and kinds are looked for that no App needs any more.
 const letGoEvery = 5 * time.Minute
 
-// letGo ends the watches of kinds that no App needs any more, until ctx is done.
+// letGo ends the connections to clusters and the watches of kinds that no App needs
+// any more, until ctx is done.
 func (a *agent) letGo(ctx context.Context) {
 	ticker := time.NewTicker(letGoEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			wanted := a.catalog.Kinds()
-			wanted[schema.GroupKind{Kind: "Namespace"}] = struct{}{} // which every turn asks for
-			a.target.Live.LetGo(func(kind schema.GroupKind) bool { _, ok := wanted[kind]; return ok })
+			a.fleet.LetGo(func(target syncline.Target) bool { return len(a.apps.OfTarget(target)) > 0 })
+			for id, connection := range a.fleet.Connections() {
+				wanted := a.catalog.Kinds(id)
+				wanted[schema.GroupKind{Kind: "Namespace"}] = struct{}{} // which every turn asks for
+				connection.Live.LetGo(func(kind schema.GroupKind) bool { _, ok := wanted[kind]; return ok })
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -335,7 +339,11 @@ func (a *agent) followCommit(ctx context.Context, repoKey string) {
 
 // judgeAgain has the objects of a kind judged again: the rules for it changed, or
 // one that had to be stopped is worth another try.
-func (a *agent) judgeAgain(kind schema.GroupKind) { a.target.Live.Reread(kind) }
+func (a *agent) judgeAgain(kind schema.GroupKind) {
+	for _, connection := range a.fleet.Connections() {
+		connection.Live.Reread(kind)
+	}
+}
 
 // projectOf returns the project of the App that tracking calls so, "" when there
 // is none.
@@ -353,21 +361,38 @@ func (a *agent) mark(ids []syncline.AppID) {
 	}
 }
 
-// onLive makes the Apps due that an object belongs to or that want it. Whoever
-// wrote the change itself knows it already.
-func (a *agent) onLive(change live.Change) {
+// onLive makes the Apps due of a cluster that an object belongs to or that want it.
+// Whoever wrote the change itself knows it already.
+func (a *agent) onLive(on syncline.ClusterID, change live.Change) {
 	writer := cmp.Or(change.After, change.Before)
 	for _, instance := range []string{change.Before, change.After} {
-		if app, ok := a.apps.ByInstance(instance); ok && !(change.Ours && instance == writer) {
-			a.changed(app, change)
+		if app, ok := a.deliversTo(on, instance); ok && !(change.Ours && instance == writer) {
+			a.changed(app, on, change)
 		}
 	}
-	a.onLeft(change)
-	for _, id := range a.catalog.Wanting(change.Ref) {
+	a.onLeft(on, change)
+	for _, id := range a.catalog.Wanting(on, change.Ref) {
 		if app, ok := a.apps.App(id); ok && !(change.Ours && app.Instance == writer) {
-			a.changed(app, change)
+			a.changed(app, on, change)
 		}
 	}
+}
+
+// deliversTo returns the App that tracking calls so, if it delivers to the cluster.
+func (a *agent) deliversTo(on syncline.ClusterID, instance string) (syncline.App, bool) {
+	app, ok := a.apps.ByInstance(instance)
+	if !ok {
+		return syncline.App{}, false
+	}
+	target, err := a.fleet.Target(app.Destination)
+	return app, err == nil && target.ID == on
+}
+
+// onCluster makes the Apps due that deliver to a cluster, which came, went or can be
+// reached otherwise now.
+func (a *agent) onCluster(target syncline.Target) {
+	a.loop.ClusterReady(target.ID)
+	a.mark(a.apps.OfTarget(target))
 }
 
 // claimPause is how long an App takes no notice of an object that is only claimed to
@@ -377,8 +402,8 @@ const claimPause = 5 * time.Second
 // changed makes an App due of which an object changed: later, when it does not declare
 // the object and nothing but an annotation says that it is its own. Anybody can have
 // such objects come and go, and nothing is done about them.
-func (a *agent) changed(app syncline.App, change live.Change) {
-	if change.Claim && !slices.Contains(a.catalog.Declaring(change.Ref), app.ID) {
+func (a *agent) changed(app syncline.App, on syncline.ClusterID, change live.Change) {
+	if change.Claim && !slices.Contains(a.catalog.Declaring(on, change.Ref), app.ID) {
 		a.queue.AddAt(app.ID, time.Now().Add(claimPause))
 		return
 	}
@@ -386,27 +411,29 @@ func (a *agent) changed(app syncline.App, change live.Change) {
 }
 
 // onLeft makes the Apps due that would delete the namespace or the definition of an
-// object which is gone, or somebody else's now: it may have been the last.
-func (a *agent) onLeft(change live.Change) {
+// object of a cluster which is gone, or somebody else's now: it may have been the last.
+func (a *agent) onLeft(on syncline.ClusterID, change live.Change) {
 	if change.Before == "" || !change.What.Has(live.Existence|live.Tracking|live.Terminating) {
 		return
 	}
 	for _, container := range change.Ref.Containers() {
-		a.mark(a.catalog.Leaving(container))
+		a.mark(a.catalog.Leaving(on, container))
 	}
 }
 
-// onKind makes the Apps due that wait for a kind to be known, and those that
-// want or own objects of it: what happened to them while it was not known was not
+// onKind makes the Apps due that wait for a kind of a cluster to be known, and those
+// that want or own objects of it: what happened to them while it was not known was not
 // told. The first turn of an App needs no telling.
-func (a *agent) onKind(kind schema.GroupKind) {
-	a.loop.ClusterReady()
-	for _, instance := range a.target.Live.Instances(kind) {
-		if app, ok := a.apps.ByInstance(instance); ok && a.catalog.Planned(app.ID) {
-			a.queue.Add(app.ID, app.Project, queue.Drift)
+func (a *agent) onKind(on syncline.ClusterID, kind schema.GroupKind) {
+	a.loop.ClusterReady(on)
+	if remembered := a.fleet.Live(on); remembered != nil { // it may be let go just now
+		for _, instance := range remembered.Instances(kind) {
+			if app, ok := a.deliversTo(on, instance); ok && a.catalog.Planned(app.ID) {
+				a.queue.Add(app.ID, app.Project, queue.Drift)
+			}
 		}
 	}
-	for _, id := range a.catalog.WantingKind(kind) {
+	for _, id := range a.catalog.WantingKind(on, kind) {
 		if app, ok := a.apps.App(id); ok {
 			a.queue.Add(id, app.Project, queue.Drift)
 		}

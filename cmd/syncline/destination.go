@@ -1,132 +1,41 @@
 package main
 
 import (
-	"context"
 	"fmt"
-
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/apply"
-	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
-// destination is a cluster as the engine looks at it.
-type destination struct{ target *kube.Target }
-
-func (d destination) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {
-	return d.target.Scope(ctx, kind)
+// local is the cluster that Syncline runs in.
+func local() syncline.Target {
+	return syncline.Target{ID: syncline.LocalCluster, Name: "in-cluster", Server: "https://kubernetes.default.svc"}
 }
 
-func (d destination) DryRun(ctx context.Context, object syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
-	return d.target.DryRun(ctx, object, options)
+// joinLocal lets a fleet know the cluster that Syncline runs in.
+func joinLocal(fleet *kube.Fleet, cluster *kube.Cluster) error {
+	return fleet.Set(kube.Member{
+		Target: local(), Permanent: true, Connect: func() (*kube.Cluster, error) { return cluster, nil },
+	})
 }
 
-func (d destination) DryRunReplace(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
-	return d.target.DryRunReplace(ctx, object, live, options)
-}
+// clusters are a fleet as the engine knows it.
+type clusters struct{ fleet *kube.Fleet }
 
-func (d destination) Merge(
-	ctx context.Context, object, live syncline.Object, options syncline.SyncOptions,
-) (merged, after syncline.Object, err error) {
-	return d.target.Merge(ctx, object, live, options)
-}
-
-func (d destination) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
-	return d.target.Rehearse(ctx, object, live, options)
-}
-
-func (d destination) Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error) {
-	return d.target.Cluster.Get(ctx, ref, version)
-}
-
-func (d destination) Get(ref syncline.Ref) (syncline.Live, bool) { return d.target.Live.Get(ref) }
-
-func (d destination) Owned(instance string) ([]syncline.Live, error) {
-	return d.target.Live.Owned(instance)
-}
-
-func (d destination) Follow(object syncline.Object) syncline.Digest {
-	return d.target.Live.Follow(object)
-}
-
-func (d destination) Inside(container syncline.Ref) []string { return d.target.Live.Inside(container) }
-
-// Watch remembers the kinds. One that the cluster does not have holds nothing
-// up; one that cannot be watched is an error, because what is not known must
-// not be taken for missing.
-func (d destination) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersionKind, error) {
-	d.target.Live.Need(kinds...)
-	var pending []schema.GroupVersionKind
-	for _, kind := range kinds {
-		if err := d.target.Live.Err(kind.GroupKind()); err != nil && syncline.KindOf(err) != syncline.NotFound {
-			return nil, err
-		}
-		if len(d.target.Live.Ready(kind.GroupKind())) > 0 {
-			pending = append(pending, kind)
-		}
-	}
-	return pending, nil
-}
-
-// Unanswered does not concern a kind whose objects are known all the same. One that
-// it concerns is watched as soon as its API answers.
-func (d destination) Unanswered(ctx context.Context, kind schema.GroupVersionKind) error {
-	err := d.target.Unanswered(ctx, kind)
-	if err == nil {
-		return nil
-	}
-	d.target.Live.Need(kind)
-	if gk := kind.GroupKind(); len(d.target.Live.Ready(gk)) == 0 && d.target.Live.Err(gk) == nil {
-		return nil
-	}
-	return err
-}
-
-func (d destination) Capabilities(ctx context.Context) (render.Cluster, error) {
-	version, err := d.target.Version(ctx)
+func (c clusters) Target(to syncline.Destination) (syncline.Target, error) {
+	target, err := c.fleet.Target(to)
 	if err != nil {
-		return render.Cluster{}, err
+		err = syncline.WithHint(err, fmt.Sprintf("use server %s or name %s: other clusters are not supported yet", local().Server, local().Name))
 	}
-	apis, err := d.target.APIVersions(ctx)
-	return render.Cluster{KubeVersion: version, APIVersions: apis}, err
+	return target, err
 }
 
-// The names of the cluster that Syncline runs in.
-const (
-	localServer = "https://kubernetes.default.svc"
-	localName   = "in-cluster"
-)
-
-// clusters knows the local cluster only.
-type clusters struct{ local destination }
-
-func (c clusters) Cluster(to syncline.Destination) (engine.Cluster, error) {
-	if err := known(to); err != nil {
-		return nil, err
-	}
-	return c.local, nil
+func (c clusters) Cluster(id syncline.ClusterID, as syncline.Identity) (engine.Cluster, error) {
+	return c.fleet.Access(id, as)
 }
 
-func (c clusters) Writer(to syncline.Destination) (apply.Writer, error) {
-	if err := known(to); err != nil {
-		return nil, err
-	}
-	return c.local.target, nil
-}
-
-// known returns an error for another cluster than the local one.
-func known(to syncline.Destination) error {
-	if to.Name == localName || to.Server == localServer {
-		return nil
-	}
-	name := to.Name
-	if name == "" {
-		name = to.Server
-	}
-	return syncline.WithHint(
-		syncline.Errorf(syncline.NotFound, "there is no cluster %q", name),
-		fmt.Sprintf("use server %s or name %s: other clusters are not supported yet", localServer, localName))
+func (c clusters) Writer(id syncline.ClusterID, as syncline.Identity) (apply.Writer, error) {
+	return c.fleet.Access(id, as)
 }

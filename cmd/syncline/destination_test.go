@@ -21,18 +21,22 @@ func TestDestination(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := kube.NewTarget(connected, live.Options{})
-	t.Cleanup(target.Close)
-	target.Live.Sweep()
+	connection := kube.NewConnection(connected, live.Options{})
+	t.Cleanup(connection.Close)
+	connection.Live.Sweep()
+	target, err := connection.As(syncline.Identity{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	clustertest.Run(t, clustertest.World{
-		Cluster: destination{target}, Writer: target, Others: kubetest.NewSomebody(t, cluster),
+		Cluster: target, Writer: target, Others: kubetest.NewSomebody(t, cluster),
 		Deny: func(t testing.TB, namespace string) { deny(t, target, namespace) },
 	})
 }
 
 // deny makes the cluster deny what has the label "denied" in a namespace, from the
 // moment when it returns.
-func deny(t testing.TB, target *kube.Target, namespace string) {
+func deny(t testing.TB, target *kube.Access, namespace string) {
 	t.Helper()
 	for _, text := range []string{`{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingAdmissionPolicy, metadata: {name: %s},
 		spec: {matchConstraints: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %[1]s}},

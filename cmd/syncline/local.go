@@ -22,7 +22,7 @@ import (
 // localEngine is the agent's engine, run for one command: it plans, and never
 // writes.
 type localEngine struct {
-	target *kube.Target
+	fleet  *kube.Fleet
 	engine *engine.Engine
 
 	pool        *worker.Pool
@@ -59,14 +59,19 @@ func startLocalEngine(ctx context.Context, connection cli.Connection) (cli.Engin
 	}
 	l.remove = remove
 	// What it plans does not depend on health, so it judges none.
-	l.target = kube.NewTarget(cluster, live.Options{OnReady: func(schema.GroupKind) { l.known() }, OnSwept: l.known})
-	l.target.Live.Sweep()
+	l.fleet = kube.NewFleet(kube.FleetOptions{Changed: func(syncline.Target) { l.known() }, Live: func(syncline.ClusterID) live.Options {
+		return live.Options{OnReady: func(schema.GroupKind) { l.known() }, OnSwept: l.known}
+	}})
+	if err := joinLocal(l.fleet, cluster); err != nil {
+		return nil, err
+	}
+	l.fleet.Live(syncline.LocalCluster).Sweep()
 	if l.pool, err = newLocalPool(); err != nil {
 		return nil, err
 	}
 	renderer := render.New(render.Confined{Pool: l.pool}, render.Options{MemoBytes: -1})
 	l.expressions = newJQPool(program, false)
-	l.engine = engine.New(sources, renderer, projects, clusters{destination{l.target}}, engine.Options{
+	l.engine = engine.New(sources, renderer, projects, clusters{l.fleet}, engine.Options{
 		ReadOnly: true, Expressions: l.expressions, Others: others,
 	})
 	return l, nil
@@ -103,7 +108,7 @@ func loadSettings(ctx context.Context, cluster *kube.Cluster, namespace string, 
 
 // Close ends the watches and removes the mirrors.
 func (l *localEngine) Close() error {
-	l.target.Close()
+	l.fleet.Close()
 	l.pool.Close()
 	l.expressions.Close()
 	l.remove()
@@ -158,12 +163,16 @@ func (l *localEngine) Live(ctx context.Context, app syncline.App) ([]syncline.Ob
 	if err != nil {
 		return nil, err
 	}
+	cluster, err := l.fleet.Access(plan.Cluster, app.As)
+	if err != nil {
+		return nil, err
+	}
 	var objects []syncline.Object
 	for _, change := range plan.Changes {
 		if change.UID == "" {
 			continue
 		}
-		object, err := l.target.Cluster.Get(ctx, change.Ref, change.Version)
+		object, err := cluster.Read(ctx, change.Ref, change.Version)
 		if syncline.KindOf(err) == syncline.NotFound {
 			continue
 		}

@@ -30,7 +30,10 @@ func listOthers(ctx context.Context, cluster *kube.Cluster, namespace string) (o
 	}
 	for i := range listed {
 		app, _ := o.apps.Put(&listed[i])
-		plan := syncline.Plan{App: app.ID}
+		if !local().Is(app.Destination) {
+			continue
+		}
+		plan := syncline.Plan{App: app.ID, Cluster: syncline.LocalCluster}
 		for _, object := range app.Past.Objects {
 			if !object.Hook && !object.RequiresPruning {
 				plan.Changes = append(plan.Changes, syncline.Change{Ref: object.Ref, Action: syncline.Keep})
@@ -44,10 +47,10 @@ func listOthers(ctx context.Context, cluster *kube.Cluster, namespace string) (o
 // Planned takes note of a plan, and makes the Apps due to which it leaves objects.
 func (o others) Planned(app syncline.App, plan syncline.Plan) { o.wake(o.catalog.Plan(app, plan)) }
 
-// Declaring returns the Apps that declare an object.
-func (o others) Declaring(ref syncline.Ref) []syncline.App {
+// Declaring returns the Apps that declare an object of a cluster.
+func (o others) Declaring(on syncline.ClusterID, ref syncline.Ref) []syncline.App {
 	var apps []syncline.App
-	for _, id := range o.catalog.Declaring(ref) {
+	for _, id := range o.catalog.Declaring(on, ref) {
 		if app, ok := o.apps.App(id); ok {
 			apps = append(apps, app)
 		}
@@ -55,9 +58,9 @@ func (o others) Declaring(ref syncline.Ref) []syncline.App {
 	return apps
 }
 
-// InsideOf calls visit with each App that declares objects in a container.
-func (o others) InsideOf(container syncline.Ref, visit func(syncline.App, []syncline.Ref)) {
-	for id, refs := range o.catalog.Inside(container) {
+// InsideOf calls visit with each App that declares objects in a container of a cluster.
+func (o others) InsideOf(on syncline.ClusterID, container syncline.Ref, visit func(syncline.App, []syncline.Ref)) {
+	for id, refs := range o.catalog.Inside(on, container) {
 		if app, ok := o.apps.App(id); ok {
 			visit(app, refs)
 		}
@@ -81,10 +84,11 @@ func (o others) Users(ref syncline.Ref) []syncline.App {
 // ByInstance returns the App that tracking calls so.
 func (o others) ByInstance(instance string) (syncline.App, bool) { return o.apps.ByInstance(instance) }
 
-// Abandoned reports whether an App that tracking called so had the object and is
-// gone, and whether it was deleted with its objects and left this one to another.
-func (o others) Abandoned(instance string, ref syncline.Ref) (gone, bequeathed bool) {
-	return o.catalog.Abandoned(instance, ref)
+// Abandoned reports whether an App that tracking called so had the object of a
+// cluster and is gone, and whether it was deleted with its objects and left this one
+// to another.
+func (o others) Abandoned(instance string, on syncline.ClusterID, ref syncline.Ref) (gone, bequeathed bool) {
+	return o.catalog.Abandoned(instance, on, ref)
 }
 
 // Wake makes an App due that waited for turns of others.

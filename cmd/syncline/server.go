@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/catalog"
@@ -77,8 +79,11 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 	defer expressions.Close()
 	scripts := newLuaPool(program, options.AllowUnconfined)
 	defer scripts.Close()
-	a := newAgent(options, cluster, store, confined{render.Confined{Pool: pool}, expressions, scripts})
-	defer a.target.Close()
+	a, err := newAgent(options, cluster, store, confined{render.Confined{Pool: pool}, expressions, scripts})
+	if err != nil {
+		return err
+	}
+	defer a.fleet.Close()
 	defer a.resolver.Close()
 	return a.run(ctx)
 }
@@ -131,7 +136,7 @@ type confined struct {
 }
 
 // newAgent joins the parts of the agent.
-func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, pools confined) *agent {
+func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, pools confined) (*agent, error) {
 	repositories := repository.NewStore()
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,
@@ -151,18 +156,22 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: a.queue} // before the watches, which call it
 	checks, own := newChecks(pools.scripts, a.projectOf, a.judgeAgain)
 	a.rules = &healthRules{set: own, changed: a.judgeAgain}
-	a.target = kube.NewTarget(cluster, live.Options{
-		Assess: checks.Quick, Slow: checks.Slow, Judge: checks.Of,
-		OnChange: a.onLive, OnReady: a.onKind, OnSwept: a.loop.ClusterReady,
-	})
+	a.fleet = kube.NewFleet(kube.FleetOptions{Changed: a.onCluster, Live: func(id syncline.ClusterID) live.Options {
+		return live.Options{
+			Assess: checks.Quick, Slow: checks.Slow, Judge: checks.Of,
+			OnChange: func(change live.Change) { a.onLive(id, change) },
+			OnReady:  func(kind schema.GroupKind) { a.onKind(id, kind) },
+			OnSwept:  func() { a.loop.ClusterReady(id) },
+		}
+	}})
 	renderer := render.New(pools.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20})
-	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{
+	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{a.fleet}, engine.Options{
 		Poll:  2 * poll, // the resolver asks every poll by itself
 		Guard: plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
 
 		Expressions: pools.expressions, Others: others{a.apps, a.catalog, a.namespace, a.mark}, Limit: time.Duration(options.TurnSeconds) * time.Second,
 	})
-	return a
+	return a, joinLocal(a.fleet, cluster)
 }
 
 // tools are what renders, in the process that calls them.

@@ -21,7 +21,7 @@ var only = map[string][]string{
 // writes says which files may call a Write that takes a context and a write: the
 // gate, what performs its writes, and the suite that holds that to its contract.
 var writes = []string{
-	"internal/engine/apply/gate.go", "internal/engine/confined.go", "internal/edge/kube/target.go", "internal/engine/clustertest/suite.go",
+	"internal/engine/apply/gate.go", "internal/engine/confined.go", "internal/edge/kube/connection.go", "internal/engine/clustertest/suite.go",
 }
 
 // TestWrites holds that nothing writes to a target cluster but through the gate.

@@ -27,13 +27,21 @@ type Entry struct {
 type Catalog struct {
 	mu      sync.RWMutex
 	entries map[syncline.AppID]Entry
+	// clusters are those of which plans have objects.
+	clusters map[syncline.ClusterID]*cluster
+}
+
+// cluster is what the plans have of one cluster. An object of another one that has
+// its name is another object.
+type cluster struct {
 	// wanting holds the Apps whose plans have an object, and whether they declare it.
 	wanting map[syncline.Ref]map[syncline.AppID]bool
 	// inside counts, for each container, the objects that the plans have in it.
 	inside counts
 	// leaving counts the containers that the plans have and do not declare.
 	leaving counts
-	// unserving counts what Apps need that the plans have and do not declare.
+	// unserving counts what Apps of this cluster need that the plans have and do not
+	// declare.
 	unserving map[syncline.AppID]int
 	// abandoned are the Apps that had objects which others want, and are gone.
 	abandoned map[syncline.Ref]late
@@ -63,12 +71,24 @@ func (c counts) add(container syncline.Container, id syncline.AppID, n int) {
 
 // New returns an empty Catalog.
 func New() *Catalog {
-	return &Catalog{
-		entries: map[syncline.AppID]Entry{},
+	return &Catalog{entries: map[syncline.AppID]Entry{}, clusters: map[syncline.ClusterID]*cluster{}}
+}
+
+func newCluster() *cluster {
+	return &cluster{
 		wanting: map[syncline.Ref]map[syncline.AppID]bool{},
 		inside:  counts{},
 		leaving: counts{}, unserving: map[syncline.AppID]int{}, abandoned: map[syncline.Ref]late{},
 	}
+}
+
+// on returns what the plans have of a cluster, which callers do not change; nothing
+// where there is none.
+func (c *Catalog) on(id syncline.ClusterID) *cluster {
+	if known := c.clusters[id]; known != nil {
+		return known
+	}
+	return &cluster{}
 }
 
 // Put takes note of what a turn came to. A nil Plan or Report leaves the last
@@ -108,12 +128,12 @@ func (c *Catalog) left(id syncline.AppID, before *syncline.Plan) []syncline.AppI
 	if before == nil {
 		return nil
 	}
-	concerned := map[syncline.AppID]struct{}{}
+	on, concerned := c.on(before.Cluster), map[syncline.AppID]struct{}{}
 	for _, change := range changesOf(before) {
-		if !declares(change) || c.wanting[change.Ref][id] {
+		if !declares(change) || on.wanting[change.Ref][id] {
 			continue
 		}
-		for other := range c.wanting[change.Ref] {
+		for other := range on.wanting[change.Ref] {
 			if other != id {
 				concerned[other] = struct{}{}
 			}
@@ -126,7 +146,7 @@ func (c *Catalog) left(id syncline.AppID, before *syncline.Plan) []syncline.AppI
 // known what the App declares beyond it, what was known before is kept: what an App was
 // seen to declare is not let go because that cannot be looked up.
 func kept(plan syncline.Plan, before *syncline.Plan) *syncline.Plan {
-	if plan.AheadUnknown != nil {
+	if plan.AheadUnknown != nil && before != nil && before.Cluster == plan.Cluster {
 		plan.Ahead = declaredBeside(changesOf(before), plan.Changes)
 	}
 	plan.Changes = slices.Clone(plan.Changes)
@@ -160,20 +180,20 @@ func (c *Catalog) Delete(id syncline.AppID) (concerned []syncline.AppID) {
 	delete(c.entries, id)
 	cascade := entry.App.Deleting != nil && entry.App.Deleting.Cascade
 	for _, change := range changesOf(entry.Plan) {
-		if len(c.wanting[change.Ref]) > 0 {
-			c.abandoned[change.Ref] = late{entry.App.Instance, cascade}
+		if on := c.on(entry.Plan.Cluster); len(on.wanting[change.Ref]) > 0 {
+			on.abandoned[change.Ref] = late{entry.App.Instance, cascade}
 		}
 	}
 	return c.left(id, entry.Plan)
 }
 
-// Abandoned reports whether an App that tracking called so had the object, which
-// another wants, and is gone, and whether it was deleted with its objects but for
-// those that it left to others.
-func (c *Catalog) Abandoned(instance string, ref syncline.Ref) (gone, bequeathed bool) {
+// Abandoned reports whether an App that tracking called so had the object of a
+// cluster, which another wants, and is gone, and whether it was deleted with its
+// objects but for those that it left to others.
+func (c *Catalog) Abandoned(instance string, on syncline.ClusterID, ref syncline.Ref) (gone, bequeathed bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	last, ok := c.abandoned[ref]
+	last, ok := c.on(on).abandoned[ref]
 	gone = ok && last.instance == instance
 	return gone, gone && last.cascade
 }
@@ -186,19 +206,19 @@ func (c *Catalog) Get(id syncline.AppID) (Entry, bool) {
 	return entry, ok
 }
 
-// Wanting returns the Apps whose last plan has the object.
-func (c *Catalog) Wanting(ref syncline.Ref) []syncline.AppID {
+// Wanting returns the Apps whose last plan has the object of a cluster.
+func (c *Catalog) Wanting(on syncline.ClusterID, ref syncline.Ref) []syncline.AppID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Collect(maps.Keys(c.wanting[ref]))
+	return slices.Collect(maps.Keys(c.on(on).wanting[ref]))
 }
 
-// Declaring returns the Apps whose last plan declares the object.
-func (c *Catalog) Declaring(ref syncline.Ref) []syncline.AppID {
+// Declaring returns the Apps whose last plan declares the object of a cluster.
+func (c *Catalog) Declaring(on syncline.ClusterID, ref syncline.Ref) []syncline.AppID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	var ids []syncline.AppID
-	for id, declares := range c.wanting[ref] {
+	for id, declares := range c.on(on).wanting[ref] {
 		if declares {
 			ids = append(ids, id)
 		}
@@ -207,11 +227,11 @@ func (c *Catalog) Declaring(ref syncline.Ref) []syncline.AppID {
 }
 
 // Leaving returns the Apps whose last plan has such a namespace, or definition of
-// kinds, and does not declare it.
-func (c *Catalog) Leaving(container syncline.Container) []syncline.AppID {
+// kinds, of a cluster and does not declare it.
+func (c *Catalog) Leaving(on syncline.ClusterID, container syncline.Container) []syncline.AppID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Collect(maps.Keys(c.leaving[container]))
+	return slices.Collect(maps.Keys(c.on(on).leaving[container]))
 }
 
 // LeavingServing returns the Apps whose last plan has something that Apps need, such
@@ -219,16 +239,16 @@ func (c *Catalog) Leaving(container syncline.Container) []syncline.AppID {
 func (c *Catalog) LeavingServing() []syncline.AppID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Collect(maps.Keys(c.unserving))
+	return slices.Collect(maps.Keys(c.on(syncline.LocalCluster).unserving))
 }
 
 // Inside returns what the last plans declare that goes with a namespace or with a
-// definition of kinds, by App. It looks at every object of those Apps.
-func (c *Catalog) Inside(container syncline.Ref) map[syncline.AppID][]syncline.Ref {
+// definition of kinds of a cluster, by App. It looks at every object of those Apps.
+func (c *Catalog) Inside(on syncline.ClusterID, container syncline.Ref) map[syncline.AppID][]syncline.Ref {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	inside := map[syncline.AppID][]syncline.Ref{}
-	for id := range c.inside[container.Contains()] {
+	for id := range c.on(on).inside[container.Contains()] {
 		for _, change := range changesOf(c.entries[id].Plan) {
 			if declares(change) && slices.Contains(change.Ref.Containers(), container.Contains()) {
 				inside[id] = append(inside[id], change.Ref)
@@ -245,26 +265,26 @@ func (c *Catalog) Planned(id syncline.AppID) bool {
 	return c.entries[id].Plan != nil
 }
 
-// Kinds returns those of which the last plans have objects. It looks at every
-// App, and is for what happens rarely.
-func (c *Catalog) Kinds() map[schema.GroupKind]struct{} {
+// Kinds returns those of which the last plans have objects in a cluster. It looks at
+// every object, and is for what happens rarely.
+func (c *Catalog) Kinds(on syncline.ClusterID) map[schema.GroupKind]struct{} {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	kinds := map[schema.GroupKind]struct{}{}
-	for ref := range c.wanting {
+	for ref := range c.on(on).wanting {
 		kinds[ref.GroupKind()] = struct{}{}
 	}
 	return kinds
 }
 
-// WantingKind returns the Apps whose last plan has objects of a kind. It looks
-// at every App, and is for what happens rarely.
-func (c *Catalog) WantingKind(kind schema.GroupKind) []syncline.AppID {
+// WantingKind returns the Apps whose last plan has objects of a kind in a cluster. It
+// looks at every App, and is for what happens rarely.
+func (c *Catalog) WantingKind(on syncline.ClusterID, kind schema.GroupKind) []syncline.AppID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	var ids []syncline.AppID
 	for id, entry := range c.entries {
-		if entry.Plan != nil && slices.ContainsFunc(entry.Plan.Changes, func(change syncline.Change) bool {
+		if entry.Plan != nil && entry.Plan.Cluster == on && slices.ContainsFunc(entry.Plan.Changes, func(change syncline.Change) bool {
 			return change.Ref.GroupKind() == kind
 		}) {
 			ids = append(ids, id)
@@ -273,20 +293,52 @@ func (c *Catalog) WantingKind(kind schema.GroupKind) []syncline.AppID {
 	return ids
 }
 
-// reindex replaces the objects that an App wants by those of another plan.
+// reindex replaces the objects that an App wants by those of another plan, which may
+// be in another cluster.
 func (c *Catalog) reindex(id syncline.AppID, old, fresh *syncline.Plan) {
-	for _, change := range changesOf(old) {
+	if old != nil {
+		c.on(old.Cluster).remove(id, old)
+	}
+	if len(changesOf(fresh)) > 0 {
+		on := c.clusters[fresh.Cluster]
+		if on == nil {
+			on = newCluster()
+			c.clusters[fresh.Cluster] = on
+		}
+		on.add(id, fresh)
+	}
+	if old == nil {
+		return
+	}
+	on := c.on(old.Cluster)
+	on.drop(old)
+	if len(on.wanting) == 0 {
+		delete(c.clusters, old.Cluster)
+	}
+}
+
+// remove takes what an App wanted out of the indexes, but for objects that nobody
+// wants any more: see drop.
+func (c *cluster) remove(id syncline.AppID, plan *syncline.Plan) {
+	for _, change := range changesOf(plan) {
 		delete(c.wanting[change.Ref], id)
 		c.count(id, change, -1)
 	}
-	for _, change := range changesOf(fresh) {
+}
+
+func (c *cluster) add(id syncline.AppID, plan *syncline.Plan) {
+	for _, change := range changesOf(plan) {
 		if c.wanting[change.Ref] == nil {
 			c.wanting[change.Ref] = map[syncline.AppID]bool{}
 		}
 		c.wanting[change.Ref][id] = c.wanting[change.Ref][id] || declares(change)
 		c.count(id, change, 1)
 	}
-	for _, change := range changesOf(old) {
+}
+
+// drop forgets the objects of a plan that nobody wants any more.
+func (c *cluster) drop(plan *syncline.Plan) {
+	for _, change := range changesOf(plan) {
 		if len(c.wanting[change.Ref]) == 0 {
 			delete(c.wanting, change.Ref)
 			delete(c.abandoned, change.Ref)
@@ -309,7 +361,7 @@ func changesOf(plan *syncline.Plan) []syncline.Change {
 
 // count takes note of an object of an App in its containers, or of a container that
 // it leaves.
-func (c *Catalog) count(id syncline.AppID, change syncline.Change, n int) {
+func (c *cluster) count(id syncline.AppID, change syncline.Change, n int) {
 	if !declares(change) {
 		if change.Ref.ServesApps() {
 			if c.unserving[id] += n; c.unserving[id] == 0 {

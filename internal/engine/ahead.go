@@ -23,7 +23,7 @@ func (t *turn) lookAhead(ctx context.Context) {
 	if t.options.Others == nil || t.options.ReadOnly || t.plan == nil || !t.running() || t.app.Deleting != nil {
 		return
 	}
-	next := &turn{Engine: t.Engine, app: t.app, now: t.now, project: t.project, judge: t.judge, cluster: t.cluster}
+	next := &turn{Engine: t.Engine, app: t.app, now: t.now, target: t.target, project: t.project, judge: t.judge, cluster: t.cluster}
 	next.app.Past.Operation, next.app.Refresh = nil, syncline.NoRefresh // which is answered at the end of the operation
 	err := next.resolve(ctx)
 	if err == nil && (!slices.Equal(next.revisions, t.revisions) || !reflect.DeepEqual(next.sources, t.sources)) {

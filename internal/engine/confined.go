@@ -10,7 +10,6 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/policy"
-	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
 // confined is a cluster as one App may see it: an object that the project does
@@ -37,7 +36,7 @@ func (c confined) Scope(ctx context.Context, kind schema.GroupVersionKind) (sync
 }
 
 // Capabilities tell of the cluster and of kinds.
-func (c confined) Capabilities(ctx context.Context) (render.Cluster, error) {
+func (c confined) Capabilities(ctx context.Context) (syncline.Capabilities, error) {
 	return c.cluster.Capabilities(ctx)
 }
 
@@ -91,7 +90,7 @@ type confinedWriter struct {
 
 // writer returns what writes to the App's destination, for the gate alone.
 func (t *turn) writer() (apply.Writer, error) {
-	writer, err := t.Clusters.Writer(t.app.Destination)
+	writer, err := t.Clusters.Writer(t.target.ID, t.app.As)
 	return confinedWriter{writer, t.judge}, err
 }
 

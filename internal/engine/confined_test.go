@@ -66,7 +66,9 @@ spec: {template: {spec: {containers: [{name: main, image: %s}]}}}
 `, version, kind, name, namespace, group, kind, namespace, name, foreign)
 }
 
-func (s *tenant) Cluster(syncline.Destination) (engine.Cluster, error) { return s, nil }
+func (s *tenant) Cluster(syncline.ClusterID, syncline.Identity) (engine.Cluster, error) {
+	return s, nil
+}
 
 func (s *tenant) Get(ref syncline.Ref) (syncline.Live, bool) {
 	s.looked = append(s.looked, ref)

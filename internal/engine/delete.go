@@ -17,7 +17,7 @@ import (
 // are judged. One that leaves its objects behind needs none.
 func (t *turn) leave(context.Context) error {
 	if !t.app.Deleting.Cascade {
-		t.judge = policy.For(syncline.Project{}, t.app)
+		t.judge = policy.For(syncline.Project{}, t.target, "")
 		return nil
 	}
 	err := t.enter()
@@ -49,7 +49,10 @@ func (t *turn) neverDelivered() bool {
 		past.Operation != nil && len(past.Operation.Results) > 0 {
 		return false
 	}
-	cluster, err := t.Clusters.Cluster(t.app.Destination)
+	if t.nowhere != nil {
+		return false
+	}
+	cluster, err := t.Clusters.Cluster(t.target.ID, t.app.As)
 	if err != nil {
 		return false
 	}

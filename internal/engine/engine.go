@@ -46,11 +46,16 @@ type Projects interface {
 
 // Clusters knows the clusters.
 type Clusters interface {
-	// Cluster returns the cluster that a destination names, or a NotFound error.
-	Cluster(to syncline.Destination) (Cluster, error)
-	// Writer returns what writes to that cluster. It is handed to the write gate
-	// and to nothing else.
-	Writer(to syncline.Destination) (apply.Writer, error)
+	// Target returns the cluster that a destination names, or a NotFound error and
+	// what the destination calls it, without an ID. It asks no cluster.
+	Target(to syncline.Destination) (syncline.Target, error)
+	// Cluster returns a cluster as it is looked at by what delivers as an identity. It
+	// is a Waiting error while the cluster is not reached yet, and Transient when it
+	// cannot be reached. It does not wait for the cluster.
+	Cluster(id syncline.ClusterID, as syncline.Identity) (Cluster, error)
+	// Writer returns what writes to that cluster as the identity. It is handed to the
+	// write gate and to nothing else.
+	Writer(id syncline.ClusterID, as syncline.Identity) (apply.Writer, error)
 }
 
 // Cluster is one destination, as it is looked at: nothing is written through it.
@@ -67,7 +72,7 @@ type Cluster interface {
 	// cluster answers: its API is down, and not only for a moment. Else it is nil.
 	Unanswered(ctx context.Context, kind schema.GroupVersionKind) error
 	// Capabilities are what templates may know of the cluster.
-	Capabilities(ctx context.Context) (render.Cluster, error)
+	Capabilities(ctx context.Context) (syncline.Capabilities, error)
 }
 
 // Options are the choices of an Engine. The zero value works.
@@ -150,8 +155,12 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 // whether a repository may be asked for anything on its behalf. A turn finds out
 // itself, and says why.
 func (e *Engine) Permits(app syncline.App) bool {
+	target, err := e.Clusters.Target(app.Destination)
+	if err != nil {
+		return false
+	}
 	project, err := e.Projects.Project(app.Project)
-	return err == nil && policy.CheckApp(project, app) == nil
+	return err == nil && policy.CheckApp(project, app, target) == nil
 }
 
 // Result is what a turn came to.
@@ -167,6 +176,8 @@ type Result struct {
 	Again bool
 	// At asks for another turn at that time; zero when only an event brings one.
 	At time.Time
+	// Cluster is where the App's objects are; "" when that is not known.
+	Cluster syncline.ClusterID
 	// Watching says that the turn waits for the cluster's objects to be known, or
 	// learned that they are not.
 	Watching bool
@@ -216,6 +227,8 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 	}
 	t := &turn{Engine: e, app: app, now: e.options.Now(), failures: failures, history: app.Past.History}
 	t.outage = e.outage(app.ID, t.now)
+	t.target, t.nowhere = e.Clusters.Target(app.Destination)
+	t.result.Cluster = t.target.ID
 	if past := app.Past.Operation; past != nil {
 		t.operation = plausible(*past, t.now)
 		t.app.Past.Operation = plausible(*past, t.now)
@@ -353,6 +366,7 @@ func (t *turn) steps() []step {
 	if t.app.Deleting != nil {
 		return []step{
 			{"leave", t.leave, syncline.DeletionError, false},
+			{"target", t.found, syncline.DeletionError, false},
 			{"connect", t.connect, syncline.DeletionError, false},
 			{"watch", t.watch, syncline.DeletionError, false},
 			{"delete", t.delete, syncline.DeletionError, true},
@@ -361,7 +375,8 @@ func (t *turn) steps() []step {
 	return []step{
 		{"validate", t.validate, syncline.InvalidSpecError, false},
 		{"begin", t.begin, syncline.SyncError, false},
-		{"connect", t.connect, syncline.InvalidSpecError, false},
+		{"target", t.found, syncline.InvalidSpecError, false},
+		{"connect", t.connect, syncline.ComparisonError, false},
 		{"resolve", t.resolve, syncline.ComparisonError, false},
 		{"render", t.render, syncline.ComparisonError, false},
 		{"watch", t.watch, syncline.ComparisonError, false},

@@ -128,7 +128,9 @@ func (w *world) Project(name string) (syncline.Project, error) {
 }
 
 // Capabilities makes the world a cluster.
-func (w *world) Capabilities(context.Context) (render.Cluster, error) { return render.Cluster{}, nil }
+func (w *world) Capabilities(context.Context) (syncline.Capabilities, error) {
+	return syncline.Capabilities{}, nil
+}
 
 // Watch is the cluster's, but for the kinds that nothing waits for.
 func (w *world) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersionKind, error) {
@@ -140,7 +142,7 @@ func (w *world) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersionKin
 }
 
 // Cluster returns the world itself.
-func (w *world) Cluster(syncline.Destination) (engine.Cluster, error) {
+func (w *world) Cluster(syncline.ClusterID, syncline.Identity) (engine.Cluster, error) {
 	if w.clusterErr != nil {
 		return nil, w.clusterErr
 	}
@@ -148,7 +150,14 @@ func (w *world) Cluster(syncline.Destination) (engine.Cluster, error) {
 }
 
 // Writer returns the cluster's.
-func (w *world) Writer(syncline.Destination) (apply.Writer, error) { return w.kubernetes, nil }
+func (w *world) Writer(syncline.ClusterID, syncline.Identity) (apply.Writer, error) {
+	return w.kubernetes, nil
+}
+
+// Target knows the local cluster.
+func (w *world) Target(to syncline.Destination) (syncline.Target, error) {
+	return enginetest.Target(to)
+}
 
 // turn runs one turn and keeps its report, as the loop does.
 func (w *world) turn(t *testing.T) engine.Result {

@@ -38,11 +38,12 @@ type Loop struct {
 	mu sync.Mutex
 	// running ends the turns that run.
 	running map[syncline.AppID]context.CancelCauseFunc
-	// watching are the Apps that wait for the objects of a cluster to be known, or
-	// for something that may be among them, and their projects; known counts how
-	// often some got known.
-	watching map[syncline.AppID]string
+	// watching are, for each cluster, the Apps that wait for its objects to be known,
+	// or for something that may be among them, and their projects. Known counts how
+	// often some got known anywhere, and last is its value when some of a cluster did.
+	watching map[syncline.ClusterID]map[syncline.AppID]string
 	known    int
+	last     map[syncline.ClusterID]int
 }
 
 // Run runs turns until ctx is done, and returns when the last one has ended.
@@ -88,12 +89,17 @@ func (l *Loop) begin(ctx context.Context, id syncline.AppID) (turn context.Conte
 	}
 }
 
-// ClusterReady makes the Apps due that waited for a cluster's objects to be known.
-func (l *Loop) ClusterReady() {
+// ClusterReady makes the Apps due that waited for the objects of a cluster to be
+// known.
+func (l *Loop) ClusterReady(id syncline.ClusterID) {
 	l.mu.Lock()
-	waiting := l.watching
-	l.watching = nil
+	waiting := l.watching[id]
+	delete(l.watching, id)
+	if l.last == nil {
+		l.last = map[syncline.ClusterID]int{}
+	}
 	l.known++
+	l.last[id] = l.known
 	l.mu.Unlock()
 	for id, project := range waiting {
 		l.Queue.Add(id, project, queue.Commit)
@@ -152,7 +158,7 @@ func (l *Loop) turn(ctx, turn context.Context, app syncline.App) (failed bool) {
 	}
 	l.Audience.Publish(app, result)
 	if result.Watching || result.Report != nil && len(result.Report.Waiting) > 0 {
-		l.await(app, known)
+		l.await(app, result.Cluster, known)
 	}
 	return l.follow(ctx, app, result)
 }
@@ -180,17 +186,20 @@ func (l *Loop) knownSoFar() int {
 	return l.known
 }
 
-// await makes the App due when more gets known, at once when that has happened
-// since its turn began.
-func (l *Loop) await(app syncline.App, known int) {
+// await makes the App due when more of a cluster gets known, at once when that has
+// happened since its turn began.
+func (l *Loop) await(app syncline.App, on syncline.ClusterID, known int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.known != known {
+	if l.last[on] > known {
 		l.Queue.Add(app.ID, app.Project, queue.Commit)
 		return
 	}
 	if l.watching == nil {
-		l.watching = map[syncline.AppID]string{}
+		l.watching = map[syncline.ClusterID]map[syncline.AppID]string{}
 	}
-	l.watching[app.ID] = app.Project
+	if l.watching[on] == nil {
+		l.watching[on] = map[syncline.AppID]string{}
+	}
+	l.watching[on][app.ID] = app.Project
 }

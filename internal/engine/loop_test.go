@@ -167,12 +167,17 @@ func TestAnAppThatWaitsForTheClusterIsWoken(t *testing.T) {
 		"after its turn": func(l *loopWorld) {
 			l.ask()
 			l.Blind(configMaps, false)
-			l.loop.ClusterReady()
+			l.loop.ClusterReady("another")
+			synctest.Wait()
+			if turns, _ := l.count(); turns != 1 {
+				t.Errorf("%d turns: what another cluster comes to know is no reason for one", turns)
+			}
+			l.loop.ClusterReady(syncline.LocalCluster)
 		},
 		"while its turn ends": func(l *loopWorld) {
 			once := sync.OnceFunc(func() {
 				l.Blind(configMaps, false)
-				l.loop.ClusterReady()
+				l.loop.ClusterReady(syncline.LocalCluster)
 			})
 			l.during = once
 			l.ask()
@@ -202,7 +207,7 @@ func TestAnOperationThatWaitsForWhatIsNotSeenIsWoken(t *testing.T) {
 		l.ask()
 		l.expectOperation(t, syncline.OperationRunning, "not seen yet")
 		l.Blind(jobs, false)
-		l.loop.ClusterReady()
+		l.loop.ClusterReady(syncline.LocalCluster)
 		synctest.Wait()
 		l.expectOperation(t, syncline.OperationSucceeded, "")
 	})

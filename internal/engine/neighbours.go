@@ -13,13 +13,13 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/policy"
 )
 
-// Wants knows what the Apps want of a cluster.
+// Wants knows what the Apps want of each cluster.
 type Wants interface {
-	// Declaring returns the Apps that declare an object.
-	Declaring(ref syncline.Ref) []syncline.App
+	// Declaring returns the Apps that declare an object of a cluster.
+	Declaring(on syncline.ClusterID, ref syncline.Ref) []syncline.App
 	// InsideOf calls visit with each App that declares objects which go with a
-	// namespace or with a definition of kinds, and with those.
-	InsideOf(container syncline.Ref, visit func(app syncline.App, refs []syncline.Ref))
+	// namespace or with a definition of kinds of a cluster, and with those.
+	InsideOf(on syncline.ClusterID, container syncline.Ref, visit func(app syncline.App, refs []syncline.Ref))
 	// Users returns the Apps that need an object of the cluster in which they are
 	// declared.
 	Users(ref syncline.Ref) []syncline.App
@@ -33,9 +33,10 @@ type Others interface {
 	Wants
 	// ByInstance returns the App that tracking calls so.
 	ByInstance(instance string) (syncline.App, bool)
-	// Abandoned reports whether an App that tracking called so had the object and is
-	// gone, and whether it was deleted with its objects and left this one to another.
-	Abandoned(instance string, ref syncline.Ref) (gone, bequeathed bool)
+	// Abandoned reports whether an App that tracking called so had the object of a
+	// cluster and is gone, and whether it was deleted with its objects and left this
+	// one to another.
+	Abandoned(instance string, on syncline.ClusterID, ref syncline.Ref) (gone, bequeathed bool)
 	// Wake makes a turn of an App due, which waited for turns of others.
 	Wake(id syncline.AppID)
 }
@@ -45,7 +46,7 @@ type Others interface {
 func (e *Engine) Expect(app syncline.App) {
 	if e.options.Others != nil {
 		e.affected.Expect(app)
-		e.wake(e.pending.mark(app.ID, partyOf(app), "", e.options.Now()))
+		e.wake(e.pending.mark(app.ID, e.partyOf(app), "", e.options.Now()))
 	}
 }
 
@@ -143,14 +144,14 @@ func (t *turn) cause() string {
 // judgeOf returns what says what another App may have of the cluster, or false
 // when that is nothing: it is no matter of this App then.
 func (n *neighbours) judgeOf(app syncline.App) (*policy.Judge, bool) {
-	if app.ID == n.t.app.ID || app.Deleting != nil || !policy.SameCluster(app.Destination, n.t.app.Destination) {
+	if app.ID == n.t.app.ID || app.Deleting != nil || !n.t.target.Is(app.Destination) {
 		return nil, false
 	}
 	project, err := n.t.Projects.Project(app.Project)
-	if err != nil || policy.CheckApp(project, app) != nil {
+	if err != nil || policy.CheckApp(project, app, n.t.target) != nil {
 		return nil, false
 	}
-	return policy.For(project, app), true
+	return policy.For(project, n.t.target, app.Destination.Namespace), true
 }
 
 // name names another App as far as this one may know of it.
@@ -164,7 +165,7 @@ func (n *neighbours) name(app syncline.App) string {
 // Declares says who else declares an object and may have it; "" for nobody.
 func (n *neighbours) Declares(ref syncline.Ref) string {
 	who := ""
-	for _, app := range n.t.options.Others.Declaring(ref) {
+	for _, app := range n.t.options.Others.Declaring(n.t.target.ID, ref) {
 		if judge, concerned := n.judgeOf(app); concerned && judge.Object(ref) == nil {
 			who = firstOf(who, n.name(app))
 		}
@@ -185,7 +186,7 @@ func (n *neighbours) Inside(container syncline.Ref) string {
 		}
 		who = firstOf(who, name)
 	}
-	n.t.options.Others.InsideOf(container, func(app syncline.App, refs []syncline.Ref) {
+	n.t.options.Others.InsideOf(n.t.target.ID, container, func(app syncline.App, refs []syncline.Ref) {
 		judge, concerned := n.judgeOf(app)
 		for _, ref := range refs {
 			if concerned && judge.Object(ref) == nil {
@@ -199,7 +200,7 @@ func (n *neighbours) Inside(container syncline.Ref) string {
 
 // Users returns the Apps that need an object.
 func (n *neighbours) Users(ref syncline.Ref) []syncline.App {
-	if !policy.IsLocal(n.t.app.Destination) {
+	if n.t.target.ID != syncline.LocalCluster {
 		return nil
 	}
 	return n.t.options.Others.Users(ref)
@@ -221,14 +222,14 @@ func (n *neighbours) Left(instance string, ref syncline.Ref) bool {
 	app, known := n.t.options.Others.ByInstance(instance)
 	switch {
 	case !known:
-		gone, _ := n.t.options.Others.Abandoned(instance, ref)
+		gone, _ := n.t.options.Others.Abandoned(instance, n.t.target.ID, ref)
 		return gone
 	case app.Deleting != nil:
 		return true
 	case n.t.pending.has(app.ID):
 		return false
 	}
-	return !slices.ContainsFunc(n.t.options.Others.Declaring(ref), func(other syncline.App) bool { return other.ID == app.ID })
+	return !slices.ContainsFunc(n.t.options.Others.Declaring(n.t.target.ID, ref), func(other syncline.App) bool { return other.ID == app.ID })
 }
 
 // heir is a cluster for an App that inherited objects.
@@ -256,9 +257,9 @@ func (t *turn) inherited() (inherited []syncline.Live) {
 		live, exists := t.cluster.Get(object.Ref)
 		owner, _, _ := strings.Cut(live.Tracking, ":")
 		_, back := t.options.Others.ByInstance(owner)
-		_, bequeathed := t.options.Others.Abandoned(owner, object.Ref)
+		_, bequeathed := t.options.Others.Abandoned(owner, t.target.ID, object.Ref)
 		if exists && bequeathed && !back &&
-			slices.ContainsFunc(t.options.Others.Declaring(object.Ref), own) {
+			slices.ContainsFunc(t.options.Others.Declaring(t.target.ID, object.Ref), own) {
 			inherited = append(inherited, live)
 		}
 	}
@@ -270,11 +271,11 @@ func (n *neighbours) Undecided(ref syncline.Ref) error {
 	t := n.t
 	n.follow()
 	on, until := t.pending.await(t.app.ID, n.cause, t.now, func(of party) bool {
-		if !policy.SameCluster(of.cluster, t.app.Destination) {
+		if of.target.ID != t.target.ID {
 			return false
 		}
 		project, err := t.Projects.Project(of.project)
-		return err == nil && policy.For(project, syncline.App{Project: of.project, Destination: of.cluster}).Object(ref) == nil
+		return err == nil && policy.For(project, of.target, "").Object(ref) == nil
 	})
 	if on == nil {
 		return nil

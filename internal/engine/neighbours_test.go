@@ -113,15 +113,21 @@ func (c *town) Render(_ context.Context, request render.Request) (render.Result,
 
 func (c *town) Project(name string) (syncline.Project, error) { return c.projects[name], nil }
 
-func (c *town) Capabilities(context.Context) (render.Cluster, error) { return render.Cluster{}, nil }
+func (c *town) Capabilities(context.Context) (syncline.Capabilities, error) {
+	return syncline.Capabilities{}, nil
+}
 
-func (c *town) Cluster(syncline.Destination) (engine.Cluster, error) { return c, nil }
+func (c *town) Target(to syncline.Destination) (syncline.Target, error) { return enginetest.Target(to) }
 
-func (c *town) Writer(syncline.Destination) (apply.Writer, error) { return c.kubernetes, nil }
+func (c *town) Cluster(syncline.ClusterID, syncline.Identity) (engine.Cluster, error) { return c, nil }
+
+func (c *town) Writer(syncline.ClusterID, syncline.Identity) (apply.Writer, error) {
+	return c.kubernetes, nil
+}
 
 func (c *town) Planned(app syncline.App, plan syncline.Plan) { c.plans[app.ID] = plan }
 
-func (c *town) Declaring(ref syncline.Ref) (apps []syncline.App) {
+func (c *town) Declaring(_ syncline.ClusterID, ref syncline.Ref) (apps []syncline.App) {
 	c.visit(func(app syncline.App, change syncline.Change) {
 		if change.Ref == ref {
 			apps = append(apps, app)
@@ -130,7 +136,7 @@ func (c *town) Declaring(ref syncline.Ref) (apps []syncline.App) {
 	return apps
 }
 
-func (c *town) InsideOf(container syncline.Ref, visit func(syncline.App, []syncline.Ref)) {
+func (c *town) InsideOf(_ syncline.ClusterID, container syncline.Ref, visit func(syncline.App, []syncline.Ref)) {
 	c.visit(func(app syncline.App, change syncline.Change) {
 		if slices.Contains(change.Ref.Containers(), container.Contains()) {
 			visit(app, []syncline.Ref{change.Ref})
@@ -166,7 +172,7 @@ func (c *town) ByInstance(instance string) (syncline.App, bool) {
 	return syncline.App{}, false
 }
 
-func (c *town) Abandoned(instance string, ref syncline.Ref) (gone, bequeathed bool) {
+func (c *town) Abandoned(instance string, _ syncline.ClusterID, ref syncline.Ref) (gone, bequeathed bool) {
 	gone = c.abandoned[ref] == instance
 	return gone, gone && c.cascaded[instance]
 }

@@ -37,13 +37,14 @@ type pending struct {
 // party are Apps of which one may have what the others may.
 type party struct {
 	project string
-	cluster syncline.Destination
+	target  syncline.Target
 }
 
-func partyOf(app syncline.App) party {
-	cluster := app.Destination
-	cluster.Namespace = ""
-	return party{app.Project, cluster}
+// partyOf is that of an App whose cluster may not be known: it may have nothing of
+// any other.
+func (e *Engine) partyOf(app syncline.App) party {
+	target, _ := e.Clusters.Target(app.Destination)
+	return party{app.Project, target}
 }
 
 // parties are the Apps of a party that are pending.

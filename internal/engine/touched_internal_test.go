@@ -14,6 +14,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/affected"
+	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
@@ -46,7 +47,7 @@ func (s shelf) ReadDir(string) ([]syncline.Entry, error) {
 	return entries, nil
 }
 
-// open are projects that permit everything.
+// open are projects that permit everything, on one cluster.
 type open struct{}
 
 func (open) Project(name string) (syncline.Project, error) {
@@ -55,6 +56,13 @@ func (open) Project(name string) (syncline.Project, error) {
 		Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
 	}, nil
 }
+
+func (open) Target(syncline.Destination) (syncline.Target, error) {
+	return syncline.Target{ID: syncline.LocalCluster}, nil
+}
+
+func (open) Cluster(syncline.ClusterID, syncline.Identity) (Cluster, error)     { return nil, nil } //nolint:nilnil // nobody looks at it
+func (open) Writer(syncline.ClusterID, syncline.Identity) (apply.Writer, error) { return nil, nil } //nolint:nilnil // nor writes to it
 
 // village is a repository and the Apps that read a file of it each. It does, in
 // an order that a script says, what else goes on in an agent: commits come, and
@@ -77,7 +85,7 @@ const repoURL = "https://git.example.com/village.git"
 
 func settle(script []int) *village {
 	v := &village{
-		engine:  New(nil, nil, open{}, nil, Options{}),
+		engine:  New(nil, nil, open{}, open{}, Options{}),
 		commits: []shelf{{"a": "0", "b": "0"}},
 		script:  script, unseen: true,
 		due: map[syncline.AppID]bool{}, turns: map[syncline.AppID]int{}, ended: map[syncline.AppID]int{},

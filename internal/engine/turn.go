@@ -29,6 +29,10 @@ type turn struct {
 	failures int
 	outage   time.Duration
 
+	// target is the cluster that the destination names, for the project to judge;
+	// nowhere is why there is none.
+	target  syncline.Target
+	nowhere error
 	project syncline.Project
 	// judge says what of the cluster the App may have; nil while the project is not
 	// known. The cluster is confined to that.
@@ -140,7 +144,7 @@ func (t *turn) validate(context.Context) error {
 	}
 	err := t.enter()
 	if err == nil {
-		err = policy.CheckApp(t.project, t.app)
+		err = policy.CheckApp(t.project, t.app, t.target)
 	}
 	if err != nil {
 		return t.invalid(status.Conditions(syncline.InvalidSpecError, err))
@@ -152,7 +156,7 @@ func (t *turn) validate(context.Context) error {
 func (t *turn) enter() error {
 	project, err := t.Projects.Project(t.app.Project)
 	if err == nil {
-		t.project, t.judge = project, policy.For(project, t.app)
+		t.project, t.judge = project, policy.For(project, t.target, t.app.Destination.Namespace)
 	}
 	return err
 }
@@ -251,33 +255,6 @@ func (t *turn) resolveStale(err error) error {
 	return nil
 }
 
-// connect finds the cluster, of which the App sees what its project permits.
-func (t *turn) connect(ctx context.Context) error {
-	cluster, err := t.Clusters.Cluster(t.app.Destination)
-	if syncline.KindOf(err) == syncline.NotFound && t.app.Deleting != nil && t.app.Deleting.Cascade {
-		return t.withWayOut(err)
-	}
-	if err != nil {
-		return err
-	}
-	t.cluster = confine(ctx, cluster, t.judge)
-	t.dismiss()
-	return nil
-}
-
-// dismiss drops the objects that the status claims and the project refuses: a
-// status is written by whoever may write the App, and nothing is looked up for it.
-func (t *turn) dismiss() {
-	t.app.Past.Objects = slices.DeleteFunc(slices.Clone(t.app.Past.Objects), func(o syncline.ObjectReport) bool {
-		return t.judge.Object(o.Ref) != nil
-	})
-	if t.running() {
-		t.operation.Results = slices.DeleteFunc(slices.Clone(t.operation.Results), func(r syncline.ObjectResult) bool {
-			return !r.State.Done() && t.judge.Object(r.Ref) != nil
-		})
-	}
-}
-
 // watch makes sure that everything that the App has, or may have, is remembered
 // before anything is decided.
 func (t *turn) watch(ctx context.Context) error {
@@ -327,6 +304,7 @@ func (t *turn) makePlan(ctx context.Context) error {
 	if err != nil {
 		return asTransient(err)
 	}
+	made.Cluster = t.target.ID
 	t.grant, t.refused = t.judge.Allow(made)
 	t.plan = &made
 	if syncline.KindOf(made.Unknown) == syncline.Waiting && slices.ContainsFunc(made.Changes, leaves) {

@@ -28,6 +28,9 @@ type ClusterOptions struct {
 	Nodes int
 	// DataDir keeps the cluster's data after Stop, for the next start. Default: they are removed.
 	DataDir string
+	// Apart makes it a devcluster whatever kubeconfig is named, for a test of more
+	// clusters than one. Default: the one that is named.
+	Apart bool
 	// Progress gets a line for each thing that happens, for people. Default: standard error.
 	Progress io.Writer
 }
@@ -51,7 +54,7 @@ func StartCluster(ctx context.Context, options ClusterOptions) (*Cluster, error)
 	if options.Progress == nil {
 		options.Progress = os.Stderr
 	}
-	if path := givenKubeconfig(); path != "" {
+	if path := givenKubeconfig(); path != "" && !options.Apart {
 		return givenCluster(path, options)
 	}
 	binary, err := devclusterBinary(ctx, options.Progress)

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
@@ -21,6 +22,8 @@ type Options struct {
 	Timeout time.Duration
 	// UserAgent names the program in audit logs. Default "syncline".
 	UserAgent string
+	// Scope is what of the cluster is looked at and delivered to.
+	Scope Scope
 }
 
 // Cluster is one API server and the identity used against it. It is safe for
@@ -31,11 +34,14 @@ type Options struct {
 // rejects, and Transient for whatever is expected to pass. Requests are not
 // limited on this side; an answer 429 is repeated after the time it names.
 type Cluster struct {
+	config   *rest.Config
 	dynamic  dynamic.Interface
 	metadata metadata.Interface
 	schemas  *schemas
 	http     *http.Client
 	timeout  time.Duration
+	scope    Scope
+	reach    *reach
 }
 
 // Connect prepares a Cluster. It sends no request, so the API server need not
@@ -45,7 +51,10 @@ func Connect(config *rest.Config, options Options) (*Cluster, error) {
 	config.QPS = -1 // the API server's own flow control limits
 	config.RateLimiter = nil
 	config.WarningHandlerWithContext = rest.NoWarnings{}
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return impatient{newStarting(next)} })
+	starts, within := &atomic.Int64{}, &reach{}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return impatient{starting{reaching{next, within}, starts, time.Now}}
+	})
 	config.UserAgent = options.UserAgent
 	if config.UserAgent == "" {
 		config.UserAgent = "syncline"
@@ -54,7 +63,7 @@ func Connect(config *rest.Config, options Options) (*Cluster, error) {
 	if err != nil {
 		return nil, syncline.Errorf(syncline.Invalid, "connect to the cluster at %s: %w", config.Host, err)
 	}
-	c := &Cluster{http: client, timeout: options.Timeout}
+	c := &Cluster{config: config, http: client, timeout: options.Timeout, scope: options.Scope, reach: within}
 	if c.timeout == 0 {
 		c.timeout = time.Minute
 	}
@@ -62,6 +71,28 @@ func Connect(config *rest.Config, options Options) (*Cluster, error) {
 		return nil, syncline.Errorf(syncline.Invalid, "connect to the cluster at %s: %w", config.Host, err)
 	}
 	return c, nil
+}
+
+// as returns a Cluster that is used as an identity. It shares the connections, and
+// what is known of the kinds, which are nobody's.
+func (c *Cluster) as(identity syncline.Identity) (*Cluster, error) {
+	if identity.User == "" {
+		return c, nil
+	}
+	config := rest.CopyConfig(c.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: identity.User, Groups: identity.Groups}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, syncline.Errorf(syncline.Invalid, "act as %s on the cluster at %s: %w", identity.User, config.Host, err)
+	}
+	objects, err := dynamic.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, syncline.Errorf(syncline.Invalid, "act as %s on the cluster at %s: %w", identity.User, config.Host, err)
+	}
+	return &Cluster{
+		config: config, dynamic: objects, metadata: c.metadata, schemas: c.schemas, http: client, timeout: c.timeout,
+		scope: c.scope, reach: c.reach,
+	}, nil
 }
 
 // addClients makes the clients, which share one connection.

@@ -1,4 +1,7 @@
-// Package kube talks to one Kubernetes API server under one identity: it finds
-// out kinds, reads, asks by dry-run, writes and watches. It decides nothing and
-// remembers nothing of objects; internal/edge/kube/live does the latter.
+// Package kube talks to Kubernetes API servers. A [Cluster] is one of them under one
+// identity: it finds out kinds, reads, asks by dry-run, writes and watches. A
+// [Connection] is one together with what internal/edge/kube/live remembers of its
+// objects, and an [Access] is that as whoever delivers to it. A [Fleet] knows all
+// clusters, and connects to those that are needed. The package decides nothing about
+// objects.
 package kube

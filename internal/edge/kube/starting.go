@@ -32,8 +32,6 @@ type starting struct {
 	now    func() time.Time
 }
 
-func newStarting(next http.RoundTripper) starting { return starting{next, &atomic.Int64{}, time.Now} }
-
 func (t starting) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.next.RoundTrip(request)
 	switch {

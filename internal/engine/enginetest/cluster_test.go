@@ -14,7 +14,6 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/clustertest"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
-	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
 // The cluster in memory is what an API server is, as far as the engine can tell.
@@ -43,7 +42,9 @@ func TestCluster(t *testing.T) {
 // capable tells nothing of itself to templates.
 type capable struct{ *enginetest.Cluster }
 
-func (capable) Capabilities(context.Context) (render.Cluster, error) { return render.Cluster{}, nil }
+func (capable) Capabilities(context.Context) (syncline.Capabilities, error) {
+	return syncline.Capabilities{}, nil
+}
 
 // others are the other clients of a cluster in memory.
 type others struct {

@@ -20,6 +20,15 @@ type Tester interface {
 	Context() context.Context
 }
 
+// Target knows no cluster but the local one, by its address and its name.
+func Target(to syncline.Destination) (syncline.Target, error) {
+	local := syncline.Target{ID: syncline.LocalCluster, Name: "in-cluster", Server: "https://kubernetes.default.svc"}
+	if !local.Is(to) {
+		return syncline.Target{Name: to.Name, Server: to.Server}, syncline.Errorf(syncline.NotFound, "there is no cluster %q", to.Name+to.Server)
+	}
+	return local, nil
+}
+
 // Objects parses YAML of any number of documents.
 func Objects(t Tester, text string) []syncline.Object {
 	t.Helper()

@@ -15,7 +15,9 @@ import (
 // is safe for concurrent use.
 type Judge struct {
 	project syncline.Project
-	app     syncline.App
+	target  syncline.Target
+	// home is the App's destination namespace; "" when it has none.
+	home string
 	// unreadable is why nothing is permitted, or nil.
 	unreadable error
 
@@ -25,9 +27,13 @@ type Judge struct {
 	permitted map[syncline.Ref]bool
 }
 
-// For returns the Judge of an App of the project.
-func For(project syncline.Project, app syncline.App) *Judge {
-	return &Judge{project: project, app: app, unreadable: readable(project), permitted: map[syncline.Ref]bool{}}
+// For returns the Judge of an App of the project that delivers to a namespace of a
+// cluster, "" for none.
+func For(project syncline.Project, target syncline.Target, namespace string) *Judge {
+	return &Judge{
+		project: project, target: target, home: namespace,
+		unreadable: readable(project), permitted: map[syncline.Ref]bool{},
+	}
 }
 
 // Allow returns the permission for the changes of the plan that the project
@@ -76,9 +82,7 @@ func (j *Judge) judge(ref syncline.Ref) error {
 // permitsNamespace reports whether the project permits the namespace, in the
 // App's cluster, as a destination.
 func (j *Judge) permitsNamespace(name string) bool {
-	to := j.app.Destination
-	to.Namespace = name
-	return permitsDestination(j.project, to)
+	return permitsDestination(j.project, j.target, name)
 }
 
 // Kind reports whether the App may have any object of the kind, which lives as
@@ -97,6 +101,5 @@ func (j *Judge) Kind(kind schema.GroupKind, scope syncline.Scope) bool {
 // know whether it is there and being deleted, whatever kinds its project allows;
 // false when the project does not permit it as a destination.
 func (j *Judge) Home() (syncline.Ref, bool) {
-	name := j.app.Destination.Namespace
-	return syncline.Ref{Kind: "Namespace", Name: name}, name != "" && j.unreadable == nil && j.permitsNamespace(name)
+	return syncline.Ref{Kind: "Namespace", Name: j.home}, j.home != "" && j.unreadable == nil && j.permitsNamespace(j.home)
 }

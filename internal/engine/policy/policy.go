@@ -11,11 +11,11 @@ import (
 )
 
 // CheckApp reports why the project does not let the App be delivered at all:
-// its sources or its destination, with every reason. It is asked before anything
-// is fetched.
-func CheckApp(project syncline.Project, app syncline.App) error {
+// its sources or its destination, which is on the target, with every reason. It is
+// asked before anything is fetched, and before anything is asked of the target.
+func CheckApp(project syncline.Project, app syncline.App, target syncline.Target) error {
 	err := CheckSources(project, app.Sources)
-	if syncline.KindOf(err) == syncline.Invalid || permitsDestination(project, app.Destination) {
+	if syncline.KindOf(err) == syncline.Invalid || permitsDestination(project, target, app.Destination.Namespace) {
 		return err
 	}
 	return errors.Join(append(syncline.Joined(err), destinationError(project, app.Destination))...)
@@ -65,8 +65,8 @@ func destinationError(project syncline.Project, to syncline.Destination) error {
 // Allow judges every change of the plan, hooks and deletes included, on its
 // final object. It returns the permission for those that the project allows,
 // and an error by ref for the others.
-func Allow(project syncline.Project, app syncline.App, plan syncline.Plan) (syncline.Grant, map[syncline.Ref]error) {
-	return For(project, app).Allow(plan)
+func Allow(project syncline.Project, target syncline.Target, plan syncline.Plan) (syncline.Grant, map[syncline.Ref]error) {
+	return For(project, target, "").Allow(plan)
 }
 
 // kindError names the list that refuses a kind: the one of denied kinds, or the one of
@@ -109,12 +109,12 @@ func permitsSource(project syncline.Project, address syncline.Address) bool {
 	return allowed
 }
 
-// permitsDestination needs a rule that matches in all its parts, and none that
-// denies.
-func permitsDestination(project syncline.Project, to syncline.Destination) bool {
+// permitsDestination needs a rule that matches the cluster and the namespace in all
+// its parts, and none that denies.
+func permitsDestination(project syncline.Project, target syncline.Target, namespace string) bool {
 	allowed := false
 	for _, rule := range project.Destinations {
-		if !concerns(rule, to) {
+		if !concerns(rule, target, namespace) {
 			continue
 		}
 		if rule.Denies {
@@ -125,42 +125,11 @@ func permitsDestination(project syncline.Project, to syncline.Destination) bool 
 	return allowed
 }
 
-// concerns reports whether a rule matches a destination. The cluster is matched
-// by the name or the address that the rule gives; one without either matches
-// nothing.
-func concerns(rule syncline.DestinationRule, to syncline.Destination) bool {
+// concerns reports whether a rule matches a namespace of a cluster. The cluster is
+// matched by the name and the address of those two that the rule gives; one without
+// either matches nothing.
+func concerns(rule syncline.DestinationRule, target syncline.Target, namespace string) bool {
 	hasServer, hasName := rule.Server.String() != "", rule.Name.String() != ""
-	return (hasServer || hasName) && rule.Namespace.Matches(to.Namespace) &&
-		(!hasServer || rule.Server.Matches(serverOf(to))) && (!hasName || rule.Name.Matches(nameOf(to)))
-}
-
-// The local cluster has one address and one name, and each implies the other.
-const (
-	localServer = "https://kubernetes.default.svc"
-	localName   = "in-cluster"
-)
-
-// SameCluster reports whether two destinations are of one cluster.
-func SameCluster(a, b syncline.Destination) bool {
-	server, name := serverOf(a), nameOf(a)
-	return server != "" && server == serverOf(b) || name != "" && name == nameOf(b)
-}
-
-// IsLocal reports whether a destination is the cluster in which Apps are declared.
-func IsLocal(to syncline.Destination) bool {
-	return SameCluster(to, syncline.Destination{Server: localServer})
-}
-
-func serverOf(to syncline.Destination) string {
-	if to.Server == "" && to.Name == localName {
-		return localServer
-	}
-	return to.Server
-}
-
-func nameOf(to syncline.Destination) string {
-	if to.Name == "" && to.Server == localServer {
-		return localName
-	}
-	return to.Name
+	return (hasServer || hasName) && rule.Namespace.Matches(namespace) &&
+		(!hasServer || rule.Server.Matches(target.Server)) && (!hasName || rule.Name.Matches(target.Name))
 }

@@ -12,6 +12,11 @@ import (
 
 const local = "https://kubernetes.default.svc"
 
+// target is the cluster to which the Apps of these tests deliver.
+func target() syncline.Target {
+	return syncline.Target{ID: syncline.LocalCluster, Name: "in-cluster", Server: local}
+}
+
 func repos(globs ...string) []syncline.RepoPattern {
 	var patterns []syncline.RepoPattern
 	for _, glob := range globs {
@@ -48,6 +53,11 @@ func TestCheckApp(t *testing.T) {
 		"other namespace":             {[]string{"*"}, []syncline.Destination{{Server: local, Namespace: "team-*"}}, "u", syncline.Destination{Server: local, Namespace: "kube-system"}, false},
 		"name implies the address":    {[]string{"*"}, []syncline.Destination{{Server: local, Namespace: "*"}}, "u", syncline.Destination{Name: "in-cluster", Namespace: "x"}, true},
 		"address implies the name":    {[]string{"*"}, []syncline.Destination{{Name: "in-cluster", Namespace: "*"}}, "u", syncline.Destination{Server: local, Namespace: "x"}, true},
+		"another address":             {[]string{"*"}, []syncline.Destination{{Server: "https://10.0.0.1", Namespace: "*"}}, "u", syncline.Destination{Name: "in-cluster", Namespace: "x"}, false},
+		"another name":                {[]string{"*"}, []syncline.Destination{{Name: "production", Namespace: "*"}}, "u", syncline.Destination{Server: local, Namespace: "x"}, false},
+		"both its names":              {[]string{"*"}, []syncline.Destination{{Server: local, Name: "in-*", Namespace: "*"}}, "u", syncline.Destination{Server: local, Namespace: "x"}, true},
+		"one of its names only":       {[]string{"*"}, []syncline.Destination{{Server: local, Name: "production", Namespace: "*"}}, "u", syncline.Destination{Server: local, Namespace: "x"}, false},
+		"its name denied":             {[]string{"*"}, append([]syncline.Destination{{Name: "!in-cluster", Namespace: "*"}}, everywhere...), "u", syncline.Destination{Server: local, Namespace: "x"}, false},
 		"a denied namespace":          {[]string{"*"}, append([]syncline.Destination{{Server: "*", Namespace: "!kube-system"}}, everywhere...), "u", syncline.Destination{Server: local, Namespace: "kube-system"}, false},
 		"not the denied namespace":    {[]string{"*"}, append([]syncline.Destination{{Server: "*", Namespace: "!kube-system"}}, everywhere...), "u", syncline.Destination{Server: local, Namespace: "x"}, true},
 		"an entry without a cluster":  {[]string{"*"}, []syncline.Destination{{Namespace: "*"}}, "u", syncline.Destination{Server: local, Namespace: "x"}, false},
@@ -56,7 +66,7 @@ func TestCheckApp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			project := syncline.Project{Name: "p", SourceRepos: repos(test.repos...), Destinations: destinations(test.destinations...)}
-			err := policy.CheckApp(project, syncline.App{Sources: []syncline.Source{{RepoURL: test.url}}, Destination: test.to})
+			err := policy.CheckApp(project, syncline.App{Sources: []syncline.Source{{RepoURL: test.url}}, Destination: test.to}, target())
 			if test.permitted && err != nil {
 				t.Fatal(err)
 			}
@@ -84,7 +94,7 @@ func TestAPatternThatCannotBeRead(t *testing.T) {
 		"of what is long": {SourceRepos: repos("*", "!https://h/"+strings.Repeat("a", 5000)), Destinations: destinations(everywhere)},
 	} {
 		app := syncline.App{Sources: []syncline.Source{{RepoURL: "https://h/a"}}, Destination: syncline.Destination{Server: local, Namespace: "x"}}
-		if err := policy.CheckApp(project, app); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "pattern") {
+		if err := policy.CheckApp(project, app, target()); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "pattern") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -116,8 +126,7 @@ func TestAllow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.project.Destinations = destinations(syncline.Destination{Server: local, Namespace: "x"})
-			app := syncline.App{Destination: syncline.Destination{Server: local, Namespace: "x"}}
-			grant, refused := policy.Allow(test.project, app, syncline.Plan{Changes: []syncline.Change{test.change}})
+			grant, refused := policy.Allow(test.project, target(), syncline.Plan{Changes: []syncline.Change{test.change}})
 			if got := grant.Permits(test.change); got != test.permitted {
 				t.Errorf("permits: %v", got)
 			}
@@ -132,8 +141,7 @@ func TestGrantCoversExactlyTheChange(t *testing.T) {
 	ref := syncline.Ref{Kind: "ConfigMap", Namespace: "x", Name: "c"}
 	planned := syncline.Change{Ref: ref, Action: syncline.Prune, UID: "one"}
 	project := syncline.Project{Destinations: destinations(syncline.Destination{Server: "*", Namespace: "*"})}
-	app := syncline.App{Destination: syncline.Destination{Server: local}}
-	grant, _ := policy.Allow(project, app, syncline.Plan{Changes: []syncline.Change{planned}})
+	grant, _ := policy.Allow(project, target(), syncline.Plan{Changes: []syncline.Change{planned}})
 	for name, change := range map[string]func(*syncline.Change){
 		"another object": func(c *syncline.Change) { c.Ref.Name = "d" },
 		"another action": func(c *syncline.Change) { c.Action = syncline.Replace },
@@ -167,7 +175,7 @@ func TestARefusedKindNamesItsList(t *testing.T) {
 		"cluster-wide denied":   {syncline.Project{ClusterAllow: everything, ClusterDeny: namespace}, syncline.Ref{Kind: "Namespace", Name: "a"}, "spec.clusterResourceBlacklist"},
 		"cluster-wide, no list": {syncline.Project{}, syncline.Ref{Kind: "Namespace", Name: "a"}, "spec.clusterResourceWhitelist"},
 	} {
-		if hint := syncline.HintOf(policy.For(test.project, syncline.App{}).Object(test.ref)); !strings.Contains(hint, test.want) {
+		if hint := syncline.HintOf(policy.For(test.project, syncline.Target{}, "").Object(test.ref)); !strings.Contains(hint, test.want) {
 			t.Errorf("%s: the hint is %q, want %s", name, hint, test.want)
 		}
 	}

@@ -99,13 +99,22 @@ func (a *arena) Project(string) (syncline.Project, error) {
 	}, nil
 }
 
-func (a *arena) Cluster(syncline.Destination) (engine.Cluster, error) { return a, nil }
-func (a *arena) Writer(syncline.Destination) (apply.Writer, error)    { return a.target, nil }
-func (a *arena) Capabilities(context.Context) (render.Cluster, error) { return render.Cluster{}, nil }
-func (a *arena) Get(ref syncline.Ref) (syncline.Live, bool)           { return a.target.Live.Get(ref) }
-func (a *arena) Owned(instance string) ([]syncline.Live, error)       { return a.target.Live.Owned(instance) }
-func (a *arena) Follow(object syncline.Object) syncline.Digest        { return a.target.Live.Follow(object) }
-func (a *arena) Inside(container syncline.Ref) []string               { return a.target.Live.Inside(container) }
+func (a *arena) Target(syncline.Destination) (syncline.Target, error) {
+	return syncline.Target{ID: syncline.LocalCluster}, nil
+}
+
+func (a *arena) Cluster(syncline.ClusterID, syncline.Identity) (engine.Cluster, error) { return a, nil }
+func (a *arena) Writer(syncline.ClusterID, syncline.Identity) (apply.Writer, error) {
+	return a.target, nil
+}
+
+func (a *arena) Capabilities(context.Context) (syncline.Capabilities, error) {
+	return syncline.Capabilities{}, nil
+}
+func (a *arena) Get(ref syncline.Ref) (syncline.Live, bool)     { return a.target.Get(ref) }
+func (a *arena) Owned(instance string) ([]syncline.Live, error) { return a.target.Owned(instance) }
+func (a *arena) Inside(container syncline.Ref) []string         { return a.target.Inside(container) }
+func (a *arena) Follow(object syncline.Object) syncline.Digest  { return a.target.Follow(object) }
 
 func (a *arena) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {
 	return a.target.Scope(ctx, kind)
@@ -128,14 +137,14 @@ func (a *arena) Rehearse(ctx context.Context, object, live syncline.Object, opti
 }
 
 func (a *arena) Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error) {
-	return a.target.Cluster.Get(ctx, ref, version)
+	return a.target.Read(ctx, ref, version)
 }
 
 func (a *arena) Watch(wanted []schema.GroupVersionKind) ([]schema.GroupVersionKind, error) {
-	a.target.Live.Need(wanted...)
+	a.connection.Live.Need(wanted...)
 	var pending []schema.GroupVersionKind
 	for _, k := range wanted {
-		if len(a.target.Live.Ready(k.GroupKind())) > 0 {
+		if len(a.connection.Live.Ready(k.GroupKind())) > 0 {
 			pending = append(pending, k)
 		}
 	}
@@ -490,11 +499,11 @@ func goes(live *unstructured.Unstructured) bool {
 // seen waits until Syncline knows of a change by others.
 func (a *arena) seen(ref syncline.Ref, u *unstructured.Unstructured) error {
 	kind := kindNamed(ref.Kind)
-	a.target.Live.Need(schema.GroupVersionKind{Group: kind.group, Version: kind.version, Kind: kind.name})
+	a.connection.Live.Need(schema.GroupVersionKind{Group: kind.group, Version: kind.version, Kind: kind.name})
 	if !a.bell.until(func() bool {
-		live, exists := a.target.Live.Get(ref)
+		live, exists := a.connection.Live.Get(ref)
 		if u == nil {
-			return len(a.target.Live.Ready(ref.GroupKind())) == 0 && !exists
+			return len(a.connection.Live.Ready(ref.GroupKind())) == 0 && !exists
 		}
 		return exists && live.UID == u.GetUID() && number(live.ResourceVersion) >= number(u.GetResourceVersion())
 	}) {

@@ -45,10 +45,11 @@ func TestMain(m *testing.M) {
 // requests are noted and disturbed, one memory of what is live, as the agent has
 // them, and the judge's own way to look.
 type place struct {
-	target *kube.Target
-	wire   *wire
-	others dynamic.Interface
-	bells  *bells
+	connection *kube.Connection
+	target     *kube.Access
+	wire       *wire
+	others     dynamic.Interface
+	bells      *bells
 }
 
 // newPlace prepares the cluster and begins to watch it.
@@ -72,14 +73,17 @@ func newPlace(t *testing.T) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.target = kube.NewTarget(cluster, live.Options{
+	p.connection = kube.NewConnection(cluster, live.Options{
 		Assess:   assess,
 		OnChange: func(change live.Change) { p.bells.changed(change.Ref) },
 		OnReady:  func(schema.GroupKind) { p.bells.all() },
 		OnSwept:  p.bells.all,
 	})
-	t.Cleanup(p.target.Close)
-	p.target.Live.Sweep()
+	t.Cleanup(p.connection.Close)
+	p.connection.Live.Sweep()
+	if p.target, err = p.connection.As(syncline.Identity{}); err != nil {
+		t.Fatal(err)
+	}
 	p.untilRefused(t)
 	return p
 }

@@ -108,7 +108,7 @@ func compare(t *testing.T, renderer *render.Renderer, tree syncline.Tree, source
 	t.Helper()
 	got, err := renderer.Render(short(t), render.Request{
 		App: "shop", Namespace: "prod", Source: source, Files: syncline.Files{Tree: tree},
-		Cluster: render.Cluster{KubeVersion: kubeVersion},
+		Cluster: syncline.Capabilities{KubeVersion: kubeVersion},
 	})
 	switch {
 	case want.Error != "" && err == nil:
@@ -355,7 +355,7 @@ func TestGoldenMissingDependencies(t *testing.T) {
 			root := ref.module(t, test.module)
 			_, err := inProcess().Render(short(t), render.Request{
 				App: "shop", Source: syncline.Source{Path: test.path}, Files: syncline.Files{Tree: diskTree(root)},
-				Cluster: render.Cluster{KubeVersion: kubeVersion},
+				Cluster: syncline.Capabilities{KubeVersion: kubeVersion},
 			})
 			if err == nil || !strings.Contains(err.Error(), test.missing) || syncline.KindOf(err) != syncline.Invalid {
 				t.Errorf("got %v", err)

@@ -41,8 +41,8 @@ const factProject = "ARGOCD_APP_PROJECT_NAME"
 // factRevision begins the names of the variables that are the commit.
 const factRevision = "ARGOCD_APP_REVISION"
 
-// factCluster is the fact that is no variable: [Cluster], its version on the first
-// line, its APIs on the second. The name cannot be that of a variable.
+// factCluster is the fact that is no variable: [syncline.Capabilities], the version on
+// the first line, the APIs on the second. The name cannot be that of a variable.
 const factCluster = "cluster/version-and-apis"
 
 // Output is what a Job was built to.

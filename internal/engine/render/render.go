@@ -31,20 +31,14 @@ type Request struct {
 	// Revision is the resolved commit of Source.
 	Revision string
 	Files    syncline.Files
-	Cluster  Cluster
+	// Cluster is what templates may know of the destination. No version means that of
+	// the libraries.
+	Cluster syncline.Capabilities
 	// Fresh renders even when the result is remembered.
 	Fresh bool
 	// ShowSecrets shows errors in full, also the values of Secrets that they quote.
 	// Only a person who asks for it may set it.
 	ShowSecrets bool
-}
-
-// Cluster is what templates may know of the destination.
-type Cluster struct {
-	// KubeVersion is as in "v1.36.3". Empty means that of the libraries.
-	KubeVersion string
-	// APIVersions are as in "apps/v1" and "apps/v1/Deployment".
-	APIVersions []string
 }
 
 // Result is what a Source renders to.

@@ -90,7 +90,7 @@ func readRequest(t *testing.T, text []byte) render.Request {
 	t.Helper()
 	var written struct {
 		App, Instance, Project, Namespace, Revision, RepoURL, TargetRevision, Path string
-		Cluster                                                                    render.Cluster
+		Cluster                                                                    syncline.Capabilities
 		Source                                                                     map[string]any
 	}
 	check(t, yaml.UnmarshalStrict(text, &written))

@@ -308,6 +308,20 @@ func (s *Store) OfRepositories(prefix string) []syncline.AppID {
 	return sorted(found)
 }
 
+// OfTarget returns the Apps that deliver to a cluster, in the order of their names. It
+// looks at every App, and is for what happens rarely.
+func (s *Store) OfTarget(target syncline.Target) []syncline.AppID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	found := map[syncline.AppID]struct{}{}
+	for id, e := range s.entries {
+		if target.Is(e.app.Destination) {
+			found[id] = struct{}{}
+		}
+	}
+	return sorted(found)
+}
+
 // Ways returns how Apps come to the repository of that key: once, however many
 // they are.
 func (s *Store) Ways(key string) []Way {

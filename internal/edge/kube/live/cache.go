@@ -10,10 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/metadata"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
 )
 
 // API is what the cache needs of a cluster.
@@ -30,10 +29,12 @@ type API interface {
 	Outdated()
 }
 
-// Resource is how the objects of a kind are reached, in all namespaces.
+// Resource is how the objects of a kind are reached, in all namespaces that may be
+// looked at.
 type Resource struct {
-	Objects  dynamic.ResourceInterface
-	Metadata metadata.ResourceInterface
+	// Objects tells them whole, as *unstructured.Unstructured, and Metadata as
+	// *metav1.PartialObjectMetadata.
+	Objects, Metadata stream.Source
 	// Classify gives an error of the two above its kind and says what it is about.
 	// It leaves one that has a kind as it is.
 	Classify func(error) error

@@ -3,8 +3,6 @@ package live
 import (
 	"context"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
@@ -21,10 +19,7 @@ func (c *Cache) watchDefinitions() {
 	} {
 		open := func(ctx context.Context) (stream.Source, error) {
 			resource, err := c.api.Resource(ctx, gvk)
-			if err != nil {
-				return stream.Source{}, err
-			}
-			return metadataOf(resource), nil
+			return resource.Metadata, err
 		}
 		complete := false
 		c.running.Go(func() {
@@ -42,16 +37,6 @@ func (c *Cache) watchDefinitions() {
 				}
 			}})
 		})
-	}
-}
-
-// metadataOf reads the metadata of the objects of a kind.
-func metadataOf(r Resource) stream.Source {
-	return stream.Source{
-		List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return r.Metadata.List(ctx, options)
-		},
-		Watch: r.Metadata.Watch,
 	}
 }
 

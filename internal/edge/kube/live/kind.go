@@ -5,9 +5,7 @@ import (
 	"errors"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -158,17 +156,7 @@ func (k *kind) open(ctx context.Context) (stream.Source, error) {
 	}
 	k.misses = 0
 	k.classify = resource.Classify
-	return sourceOf(resource), nil
-}
-
-// sourceOf reads the full objects of a kind.
-func sourceOf(r Resource) stream.Source {
-	return stream.Source{
-		List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return r.Objects.List(ctx, options)
-		},
-		Watch: r.Objects.Watch,
-	}
+	return resource.Objects, nil
 }
 
 // handle takes in one event of the kind's stream.

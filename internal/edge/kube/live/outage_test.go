@@ -287,16 +287,20 @@ func TestTheAPIServerRestarts(t *testing.T) {
 	}
 }
 
-func TestTargetRemembersWhatItWrites(t *testing.T) {
+func TestAnAccessRemembersWhatItWrites(t *testing.T) {
 	cluster := connect(t)
 	known := make(chan schema.GroupKind, 10)
-	target := kube.NewTarget(cluster, live.Options{OnReady: func(gk schema.GroupKind) { known <- gk }})
-	t.Cleanup(target.Close)
-	target.Live.Need(configMaps)
+	connection := kube.NewConnection(cluster, live.Options{OnReady: func(gk schema.GroupKind) { known <- gk }})
+	t.Cleanup(connection.Close)
+	target, err := connection.As(syncline.Identity{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connection.Live.Need(configMaps)
 	<-known
 	object := tracked(t, namespace(t), "written")
 	written := write(t, target, syncline.Write{Action: syncline.Create, Object: object})
-	seen, ok := target.Live.Get(object.Ref())
+	seen, ok := connection.Live.Get(object.Ref())
 	if !ok || seen.UID != written.Reveal().GetUID() || seen.Applied != object.Digest() {
 		t.Error("what was written is not remembered at once")
 	}
@@ -304,7 +308,7 @@ func TestTargetRemembersWhatItWrites(t *testing.T) {
 		Action: syncline.Prune, Ref: object.Ref(), Version: "v1", UID: seen.UID, Steering: seen.Steering(),
 		Options: syncline.SyncOptions{"PrunePropagationPolicy=background"},
 	})
-	if _, ok := target.Live.Get(object.Ref()); ok {
+	if _, ok := connection.Live.Get(object.Ref()); ok {
 		t.Error("what was deleted is remembered")
 	}
 }

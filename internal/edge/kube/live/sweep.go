@@ -312,5 +312,13 @@ func (c *Cache) hasTracked(gvk schema.GroupVersionKind) (bool, error) {
 func (c *Cache) page(resource Resource, options metav1.ListOptions) (*metav1.PartialObjectMetadataList, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, sweepPatience)
 	defer cancel()
-	return resource.Metadata.List(ctx, options)
+	answer, err := resource.Metadata.List(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	page, ok := answer.(*metav1.PartialObjectMetadataList)
+	if !ok {
+		return nil, fmt.Errorf("the answer is a %T", answer)
+	}
+	return page, nil
 }

@@ -8,41 +8,15 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/metadata"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
+	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
 )
-
-// Target is a cluster together with what is remembered of it. What is written
-// through it is remembered at once.
-type Target struct {
-	*Cluster
-	Live *live.Cache
-}
-
-// NewTarget begins to remember a cluster. Close ends it.
-func NewTarget(cluster *Cluster, options live.Options) *Target {
-	return &Target{Cluster: cluster, Live: live.New(cluster, options)}
-}
-
-// Close ends the watches and the idle connections.
-func (t *Target) Close() {
-	t.Live.Close()
-	t.Cluster.Close()
-}
-
-// Write performs one write as [Cluster.Write] does.
-func (t *Target) Write(ctx context.Context, w syncline.Write) (syncline.Object, error) {
-	object, err := t.Cluster.Write(ctx, w)
-	switch {
-	case !object.IsZero():
-		t.Live.Observe(object)
-	case err == nil:
-		t.Live.ObserveGone(w.Ref, w.UID)
-	}
-	return object, err
-}
 
 // Resource returns how to list and watch the objects of a kind; see [live.API].
 func (c *Cluster) Resource(ctx context.Context, kind schema.GroupVersionKind) (live.Resource, error) {
@@ -53,11 +27,48 @@ func (c *Cluster) Resource(ctx context.Context, kind schema.GroupVersionKind) (l
 	if !r.watchable() {
 		return live.Resource{}, syncline.Errorf(syncline.Invalid, "kind %s: %w", r.kind.GroupKind(), live.ErrUnwatchable)
 	}
+	if c.scope.excludes(r) {
+		return live.Resource{}, syncline.Errorf(syncline.NotFound, "kind %s is of the whole cluster, of which Syncline may look at some namespaces only", r.kind.GroupKind())
+	}
 	return live.Resource{
-		Objects:  c.dynamic.Resource(r.path),
-		Metadata: c.metadata.Resource(r.path),
+		Objects:  c.objectsOf(r),
+		Metadata: c.metadataOf(r),
 		Classify: func(err error) error { return failedAll(r.path.GroupResource(), err) },
 	}, nil
+}
+
+// objectsOf reads the full objects of a kind, wherever they may be looked at.
+func (c *Cluster) objectsOf(r resource) stream.Source {
+	all := c.dynamic.Resource(r.path)
+	if !c.scope.splits(r) {
+		return narrowed(all, WatchOptions{})
+	}
+	sources := make([]stream.Source, 0, len(c.scope.Namespaces))
+	for _, namespace := range c.scope.Namespaces {
+		sources = append(sources, narrowed(all.Namespace(namespace), WatchOptions{}))
+	}
+	return stream.Join(sources...)
+}
+
+// metadataOf reads the metadata of the objects of a kind.
+func (c *Cluster) metadataOf(r resource) stream.Source {
+	read := func(objects metadata.ResourceInterface) stream.Source {
+		return stream.Source{
+			List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+				return objects.List(ctx, options)
+			},
+			Watch: objects.Watch,
+		}
+	}
+	all := c.metadata.Resource(r.path)
+	if !c.scope.splits(r) {
+		return read(all)
+	}
+	sources := make([]stream.Source, 0, len(c.scope.Namespaces))
+	for _, namespace := range c.scope.Namespaces {
+		sources = append(sources, read(all.Namespace(namespace)))
+	}
+	return stream.Join(sources...)
 }
 
 // failedAll classifies an error about all objects of a kind.
@@ -84,7 +95,7 @@ func (c *Cluster) Kinds(ctx context.Context) ([]schema.GroupVersionKind, error) 
 	for _, gk := range groups {
 		for _, version := range known.versions[gk] {
 			r, _ := known.find(gk.WithVersion(version))
-			if r.watchable() {
+			if r.watchable() && !c.scope.excludes(r) {
 				kinds = append(kinds, r.kind)
 			}
 		}
