@@ -5,8 +5,9 @@ import (
 	"io"
 	"os"
 
+	"github.com/syncline-io/syncline/internal/edge/jq"
+	"github.com/syncline-io/syncline/internal/edge/lua"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
@@ -20,13 +21,9 @@ func dependencies() cli.Deps {
 		RenderWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
 			return render.Serve(ctx, in, out, tools())
 		},
-		JQWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
-			return worker.Serve(ctx, in, out, removeFields)
-		},
-		LuaWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
-			return worker.Serve(ctx, in, out, newJudge())
-		},
-		Version: version(),
-		Getenv:  os.Getenv,
+		JQWorker:  jq.Serve,
+		LuaWorker: lua.Serve,
+		Version:   version(),
+		Getenv:    os.Getenv,
 	}
 }

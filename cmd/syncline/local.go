@@ -10,12 +10,13 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
+	"github.com/syncline-io/syncline/internal/edge/jq"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
@@ -25,8 +26,8 @@ type localEngine struct {
 	target *kube.Target
 	engine *engine.Engine
 
-	pool        *worker.Pool
-	expressions jqPool
+	pool        *confined.Pool
+	expressions jq.Pool
 	// remove removes the mirrors.
 	remove func()
 	// ready is signalled when more of the cluster is known.
@@ -65,7 +66,7 @@ func startLocalEngine(ctx context.Context, connection cli.Connection) (cli.Engin
 		return nil, err
 	}
 	renderer := render.New(render.Confined{Pool: l.pool}, render.Options{MemoBytes: -1})
-	l.expressions = newJQPool(program, false)
+	l.expressions = jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
 	l.engine = engine.New(sources, renderer, projects, clusters{destination{l.target}}, engine.Options{
 		ReadOnly: true, Expressions: l.expressions, Others: others,
 	})

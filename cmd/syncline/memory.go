@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/syncline-io/syncline/internal/edge/jq"
+	"github.com/syncline-io/syncline/internal/edge/lua"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
@@ -27,7 +29,7 @@ func limitMemory(options cli.ServerOptions) {
 // ownMemory is what is left for the agent in a container, and at least a quarter:
 // not all processes use what they may.
 func ownMemory(limit int64, options cli.ServerOptions) int64 {
-	processes := int64(options.RenderWorkers)*int64(options.RenderMemoryMiB)<<20 + 2*smallPool*smallMemory
+	processes := int64(options.RenderWorkers)*int64(options.RenderMemoryMiB)<<20 + jq.PoolMemory + lua.PoolMemory
 	return max(limit/4, (limit-processes)/10*9)
 }
 

@@ -5,11 +5,11 @@ import (
 	"os"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/edge/folder"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
@@ -46,12 +46,12 @@ func (localRenderer) Render(ctx context.Context, request cli.RenderRequest) ([]s
 }
 
 // newLocalPool returns the processes that render for one command.
-func newLocalPool() (*worker.Pool, error) {
+func newLocalPool() (*confined.Pool, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, syncline.Errorf(syncline.Internal, "find this program: %w", err)
 	}
-	return worker.NewPool(worker.Options{Command: []string{program, "render-worker"}}), nil
+	return confined.NewPool(confined.Options{Command: []string{program, "render-worker"}}), nil
 }
 
 // openTree opens the folder or the revision that the request names.

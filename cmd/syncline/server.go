@@ -11,22 +11,24 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/edge/helm"
+	"github.com/syncline-io/syncline/internal/edge/jq"
 	"github.com/syncline-io/syncline/internal/edge/jsonnet"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/edge/kustomize"
+	"github.com/syncline-io/syncline/internal/edge/lua"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/health/rules"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
@@ -73,28 +75,33 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 	if err := tellConfinement(ctx, pool); err != nil {
 		return err
 	}
-	expressions := newJQPool(program, options.AllowUnconfined)
+	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}, Unconfined: options.AllowUnconfined})
 	defer expressions.Close()
-	scripts := newLuaPool(program, options.AllowUnconfined)
+	scripts := lua.NewPool(confined.Options{Command: []string{program, "lua-worker"}, Unconfined: options.AllowUnconfined})
 	defer scripts.Close()
-	a := newAgent(options, cluster, store, confined{render.Confined{Pool: pool}, expressions, scripts})
+	a := newAgent(options, cluster, store, workers{render.Confined{Pool: pool}, expressions, scripts})
 	defer a.target.Close()
 	defer a.resolver.Close()
 	return a.run(ctx)
 }
 
 // newRenderPool returns the processes that render.
-func newRenderPool(program string, options cli.ServerOptions) *worker.Pool {
-	return worker.NewPool(worker.Options{
+func newRenderPool(program string, options cli.ServerOptions) *confined.Pool {
+	return confined.NewPool(confined.Options{
 		Command: []string{program, "render-worker"}, Size: options.RenderWorkers,
 		Memory: int64(options.RenderMemoryMiB) << 20, Timeout: time.Duration(options.RenderSeconds) * time.Second,
 		Unconfined: options.AllowUnconfined,
+		Remedies: confined.Remedies{
+			Time:   "look for a loop that does not end, or raise --render-seconds of syncline server",
+			Memory: "look for a loop or a repetition without a bound, or raise --render-memory-mib of syncline server",
+			Stack:  "look for a template or a function that calls itself",
+		},
 	})
 }
 
 // tellConfinement logs how processes are kept apart that work on what others
 // wrote. It is an error when the kernel does not do it and nobody allowed that.
-func tellConfinement(ctx context.Context, pool *worker.Pool) error {
+func tellConfinement(ctx context.Context, pool *confined.Pool) error {
 	confinement, err := pool.Check(ctx)
 	if err != nil {
 		return err
@@ -123,15 +130,15 @@ func openMirrors(dir string, limits cli.GitLimits) (*git.Store, error) {
 	return git.Open(options)
 }
 
-// confined is what works on input that is not trusted, in child processes.
-type confined struct {
+// workers work on input that is not trusted, in child processes.
+type workers struct {
 	builder     render.Builder
 	expressions plan.Expressions
 	scripts     rules.Runner
 }
 
 // newAgent joins the parts of the agent.
-func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, pools confined) *agent {
+func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, pools workers) *agent {
 	repositories := repository.NewStore()
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,

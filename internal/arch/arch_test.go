@@ -32,10 +32,18 @@ var may = map[string][]string{
 	"arch":       {},
 }
 
-// sideways lists the few imports between neighbours of one layer.
+// sideways lists the few imports between neighbours of one layer, and what of the
+// words a package below them speaks of.
 var sideways = []string{
 	"internal/engine/clustertest -> internal/engine",
 	"internal/engine/clustertest -> internal/engine/apply",
+	"internal/automation/wake -> internal/engine/queue", // the lanes are its words
+	"internal/base/confined -> .",
+	"internal/base/confined -> internal/base/fair",
+	"internal/base/confined -> internal/base/processor",
+	"internal/base/confined -> internal/base/told",
+	"internal/base/confined/confinedtest -> .",
+	"internal/base/confined/confinedtest -> internal/base/confined",
 	"internal/front/cli -> internal/front/client",
 	"internal/front/server -> internal/front/auth",
 }

@@ -1,4 +1,4 @@
-package worker
+package confined
 
 import (
 	"os"
@@ -14,7 +14,7 @@ func TestNoJobForAProcessThatEnded(t *testing.T) {
 	pool := NewPool(Options{Command: []string{program, "child"}, Size: 1})
 	t.Cleanup(pool.Close)
 	for range 3 {
-		if _, err := pool.Do(t.Context(), []byte("echo x"), Host{}); err != nil {
+		if _, err := Call[string, string](t.Context(), pool, "echo x", Host{}); err != nil {
 			t.Fatal(err)
 		}
 		c := pool.idle[0]

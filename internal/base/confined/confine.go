@@ -1,4 +1,4 @@
-package worker
+package confined
 
 import (
 	"fmt"
@@ -32,6 +32,7 @@ func confine(bounds limits) error {
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(bounds.Memory / 8 * 7)
 	http.DefaultTransport = refusal{}
+	os.Stdout = os.Stderr // what a tool prints is no answer
 	return restrict(bounds)
 }
 
@@ -89,7 +90,7 @@ type refusal struct{}
 
 // RoundTrip refuses the request.
 func (refusal) RoundTrip(request *http.Request) (*http.Response, error) {
-	return nil, syncline.Errorf(syncline.Denied, "%s: a render fetches nothing", request.URL.Redacted())
+	return nil, syncline.Errorf(syncline.Denied, "%s: a confined process fetches nothing", request.URL.Redacted())
 }
 
 // cpuSeconds is how much processor time a job of that length can take.

@@ -1,6 +1,7 @@
-package worker
+package confined
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -35,6 +36,20 @@ type Options struct {
 	Unconfined bool
 	// Idle is how long a child without a job is kept, default 5 min.
 	Idle time.Duration
+	// Remedies are the hints of errors that say why a job was stopped.
+	Remedies Remedies
+}
+
+// Remedies say what a person can do about jobs that take more than they may.
+type Remedies struct {
+	// Time is about one that takes too long, default "look for a loop that does not end".
+	Time string
+	// Memory is about one that needs too much, default "look for a loop or a
+	// repetition without a bound".
+	Memory string
+	// Stack is about one whose calls nest without an end, default "look for what
+	// calls itself".
+	Stack string
 }
 
 // LimitError says that a job was stopped because it took more than it may. It
@@ -92,12 +107,15 @@ func NewPool(options Options) *Pool {
 	if options.Idle <= 0 {
 		options.Idle = 5 * time.Minute
 	}
+	remedies := &options.Remedies
+	remedies.Time = cmp.Or(remedies.Time, "look for a loop that does not end")
+	remedies.Memory = cmp.Or(remedies.Memory, "look for a loop or a repetition without a bound")
+	remedies.Stack = cmp.Or(remedies.Stack, "look for what calls itself")
 	return &Pool{options: options, running: fair.New(options.Size)}
 }
 
-// Do runs one job and returns its result. Errors are those of the job, a
-// [LimitError], or Transient when a child cannot be had.
-func (p *Pool) Do(ctx context.Context, job []byte, host Host) ([]byte, error) {
+// do runs one job, written as text, and returns its result in the same way.
+func (p *Pool) do(ctx context.Context, job []byte, host Host) ([]byte, error) {
 	if err := p.enter(ctx, host.Owner); err != nil {
 		return nil, err
 	}
@@ -115,8 +133,7 @@ func (p *Pool) Do(ctx context.Context, job []byte, host Host) ([]byte, error) {
 	}
 	if err != nil && errors.Is(context.Cause(limited), context.DeadlineExceeded) && c.broken && !c.told() {
 		return nil, &LimitError{syncline.WithHint(
-			syncline.Errorf(syncline.Transient, "stopped: it took longer than %s", p.options.Timeout),
-			"look for a loop that does not end, or raise the time limit of rendering")}
+			syncline.Errorf(syncline.Transient, "stopped: it took longer than %s", p.options.Timeout), p.options.Remedies.Time)}
 	}
 	return result, err
 }
@@ -207,7 +224,7 @@ func (p *Pool) start() (*child, error) {
 		c, err = start(p.options, shared)
 	}
 	if err != nil {
-		return nil, syncline.Errorf(syncline.Transient, "start a process to render in: %w", err)
+		return nil, syncline.Errorf(syncline.Transient, "start a process to work in: %w", err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -244,7 +261,7 @@ func (p *Pool) takeIdle() (*child, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, syncline.Errorf(syncline.Transient, "rendering has been shut down")
+		return nil, syncline.Errorf(syncline.Transient, "the processes that would do it have been shut down")
 	}
 	for len(p.idle) > 0 {
 		last := len(p.idle) - 1

@@ -1,4 +1,4 @@
-package worker
+package confined
 
 import (
 	"bufio"
@@ -28,8 +28,10 @@ type child struct {
 	outPipe io.Closer
 	printed *head
 	memory  int64
-	exited  chan struct{}
-	exit    error
+	// remedies are the hints of errors that say which limit ended it.
+	remedies Remedies
+	exited   chan struct{}
+	exit     error
 	// retire ends the child when it has been idle for long.
 	retire *time.Timer
 	// broken is set when the child is not waiting for a job.
@@ -41,7 +43,7 @@ type child struct {
 // start starts a child with nothing but its pipes; shared says that it is in the
 // network of this process.
 func start(options Options, shared bool) (*child, error) {
-	c := &child{printed: &head{}, memory: options.Memory, exited: make(chan struct{})}
+	c := &child{printed: &head{}, memory: options.Memory, remedies: options.Remedies, exited: make(chan struct{})}
 	c.cmd = exec.Command(options.Command[0], options.Command[1:]...)
 	c.cmd.Env = []string{} // not nil, which would mean the parent's
 	c.cmd.Dir = emptyDir
@@ -165,7 +167,7 @@ func (c *child) lost(err error) error {
 	c.kill()
 	<-c.exited
 	if cause := causeOf(c.printed.String()); cause == "" && !errors.Is(err, io.EOF) {
-		return syncline.Errorf(syncline.Transient, "talk to the process that renders: %w", err)
+		return syncline.Errorf(syncline.Transient, "talk to the process that works on it: %w", err)
 	}
 	return c.describe()
 }
@@ -181,18 +183,16 @@ func (c *child) describe() error {
 	switch cause := causeOf(c.printed.String()); cause {
 	case causeMemory:
 		return &LimitError{syncline.WithHint(
-			syncline.Errorf(syncline.Invalid, "stopped: it needs more than %d MiB of memory", c.memory>>20),
-			"look for a loop or a repetition without a bound, or raise the memory limit of rendering")}
+			syncline.Errorf(syncline.Invalid, "stopped: it needs more than %d MiB of memory", c.memory>>20), c.remedies.Memory)}
 	case causeStack:
 		return &LimitError{syncline.WithHint(
-			syncline.Errorf(syncline.Invalid, "stopped: calls nest without an end"),
-			"look for a template or a function that calls itself")}
+			syncline.Errorf(syncline.Invalid, "stopped: calls nest without an end"), c.remedies.Stack)}
 	default:
-		return &LimitError{syncline.Errorf(syncline.Transient, "the process that rendered it ended: %v %w", c.exit, harmless(cause))}
+		return &LimitError{syncline.Errorf(syncline.Transient, "the process that worked on it ended: %v %w", c.exit, harmless(cause))}
 	}
 }
 
-// harmless returns what may be shown of a cause: a panic may quote what was rendered.
+// harmless returns what may be shown of a cause: a panic may quote what was worked on.
 func harmless(c cause) *told.Error {
 	known := &told.Known{}
 	known.Text("runtime error", "invalid memory address or nil pointer dereference", "index out of range", "slice bounds out of range",
@@ -413,6 +413,8 @@ var tellTales = []struct {
 	{"cannot allocate memory", causeMemory},
 	{"pthread_create failed", causeMemory},
 	{"failed to allocate", causeMemory},
+	{"failed to create new OS thread", causeMemory}, // which needs a stack
+	{"cannot map pages", causeMemory},
 	{"stack overflow", causeStack},
 	{"stack exceeds", causeStack},
 }

@@ -1,4 +1,4 @@
-package worker
+package confined
 
 import (
 	"bufio"
@@ -12,13 +12,11 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// Handler does one job. Tainted says that the process must not do another.
-type Handler func(ctx context.Context, job []byte, host Host) (result []byte, tainted bool, err error)
+// handler does one job, written as text, and returns the result in the same way.
+type handler func(ctx context.Context, job []byte, host Host) (result []byte, tainted bool, err error)
 
-// Serve is the child's side: it confines this process for good, then does the
-// jobs that come in until in ends, which also ends a job that is under way. It
-// is for processes that do nothing else.
-func Serve(ctx context.Context, in io.Reader, out io.Writer, handle Handler) error {
+// serve confines this process and does the jobs that come in until in ends.
+func serve(ctx context.Context, in io.Reader, out io.Writer, handle handler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	link := &link{out: bufio.NewWriter(out), frames: make(chan frame)}
@@ -74,7 +72,7 @@ func (l *link) next(ctx context.Context) (frame, error) {
 	}
 }
 
-func (l *link) serve(ctx context.Context, handle Handler) error {
+func (l *link) serve(ctx context.Context, handle handler) error {
 	hello, err := l.next(ctx)
 	if err != nil {
 		return err
@@ -103,7 +101,7 @@ func (l *link) serve(ctx context.Context, handle Handler) error {
 }
 
 // limited does one job within the bounds.
-func (l *link) limited(ctx context.Context, bounds limits, job []byte, handle Handler) error {
+func (l *link) limited(ctx context.Context, bounds limits, job []byte, handle handler) error {
 	if err := limitCPU(bounds.CPU); err != nil {
 		return err
 	}
@@ -115,7 +113,7 @@ func (l *link) limited(ctx context.Context, bounds limits, job []byte, handle Ha
 }
 
 // do does one job.
-func (l *link) do(ctx context.Context, payload []byte, handle Handler) (result []byte, tainted bool, err error) {
+func (l *link) do(ctx context.Context, payload []byte, handle handler) (result []byte, tainted bool, err error) {
 	var t task
 	if err := json.Unmarshal(payload, &t); err != nil {
 		return nil, true, syncline.Errorf(syncline.Internal, "read the job: %w", err)
@@ -148,7 +146,7 @@ func (l *link) answer(result []byte, tainted bool, err error) error {
 }
 
 // guarded turns a panic into an error and taints the process.
-func guarded(ctx context.Context, job []byte, host Host, handle Handler) (result []byte, tainted bool, err error) {
+func guarded(ctx context.Context, job []byte, host Host, handle handler) (result []byte, tainted bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			result, tainted = nil, true

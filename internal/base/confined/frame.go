@@ -1,6 +1,4 @@
-// Package worker runs jobs in child processes of limited memory, time and
-// reach, and serves them files over a pipe. It does not know what a job is.
-package worker
+package confined
 
 import (
 	"bytes"

@@ -1,6 +1,6 @@
 //go:build amd64 || arm64
 
-package worker_test
+package confined_test
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
+	"github.com/syncline-io/syncline/internal/base/confined"
 )
 
 // Calls beyond this number there are none. The two of probes never reach a filter:
@@ -34,7 +34,7 @@ func attempts() string {
 			works = append(works, fmt.Sprintf("%s: %v", name, errors.Join(errno)))
 		}
 	}
-	permitted := worker.Permitted()
+	permitted := confined.Permitted()
 	const nowhere = ^uintptr(0)
 	for number := range uintptr(calls) {
 		if !permitted[number] && number != uretprobe && number != uprobe {
@@ -58,7 +58,7 @@ func attempts() string {
 }
 
 func TestEveryOtherSystemCallIsRefused(t *testing.T) {
-	got, err := do(t, newPool(t, worker.Options{}), "attempts")
+	got, err := do(t, newPool(t, confined.Options{}), "attempts")
 	if err != nil || got != "" {
 		t.Errorf("a child can %s, %v", got, err)
 	}
@@ -66,7 +66,7 @@ func TestEveryOtherSystemCallIsRefused(t *testing.T) {
 
 // A child is in a network of its own where the kernel lets this process make one.
 func TestChildrenShareNoNetwork(t *testing.T) {
-	pool := newPool(t, worker.Options{})
+	pool := newPool(t, confined.Options{})
 	confinement, err := pool.Check(t.Context())
 	if err != nil || !confinement.Filtered {
 		t.Fatalf("got %+v, %v", confinement, err)

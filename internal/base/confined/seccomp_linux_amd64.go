@@ -1,4 +1,4 @@
-package worker
+package confined
 
 import "golang.org/x/sys/unix"
 

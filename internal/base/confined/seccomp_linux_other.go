@@ -1,6 +1,6 @@
 //go:build linux && !amd64 && !arm64
 
-package worker
+package confined
 
 // canFilter says whether system calls can be forbidden: they have other numbers
 // on each architecture.

@@ -1,4 +1,4 @@
-package worker
+package confined
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func TestTheSecondJobOfAnOwnerGivesWaySooner(t *testing.T) {
 	for _, c := range []*child{first, second} {
 		pool.running.Take("hostile")
 		patience := pool.patience("hostile")
-		jobs.Go(func() { _, _ = c.do(ctx, []byte("loop"), Host{}, patience); c.discard() })
+		jobs.Go(func() { _, _ = c.do(ctx, []byte(`"loop"`), Host{}, patience); c.discard() })
 	}
 	usual := nicenessOf(t, os.Getpid())
 	for end := time.Now().Add(20 * time.Second); nicenessOf(t, second.cmd.Process.Pid) <= usual; <-time.After(10 * time.Millisecond) {

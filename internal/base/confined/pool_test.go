@@ -1,4 +1,4 @@
-package worker_test
+package confined_test
 
 import (
 	"context"
@@ -19,14 +19,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
+	"github.com/syncline-io/syncline/internal/base/confined"
 )
 
 const childArgument = "child"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == childArgument {
-		if err := worker.Serve(context.Background(), os.Stdin, os.Stdout, handle); err != nil {
+		if err := confined.Serve(context.Background(), os.Stdin, os.Stdout, handle); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -36,23 +36,23 @@ func TestMain(m *testing.M) {
 }
 
 // handle does the jobs of these tests.
-func handle(ctx context.Context, job []byte, host worker.Host) ([]byte, bool, error) {
-	verb, argument, _ := strings.Cut(string(job), " ")
+func handle(ctx context.Context, job string, host confined.Host) (string, bool, error) {
+	verb, argument, _ := strings.Cut(job, " ")
 	switch verb {
 	case "echo":
-		return []byte(argument), false, nil
+		return argument, false, nil
 	case "read-all":
 		var told []string
 		for _, read := range syncline.ReadFiles(host.Files, strings.Fields(argument)) {
 			told = append(told, fmt.Sprintf("%d %v", len(read.Data), read.Err))
 		}
-		return []byte(strings.Join(told, ", ")), false, nil
+		return strings.Join(told, ", "), false, nil
 	case "expect":
-		return []byte(expect(host.Files, strings.Fields(argument))), false, nil
+		return expect(host.Files, strings.Fields(argument)), false, nil
 	case "taint":
-		return []byte(argument), true, nil
+		return argument, true, nil
 	case "fail":
-		return nil, false, syncline.WithHint(syncline.Errorf(syncline.Denied, "no"), "ask")
+		return "", false, syncline.WithHint(syncline.Errorf(syncline.Denied, "no"), "ask")
 	case "panic":
 		panic("oops")
 	case "exit":
@@ -77,26 +77,26 @@ func handle(ctx context.Context, job []byte, host worker.Host) ([]byte, bool, er
 				kept[i] = byte(pass)
 			}
 		}
-		return kept[:0], false, err
+		return string(kept[:0]), false, err
 	case "allocate-at-once":
 		kept := make([]byte, 8<<30)
 		for i := range kept {
 			kept[i] = 1
 		}
-		return kept[:1], false, nil
+		return string(kept[:1]), false, nil
 	case "recurse":
-		return []byte(fmt.Sprint(recurse(1))), false, nil
+		return fmt.Sprint(recurse(1)), false, nil
 	case "read":
 		text, err := host.Files.ReadFile(argument)
-		return text, false, err
+		return string(text), false, err
 	case "reach":
-		return []byte(reach()), false, nil
+		return reach(), false, nil
 	case "attempts":
-		return []byte(attempts()), false, nil
+		return attempts(), false, nil
 	case "environment":
-		return []byte(strings.Join(os.Environ(), "\n")), false, nil
+		return strings.Join(os.Environ(), "\n"), false, nil
 	}
-	return nil, false, fmt.Errorf("unknown job %q", job)
+	return "", false, fmt.Errorf("unknown job %q", job)
 }
 
 // expect announces what it looks at, and returns what it sees.
@@ -143,14 +143,14 @@ func reach() string {
 	return strings.Join(works, ", ")
 }
 
-func newPool(t *testing.T, options worker.Options) *worker.Pool {
+func newPool(t *testing.T, options confined.Options) *confined.Pool {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	options.Command = []string{program, childArgument}
-	pool := worker.NewPool(options)
+	pool := confined.NewPool(options)
 	t.Cleanup(pool.Close)
 	return pool
 }
@@ -178,13 +178,12 @@ func (f files) ReadFile(path string) ([]byte, error) {
 
 func (f files) ReadDir(string) ([]syncline.Entry, error) { return nil, fs.ErrNotExist }
 
-func do(t *testing.T, pool *worker.Pool, job string) (string, error) {
+func do(t *testing.T, pool *confined.Pool, job string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	host := worker.Host{Files: syncline.Files{Tree: files{"hello": "world", "large": strings.Repeat("x", 2<<20)}}}
-	result, err := pool.Do(ctx, []byte(job), host)
-	return string(result), err
+	host := confined.Host{Files: syncline.Files{Tree: files{"hello": "world", "large": strings.Repeat("x", 2<<20)}}}
+	return confined.Call[string, string](ctx, pool, job, host)
 }
 
 // TestManyFiles reads more than is answered at once, in number and in bytes.
@@ -200,18 +199,18 @@ func TestManyFiles(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	host := worker.Host{Files: syncline.Files{Tree: tree}}
-	result, err := newPool(t, worker.Options{}).Do(ctx, []byte("read-all "+strings.Join(names, " ")), host)
+	host := confined.Host{Files: syncline.Files{Tree: tree}}
+	got, err := confined.Call[string, string](ctx, newPool(t, confined.Options{}), "read-all "+strings.Join(names, " "), host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(result); got != strings.Join(want, ", ") {
+	if got != strings.Join(want, ", ") {
 		t.Errorf("read were %.500s", got)
 	}
 }
 
 func TestResult(t *testing.T) {
-	pool := newPool(t, worker.Options{Size: 1})
+	pool := newPool(t, confined.Options{Size: 1})
 	for _, test := range []struct {
 		job, want, wantErr string
 		kind               syncline.Kind
@@ -249,7 +248,7 @@ func TestResult(t *testing.T) {
 }
 
 func TestMissingFileStaysMissing(t *testing.T) {
-	_, err := do(t, newPool(t, worker.Options{}), "read missing")
+	_, err := do(t, newPool(t, confined.Options{}), "read missing")
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
@@ -267,9 +266,9 @@ func TestLimits(t *testing.T) {
 		{"recurse", "calls nest without an end", syncline.Invalid, 512 << 20},
 	} {
 		t.Run(test.job, func(t *testing.T) {
-			pool := newPool(t, worker.Options{Size: 1, Memory: test.memory, Timeout: 2 * time.Second})
+			pool := newPool(t, confined.Options{Size: 1, Memory: test.memory, Timeout: 2 * time.Second})
 			_, err := do(t, pool, test.job)
-			var limit *worker.LimitError
+			var limit *confined.LimitError
 			if !errors.As(err, &limit) || !strings.Contains(err.Error(), test.wantErr) || syncline.KindOf(err) != test.kind {
 				t.Fatalf("got %v, %s", err, syncline.KindOf(err))
 			}
@@ -284,7 +283,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestReach(t *testing.T) {
-	got, err := do(t, newPool(t, worker.Options{}), "reach")
+	got, err := do(t, newPool(t, confined.Options{}), "reach")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +293,7 @@ func TestReach(t *testing.T) {
 }
 
 func TestProcessesAreReused(t *testing.T) {
-	pool := newPool(t, worker.Options{Size: 1})
+	pool := newPool(t, confined.Options{Size: 1})
 	for _, step := range []struct {
 		job     string
 		started int64
@@ -307,10 +306,10 @@ func TestProcessesAreReused(t *testing.T) {
 }
 
 func TestCancelledJob(t *testing.T) {
-	pool := newPool(t, worker.Options{Size: 1})
+	pool := newPool(t, confined.Options{Size: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err := pool.Do(ctx, []byte("loop"), worker.Host{})
+	_, err := confined.Call[string, string](ctx, pool, "loop", confined.Host{})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
@@ -320,15 +319,15 @@ func TestCancelledJob(t *testing.T) {
 }
 
 func TestNoSuchProgram(t *testing.T) {
-	pool := worker.NewPool(worker.Options{Command: []string{"/no/such/program"}})
-	_, err := pool.Do(t.Context(), nil, worker.Host{})
+	pool := confined.NewPool(confined.Options{Command: []string{"/no/such/program"}})
+	_, err := confined.Call[string, string](t.Context(), pool, "", confined.Host{})
 	if syncline.KindOf(err) != syncline.Transient || !strings.Contains(err.Error(), "start a process") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestIdleProcessEnds(t *testing.T) {
-	pool := newPool(t, worker.Options{Size: 1, Idle: time.Millisecond})
+	pool := newPool(t, confined.Options{Size: 1, Idle: time.Millisecond})
 	for range 2 {
 		if _, err := do(t, pool, "echo"); err != nil {
 			t.Fatal(err)
@@ -345,11 +344,11 @@ func TestIdleProcessEnds(t *testing.T) {
 
 // However many endless jobs one owner has, another's is done at once.
 func TestOneOwnerNeverHasThePool(t *testing.T) {
-	pool := newPool(t, worker.Options{Size: 3})
+	pool := newPool(t, confined.Options{Size: 3})
 	ctx, cancel := context.WithCancel(t.Context())
 	var hostile sync.WaitGroup
 	for range 12 {
-		hostile.Go(func() { _, _ = pool.Do(ctx, []byte("loop"), worker.Host{Owner: "hostile"}) })
+		hostile.Go(func() { _, _ = confined.Call[string, string](ctx, pool, "loop", confined.Host{Owner: "hostile"}) })
 	}
 	defer hostile.Wait()
 	defer cancel()
@@ -358,9 +357,9 @@ func TestOneOwnerNeverHasThePool(t *testing.T) {
 	}
 	for range 3 {
 		limited, stop := context.WithTimeout(t.Context(), 20*time.Second) // the endless ones have a minute
-		got, err := pool.Do(limited, []byte("echo x"), worker.Host{Owner: "victim"})
+		got, err := confined.Call[string, string](limited, pool, "echo x", confined.Host{Owner: "victim"})
 		stop()
-		if err != nil || string(got) != "x" {
+		if err != nil || got != "x" {
 			t.Fatalf("got %q, %v", got, err)
 		}
 	}
@@ -371,11 +370,11 @@ func TestOneOwnerNeverHasThePool(t *testing.T) {
 
 // Who gives up waiting leaves nothing behind.
 func TestWhoGivesUpLeavesItsPlace(t *testing.T) {
-	pool := newPool(t, worker.Options{Size: 1})
+	pool := newPool(t, confined.Options{Size: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	for range 5 {
-		group.Go(func() { _, _ = pool.Do(ctx, []byte("loop"), worker.Host{}) })
+		group.Go(func() { _, _ = confined.Call[string, string](ctx, pool, "loop", confined.Host{}) })
 	}
 	cancel()
 	group.Wait()
@@ -386,7 +385,7 @@ func TestWhoGivesUpLeavesItsPlace(t *testing.T) {
 
 // A job is not stopped for what another one took.
 func TestGarbageIsTheJobsThatMadeIt(t *testing.T) {
-	pool := newPool(t, worker.Options{Size: 1, Memory: 64 << 20})
+	pool := newPool(t, confined.Options{Size: 1, Memory: 64 << 20})
 	for range 3 {
 		for _, job := range []string{"litter 50", "litter 40", "echo x"} {
 			if _, err := do(t, pool, job); err != nil {

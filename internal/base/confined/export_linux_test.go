@@ -1,6 +1,6 @@
 //go:build amd64 || arm64
 
-package worker
+package confined
 
 // Permitted returns the system calls that are permitted with some arguments.
 func Permitted() map[uintptr]bool {

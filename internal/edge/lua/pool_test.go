@@ -1,31 +1,81 @@
-package main
+package lua_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/base/confined/confinedtest"
 	"github.com/syncline-io/syncline/internal/base/testenv"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
+	"github.com/syncline-io/syncline/internal/edge/lua"
 )
 
-// scripts returns a pool of child processes that run rules.
-func scripts(t testing.TB) luaPool {
+// workerArgument makes the test program a child of the pool.
+const workerArgument = "lua-worker"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == workerArgument {
+		if err := lua.ServeProbed(context.Background(), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func newPool(t testing.TB, options confined.Options) lua.Pool {
 	t.Helper()
-	program, err := os.Executable() // which TestMain makes a worker
+	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := newLuaPool(program, false)
+	options.Command = []string{program, workerArgument}
+	pool := lua.NewPool(options)
 	t.Cleanup(pool.Close)
 	return pool
 }
 
-func TestLuaPool(t *testing.T) {
-	pool := scripts(t)
+func TestPoolIsConfined(t *testing.T) {
+	given := map[string]any{"spec": map[string]any{"replicas": int64(3), "weight": 0.5, "list": []any{"a", true}}}
+	rule := func(script string) syncline.HealthRule {
+		return syncline.HealthRule{Script: script, OpenLibs: true}
+	}
+	told := func(health syncline.Health, err error) (string, error) { return fmt.Sprint(health), err }
+	confinedtest.Run(t, confinedtest.Kind{
+		Argument: workerArgument,
+		Start: func(t testing.TB, options confined.Options) confinedtest.Do {
+			pool := newPool(t, options)
+			return func(ctx context.Context, owner, job string) (string, error) {
+				asked := rule(job)
+				asked.Origin = owner
+				return told(pool.Run(ctx, asked, given))
+			}
+		},
+		Here: func(ctx context.Context, _, job string) (string, error) {
+			var machine lua.Machine
+			return told(machine.Judge(ctx, rule(job), given))
+		},
+		Jobs: []string{
+			`return {status = "Healthy", message = obj.spec.replicas .. " and " .. obj.spec.weight .. obj.spec.list[1]}`,
+			`return nil`, `print("this is not for stdout") return {status = "Odd"}`,
+		},
+		Faulty: []string{`return {`, `error("no")`, `return 1`, `io.open("/etc/hostname")`, `os.execute("true")`, `require("socket")`},
+		Leaving: []string{
+			`left = "left"`, `_G.left = "left"`, `package.loaded.left = "left"`, `string.rep = nil`, `tostring = function() return "left" end`,
+			`getmetatable("").__index = function() return "left" end`, `obj.spec.replicas = 4`, `while true do end`,
+		},
+		Looking: `return {status = "Healthy", message = tostring(left) .. tostring(package.loaded.left) .. ("x"):rep(3) .. obj.spec.replicas}`,
+	})
+}
+
+func TestPool(t *testing.T) {
+	pool := newPool(t, confined.Options{})
 	object := map[string]any{"spec": map[string]any{"replicas": int64(3), "weight": 0.5}}
 	for script, want := range map[string]syncline.Health{
 		`return {status = "Healthy", message = obj.spec.replicas .. " and " .. obj.spec.weight}`: {Status: syncline.Healthy, Message: "3 and 0.5"},
@@ -46,30 +96,18 @@ func TestLuaPool(t *testing.T) {
 	}
 }
 
-// smallMachine is a pool whose processes may take so little memory that this, and
-// not the time that a slow machine needs to give it to them, is what ends a text
-// that doubles.
-func smallMachine(t *testing.T, works string) *worker.Pool {
-	t.Helper()
-	program, err := os.Executable() // which TestMain makes a worker
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := worker.NewPool(worker.Options{Command: []string{program, works}, Memory: 48 << 20, Timeout: 3 * time.Second})
-	t.Cleanup(pool.Close)
-	return pool
-}
-
-func TestATextThatDoublesInLua(t *testing.T) {
-	pool := luaPool{smallMachine(t, "lua-worker")}
+// The processes may take so little memory that this, and not the time that a slow
+// machine needs to give it to them, is what ends a text that doubles.
+func TestATextThatDoubles(t *testing.T) {
+	pool := newPool(t, confined.Options{Memory: 48 << 20})
 	rule := syncline.HealthRule{Script: `local s = "x" while true do s = s .. s end`, OpenLibs: true}
 	if _, err := pool.Run(t.Context(), rule, map[string]any{}); err == nil || !strings.Contains(err.Error(), "more than 48 MiB of memory") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// luaBombs take time, memory or stack without a bound.
-var luaBombs = map[string]struct{ script, expects string }{
+// bombs take time, memory or stack without a bound.
+var bombs = map[string]struct{ script, expects string }{
 	"endless loop":       {`while true do end`, "longer than"},
 	"loop of failures":   {`while true do pcall(error, "x") end`, "longer than"},
 	"endless coroutines": {`while true do coroutine.wrap(function() while true do coroutine.yield() end end)() end`, "longer than"},
@@ -86,11 +124,11 @@ var luaBombs = map[string]struct{ script, expects string }{
 	"long message":       {`return {status = "Healthy", message = 1, more = string.rep("x", 5e7)}`, ""},
 }
 
-// TestLuaBombs wants each bomb to end with a clear error, in the time that the pool
+// TestBombs wants each bomb to end with a clear error, in the time that the pool
 // gives it by the clock on a busy machine, while this process does not grow.
-func TestLuaBombs(t *testing.T) {
-	pool := scripts(t)
-	for name, bomb := range luaBombs {
+func TestBombs(t *testing.T) {
+	pool := newPool(t, confined.Options{})
+	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
 			// The bomb before it ended the process: how long another takes to start is not measured.
 			if _, err := pool.Run(t.Context(), syncline.HealthRule{Script: `return nil`}, map[string]any{}); err != nil {
