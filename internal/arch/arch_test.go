@@ -25,11 +25,14 @@ var may = map[string][]string{
 	"engine":     {".", "base"},
 	"automation": {".", "base"},
 	"catalog":    {".", "base"},
-	"dialect":    {".", "base", "api", "engine", "automation", "catalog"},
-	"front":      {".", "base", "ui", "engine", "catalog"},
-	"demo":       {".", "base", "api", "edge"},
-	"cmd":        {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front"},
-	"arch":       {},
+	// A cluster of the edge as the engine looks at it, and what commands do by themselves.
+	"destination": {".", "edge", "engine"},
+	"backend":     {".", "base", "api", "edge", "engine", "catalog", "destination", "dialect", "front"},
+	"dialect":     {".", "base", "api", "engine", "automation", "catalog"},
+	"front":       {".", "base", "ui", "engine", "catalog"},
+	"demo":        {".", "base", "api", "edge"},
+	"cmd":         {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front", "destination", "backend"},
+	"arch":        {},
 }
 
 // sideways lists the few imports between neighbours of one layer, and what of the
