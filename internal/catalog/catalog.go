@@ -103,6 +103,17 @@ func (c *Catalog) Plan(app syncline.App, plan syncline.Plan) (concerned []syncli
 	return c.left(app.ID, before)
 }
 
+// Restore takes note of what an App declares by its status, before a plan of it is made.
+func (c *Catalog) Restore(app syncline.App) {
+	plan := syncline.Plan{App: app.ID}
+	for _, object := range app.Past.Objects {
+		if !object.Hook && !object.RequiresPruning {
+			plan.Changes = append(plan.Changes, syncline.Change{Ref: object.Ref, Action: syncline.Keep})
+		}
+	}
+	c.Plan(app, plan)
+}
+
 // left returns who has objects of a plan of an App that it declares no more.
 func (c *Catalog) left(id syncline.AppID, before *syncline.Plan) []syncline.AppID {
 	if before == nil {
