@@ -8,9 +8,11 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
 	"github.com/syncline-io/syncline/internal/edge/lua"
 )
 
@@ -68,7 +70,8 @@ func TestChecks(t *testing.T) {
 func TestHealthRules(t *testing.T) {
 	checks, own := newChecks(scripts(t), nil, nil)
 	var again []schema.GroupKind
-	h := healthRules{set: own, changed: func(kind schema.GroupKind) { again = append(again, kind) }}
+	h := settings.NewStore()
+	h.Changed = func(found settings.Rules) { again = append(again, own.Replace(found.Find)...) }
 	configMap := func(script string) *unstructured.Unstructured {
 		return &unstructured.Unstructured{Object: map[string]any{"data": map[string]any{
 			"resource.customizations.health.cert-manager.io_Certificate": script,
@@ -88,10 +91,10 @@ func TestHealthRules(t *testing.T) {
 		want  syncline.Health
 		again []schema.GroupKind
 	}{
-		{"seen", func() { h.put(configMap(`return {status = "Suspended", message = obj.metadata.name}`)) }, suspended, []schema.GroupKind{kind}},
-		{"seen again", func() { h.put(configMap(`return {status = "Suspended", message = obj.metadata.name}`)) }, suspended, nil},
-		{"changed", func() { h.put(configMap(`return nil`)) }, syncline.Health{}, []schema.GroupKind{kind}},
-		{"gone", func() { h.delete() }, judged, []schema.GroupKind{kind}},
+		{"seen", func() { _ = h.Put(configMap(`return {status = "Suspended", message = obj.metadata.name}`)) }, suspended, []schema.GroupKind{kind}},
+		{"seen again", func() { _ = h.Put(configMap(`return {status = "Suspended", message = obj.metadata.name}`)) }, suspended, nil},
+		{"changed", func() { _ = h.Put(configMap(`return nil`)) }, syncline.Health{}, []schema.GroupKind{kind}},
+		{"gone", func() { h.Delete(types.NamespacedName{}) }, judged, []schema.GroupKind{kind}},
 	} {
 		again = nil
 		step.do()

@@ -10,21 +10,26 @@ import (
 	"runtime/debug"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/automation/wake"
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/base/profile"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/catalog"
+	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
+	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
 	"github.com/syncline-io/syncline/internal/edge/git"
-	"github.com/syncline-io/syncline/internal/edge/helm"
 	"github.com/syncline-io/syncline/internal/edge/jq"
-	"github.com/syncline-io/syncline/internal/edge/jsonnet"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
-	"github.com/syncline-io/syncline/internal/edge/kustomize"
 	"github.com/syncline-io/syncline/internal/edge/lua"
 	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/health"
 	"github.com/syncline-io/syncline/internal/engine/health/rules"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/queue"
@@ -38,8 +43,9 @@ import (
 // of processor time, and up to a tenth more memory.
 const gcPercent = 50
 
-// serve runs the agent until ctx is done.
-func serve(ctx context.Context, options cli.ServerOptions) (err error) {
+// serve runs the agent until ctx is done. Program is this program, which works on what
+// others wrote in processes of its own.
+func serve(ctx context.Context, options cli.ServerOptions, program string) (err error) {
 	if err := startLog(options); err != nil {
 		return err
 	}
@@ -47,7 +53,7 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 		debug.SetGCPercent(gcPercent)
 	}
 	limitMemory(options)
-	stopProfiles, err := startProfiles(options.ProfileDir)
+	stopProfiles, err := profile.Start(options.ProfileDir)
 	if err != nil {
 		return err
 	}
@@ -63,10 +69,6 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 	}
 	defer func() { _ = store.Close() }()
 	cluster, err := connect(options.Connection, "syncline")
-	if err != nil {
-		return err
-	}
-	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
@@ -138,43 +140,83 @@ type workers struct {
 }
 
 // newAgent joins the parts of the agent.
-func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, pools workers) *agent {
-	repositories := repository.NewStore()
+func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, workers workers) *agent {
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,
-		projects: newProjects(), repositories: repositories,
+		projects: project.NewStore(), repositories: repository.NewStore(), settings: settings.NewStore(),
 		apps:    application.NewStore(resources{cluster}, options.ControlPlane),
 		catalog: catalog.New(),
-		queue:   queue.New(queue.Backoff{}),
-
-		commits: make(chan string, maxCommits), recordAfter: time.Duration(options.RecordSeconds) * time.Second,
 	}
+	due := queue.New(queue.Backoff{})
+	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: due}
+	a.waker = &wake.Waker{
+		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,
+		RecordAfter: time.Duration(options.RecordSeconds) * time.Second, Pending: make(chan string, wake.MaxPending),
+	}
+	a.releaser = &project.Releaser{Projects: a.projects, Apps: a.apps, Resources: resources{cluster}}
+	usage := application.Usage{Apps: a.apps, Reach: a.repositories.For, Permits: func(app syncline.App) bool { return a.loop.Engine.Permits(app) }}
 	poll := time.Duration(options.PollSeconds) * time.Second
-	sources, resolver := newSources(store, &credentials{repositories: repositories, list: a.listRepositories}, source.Options{
-		Interval: poll, Changed: a.onCommit, Uses: a.uses, Owners: a.owners, Declared: a.declared, Refs: options.Git.Refs,
+	a.resolver = source.NewResolver(store, source.Options{
+		Interval: poll, Changed: a.waker.Commit, Uses: usage.Uses, Owners: usage.Owners, Declared: usage.Declared, Refs: options.Git.Refs,
 	})
-	a.resolver = resolver
-	a.apps.Later, a.apps.Changed, a.apps.Left = a.queue.AddAt, a.onApplication, a.onUnused
-	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: a.queue} // before the watches, which call it
-	checks, own := newChecks(pools.scripts, a.projectOf, a.judgeAgain)
-	a.rules = &healthRules{set: own, changed: a.judgeAgain}
+	checks, own := newChecks(workers.scripts, a.projectOf, a.judgeAgain)
 	a.target = kube.NewTarget(cluster, live.Options{
 		Assess: checks.Quick, Slow: checks.Slow, Judge: checks.Of,
-		OnChange: a.onLive, OnReady: a.onKind, OnSwept: a.loop.ClusterReady,
+		OnChange: a.waker.Live, OnSwept: a.loop.ClusterReady,
+		OnReady: func(kind schema.GroupKind) { a.waker.Kind(kind, a.target.Live.Instances(kind)) },
 	})
-	renderer := render.New(pools.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20})
-	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{destination{a.target}}, engine.Options{
-		Poll:  2 * poll, // the resolver asks every poll by itself
-		Guard: plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
+	a.loop.Engine = engine.New(
+		source.New(a.resolver, store, &repository.Access{Store: a.repositories, List: a.listRepositories}),
+		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
+		a.projects, destination.NewLocal(a.target), engine.Options{
+			Poll:   2 * poll, // the resolver asks every poll by itself
+			Guard:  plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
+			Others: catalog.Others{Catalog: a.catalog, Apps: a.apps, Namespace: a.namespace, Mark: a.waker.Mark},
 
-		Expressions: pools.expressions, Others: others{a.apps, a.catalog, a.namespace, a.mark}, Limit: time.Duration(options.TurnSeconds) * time.Second,
-	})
+			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second,
+		})
+	a.waker.Commits = a.loop.Engine
+	a.listen(due, own)
 	return a
 }
 
-// tools are what renders, in the process that calls them.
-func tools() render.Tools {
-	return render.Tools{Helm: helm.Renderer{}, Kustomize: &kustomize.Renderer{}, Jsonnet: jsonnet.Renderer{}}
+// listen has what the stores know tell whom it concerns.
+func (a *agent) listen(due *queue.Queue, own *rules.Set) {
+	a.apps.Later, a.apps.Changed = due.AddAt, a.onApplication
+	a.apps.Left = func(id syncline.AppID, way application.Way) {
+		a.loop.Interrupt(id)
+		a.resolver.Review(way.Address.Key())
+	}
+	a.projects.Changed, a.repositories.Changed = a.waker.Project, a.onRepository
+	a.settings.Changed = func(found settings.Rules) {
+		for _, kind := range own.Replace(found.Find) {
+			a.judgeAgain(kind)
+		}
+	}
+	a.settings.Unread = func(key string) {
+		slog.Warn("a setting of Argo CD is not supported, and has no effect", "configmap", settings.Name, "key", key)
+	}
+}
+
+// judgeAgain has the objects of a kind judged again: the rules for it changed, or
+// one that had to be stopped is worth another try.
+func (a *agent) judgeAgain(kind schema.GroupKind) { a.target.Live.Reread(kind) }
+
+// projectOf returns the project of the App that tracking calls so, "" when there
+// is none.
+func (a *agent) projectOf(instance string) string {
+	app, _ := a.apps.ByInstance(instance)
+	return app.Project
+}
+
+// newChecks returns what objects are judged by, and of that the rules of the
+// installation, of which there are none yet. Project returns that of the App which
+// an object says it belongs to. Again is told the kinds whose objects are worth
+// judging again.
+func newChecks(runner rules.Runner, project func(string) string, again func(schema.GroupKind)) (checks health.Checks, own *rules.Set) {
+	own = rules.New(rules.Options{Runner: runner, Owner: project, Again: again})
+	library := rules.New(rules.Options{Find: lua.Check, Runner: runner, Owner: project, Again: again})
+	return health.Checks{Own: own, Library: library}, own
 }
 
 // dataDir makes the folder for mirrors. A temporary one is removed in the end.

@@ -1,4 +1,7 @@
-package main
+// Package backend is the command line's way in through the Kubernetes API alone: it
+// reads and writes the resources that declare Apps. It needs no agent to look and none
+// to ask, and decides nothing.
+package backend
 
 import (
 	"cmp"
@@ -20,24 +23,22 @@ import (
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
-// kubeBackend is the command line's way in through the Kubernetes API alone. It
-// needs no agent to look and none to ask.
-type kubeBackend struct {
+// Backend is a way in. It satisfies [cli.Backend].
+type Backend struct {
 	cluster      *kube.Cluster
 	controlPlane string
 }
 
-// connectBackend prepares the way in; it sends no request.
-func connectBackend(_ context.Context, connection cli.Connection) (cli.Backend, error) {
-	cluster, err := connect(connection, "syncline-cli")
-	if err != nil {
-		return nil, err
-	}
-	return &kubeBackend{cluster: cluster, controlPlane: connection.ControlPlane}, nil
+var _ cli.Backend = (*Backend)(nil)
+
+// New returns the way in through an API server. Apps in the namespace of the control
+// plane are tracked by their bare name.
+func New(cluster *kube.Cluster, controlPlane string) *Backend {
+	return &Backend{cluster: cluster, controlPlane: controlPlane}
 }
 
 // Get returns one App as it is now.
-func (b *kubeBackend) Get(ctx context.Context, id syncline.AppID) (cli.App, error) {
+func (b *Backend) Get(ctx context.Context, id syncline.AppID) (cli.App, error) {
 	u, err := b.cluster.GetObject(ctx, v1alpha1.ApplicationResource(), id.NamespacedName())
 	if err != nil {
 		return cli.App{}, explain(id, err)
@@ -46,7 +47,7 @@ func (b *kubeBackend) Get(ctx context.Context, id syncline.AppID) (cli.App, erro
 }
 
 // List returns the chosen Apps as they are now.
-func (b *kubeBackend) List(ctx context.Context, query cli.Query) ([]cli.App, error) {
+func (b *Backend) List(ctx context.Context, query cli.Query) ([]cli.App, error) {
 	if query.Name != "" {
 		app, err := b.Get(ctx, syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace, Name: query.Name})
 		if syncline.KindOf(err) == syncline.NotFound {
@@ -67,7 +68,7 @@ func (b *kubeBackend) List(ctx context.Context, query cli.Query) ([]cli.App, err
 }
 
 // Watch tells all of the chosen Apps, again and again.
-func (b *kubeBackend) Watch(ctx context.Context, query cli.Query, see func([]cli.App) bool) error {
+func (b *Backend) Watch(ctx context.Context, query cli.Query, see func([]cli.App) bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w := &appWatch{query: query, translate: b.app, see: see, end: cancel, known: map[types.NamespacedName]cli.App{}}
@@ -85,7 +86,7 @@ func (b *kubeBackend) Watch(ctx context.Context, query cli.Query, see func([]cli
 }
 
 // Create makes a resource.
-func (b *kubeBackend) Create(ctx context.Context, manifest map[string]any) (cli.App, error) {
+func (b *Backend) Create(ctx context.Context, manifest map[string]any) (cli.App, error) {
 	u, err := b.cluster.Create(ctx, v1alpha1.ApplicationResource(), &unstructured.Unstructured{Object: manifest})
 	if err != nil {
 		name := (&unstructured.Unstructured{Object: manifest})
@@ -95,7 +96,7 @@ func (b *kubeBackend) Create(ctx context.Context, manifest map[string]any) (cli.
 }
 
 // Patch changes a resource by a merge patch.
-func (b *kubeBackend) Patch(ctx context.Context, id syncline.AppID, patch map[string]any) (cli.App, error) {
+func (b *Backend) Patch(ctx context.Context, id syncline.AppID, patch map[string]any) (cli.App, error) {
 	data, err := json.Marshal(patch)
 	if err != nil {
 		return cli.App{}, syncline.Errorf(syncline.Internal, "patch of app %s: %w", id, err)
@@ -109,13 +110,13 @@ func (b *kubeBackend) Patch(ctx context.Context, id syncline.AppID, patch map[st
 }
 
 // Delete deletes exactly the resource that has the UID.
-func (b *kubeBackend) Delete(ctx context.Context, id syncline.AppID, uid types.UID) error {
+func (b *Backend) Delete(ctx context.Context, id syncline.AppID, uid types.UID) error {
 	err := b.cluster.Delete(ctx, v1alpha1.ApplicationResource(), id.NamespacedName(), uid)
 	return explain(id, err)
 }
 
 // app translates a resource.
-func (b *kubeBackend) app(u *unstructured.Unstructured) cli.App {
+func (b *Backend) app(u *unstructured.Unstructured) cli.App {
 	app, cr := application.Read(u, b.controlPlane)
 	return cli.App{App: app, Report: application.ReportOf(app, cr), Manifest: withoutManagedFields(u)}
 }

@@ -1,10 +1,10 @@
-package main
+package kube_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/edge/kube"
 )
 
 // A kubeconfig that is not there is named.
@@ -12,8 +12,8 @@ func TestAMissingKubeconfigIsNamed(t *testing.T) {
 	const missing = "/nonexistent/kubeconfig"
 	t.Setenv("KUBECONFIG", missing)
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
-	for name, connection := range map[string]cli.Connection{"by $KUBECONFIG": {}, "by --kubeconfig": {Kubeconfig: missing}} {
-		_, err := restConfig(connection)
+	for name, path := range map[string]string{"by $KUBECONFIG": "", "by --kubeconfig": missing} {
+		_, err := kube.ReadConfig(path, "")
 		if err == nil || !strings.Contains(err.Error(), missing) || strings.Contains(err.Error(), "KUBERNETES_MASTER") {
 			t.Errorf("%s: %v", name, err)
 		}

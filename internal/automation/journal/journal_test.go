@@ -1,4 +1,4 @@
-package main
+package journal_test
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/automation/journal"
 )
 
 // TestAnOperationIsLoggedOnce has a report whose times went through a status
@@ -27,7 +28,7 @@ func TestAnOperationIsLoggedOnce(t *testing.T) {
 		report(syncline.OperationSucceeded, began.Add(time.Minute)),
 	}
 	for i := range len(reports) - 1 {
-		journal(log, reports[i], reports[i+1])
+		journal.Log(log, reports[i], reports[i+1])
 	}
 	if lines := strings.Count(text.String(), "msg=operation"); lines != 3 {
 		t.Errorf("%d lines, want those of begin, end and the next one:\n%s", lines, text.String())

@@ -1,4 +1,4 @@
-package main
+package backend
 
 import (
 	"context"
@@ -14,16 +14,18 @@ import (
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
-// localRenderer renders without a cluster, confined as in the agent: what a
-// repository holds is no more to be trusted on a person's machine.
-type localRenderer struct{}
+// Renderer renders without a cluster, confined as in the agent: what a repository
+// holds is no more to be trusted on a person's machine. It satisfies [cli.Renderer].
+type Renderer struct {
+	// Program is this program, of which the command render-worker renders.
+	Program string
+}
+
+var _ cli.Renderer = Renderer{}
 
 // Render returns the objects in the order of the source.
-func (localRenderer) Render(ctx context.Context, request cli.RenderRequest) ([]syncline.Object, error) {
-	pool, err := newLocalPool()
-	if err != nil {
-		return nil, err
-	}
+func (r Renderer) Render(ctx context.Context, request cli.RenderRequest) ([]syncline.Object, error) {
+	pool := confined.NewPool(confined.Options{Command: []string{r.Program, "render-worker"}})
 	defer pool.Close()
 	tree, revision, done, err := openTree(ctx, request)
 	if err != nil {
@@ -43,15 +45,6 @@ func (localRenderer) Render(ctx context.Context, request cli.RenderRequest) ([]s
 		}
 	}
 	return result.Objects, err
-}
-
-// newLocalPool returns the processes that render for one command.
-func newLocalPool() (*confined.Pool, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, syncline.Errorf(syncline.Internal, "find this program: %w", err)
-	}
-	return confined.NewPool(confined.Options{Command: []string{program, "render-worker"}}), nil
 }
 
 // openTree opens the folder or the revision that the request names.
@@ -89,8 +82,8 @@ func temporarySources(repositories *repository.Store, allowLocal bool) (stage *s
 		_ = os.RemoveAll(dir)
 		return nil, nil, err
 	}
-	stage, resolver := newSources(store, &credentials{repositories: repositories}, source.Options{})
-	return stage, func() {
+	resolver := source.NewResolver(store, source.Options{})
+	return source.New(resolver, store, &repository.Access{Store: repositories}), func() {
 		resolver.Close()
 		_ = store.Close()
 		_ = os.RemoveAll(dir)
