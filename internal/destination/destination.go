@@ -124,7 +124,7 @@ func (c Local) Cluster(to syncline.Destination) (engine.Cluster, error) {
 	if err := known(to); err != nil {
 		return nil, err
 	}
-	return Cluster{c.target}, nil
+	return Cluster(c), nil
 }
 
 // Writer returns what writes to the cluster of a destination, or a NotFound error.

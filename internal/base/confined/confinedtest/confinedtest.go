@@ -98,11 +98,14 @@ func comesBack(t *testing.T, kind Kind, do Do) {
 		if want == nil {
 			t.Fatalf("%.60q has no error", job)
 		}
-		_, got := do(soon(t), "", job)
-		if got == nil || got.Error() != want.Error() || syncline.KindOf(got) != syncline.KindOf(want) || syncline.HintOf(got) != syncline.HintOf(want) {
+		if _, got := do(soon(t), "", job); !sameError(got, want) {
 			t.Errorf("%.60q: got %v (%s), want %v (%s)", job, got, syncline.KindOf(got), want, syncline.KindOf(want))
 		}
 	}
+}
+
+func sameError(a, b error) bool {
+	return a != nil && a.Error() == b.Error() && syncline.KindOf(a) == syncline.KindOf(b) && syncline.HintOf(a) == syncline.HintOf(b)
 }
 
 // stops holds that a job which misbehaves ends with an error that says how, and

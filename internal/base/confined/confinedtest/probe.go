@@ -30,40 +30,52 @@ func Probed[Job, Result any](handle confined.Handler[Job, Result], text func(Job
 
 // misbehave does what a job must not, and returns what came of it.
 func misbehave(ctx context.Context, what string) error {
-	switch what {
-	case "loop":
-		for {
-			runtime.Gosched()
-		}
-	case "allocate":
-		for kept := [][]byte{}; ; {
-			kept = append(kept, make([]byte, 1<<20))
-			for i := range kept[len(kept)-1] {
-				kept[len(kept)-1][i] = 1
-			}
-		}
-	case "recurse":
-		return fmt.Errorf("%d calls", recurse(1))
-	case "panic":
-		panic("oops")
-	case "print":
-		_, err := fmt.Fprintln(os.Stdout, "this is no answer")
-		return err
-	case "listen":
-		_, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-		return err
-	case "dial":
-		_, err := (&net.Dialer{}).DialContext(ctx, "udp", "127.0.0.1:53")
-		return err
-	case "read a file":
-		_, err := os.ReadFile("/etc/hostname")
-		return err
-	case "write a file":
-		return os.WriteFile(os.TempDir()+"/syncline-confinedtest", nil, 0o600)
-	case "run a program":
-		return exec.CommandContext(ctx, "/bin/true").Run()
+	probes := map[string]func(context.Context) error{
+		"loop": loop, "allocate": allocate, "listen": listen, "dial": dial,
+		"recurse": func(context.Context) error { return fmt.Errorf("%d calls", recurse(1)) },
+		"panic":   func(context.Context) error { panic("oops") },
+		"print": func(context.Context) error {
+			_, err := fmt.Fprintln(os.Stdout, "this is no answer")
+			return err
+		},
+		"read a file": func(context.Context) error {
+			_, err := os.ReadFile("/etc/hostname")
+			return err
+		},
+		"write a file":  func(context.Context) error { return os.WriteFile(os.TempDir()+"/syncline-confinedtest", nil, 0o600) },
+		"run a program": func(ctx context.Context) error { return exec.CommandContext(ctx, "/bin/true").Run() },
+	}
+	if do, ok := probes[what]; ok {
+		return do(ctx)
 	}
 	return fmt.Errorf("there is no probe %q", what)
+}
+
+// loop computes for ever, and does not look at its context.
+func loop(context.Context) error {
+	for {
+		runtime.Gosched()
+	}
+}
+
+// allocate takes memory for ever.
+func allocate(context.Context) error {
+	for kept := [][]byte{}; ; {
+		kept = append(kept, make([]byte, 1<<20))
+		for i := range kept[len(kept)-1] {
+			kept[len(kept)-1][i] = 1
+		}
+	}
+}
+
+func listen(ctx context.Context) error {
+	_, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	return err
+}
+
+func dial(ctx context.Context) error {
+	_, err := (&net.Dialer{}).DialContext(ctx, "udp", "127.0.0.1:53")
+	return err
 }
 
 // recurse calls itself for longer than any stack lasts.
