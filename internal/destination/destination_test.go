@@ -1,19 +1,28 @@
-package main
+package destination_test
 
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/engine/clustertest"
 )
+
+var cluster *testenv.Cluster
+
+func TestMain(m *testing.M) {
+	os.Exit(testenv.Main(m, testenv.ClusterOptions{}, func(c *testenv.Cluster) { cluster = c }))
+}
 
 // A real API server is what the engine takes a cluster for.
 func TestDestination(t *testing.T) {
@@ -25,7 +34,7 @@ func TestDestination(t *testing.T) {
 	t.Cleanup(target.Close)
 	target.Live.Sweep()
 	clustertest.Run(t, clustertest.World{
-		Cluster: destination{target}, Writer: target, Others: kubetest.NewSomebody(t, cluster),
+		Cluster: destination.New(target), Writer: target, Others: kubetest.NewSomebody(t, cluster),
 		Deny: func(t testing.TB, namespace string) { deny(t, target, namespace) },
 	})
 }
