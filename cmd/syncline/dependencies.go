@@ -5,28 +5,51 @@ import (
 	"io"
 	"os"
 
+	"github.com/syncline-io/syncline/internal/backend"
+	"github.com/syncline-io/syncline/internal/edge/helm"
+	"github.com/syncline-io/syncline/internal/edge/jq"
+	"github.com/syncline-io/syncline/internal/edge/jsonnet"
+	"github.com/syncline-io/syncline/internal/edge/kube"
+	"github.com/syncline-io/syncline/internal/edge/kustomize"
+	"github.com/syncline-io/syncline/internal/edge/lua"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
-// dependencies is what the command line is given.
-func dependencies() cli.Deps {
+// dependencies is what the command line is given. Program is this program.
+func dependencies(program string) cli.Deps {
 	return cli.Deps{
-		Connect:  connectBackend,
-		Engine:   startLocalEngine,
-		Renderer: localRenderer{},
-		Server:   serve,
+		Connect: func(_ context.Context, connection cli.Connection) (cli.Backend, error) {
+			cluster, err := connect(connection, "syncline-cli")
+			if err != nil {
+				return nil, err
+			}
+			return backend.New(cluster, connection.ControlPlane), nil
+		},
+		Engine: func(ctx context.Context, connection cli.Connection) (cli.Engine, error) {
+			cluster, err := connect(connection, "syncline-cli")
+			if err != nil {
+				return nil, err
+			}
+			return backend.StartEngine(ctx, cluster, connection.ControlPlane, program)
+		},
+		Renderer: backend.Renderer{Program: program},
+		Server:   func(ctx context.Context, options cli.ServerOptions) error { return serve(ctx, options, program) },
 		RenderWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
-			return render.Serve(ctx, in, out, tools())
+			return render.Serve(ctx, in, out, render.Tools{Helm: helm.Renderer{}, Kustomize: &kustomize.Renderer{}, Jsonnet: jsonnet.Renderer{}})
 		},
-		JQWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
-			return worker.Serve(ctx, in, out, removeFields)
-		},
-		LuaWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
-			return worker.Serve(ctx, in, out, newJudge())
-		},
-		Version: version(),
-		Getenv:  os.Getenv,
+		JQWorker:  jq.Serve,
+		LuaWorker: lua.Serve,
+		Version:   version(),
+		Getenv:    os.Getenv,
 	}
+}
+
+// connect prepares the API server of a connection; it sends no request.
+func connect(connection cli.Connection, agent string) (*kube.Cluster, error) {
+	config, err := kube.ReadConfig(connection.Kubeconfig, connection.Context)
+	if err != nil {
+		return nil, err
+	}
+	return kube.Connect(config, kube.Options{UserAgent: agent})
 }

@@ -1,14 +1,42 @@
 package main
 
 import (
+	"context"
+	"os"
 	"slices"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
+	"github.com/syncline-io/syncline/internal/edge/lua"
 )
+
+// counted runs rules in child processes and counts them.
+type counted struct {
+	lua.Pool
+	runs int
+}
+
+func (c *counted) Run(ctx context.Context, rule syncline.HealthRule, object map[string]any) (syncline.Health, error) {
+	c.runs++
+	return c.Pool.Run(ctx, rule, object)
+}
+
+func scripts(t testing.TB) *counted {
+	t.Helper()
+	program, err := os.Executable() // which TestMain makes a worker
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := lua.NewPool(confined.Options{Command: []string{program, "lua-worker"}})
+	t.Cleanup(pool.Close)
+	return &counted{Pool: pool}
+}
 
 // certificate is one that an App tracks.
 func certificate(kind string) *unstructured.Unstructured {
@@ -29,8 +57,8 @@ func TestChecks(t *testing.T) {
 	if got, want := checks.Of(t.Context(), certificate("Gadget")), (syncline.Health{Status: syncline.Progressing, Message: "no issuer"}); got != want {
 		t.Errorf("by its conditions: got %+v, want %+v", got, want)
 	}
-	if started := pool.Stats().Started; started != 0 {
-		t.Errorf("%d processes were started", started)
+	if pool.runs != 0 {
+		t.Errorf("%d rules were run", pool.runs)
 	}
 	if got, want := checks.Of(t.Context(), certificate("Certificate")), (syncline.Health{Status: syncline.Degraded, Message: "no issuer"}); got != want {
 		t.Errorf("by Argo CD's check: got %+v, want %+v", got, want)
@@ -42,7 +70,8 @@ func TestChecks(t *testing.T) {
 func TestHealthRules(t *testing.T) {
 	checks, own := newChecks(scripts(t), nil, nil)
 	var again []schema.GroupKind
-	h := healthRules{set: own, changed: func(kind schema.GroupKind) { again = append(again, kind) }}
+	h := settings.NewStore()
+	h.Changed = func(found settings.Rules) { again = append(again, own.Replace(found.Find)...) }
 	configMap := func(script string) *unstructured.Unstructured {
 		return &unstructured.Unstructured{Object: map[string]any{"data": map[string]any{
 			"resource.customizations.health.cert-manager.io_Certificate": script,
@@ -62,10 +91,10 @@ func TestHealthRules(t *testing.T) {
 		want  syncline.Health
 		again []schema.GroupKind
 	}{
-		{"seen", func() { h.put(configMap(`return {status = "Suspended", message = obj.metadata.name}`)) }, suspended, []schema.GroupKind{kind}},
-		{"seen again", func() { h.put(configMap(`return {status = "Suspended", message = obj.metadata.name}`)) }, suspended, nil},
-		{"changed", func() { h.put(configMap(`return nil`)) }, syncline.Health{}, []schema.GroupKind{kind}},
-		{"gone", func() { h.delete() }, judged, []schema.GroupKind{kind}},
+		{"seen", func() { _ = h.Put(configMap(`return {status = "Suspended", message = obj.metadata.name}`)) }, suspended, []schema.GroupKind{kind}},
+		{"seen again", func() { _ = h.Put(configMap(`return {status = "Suspended", message = obj.metadata.name}`)) }, suspended, nil},
+		{"changed", func() { _ = h.Put(configMap(`return nil`)) }, syncline.Health{}, []schema.GroupKind{kind}},
+		{"gone", func() { h.Delete(types.NamespacedName{}) }, judged, []schema.GroupKind{kind}},
 	} {
 		again = nil
 		step.do()

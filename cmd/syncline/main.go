@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"runtime"
@@ -21,10 +22,15 @@ func main() {
 // run returns the exit code. The first interrupt ends the command in order, a
 // second one at once.
 func run() int {
+	program, err := os.Executable()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "find this program: %v\n", err)
+		return 1
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return cli.Main(ctx, os.Args[1:], dependencies(), cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	return cli.Main(ctx, os.Args[1:], dependencies(program), cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 }
 
 // version says what was built, from what the Go tool wrote into the program.

@@ -13,22 +13,28 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/automation/journal"
+	"github.com/syncline-io/syncline/internal/automation/wake"
+	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/base/profile"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/catalog"
+	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
+	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
 	"github.com/syncline-io/syncline/internal/edge/git"
-	"github.com/syncline-io/syncline/internal/edge/helm"
-	"github.com/syncline-io/syncline/internal/edge/jsonnet"
+	"github.com/syncline-io/syncline/internal/edge/jq"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
-	"github.com/syncline-io/syncline/internal/edge/kustomize"
+	"github.com/syncline-io/syncline/internal/edge/lua"
 	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/health"
 	"github.com/syncline-io/syncline/internal/engine/health/rules"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
@@ -38,8 +44,9 @@ import (
 // of processor time, and up to a tenth more memory.
 const gcPercent = 50
 
-// serve runs the agent until ctx is done.
-func serve(ctx context.Context, options cli.ServerOptions) (err error) {
+// serve runs the agent until ctx is done. Program is this program, which works on what
+// others wrote in processes of its own.
+func serve(ctx context.Context, options cli.ServerOptions, program string) (err error) {
 	if err := startLog(options); err != nil {
 		return err
 	}
@@ -47,7 +54,7 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 		debug.SetGCPercent(gcPercent)
 	}
 	limitMemory(options)
-	stopProfiles, err := startProfiles(options.ProfileDir)
+	stopProfiles, err := profile.Start(options.ProfileDir)
 	if err != nil {
 		return err
 	}
@@ -66,20 +73,16 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	pool := newRenderPool(program, options)
 	defer pool.Close()
-	if err := tellConfinement(ctx, pool); err != nil {
+	if err := pool.Announce(ctx); err != nil {
 		return err
 	}
-	expressions := newJQPool(program, options.AllowUnconfined)
+	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}, Unconfined: options.AllowUnconfined})
 	defer expressions.Close()
-	scripts := newLuaPool(program, options.AllowUnconfined)
+	scripts := lua.NewPool(confined.Options{Command: []string{program, "lua-worker"}, Unconfined: options.AllowUnconfined})
 	defer scripts.Close()
-	a, err := newAgent(options, cluster, store, confined{render.Confined{Pool: pool}, expressions, scripts})
+	a, err := newAgent(options, cluster, store, workers{render.Confined{Pool: pool}, expressions, scripts})
 	if err != nil {
 		return err
 	}
@@ -89,27 +92,17 @@ func serve(ctx context.Context, options cli.ServerOptions) (err error) {
 }
 
 // newRenderPool returns the processes that render.
-func newRenderPool(program string, options cli.ServerOptions) *worker.Pool {
-	return worker.NewPool(worker.Options{
+func newRenderPool(program string, options cli.ServerOptions) *confined.Pool {
+	return confined.NewPool(confined.Options{
 		Command: []string{program, "render-worker"}, Size: options.RenderWorkers,
 		Memory: int64(options.RenderMemoryMiB) << 20, Timeout: time.Duration(options.RenderSeconds) * time.Second,
 		Unconfined: options.AllowUnconfined,
+		Remedies: confined.Remedies{
+			Time:   "look for a loop that does not end, or raise --render-seconds of syncline server",
+			Memory: "look for a loop or a repetition without a bound, or raise --render-memory-mib of syncline server",
+			Stack:  "look for a template or a function that calls itself",
+		},
 	})
-}
-
-// tellConfinement logs how processes are kept apart that work on what others
-// wrote. It is an error when the kernel does not do it and nobody allowed that.
-func tellConfinement(ctx context.Context, pool *worker.Pool) error {
-	confinement, err := pool.Check(ctx)
-	if err != nil {
-		return err
-	}
-	log := slog.Info
-	if !confinement.Filtered {
-		log = slog.Warn
-	}
-	log("what others wrote is worked on in processes apart", "systemCallsForbidden", confinement.Filtered, "ownNetwork", confinement.Network)
-	return nil
 }
 
 // openMirrors opens the mirrors of an agent, in which many may name addresses.
@@ -128,55 +121,85 @@ func openMirrors(dir string, limits cli.GitLimits) (*git.Store, error) {
 	return git.Open(options)
 }
 
-// confined is what works on input that is not trusted, in child processes.
-type confined struct {
+// workers work on input that is not trusted, in child processes.
+type workers struct {
 	builder     render.Builder
 	expressions plan.Expressions
 	scripts     rules.Runner
 }
 
 // newAgent joins the parts of the agent.
-func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, pools confined) (*agent, error) {
-	repositories := repository.NewStore()
+func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, workers workers) (*agent, error) {
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,
-		projects: newProjects(), repositories: repositories,
+		projects: project.NewStore(), repositories: repository.NewStore(), settings: settings.NewStore(),
 		apps:    application.NewStore(resources{cluster}, options.ControlPlane),
 		catalog: catalog.New(),
-		queue:   queue.New(queue.Backoff{}),
-
-		commits: make(chan string, maxCommits), recordAfter: time.Duration(options.RecordSeconds) * time.Second,
+		teller:  journal.NewTeller(resources{cluster}),
 	}
+	due := queue.New(queue.Backoff{})
+	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: due}
+	a.waker = &wake.Waker{
+		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,
+		RecordAfter: time.Duration(options.RecordSeconds) * time.Second, Pending: make(chan string, wake.MaxPending),
+	}
+	a.releaser = &project.Releaser{Projects: a.projects, Apps: a.apps, Resources: resources{cluster}}
+	usage := application.Usage{Apps: a.apps, Reach: a.repositories.For, Permits: func(app syncline.App) bool { return a.loop.Engine.Permits(app) }}
 	poll := time.Duration(options.PollSeconds) * time.Second
-	sources, resolver := newSources(store, &credentials{repositories: repositories, list: a.listRepositories}, source.Options{
-		Interval: poll, Changed: a.onCommit, Uses: a.uses, Owners: a.owners, Declared: a.declared, Kept: options.Git.Refs,
+	a.resolver = source.NewResolver(source.Fetchers{syncline.SourceGit: source.NewGit(store, store)}, source.Options{
+		Interval: poll, Changed: a.waker.Commit, Uses: usage.Uses, Owners: usage.Owners, Declared: usage.Declared, Kept: options.Git.Refs,
 	})
-	a.resolver = resolver
-	a.apps.Later, a.apps.Changed, a.apps.Left = a.queue.AddAt, a.onApplication, a.onUnused
-	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: a.queue} // before the watches, which call it
-	checks, own := newChecks(pools.scripts, a.projectOf, a.judgeAgain)
-	a.rules = &healthRules{set: own, changed: a.judgeAgain}
-	a.fleet = kube.NewFleet(kube.FleetOptions{Changed: a.onCluster, Live: func(id syncline.ClusterID) live.Options {
+	checks, own := newChecks(workers.scripts, a.apps.ProjectOf, func(kind schema.GroupKind) { a.fleet.Reread(kind) })
+	a.fleet = kube.NewFleet(kube.FleetOptions{Changed: a.waker.Cluster, Live: func(id syncline.ClusterID) live.Options {
 		return live.Options{
 			Assess: checks.Quick, Slow: checks.Slow, Judge: checks.Of,
-			OnChange: func(change live.Change) { a.onLive(id, change) },
-			OnReady:  func(kind schema.GroupKind) { a.onKind(id, kind) },
+			OnChange: func(change live.Change) { a.waker.Live(id, change) },
+			OnReady:  func(kind schema.GroupKind) { a.waker.Kind(id, kind, a.fleet.Instances(id, kind)) },
 			OnSwept:  func() { a.loop.ClusterReady(id) },
 		}
 	}})
-	renderer := render.New(pools.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20})
-	a.loop.Engine = engine.New(sources, renderer, a.projects, clusters{a.fleet}, engine.Options{
-		Poll:  2 * poll, // the resolver asks every poll by itself
-		Guard: plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
+	a.waker.Clusters = a.fleet
+	a.loop.Engine = engine.New(
+		source.New(a.resolver, &repository.Access{Store: a.repositories, List: a.listRepositories}),
+		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
+		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
+			Poll:   2 * poll, // the resolver asks every poll by itself
+			Guard:  plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
+			Others: catalog.Others{Catalog: a.catalog, Apps: a.apps, Namespace: a.namespace, Mark: a.waker.Mark},
 
-		Expressions: pools.expressions, Others: others{a.apps, a.catalog, a.namespace, a.mark}, Limit: time.Duration(options.TurnSeconds) * time.Second,
-	})
-	return a, joinLocal(a.fleet, cluster)
+			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second,
+		})
+	a.waker.Commits = a.loop.Engine
+	a.listen(due, own)
+	return a, destination.JoinLocal(a.fleet, cluster)
 }
 
-// tools are what renders, in the process that calls them.
-func tools() render.Tools {
-	return render.Tools{Helm: helm.Renderer{}, Kustomize: &kustomize.Renderer{}, Jsonnet: jsonnet.Renderer{}}
+// listen has what the stores know tell whom it concerns.
+func (a *agent) listen(due *queue.Queue, own *rules.Set) {
+	a.apps.Later, a.apps.Changed = due.AddAt, a.onApplication
+	a.apps.Left = func(id syncline.AppID, way application.Way) {
+		a.loop.Interrupt(id)
+		a.resolver.Review(way.Address.Key())
+	}
+	a.projects.Changed, a.repositories.Changed = a.waker.Project, a.onRepository
+	a.settings.Changed = func(found settings.Rules) {
+		for _, kind := range own.Replace(found.Find) {
+			a.fleet.Reread(kind)
+		}
+	}
+	a.settings.Unread = func(key string) {
+		slog.Warn("a setting of Argo CD is not supported, and has no effect", "configmap", settings.Name, "key", key)
+	}
+}
+
+// newChecks returns what objects are judged by, and of that the rules of the
+// installation, of which there are none yet. Project returns that of the App which
+// an object says it belongs to. Again is told the kinds whose objects are worth
+// judging again.
+func newChecks(runner rules.Runner, project func(string) string, again func(schema.GroupKind)) (checks health.Checks, own *rules.Set) {
+	own = rules.New(rules.Options{Runner: runner, Owner: project, Again: again})
+	library := rules.New(rules.Options{Find: lua.Check, Runner: runner, Owner: project, Again: again})
+	return health.Checks{Own: own, Library: library}, own
 }
 
 // dataDir makes the folder for mirrors. A temporary one is removed in the end.

@@ -25,19 +25,30 @@ var may = map[string][]string{
 	"engine":     {".", "base"},
 	"automation": {".", "base"},
 	"catalog":    {".", "base"},
-	"dialect":    {".", "base", "api", "engine", "automation", "catalog"},
-	"front":      {".", "base", "ui", "engine", "catalog"},
-	"demo":       {".", "base", "api", "edge"},
-	"cmd":        {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front"},
-	"arch":       {},
+	// A cluster of the edge as the engine looks at it, and what commands do by themselves.
+	"destination": {".", "edge", "engine"},
+	"backend":     {".", "base", "api", "edge", "engine", "catalog", "destination", "dialect", "front"},
+	"dialect":     {".", "base", "api", "engine", "automation", "catalog"},
+	"front":       {".", "base", "ui", "engine", "catalog"},
+	"demo":        {".", "base", "api", "edge"},
+	"cmd":         {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front", "destination", "backend"},
+	"arch":        {},
 }
 
-// sideways lists the few imports between neighbours of one layer.
+// sideways lists the few imports between neighbours of one layer, and what of the
+// words a package below them speaks of.
 var sideways = []string{
 	"internal/engine/clustertest -> internal/engine",
 	"internal/engine/clustertest -> internal/engine/apply",
 	"internal/engine/affected -> internal/engine/render/record",    // the words in which is said what was read
 	"internal/engine/source/fetchertest -> internal/engine/source", // whose interface it tests
+	"internal/automation/wake -> internal/engine/queue",            // the lanes are its words
+	"internal/base/confined -> .",
+	"internal/base/confined -> internal/base/fair",
+	"internal/base/confined -> internal/base/processor",
+	"internal/base/confined -> internal/base/told",
+	"internal/base/confined/confinedtest -> .",
+	"internal/base/confined/confinedtest -> internal/base/confined",
 	"internal/front/cli -> internal/front/client",
 	"internal/front/server -> internal/front/auth",
 }

@@ -123,6 +123,18 @@ func (c *Catalog) Plan(app syncline.App, plan syncline.Plan) (concerned []syncli
 	return c.left(app.ID, before)
 }
 
+// Restore takes note of what an App declares in a cluster by its status, before a plan
+// of it is made.
+func (c *Catalog) Restore(app syncline.App, on syncline.ClusterID) {
+	plan := syncline.Plan{App: app.ID, Cluster: on}
+	for _, object := range app.Past.Objects {
+		if !object.Hook && !object.RequiresPruning {
+			plan.Changes = append(plan.Changes, syncline.Change{Ref: object.Ref, Action: syncline.Keep})
+		}
+	}
+	c.Plan(app, plan)
+}
+
 // left returns who has objects of a plan of an App that it declares no more.
 func (c *Catalog) left(id syncline.AppID, before *syncline.Plan) []syncline.AppID {
 	if before == nil {

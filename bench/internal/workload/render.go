@@ -21,7 +21,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
@@ -137,7 +137,7 @@ func (o Options) render(ctx context.Context, with contender.Contender, files ren
 
 // renderPool renders as the server does, 16 requests at once.
 func (o Options) renderPool(ctx context.Context, tree syncline.Tree, tool string) error {
-	pool := worker.NewPool(worker.Options{Command: []string{o.Program, "render-worker"}})
+	pool := confined.NewPool(confined.Options{Command: []string{o.Program, "render-worker"}})
 	defer pool.Close()
 	renderer := render.New(render.Confined{Pool: pool}, render.Options{})
 	group, ctx := errgroup.WithContext(ctx)

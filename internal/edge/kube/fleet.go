@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 )
@@ -418,4 +420,20 @@ func (c *Cluster) answers(ctx context.Context) error {
 		return nil // it answers
 	}
 	return &syncline.Error{Kind: kind, Hint: hint, Err: err}
+}
+
+// Reread has the objects of a kind judged again in every cluster.
+func (f *Fleet) Reread(kind schema.GroupKind) {
+	for _, connection := range f.Connections() {
+		connection.Live.Reread(kind)
+	}
+}
+
+// Instances returns those that own objects of a kind of a cluster, none when that is
+// not connected.
+func (f *Fleet) Instances(id syncline.ClusterID, kind schema.GroupKind) []string {
+	if remembered := f.Live(id); remembered != nil { // it may be let go just now
+		return remembered.Instances(kind)
+	}
+	return nil
 }

@@ -17,15 +17,9 @@ import (
 type Expressions interface {
 	// Remove returns the object without the paths that the expression yields; all
 	// of it where the expression fails on it. An Invalid error says that the
-	// expression cannot be obeyed, such as one that does not end.
-	Remove(ctx context.Context, expression string, object map[string]any) (map[string]any, error)
-}
-
-// ByProject are Expressions that share what they take between projects.
-type ByProject interface {
-	Expressions
-	// For returns the Expressions that take from that project's share.
-	For(project string) Expressions
+	// expression cannot be obeyed, such as one that does not end. What it takes is of
+	// the project's share.
+	Remove(ctx context.Context, project, expression string, object map[string]any) (map[string]any, error)
 }
 
 // What the jq expressions of one App may be and take. They are tried one after the
@@ -46,6 +40,9 @@ const (
 // concurrent use.
 type expressions struct {
 	Expressions
+	// project is that of the App.
+	project string
+
 	mu sync.Mutex
 	// verdicts say why expressions cannot be obeyed; "" when they can.
 	verdicts map[string]string
@@ -57,10 +54,7 @@ type expressions struct {
 
 // newExpressions returns the expressions of an App, of which verdicts are known.
 func newExpressions(from Expressions, app syncline.App, verdicts map[string]string) *expressions {
-	if shared, ok := from.(ByProject); ok {
-		from = shared.For(app.Project)
-	}
-	return &expressions{Expressions: from, verdicts: stillAsked(verdicts, app.Ignore)}
+	return &expressions{Expressions: from, project: app.Project, verdicts: stillAsked(verdicts, app.Ignore)}
 }
 
 // spent is an error when the expressions have taken all the time that they have.
@@ -93,7 +87,7 @@ func (e *expressions) remove(ctx context.Context, expression string, object map[
 		return nil, err
 	}
 	began := time.Now()
-	stripped, err := e.Remove(ctx, expression, object)
+	stripped, err := e.Remove(ctx, e.project, expression, object)
 	if err != nil && syncline.KindOf(err) != syncline.Invalid {
 		return nil, fmt.Errorf("ignoreDifferences: the jq expression %q: %w", expression, err)
 	}

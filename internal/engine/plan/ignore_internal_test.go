@@ -15,19 +15,13 @@ import (
 type slow struct {
 	takes time.Duration
 	tried *int
-	from  string
 }
 
-func (s slow) For(project string) Expressions {
-	s.from = project
-	return s
-}
-
-func (s slow) Remove(_ context.Context, expression string, object map[string]any) (map[string]any, error) {
+func (s slow) Remove(_ context.Context, project, expression string, object map[string]any) (map[string]any, error) {
 	*s.tried++
 	<-time.After(s.takes) // of the test's clock
-	if s.from != "shop" {
-		return nil, syncline.Errorf(syncline.Internal, "it is from the share of %q", s.from)
+	if project != "shop" {
+		return nil, syncline.Errorf(syncline.Internal, "it is from the share of %q", project)
 	}
 	if strings.HasPrefix(expression, "endless") {
 		return nil, syncline.Errorf(syncline.Invalid, "it does not end")

@@ -12,7 +12,7 @@ import (
 type InProcess struct{}
 
 // Remove removes what an expression yields.
-func (InProcess) Remove(ctx context.Context, expression string, object map[string]any) (map[string]any, error) {
+func (InProcess) Remove(ctx context.Context, _, expression string, object map[string]any) (map[string]any, error) {
 	limited, cancel := context.WithTimeout(ctx, time.Second/2)
 	defer cancel()
 	stripped, err := jq.Remove(limited, expression, object)

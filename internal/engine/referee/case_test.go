@@ -75,7 +75,7 @@ func (a *arena) tell(format string, args ...any) {
 // inProcess runs jq expressions in this process.
 type inProcess struct{}
 
-func (inProcess) Remove(ctx context.Context, expression string, object map[string]any) (map[string]any, error) {
+func (inProcess) Remove(ctx context.Context, _, expression string, object map[string]any) (map[string]any, error) {
 	return jq.Remove(ctx, expression, object)
 }
 

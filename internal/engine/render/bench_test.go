@@ -5,8 +5,8 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
 
 // BenchmarkRender renders the small source of each tool, in this process and in
@@ -14,7 +14,7 @@ import (
 func BenchmarkRender(b *testing.B) {
 	for where, builder := range map[string]render.Builder{
 		"in process": tools(),
-		"confined":   render.Confined{Pool: newPool(b, worker.Options{})},
+		"confined":   render.Confined{Pool: newPool(b, confined.Options{})},
 	} {
 		renderer := render.New(builder, render.Options{MemoBytes: -1})
 		for tool, tree := range samples {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/bound"
+	"github.com/syncline-io/syncline/internal/base/confined"
 )
 
 // Whatever .argocd-source.yaml says.
@@ -80,7 +81,7 @@ func FuzzOutput(f *testing.F) {
 	f.Add([]byte("\xbf\x69Documents\x9b\x00\x00\x00\x00\x7f\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		bound.Limits{}.Run(t, func() {
-			if output, err := readOutput(text); err == nil {
+			if output, err := confined.ReadResult[Output](text); err == nil {
 				_, _ = output.result()
 			}
 		})

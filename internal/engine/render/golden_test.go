@@ -14,8 +14,8 @@ import (
 	kyaml "k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
 
 // modules are projects whose charts and kustomizations must render as the
@@ -40,7 +40,7 @@ var minimum = map[syncline.Tool]int{syncline.ToolHelm: 14, syncline.ToolKustomiz
 
 func TestGolden(t *testing.T) {
 	ref := newReference(t)
-	renderer := render.New(render.Confined{Pool: newPool(t, worker.Options{})}, render.Options{MemoBytes: -1})
+	renderer := render.New(render.Confined{Pool: newPool(t, confined.Options{})}, render.Options{MemoBytes: -1})
 	compared, refused := map[syncline.Tool]int{}, map[syncline.Tool]int{}
 	for _, version := range modules {
 		root := ref.module(t, version)
@@ -239,7 +239,7 @@ func convert(value any) any {
 // the programs.
 func TestGoldenOptions(t *testing.T) {
 	ref := newReference(t)
-	renderer := render.New(render.Confined{Pool: newPool(t, worker.Options{})}, render.Options{MemoBytes: -1})
+	renderer := render.New(render.Confined{Pool: newPool(t, confined.Options{})}, render.Options{MemoBytes: -1})
 	root := ref.module(t, modules[0])
 	chart := filepath.Join(root, "charts", "podinfo")
 	for _, test := range []struct {
@@ -283,7 +283,7 @@ func TestGoldenOptions(t *testing.T) {
 // TestGoldenEdits compares the options of a kustomize source with `kustomize edit`.
 func TestGoldenEdits(t *testing.T) {
 	ref := newReference(t)
-	renderer := render.New(render.Confined{Pool: newPool(t, worker.Options{})}, render.Options{MemoBytes: -1})
+	renderer := render.New(render.Confined{Pool: newPool(t, confined.Options{})}, render.Options{MemoBytes: -1})
 	root := ref.module(t, modules[0])
 	for _, test := range []struct {
 		name    string

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
 
 // password is the value that nothing may show, in whatever form.
@@ -265,7 +265,7 @@ func FuzzErrorsShowNoSecrets(f *testing.F) {
 	} {
 		f.Add(byte(2), code)
 	}
-	renderer := render.New(render.Confined{Pool: newPool(f, worker.Options{Timeout: 5 * time.Second})}, render.Options{MemoBytes: -1})
+	renderer := render.New(render.Confined{Pool: newPool(f, confined.Options{Timeout: 5 * time.Second})}, render.Options{MemoBytes: -1})
 	f.Fuzz(func(t *testing.T, tool byte, text string) {
 		if len(text) > 1<<12 || shows(text) != "" || strings.Contains(text, "'h'") {
 			return

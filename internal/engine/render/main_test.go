@@ -14,11 +14,11 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/edge/helm"
 	"github.com/syncline-io/syncline/internal/edge/jsonnet"
 	"github.com/syncline-io/syncline/internal/edge/kustomize"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
 
 // workerArgument makes the test program a child of the pool.
@@ -26,7 +26,7 @@ const workerArgument = "render-worker"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == workerArgument {
-		if err := render.Serve(context.Background(), os.Stdin, os.Stdout, tools()); err != nil {
+		if err := render.ServeProbed(context.Background(), os.Stdin, os.Stdout, tools()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -43,14 +43,14 @@ func tools() render.Tools {
 func inProcess() *render.Renderer { return render.New(tools(), render.Options{}) }
 
 // newPool returns a pool whose children are this program, closed by the test's end.
-func newPool(t testing.TB, options worker.Options) *worker.Pool {
+func newPool(t testing.TB, options confined.Options) *confined.Pool {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	options.Command = []string{program, workerArgument}
-	pool := worker.NewPool(options)
+	pool := confined.NewPool(options)
 	t.Cleanup(pool.Close)
 	return pool
 }

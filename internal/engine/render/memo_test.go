@@ -75,11 +75,11 @@ var monorepoSources = []syncline.Source{
 // "other".
 func requestFor(source syncline.Source, tree memoryTree) render.Request {
 	return render.Request{App: "shop", Namespace: "prod", Source: source, Files: syncline.Files{
-		Tree: confined(tree), Refs: map[string]syncline.Tree{"other": confined(tree)},
+		Tree: linked(tree), Refs: map[string]syncline.Tree{"other": linked(tree)},
 	}}
 }
 
-func confined(tree memoryTree) syncline.Tree { return source.Confine(linkTree{tree, monorepoLinks}) }
+func linked(tree memoryTree) syncline.Tree { return source.Confine(linkTree{tree, monorepoLinks}) }
 
 // texts are what a commit writes to a file, good and bad.
 var texts = []string{

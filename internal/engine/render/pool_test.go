@@ -1,7 +1,9 @@
 package render_test
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -9,8 +11,9 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/base/confined/confinedtest"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
 
 // samples are one small source per tool.
@@ -32,16 +35,54 @@ func request(tree memoryTree) render.Request {
 	return render.Request{App: "shop", Namespace: "prod", Source: syncline.Source{Path: "app"}, Files: syncline.Files{Tree: tree}}
 }
 
+// TestPoolIsConfined has jobs that are the names of Apps, each with a folder of its
+// own, but for those of the suite.
+func TestPoolIsConfined(t *testing.T) {
+	trees := map[string]memoryTree{
+		"broken":    {"app/a.yaml": configMap + "data: [b"},
+		"remote":    {"app/kustomization.yaml": "resources: [https://example.com/base]\n"},
+		"no number": {"app/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n", "app/templates/a.yaml": "{{ fail \"no\" }}"},
+		"schema": {
+			"app/kustomization.yaml": "resources: [a.yaml]\nopenapi: {path: schema.json}\n",
+			"app/a.yaml":             configMap,
+			"app/schema.json":        `{"definitions": {"io.k8s.api.apps.v1.Deployment": {"type": "object", "x-kubernetes-group-version-kind": [{"group": "apps", "kind": "Deployment", "version": "v1"}]}}}`,
+		},
+		"patch": {
+			"app/kustomization.yaml": "resources: [d.yaml]\npatches: [{path: p.yaml}]\n",
+			"app/d.yaml":             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [{name: web, image: w}, {name: sidecar, image: s}]}}}\n",
+			"app/p.yaml":             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [{name: web, image: new}]}}}\n",
+		},
+	}
+	maps.Copy(trees, samples)
+	doIn := func(builder render.Builder) confinedtest.Do {
+		return func(ctx context.Context, owner, job string) (string, error) {
+			output, err := builder.Build(ctx, render.Job{App: job, Namespace: "prod", Source: syncline.Source{Path: "app"}}, render.Inputs{
+				Files: syncline.Files{Tree: trees[job]}, Fact: func(string) (string, bool) { return "", false }, Owner: owner,
+			})
+			return fmt.Sprintf("%#v", output), err
+		}
+	}
+	confinedtest.Run(t, confinedtest.Kind{
+		Argument: workerArgument,
+		Start: func(t testing.TB, options confined.Options) confinedtest.Do {
+			return doIn(render.Confined{Pool: newPool(t, options)})
+		},
+		Here: doIn(tools()),
+		Jobs: []string{"directory", "kustomize", "helm", "jsonnet", "patch"}, Faulty: []string{"broken", "remote", "no number"},
+		Leaving: []string{"schema", "remote", "helm", "no number"}, Looking: "patch",
+	})
+}
+
 func TestPoolRendersAsInProcess(t *testing.T) {
-	pool := newPool(t, worker.Options{Patience: time.Minute}) // who gives way gets no other job
-	confined := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1})
+	pool := newPool(t, confined.Options{Patience: time.Minute}) // who gives way gets no other job
+	renderer := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1})
 	for name, tree := range samples {
 		t.Run(name, func(t *testing.T) {
 			want, err := inProcess().Render(short(t), request(tree))
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := confined.Render(short(t), request(tree))
+			got, err := renderer.Render(short(t), request(tree))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,14 +98,14 @@ func TestPoolRendersAsInProcess(t *testing.T) {
 }
 
 func TestPoolRunsJobsAtOnce(t *testing.T) {
-	pool := newPool(t, worker.Options{Size: 2})
-	confined := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1})
+	pool := newPool(t, confined.Options{Size: 2})
+	renderer := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1})
 	var wg sync.WaitGroup
 	for i := range 40 {
 		wg.Go(func() {
 			name := fmt.Sprintf("n%d", i)
 			tree := memoryTree{"app/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\n"}
-			result, err := confined.Render(short(t), request(tree))
+			result, err := renderer.Render(short(t), request(tree))
 			if err != nil {
 				t.Error(err)
 			} else if got := result.Objects[0].Ref().Name; got != name {
@@ -79,10 +120,10 @@ func TestPoolRunsJobsAtOnce(t *testing.T) {
 }
 
 func TestPoolReportsErrorsAsInProcess(t *testing.T) {
-	confined := render.New(render.Confined{Pool: newPool(t, worker.Options{})}, render.Options{})
+	renderer := render.New(render.Confined{Pool: newPool(t, confined.Options{})}, render.Options{})
 	tree := memoryTree{"app/kustomization.yaml": "resources: [https://example.com/base]\n"}
 	_, want := inProcess().Render(short(t), request(tree))
-	_, got := confined.Render(short(t), request(tree))
+	_, got := renderer.Render(short(t), request(tree))
 	if want == nil || got == nil || got.Error() != want.Error() || syncline.KindOf(got) != syncline.Denied ||
 		syncline.HintOf(got) != syncline.HintOf(want) {
 		t.Errorf("pool: %v (%s), in process: %v", got, syncline.KindOf(got), want)
@@ -90,14 +131,14 @@ func TestPoolReportsErrorsAsInProcess(t *testing.T) {
 }
 
 func TestPoolDiscardsTaintedProcess(t *testing.T) {
-	pool := newPool(t, worker.Options{Size: 1})
-	confined := render.New(render.Confined{Pool: pool}, render.Options{})
+	pool := newPool(t, confined.Options{Size: 1})
+	renderer := render.New(render.Confined{Pool: pool}, render.Options{})
 	tree := memoryTree{
 		"app/kustomization.yaml": "resources: [a.yaml]\nopenapi: {path: schema.json}\n",
 		"app/a.yaml":             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
 		"app/schema.json":        `{"definitions": {}}`,
 	}
-	if _, err := confined.Render(short(t), request(tree)); err != nil {
+	if _, err := renderer.Render(short(t), request(tree)); err != nil {
 		t.Fatal(err)
 	}
 	if stats := pool.Stats(); stats.Discarded != 1 {
@@ -106,7 +147,7 @@ func TestPoolDiscardsTaintedProcess(t *testing.T) {
 }
 
 func TestPoolClosed(t *testing.T) {
-	pool := newPool(t, worker.Options{})
+	pool := newPool(t, confined.Options{})
 	pool.Close()
 	_, err := render.New(render.Confined{Pool: pool}, render.Options{}).Render(short(t), request(samples["helm"]))
 	if err == nil || !strings.Contains(err.Error(), "shut down") || syncline.KindOf(err) != syncline.Transient {
@@ -117,7 +158,7 @@ func TestPoolClosed(t *testing.T) {
 // TestPoisonedSourcesDoNotDelayOthers renders a good source while several that
 // never end are tried again: it is done before the first of them is ended.
 func TestPoisonedSourcesDoNotDelayOthers(t *testing.T) {
-	pool := newPool(t, worker.Options{Size: 2, Timeout: 3 * time.Second})
+	pool := newPool(t, confined.Options{Size: 2, Timeout: 3 * time.Second})
 	renderer := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1})
 	poisoned := func(i int) render.Request {
 		r := request(chartOf("{{ range 100000000000 }}{{ end }}"))

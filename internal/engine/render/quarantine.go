@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
+	"github.com/syncline-io/syncline/internal/base/confined"
 )
 
 // maxQuarantined bounds how many sources are in quarantine at most.
@@ -77,7 +77,7 @@ func (s quarantine) leave(project string, turn *quarantineTurn) {
 func (s quarantine) judge(key syncline.Digest, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var limit *worker.LimitError
+	var limit *confined.LimitError
 	switch {
 	case !errors.As(err, &limit):
 		delete(s.known, key)

@@ -13,8 +13,8 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
 
 // Request asks what one Source of an App renders to.
@@ -192,7 +192,7 @@ func (r *Renderer) build(ctx context.Context, job Job, inputs record.Inputs) out
 // lasting reports whether an error follows from the files alone, so that it
 // stays until they change. Another attempt may keep within a limit.
 func lasting(err error) bool {
-	var limit *worker.LimitError
+	var limit *confined.LimitError
 	kinds := []syncline.Kind{syncline.Invalid, syncline.Denied, syncline.NotFound}
 	return slices.Contains(kinds, syncline.KindOf(err)) && !errors.As(err, &limit)
 }

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/worker"
 )
 
 // canary is the content of a file outside the repository that must never be seen.
@@ -111,7 +111,7 @@ func (h hostile) aim(t *testing.T, path string) render.Request {
 func TestNothingOutsideIsRead(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), canary)
 	check(t, os.WriteFile(outside, []byte(canary), 0o644))
-	confined := render.New(render.Confined{Pool: newPool(t, worker.Options{})}, render.Options{})
+	renderer := render.New(render.Confined{Pool: newPool(t, confined.Options{})}, render.Options{})
 	for field, source := range reaching {
 		for form, path := range map[string]string{
 			"absolute":    outside,
@@ -124,7 +124,7 @@ func TestNothingOutsideIsRead(t *testing.T) {
 			"slashes":     "//" + outside,
 		} {
 			t.Run(field+"/"+form, func(t *testing.T) {
-				for where, renderer := range map[string]*render.Renderer{"in process": inProcess(), "confined": confined} {
+				for where, renderer := range map[string]*render.Renderer{"in process": inProcess(), "confined": renderer} {
 					result, err := renderer.Render(short(t), source.aim(t, path))
 					if err == nil && !source.absent {
 						t.Errorf("%s: it renders: %v", where, result.Objects)
@@ -159,14 +159,14 @@ func TestRemoteIsRefused(t *testing.T) {
 		"git::https://example.com/r.git", "GIT::ssh://example.com/r", "ssh://git@example.com/r", "file:///etc", "FILE:///etc",
 		"org-1234@github.com:o/r", "user@example.com:o/r.git", "http:example.com/x", "ext::sh -c touch% x", "git://example.com/r",
 	}
-	confined := render.New(render.Confined{Pool: newPool(t, worker.Options{})}, render.Options{})
+	renderer := render.New(render.Confined{Pool: newPool(t, confined.Options{})}, render.Options{})
 	for field, source := range reaching {
 		if !strings.HasPrefix(field, "kustomize ") || source.absent {
 			continue
 		}
 		t.Run(field, func(t *testing.T) {
 			for _, address := range addresses {
-				if _, err := confined.Render(short(t), source.aim(t, address)); syncline.KindOf(err) != syncline.Denied &&
+				if _, err := renderer.Render(short(t), source.aim(t, address)); syncline.KindOf(err) != syncline.Denied &&
 					!strings.HasPrefix(address, "ext::") {
 					t.Errorf("%s: %v", address, err)
 				} else if err == nil {
@@ -180,7 +180,7 @@ func TestRemoteIsRefused(t *testing.T) {
 // TestNothingIsRun asks for programs in every way that kustomize knows.
 func TestNothingIsRun(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "mark")
-	confined := render.New(render.Confined{Pool: newPool(t, worker.Options{})}, render.Options{})
+	renderer := render.New(render.Confined{Pool: newPool(t, confined.Options{})}, render.Options{})
 	function := func(spec string) string {
 		return "apiVersion: example.com/v1\nkind: Function\nmetadata:\n  name: f\n  annotations:\n    config.kubernetes.io/function: |\n      " + spec + "\n"
 	}
@@ -194,7 +194,7 @@ func TestNothingIsRun(t *testing.T) {
 		for _, field := range []string{"generators", "transformers", "validators"} {
 			t.Run(name+"/"+field, func(t *testing.T) {
 				tree := withConfigMap(field+": [f.yaml]", "app/f.yaml", config, "app/script.star", "x")
-				for where, renderer := range map[string]*render.Renderer{"in process": inProcess(), "confined": confined} {
+				for where, renderer := range map[string]*render.Renderer{"in process": inProcess(), "confined": renderer} {
 					_, err := renderer.Render(short(t), request(tree))
 					if kind := syncline.KindOf(err); kind != syncline.Invalid && kind != syncline.Denied {
 						t.Errorf("%s: %s %v", where, kind, err)
@@ -294,7 +294,7 @@ var bombs = map[string]hostile{
 // process does not grow.
 func TestBombs(t *testing.T) {
 	const timeout, memory = 8 * time.Second, 192 << 20
-	pool := newPool(t, worker.Options{Timeout: timeout, Memory: memory})
+	pool := newPool(t, confined.Options{Timeout: timeout, Memory: memory})
 	renderer := render.New(render.Confined{Pool: pool}, render.Options{})
 	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
@@ -315,7 +315,7 @@ func TestBombs(t *testing.T) {
 			if len(err.Error()) > 4000 {
 				t.Errorf("the error has %d bytes", len(err.Error()))
 			}
-			// A process that waits for the processor may take five times as long, see [worker.Options].
+			// A process that waits for the processor may take five times as long, see [confined.Options].
 			if used := childrensTime(t) - computed; used > timeout+4*time.Second || took > 5*timeout+4*time.Second {
 				t.Errorf("it took %s, and %s of the processor", took, used)
 			}

@@ -350,6 +350,13 @@ func (s *Store) ByInstance(instance string) (syncline.App, bool) {
 	return e.app, ok
 }
 
+// ProjectOf returns the project of the App that tracking calls so, "" when there is
+// none.
+func (s *Store) ProjectOf(instance string) string {
+	app, _ := s.ByInstance(instance)
+	return app.Project
+}
+
 // Save writes a report into its Application, when it says anything new. What
 // the API server answers is known at once, so that the next turn builds on it.
 // A report of which nothing but the health of single objects is new may have to

@@ -3,6 +3,8 @@ package repository_test
 import (
 	"testing"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/bound"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
@@ -17,10 +19,10 @@ func FuzzRepositorySecret(f *testing.F) {
 		bound.Limits{}.Run(t, func() {
 			store := repository.NewStore()
 			u := secret("s", kind, map[string]string{"url": url, "project": project, field: value})
-			if _, err := store.Put(u); err == nil {
+			if err := store.Put(u); err == nil {
 				store.For(syncline.AddressOf(address), project)
 			}
-			store.Delete("argocd/s")
+			store.Delete(types.NamespacedName{Namespace: "argocd", Name: "s"})
 		})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
@@ -36,7 +37,7 @@ func TestUnsupportedCredentials(t *testing.T) {
 		secret("team", "repo-creds", map[string]string{"url": "https://git.example/team", "password": "p"}),
 		secret("no", "repository", map[string]string{"url": "https://git.example/no", "useAzureWorkloadIdentity": "false"}),
 	} {
-		if _, err := store.Put(s); err != nil {
+		if err := store.Put(s); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -59,7 +60,7 @@ func TestFor(t *testing.T) {
 		secret("scoped", "repository", map[string]string{"url": "https://git.example/team/app", "project": "red", "username": "red", "password": "p"}),
 		secret("broken", "repository", map[string]string{}),
 	} {
-		_, _ = store.Put(s)
+		_ = store.Put(s)
 	}
 	for _, test := range []struct{ name, url, project, user string }{
 		{"its own", "https://git.example/team/app", "blue", "own"},
@@ -81,7 +82,7 @@ func TestFor(t *testing.T) {
 	if got := store.For(syncline.AddressOf("https://git.example/team/bare"), "blue").Proxy; got != "http://proxy.example" {
 		t.Errorf("the repository's own proxy is lost: %q", got)
 	}
-	store.Delete("argocd/own")
+	store.Delete(types.NamespacedName{Namespace: "argocd", Name: "own"})
 	if got := store.For(syncline.AddressOf("https://git.example/team/app"), "blue").Username; got != "team" {
 		t.Errorf("after its Secret is gone: %q", got)
 	}
@@ -89,7 +90,7 @@ func TestFor(t *testing.T) {
 
 func TestSecretsDoNotPrint(t *testing.T) {
 	store := repository.NewStore()
-	_, _ = store.Put(secret("s", "repository", map[string]string{"url": "https://x", "username": "u", "password": "hunter2", "bearerToken": "hunter2"}))
+	_ = store.Put(secret("s", "repository", map[string]string{"url": "https://x", "username": "u", "password": "hunter2", "bearerToken": "hunter2"}))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 		if text := fmt.Sprintf(verb, store.For(syncline.AddressOf("https://x"), "")); strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") {
 			t.Errorf("%s shows the secret: %s", verb, text)

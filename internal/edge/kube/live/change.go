@@ -7,44 +7,23 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// Change says that what is remembered of an object changed.
-type Change struct {
-	Ref syncline.Ref
-	// Before and After are the instances that tracked the object; "" when none did.
-	Before, After string
-	What          What
-	// Claim reports that only the annotation, which anybody may write, says and said
-	// whose the object is.
-	Claim bool
-	// Ours reports that the change is the outcome of our own write, told by
-	// Observe before the watch told it.
-	Ours bool
-}
+// Change says that what is remembered of an object changed. It is Ours when Observe
+// told it before the watch did.
+type Change = syncline.LiveChange
 
 // What is a set of the things that can change.
-type What uint8
+type What = syncline.Aspects
 
 // The things that can change.
 const (
-	// Existence: the object came, went, or was created anew.
-	Existence What = 1 << iota
-	// Applied: the fields that our manager applied, or who else owns them; all that an
-	// object holds which is followed.
-	Applied
-	// Tracking: the annotation that says whose the object is, or its owners.
-	Tracking
-	// Marks: the annotations that steer Syncline.
-	Marks
-	// Health: the object's own health.
-	Health
-	// Terminating: its deletion began, or what it waits for then.
-	Terminating
-	// Summary: its images or addresses.
-	Summary
+	Existence   = syncline.AspectExistence
+	Applied     = syncline.AspectApplied
+	Tracking    = syncline.AspectTracking
+	Marks       = syncline.AspectMarks
+	Health      = syncline.AspectHealth
+	Terminating = syncline.AspectTerminating
+	Summary     = syncline.AspectSummary
 )
-
-// Has reports whether one of the things is in the set.
-func (w What) Has(things What) bool { return w&things != 0 }
 
 // changeOf compares what was and is remembered of one object; either may be nil.
 func changeOf(before, after *record) Change {
@@ -62,7 +41,7 @@ func changeOf(before, after *record) Change {
 		changed bool
 	}{
 		{Existence, before.UID != after.UID},
-		{Applied, !sameOwners(before, after) || before.State != "" && after.State != before.State && !after.ours},
+		{Applied, !sameOwners(before, after) || !sameState(before, after)},
 		{Tracking, before.Tracking != after.Tracking || before.Controlled != after.Controlled},
 		{Marks, !maps.Equal(before.Marks, after.Marks)},
 		{Health, before.Health != after.Health},
@@ -80,4 +59,10 @@ func changeOf(before, after *record) Change {
 func sameOwners(before, after *record) bool {
 	return before.Applied == after.Applied && before.Made == after.Made && before.Migrate == after.Migrate &&
 		maps.Equal(before.Beside, after.Beside)
+}
+
+// sameState reports whether what is told of an object that is followed says that
+// nobody else changed it.
+func sameState(before, after *record) bool {
+	return before.State == "" || after.ours || after.State == before.State
 }

@@ -1,0 +1,232 @@
+// Package backend is the command line's way in through the Kubernetes API alone: it
+// reads and writes the resources that declare Apps. It needs no agent to look and none
+// to ask, and decides nothing.
+package backend
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/edge/kube"
+	"github.com/syncline-io/syncline/internal/front/cli"
+)
+
+// Backend is a way in. It satisfies [cli.Backend].
+type Backend struct {
+	cluster      *kube.Cluster
+	controlPlane string
+}
+
+var _ cli.Backend = (*Backend)(nil)
+
+// New returns the way in through an API server. Apps in the namespace of the control
+// plane are tracked by their bare name.
+func New(cluster *kube.Cluster, controlPlane string) *Backend {
+	return &Backend{cluster: cluster, controlPlane: controlPlane}
+}
+
+// Get returns one App as it is now.
+func (b *Backend) Get(ctx context.Context, id syncline.AppID) (cli.App, error) {
+	u, err := b.cluster.GetObject(ctx, v1alpha1.ApplicationResource(), id.NamespacedName())
+	if err != nil {
+		return cli.App{}, explain(id, err)
+	}
+	return b.app(u), nil
+}
+
+// List returns the chosen Apps as they are now.
+func (b *Backend) List(ctx context.Context, query cli.Query) ([]cli.App, error) {
+	if query.Name != "" {
+		app, err := b.Get(ctx, syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace, Name: query.Name})
+		if syncline.KindOf(err) == syncline.NotFound {
+			return nil, nil
+		}
+		return []cli.App{app}, err
+	}
+	items, err := b.cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), watchOptions(query))
+	if err != nil {
+		return nil, explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace}, err)
+	}
+	apps := make([]cli.App, 0, len(items))
+	for i := range items {
+		apps = append(apps, b.app(&items[i]))
+	}
+	slices.SortFunc(apps, compareApps)
+	return apps, nil
+}
+
+// Watch tells all of the chosen Apps, again and again.
+func (b *Backend) Watch(ctx context.Context, query cli.Query, see func([]cli.App) bool) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w := &appWatch{query: query, translate: b.app, see: see, end: cancel, known: map[types.NamespacedName]cli.App{}}
+	b.cluster.WatchObjects(ctx, v1alpha1.ApplicationResource(), watchOptions(query), kube.Handler{
+		Set: w.set, Gone: w.gone, Synced: w.complete, Failed: w.failed,
+	})
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errSeen):
+		return nil
+	case w.fatal != nil:
+		return explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace, Name: query.Name}, w.fatal)
+	default:
+		return cause
+	}
+}
+
+// Create makes a resource.
+func (b *Backend) Create(ctx context.Context, manifest map[string]any) (cli.App, error) {
+	u, err := b.cluster.Create(ctx, v1alpha1.ApplicationResource(), &unstructured.Unstructured{Object: manifest})
+	if err != nil {
+		name := (&unstructured.Unstructured{Object: manifest})
+		return cli.App{}, explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: name.GetNamespace(), Name: name.GetName()}, err)
+	}
+	return b.app(u), nil
+}
+
+// Patch changes a resource by a merge patch.
+func (b *Backend) Patch(ctx context.Context, id syncline.AppID, patch map[string]any) (cli.App, error) {
+	data, err := json.Marshal(patch)
+	if err != nil {
+		return cli.App{}, syncline.Errorf(syncline.Internal, "patch of app %s: %w", id, err)
+	}
+	u, err := b.cluster.Patch(ctx, v1alpha1.ApplicationResource(), id.NamespacedName(),
+		kube.Patch{Type: types.MergePatchType, Data: data, Manager: "syncline-cli"})
+	if err != nil {
+		return cli.App{}, explain(id, err)
+	}
+	return b.app(u), nil
+}
+
+// Delete deletes exactly the resource that has the UID.
+func (b *Backend) Delete(ctx context.Context, id syncline.AppID, uid types.UID) error {
+	err := b.cluster.Delete(ctx, v1alpha1.ApplicationResource(), id.NamespacedName(), uid)
+	return explain(id, err)
+}
+
+// app translates a resource.
+func (b *Backend) app(u *unstructured.Unstructured) cli.App {
+	app, cr := application.Read(u, b.controlPlane)
+	return cli.App{App: app, Report: application.ReportOf(app, cr), Manifest: withoutManagedFields(u)}
+}
+
+// withoutManagedFields leaves out what only the API server reads.
+func withoutManagedFields(u *unstructured.Unstructured) map[string]any {
+	unstructured.RemoveNestedField(u.Object, "metadata", "managedFields")
+	return u.Object
+}
+
+func watchOptions(query cli.Query) kube.WatchOptions {
+	return kube.WatchOptions{Namespace: query.Namespace, LabelSelector: query.Selector, Name: query.Name}
+}
+
+func compareApps(a, b cli.App) int {
+	return cmp.Or(cmp.Compare(a.ID.Namespace, b.ID.Namespace), cmp.Compare(a.ID.Name, b.ID.Name))
+}
+
+// errSeen is the cause of a watch that ended because enough was seen.
+var errSeen = errors.New("seen")
+
+// appWatch turns single changes into pictures of all Apps.
+type appWatch struct {
+	query     cli.Query
+	translate func(*unstructured.Unstructured) cli.App
+	see       func([]cli.App) bool
+	end       context.CancelCauseFunc
+	known     map[types.NamespacedName]cli.App
+	synced    bool
+	ended     bool
+	fatal     error
+}
+
+func (w *appWatch) set(u *unstructured.Unstructured) {
+	if w.query.Name != "" && w.query.Name != u.GetName() {
+		return
+	}
+	w.known[types.NamespacedName{Namespace: u.GetNamespace(), Name: u.GetName()}] = w.translate(u)
+	w.show()
+}
+
+func (w *appWatch) gone(name types.NamespacedName) {
+	if _, known := w.known[name]; known {
+		delete(w.known, name)
+		w.show()
+	}
+}
+
+func (w *appWatch) complete() {
+	w.synced = true
+	w.show()
+}
+
+// failed ends the watch when trying again is in vain.
+func (w *appWatch) failed(err error) {
+	switch syncline.KindOf(err) {
+	case syncline.Denied, syncline.NotFound, syncline.Invalid:
+		w.ended, w.fatal = true, err
+		w.end(err)
+	}
+}
+
+// show tells all Apps, once all are known, until that is enough.
+func (w *appWatch) show() {
+	if !w.synced || w.ended {
+		return
+	}
+	apps := make([]cli.App, 0, len(w.known))
+	for _, app := range w.known {
+		apps = append(apps, app)
+	}
+	slices.SortFunc(apps, compareApps)
+	if w.see(apps) {
+		w.ended = true
+		w.end(errSeen)
+	}
+}
+
+// explain says what an error of the API server means for an App.
+func explain(id syncline.AppID, err error) error {
+	var answer apierrors.APIStatus
+	answered := errors.As(err, &answer)
+	switch syncline.KindOf(err) {
+	case syncline.NotFound:
+		if !answered {
+			return err
+		}
+		return missing(id, answer.Status(), err)
+	case syncline.Denied:
+		return syncline.WithHint(err, "the kubeconfig's user may not do this: ask \"kubectl auth can-i\" what it may")
+	case syncline.Transient:
+		if answered || syncline.HintOf(err) != "" {
+			return err
+		}
+		return syncline.WithHint(err, "check that the API server can be reached, and --kubeconfig and --context")
+	default:
+		return err
+	}
+}
+
+// missing tells apart what was not found: the App, its namespace or the whole
+// resource.
+func missing(id syncline.AppID, answer metav1.Status, err error) error {
+	switch details := answer.Details; {
+	case details != nil && details.Kind == "namespaces":
+		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "namespace %s does not exist", id.Namespace),
+			"create it, or choose another by --namespace")
+	case details != nil && details.Name == id.Name && id.Name != "":
+		return syncline.Errorf(syncline.NotFound, "app %s does not exist", id)
+	}
+	return syncline.WithHint(fmt.Errorf("the cluster does not know Applications: %w", err),
+		"install the resource definitions of deploy/crds, or choose another cluster by --context")
+}

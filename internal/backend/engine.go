@@ -1,0 +1,113 @@
+package backend
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/catalog"
+	"github.com/syncline-io/syncline/internal/destination"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/project"
+	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
+	"github.com/syncline-io/syncline/internal/edge/jq"
+	"github.com/syncline-io/syncline/internal/edge/kube"
+	"github.com/syncline-io/syncline/internal/edge/kube/live"
+	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/front/cli"
+)
+
+// Engine is the agent's engine, run for one command. It satisfies [cli.Engine].
+type Engine struct {
+	*preview
+	close func()
+}
+
+var _ cli.Engine = Engine{}
+
+// Close ends the watches and the processes, and removes the mirrors.
+func (e Engine) Close() error {
+	e.close()
+	return nil
+}
+
+// StartEngine reads the settings of a control plane and starts an engine on them.
+// Program is this program, of which the commands render-worker and jq-worker work on
+// what others wrote.
+func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program string) (Engine, error) {
+	known, err := readControlPlane(ctx, cluster, namespace)
+	if err != nil {
+		return Engine{}, err
+	}
+	sources, remove, err := temporarySources(known.repositories, false)
+	if err != nil {
+		return Engine{}, err
+	}
+	e := Engine{preview: &preview{ready: make(chan struct{}, 1)}}
+	// What it plans does not depend on health, so it judges none.
+	fleet := kube.NewFleet(kube.FleetOptions{Changed: func(syncline.Target) { e.known() }, Live: func(syncline.ClusterID) live.Options {
+		return live.Options{OnReady: func(schema.GroupKind) { e.known() }, OnSwept: e.known}
+	}})
+	if err := destination.JoinLocal(fleet, cluster); err != nil {
+		return Engine{}, err
+	}
+	fleet.Live(syncline.LocalCluster).Sweep()
+	pool := confined.NewPool(confined.Options{Command: []string{program, "render-worker"}})
+	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
+	e.reach = func(on syncline.ClusterID, as syncline.Identity) (reader, error) { return fleet.Access(on, as) }
+	e.turns = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
+		destination.Clusters{Fleet: fleet}, engine.Options{ReadOnly: true, Expressions: expressions, Others: known.others})
+	e.close = func() {
+		fleet.Close()
+		pool.Close()
+		expressions.Close()
+		remove()
+	}
+	return e, nil
+}
+
+// controlPlane is what is read once of a control plane.
+type controlPlane struct {
+	projects     *project.Store
+	repositories *repository.Store
+	others       catalog.Others
+}
+
+// readControlPlane reads the projects, the repositories and what Applications declare, by
+// what their statuses say. Who may not read credentials may still look at public
+// repositories, and for who may not read Applications there are none.
+func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
+	apps := application.NewStore(nil, namespace)
+	known := controlPlane{
+		project.NewStore(), repository.NewStore(), catalog.Others{Catalog: catalog.New(), Apps: apps, Namespace: namespace},
+	}
+	listed, err := cluster.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
+	if err != nil {
+		return known, err
+	}
+	for i := range listed {
+		_ = known.projects.Put(&listed[i]) // its Apps say what is wrong
+	}
+	listed, err = cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: namespace, LabelSelector: repository.Selector})
+	if err != nil && syncline.KindOf(err) != syncline.Denied {
+		return known, err
+	}
+	for i := range listed {
+		_ = known.repositories.Put(&listed[i]) // what cannot be read concerns nothing
+	}
+	listed, err = cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
+	if err != nil && syncline.KindOf(err) != syncline.Denied {
+		return known, err
+	}
+	for i := range listed {
+		if app, _ := apps.Put(&listed[i]); destination.Local().Is(app.Destination) {
+			known.others.Catalog.Restore(app, syncline.LocalCluster)
+		}
+	}
+	return known, nil
+}

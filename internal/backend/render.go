@@ -1,0 +1,91 @@
+package backend
+
+import (
+	"context"
+	"os"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
+	"github.com/syncline-io/syncline/internal/edge/folder"
+	"github.com/syncline-io/syncline/internal/edge/git"
+	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/front/cli"
+)
+
+// Renderer renders without a cluster, confined as in the agent: what a repository
+// holds is no more to be trusted on a person's machine. It satisfies [cli.Renderer].
+type Renderer struct {
+	// Program is this program, of which the command render-worker renders.
+	Program string
+}
+
+var _ cli.Renderer = Renderer{}
+
+// Render returns the objects in the order of the source.
+func (r Renderer) Render(ctx context.Context, request cli.RenderRequest) ([]syncline.Object, error) {
+	pool := confined.NewPool(confined.Options{Command: []string{r.Program, "render-worker"}})
+	defer pool.Close()
+	tree, revision, done, err := openTree(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	result, err := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}).Render(ctx, render.Request{
+		App: request.AppName, Project: request.Project, Namespace: request.Namespace,
+		Source: request.Source, Revision: revision, Files: syncline.Files{Tree: tree}, ShowSecrets: request.ShowSecrets,
+	})
+	for _, warning := range result.Warnings {
+		request.Warn(warning)
+	}
+	for _, file := range result.PassedOver {
+		if request.PassedOver != nil {
+			request.PassedOver(file.File, file.Why)
+		}
+	}
+	return result.Objects, err
+}
+
+// openTree opens the folder or the revision that the request names.
+func openTree(ctx context.Context, request cli.RenderRequest) (tree syncline.Tree, revision string, done func(), err error) {
+	if request.Root != "" {
+		files, err := folder.Open(request.Root)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		return source.Confine(files), "", func() { _ = files.Close() }, nil
+	}
+	sources, done, err := temporarySources(repository.NewStore(), true)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	revision, err = sources.Resolve(ctx, syncline.App{}, request.Source, 0)
+	if err == nil {
+		tree, err = sources.Tree(ctx, syncline.App{}, request.Source, revision)
+	}
+	if err != nil {
+		done()
+		return nil, "", nil, err
+	}
+	return tree, revision, done, nil
+}
+
+// temporarySources reads repositories into a folder that done removes.
+func temporarySources(repositories *repository.Store, allowLocal bool) (stage *source.Stage, done func(), err error) {
+	dir, err := os.MkdirTemp("", "syncline-")
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := git.Open(git.Options{Dir: dir, AllowLocal: allowLocal})
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, nil, err
+	}
+	resolver := source.NewResolver(source.Fetchers{syncline.SourceGit: source.NewGit(store, store)}, source.Options{})
+	return source.New(resolver, &repository.Access{Store: repositories}), func() {
+		resolver.Close()
+		_ = store.Close()
+		_ = os.RemoveAll(dir)
+	}, nil
+}

@@ -1,0 +1,114 @@
+package project
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Store holds the AppProjects as they were last seen. It is safe for concurrent use.
+type Store struct {
+	// Changed is told the name of a project that says something else now, or is gone.
+	// Set it before the first Put. Default: nobody is told.
+	Changed func(name string)
+
+	mu      sync.RWMutex
+	entries map[string]entry
+	// held are those that are being deleted and wait for their Applications to go.
+	held map[string]*unstructured.Unstructured
+	// look asks to look at those held; it has room for one.
+	look chan struct{}
+}
+
+// entry is a project, or why it cannot be read.
+type entry struct {
+	project syncline.Project
+	err     error
+}
+
+// NewStore returns an empty Store.
+func NewStore() *Store {
+	return &Store{entries: map[string]entry{}, held: map[string]*unstructured.Unstructured{}, look: make(chan struct{}, 1)}
+}
+
+// Put takes note of an AppProject as it was seen. It is an Invalid error when it
+// cannot be read: nothing of the project is delivered then, and [Store.Project] says
+// why.
+func (s *Store) Put(u *unstructured.Unstructured) error {
+	name := u.GetName()
+	var e entry
+	e.project, e.err = Read(u)
+	s.mu.Lock()
+	before, known := s.entries[name]
+	s.entries[name] = e
+	if delete(s.held, name); Held(u) {
+		s.held[name] = u
+		s.ask()
+	}
+	s.mu.Unlock()
+	if !known || !before.equal(e) {
+		s.tell(name)
+	}
+	return e.err
+}
+
+// Delete forgets an AppProject that is gone.
+func (s *Store) Delete(name types.NamespacedName) {
+	s.mu.Lock()
+	_, known := s.entries[name.Name]
+	delete(s.entries, name.Name)
+	delete(s.held, name.Name)
+	s.mu.Unlock()
+	if known {
+		s.tell(name.Name)
+	}
+}
+
+func (s *Store) tell(name string) {
+	if s.Changed != nil {
+		s.Changed(name)
+	}
+}
+
+// Project returns the project of that name, or a NotFound error.
+func (s *Store) Project(name string) (syncline.Project, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	found, ok := s.entries[name]
+	if !ok {
+		return syncline.Project{}, syncline.WithHint(
+			syncline.Errorf(syncline.NotFound, "Application referencing project %s which does not exist", name),
+			fmt.Sprintf("create the AppProject %s, or name another in spec.project", name))
+	}
+	return found.project, found.err
+}
+
+// equal reports whether two entries say the same.
+func (e entry) equal(other entry) bool {
+	if e.err != nil || other.err != nil {
+		return e.err != nil && other.err != nil && e.err.Error() == other.err.Error()
+	}
+	return reflect.DeepEqual(e.project, other.project)
+}
+
+// leaving returns the projects that are held.
+func (s *Store) leaving() []*unstructured.Unstructured {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Collect(maps.Values(s.held))
+}
+
+// ask has a [Releaser] look at the projects that are held.
+func (s *Store) ask() {
+	select {
+	case s.look <- struct{}{}:
+	default: // it is asked already
+	}
+}

@@ -1,0 +1,81 @@
+package lua
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/confined"
+)
+
+// Pool runs rules in child processes: one may be wrong, and what it is given is
+// written by whoever may write objects. It is safe for concurrent use.
+type Pool struct{ processes *confined.Pool }
+
+// What the processes of a Pool take by default. One rule never has all of them.
+const (
+	poolSize   = 3
+	poolMemory = 128 << 20
+	// poolPatience is short: a rule is stopped after a second, and takes milliseconds
+	// when nothing is wrong with it.
+	poolPatience = 200 * time.Millisecond
+)
+
+// PoolMemory is what all processes of a Pool use at most, in bytes.
+const PoolMemory = poolSize * poolMemory
+
+// NewPool returns a Pool. The options need a command, which calls [Serve]. The
+// processes keep to the [TimeLimit] by themselves; one that cannot is ended after
+// three seconds by default, and one that needs more than 128 MiB.
+func NewPool(options confined.Options) Pool {
+	options.Size = cmp.Or(options.Size, poolSize)
+	options.Memory = cmp.Or(options.Memory, poolMemory)
+	options.Timeout = cmp.Or(options.Timeout, 3*time.Second)
+	options.Patience = cmp.Or(options.Patience, poolPatience)
+	options.Idle = cmp.Or(options.Idle, time.Minute)
+	options.Remedies = confined.Remedies{
+		Time:   "look for a loop in the rule that does not end",
+		Memory: "look for a loop or a repetition in the rule without a bound",
+		Stack:  "look for a function in the rule that calls itself",
+	}
+	return Pool{confined.NewPool(options)}
+}
+
+// Close ends the processes.
+func (p Pool) Close() { p.processes.Close() }
+
+// judgement is a job of a process.
+type judgement struct {
+	Rule   syncline.HealthRule
+	Object map[string]any
+}
+
+// Run is [Machine.Judge] in a process. Each rule takes its own share of the
+// processes; one that takes more than it may is a Stalled error.
+func (p Pool) Run(ctx context.Context, rule syncline.HealthRule, object map[string]any) (syncline.Health, error) {
+	health, err := confined.Call[judgement, syncline.Health](ctx, p.processes, judgement{rule, object}, confined.Host{Owner: rule.Origin})
+	if _, limited := errors.AsType[*confined.LimitError](err); limited {
+		return syncline.Health{}, syncline.Errorf(syncline.Stalled, "%w", err)
+	}
+	return health, err
+}
+
+// Serve is the child's side of a [Pool]: it gives up what this process may do and
+// returns when in ends.
+func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	var machine Machine
+	return confined.Serve(ctx, in, out, machine.handle)
+}
+
+// handle judges for the other side. What took too long may be too much memory for
+// the next rule.
+func (m *Machine) handle(ctx context.Context, job judgement, _ confined.Host) (health syncline.Health, tainted bool, err error) {
+	health, err = m.Judge(ctx, job.Rule, job.Object)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return health, true, syncline.Errorf(syncline.Stalled, "stopped: it took longer than %s", TimeLimit)
+	}
+	return health, false, err
+}

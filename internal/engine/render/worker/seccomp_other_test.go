@@ -1,6 +1,0 @@
-//go:build !linux || (!amd64 && !arm64)
-
-package worker_test
-
-// attempts makes no calls where none are forbidden.
-func attempts() string { return "" }
