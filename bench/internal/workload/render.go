@@ -18,10 +18,10 @@ import (
 	"github.com/syncline-io/syncline/bench/internal/contender"
 	"github.com/syncline-io/syncline/bench/internal/input"
 	"github.com/syncline-io/syncline/bench/internal/result"
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
