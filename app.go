@@ -40,8 +40,10 @@ type App struct {
 	// UID is that of the declaring resource, so that a new one of the same name
 	// inherits nothing.
 	UID types.UID
-	// Instance is what tracking annotations call the App: its name, or
-	// "namespace_name" outside the control plane's namespace.
+	// Dialect is how the App's objects are marked, and how they say what they ask for.
+	Dialect *Dialect
+	// Instance is what the marks of its objects call the App: in Argo CD's dialect its
+	// name, or "namespace_name" outside the control plane's namespace.
 	Instance    string
 	Project     string
 	Sources     []Source

@@ -8,6 +8,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/bound"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // Whatever a manifest holds: it is an object, or an error; and all that is asked of
@@ -31,7 +32,7 @@ func FuzzObject(f *testing.F) {
 			if err != nil {
 				return
 			}
-			object.Annotation(syncline.AnnotationHook)
+			object.Annotation(convention.Hook)
 			object.GenerateName()
 			object = object.WithAnnotation("a", "b").WithFinalizer("c").WithName("d")
 			syncline.DigestOfObjects([]syncline.Object{object})

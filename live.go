@@ -20,11 +20,11 @@ type Live struct {
 	UID     types.UID
 	// ResourceVersion orders what was seen of the object.
 	ResourceVersion string
-	// Tracking is the value of the tracking annotation, "" when there is none.
-	Tracking string
-	// Made reports whether our field manager, or Argo CD's, wrote the tracking
-	// annotation: the proof that an App made the object or took it over. Anybody
-	// may write the annotation.
+	// Owner is the [App.Instance] that the object's marks name, "" when they name none.
+	Owner string
+	// Made reports whether a field manager of the owner's dialect wrote the mark that
+	// says so: the proof that an App made the object or took it over. Anybody may
+	// write the mark.
 	Made bool
 	// Controlled reports whether another object owns this one.
 	Controlled bool
@@ -32,12 +32,15 @@ type Live struct {
 	// that was known, or, where that may not be true of what is wanted now,
 	// Progressing.
 	Unjudged bool
-	// Applied is the digest of the fields that our field manager owns, computed as
+	// Manager is the field manager of a dialect that applied the object; "" when none
+	// did.
+	Manager string
+	// Applied is the digest of the fields that the Manager owns, computed as
 	// [Object.Digest] computes it; "" when it owns none. It equals the digest of
 	// the desired object when every desired field is live as desired.
 	Applied Digest
-	// Beside holds, of a namespace, such digests by the name of each
-	// [NamespaceManager] that applied fields to it.
+	// Beside holds such digests of other dialects' managers, and, of a namespace, of each
+	// [NamespaceManager] that applied fields to it, by name.
 	Beside map[string]Digest
 	// Migrate reports whether fields are owned by client-side apply, so that
 	// removing them needs their ownership first.
@@ -45,9 +48,9 @@ type Live struct {
 	// State is the digest of all that the object holds, but for its status, while it is
 	// followed, because others have fields of it that are declared; else "".
 	State Digest
-	// Marks are the annotations that steer Syncline: those of argocd.argoproj.io
-	// and helm.sh, and its own.
-	Marks map[string]string
+	// Marks are the annotations and labels that mean something to a dialect, and
+	// Syncline's own.
+	Marks Marks
 	// Health is the object's own health, judged when it was seen; see Unjudged.
 	Health Health
 	// Terminating reports whether the object is being deleted; Finalizers are
@@ -60,22 +63,47 @@ type Live struct {
 	URLs   []string
 }
 
+// Marks are what is remembered of an object's annotations and labels, by key; those of labels are
+// made by [LabelKey].
+type Marks map[string]string
+
+// aLabel begins the keys of labels, and no key of an annotation.
+const aLabel = "label "
+
+// LabelKey is the key of a label among Marks.
+func LabelKey(label string) string { return aLabel + label }
+
+// Annotation returns the value of an annotation, or "".
+func (m Marks) Annotation(key string) string { return m[key] }
+
+// Label returns the value of a label, or "".
+func (m Marks) Label(key string) string {
+	if len(m) == 0 {
+		return ""
+	}
+	return m[aLabel+key]
+}
+
 // Steering identifies what an object says of whose it is and of what may be done
-// with it: its tracking and its marks.
+// with it: its owner and its marks.
 func (l Live) Steering() Digest {
 	marks := l.Marks
 	if marks == nil {
-		marks = map[string]string{}
+		marks = Marks{}
 	}
-	digest, _ := DigestOf([]any{l.Tracking, marks}) // texts
+	digest, _ := DigestOf([]any{l.Owner, marks}) // texts
 	return digest
 }
 
 // To returns the object as it is to who applies under the name of a field manager:
-// Applied is of the fields of that one. What was applied client-side is only ours.
+// Applied is of the fields of that one. What was applied client-side is not taken over
+// in the destination namespace of an App.
 func (l Live) To(manager string) Live {
-	if manager != FieldManager {
-		l.Applied, l.Migrate = l.Beside[manager], false
+	if manager != l.Manager {
+		l.Applied = l.Beside[manager]
+	}
+	if strings.HasPrefix(manager, NamespaceManagers) {
+		l.Migrate = false
 	}
 	return l
 }

@@ -24,9 +24,9 @@ const (
 	// AspectApplied: the fields that our manager applied, or who else owns them; all that
 	// an object holds which is followed.
 	AspectApplied
-	// AspectTracking: the annotation that says whose the object is, or its owners.
-	AspectTracking
-	// AspectMarks: the annotations that steer Syncline.
+	// AspectOwner: whose the object is, by its marks or by its owner references.
+	AspectOwner
+	// AspectMarks: the annotations and labels that mean something to a dialect.
 	AspectMarks
 	// AspectHealth: the object's own health.
 	AspectHealth

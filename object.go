@@ -89,7 +89,7 @@ func isNamelessHook(u *unstructured.Unstructured) bool {
 	name, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", "name")
 	generate, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", "generateName")
 	annotations := u.GetAnnotations()
-	return name == nil && generate == nil && (annotations[AnnotationHook] != "" || annotations[AnnotationHelmHook] != "")
+	return name == nil && generate == nil && (annotations["argocd.argoproj.io/hook"] != "" || annotations["helm.sh/hook"] != "")
 }
 
 // wrongMetadata makes texts of the labels and annotations that have no value, as
@@ -165,10 +165,10 @@ func (o Object) WithManager(name string) Object {
 func (o Object) GenerateName() string { return o.unstructured().GetGenerateName() }
 
 // Annotation returns the value of an annotation, or "".
-func (o Object) Annotation(key string) string {
-	value, _, _ := unstructured.NestedString(o.content, "metadata", "annotations", key)
-	return value
-}
+func (o Object) Annotation(key string) string { return Content(o.content).Annotation(key) }
+
+// Label returns the value of a label, or "".
+func (o Object) Label(key string) string { return Content(o.content).Label(key) }
 
 // Annotations returns a copy of the annotations.
 func (o Object) Annotations() map[string]string { return o.unstructured().GetAnnotations() }

@@ -5,7 +5,9 @@ import (
 	"io"
 	"os"
 
+	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/backend"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/helm"
 	"github.com/syncline-io/syncline/internal/edge/jq"
 	"github.com/syncline-io/syncline/internal/edge/jsonnet"
@@ -51,5 +53,8 @@ func connect(connection cli.Connection, agent string) (*kube.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kube.Connect(config, kube.Options{UserAgent: agent})
+	return kube.Connect(config, kube.Options{UserAgent: agent, Dialects: dialects()})
 }
+
+// dialects are those in which Apps are declared.
+func dialects() syncline.Dialects { return syncline.Dialects{convention.Dialect()} }

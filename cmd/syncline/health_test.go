@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
 	"github.com/syncline-io/syncline/internal/edge/lua"
 )
@@ -43,7 +44,7 @@ func certificate(kind string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "cert-manager.io/v1", "kind": kind,
 		"metadata": map[string]any{"name": "web", "annotations": map[string]any{
-			syncline.AnnotationTracking: "shop:cert-manager.io/" + kind + ":shop/web",
+			convention.Tracking: "shop:cert-manager.io/" + kind + ":shop/web",
 		}},
 		"status": map[string]any{"conditions": []any{map[string]any{"type": "Ready", "status": "False", "message": "no issuer"}}},
 	}}

@@ -197,9 +197,10 @@ func (a *agent) listen(due *queue.Queue, own *rules.Set) {
 // an object says it belongs to. Again is told the kinds whose objects are worth
 // judging again.
 func newChecks(runner rules.Runner, project func(string) string, again func(schema.GroupKind)) (checks health.Checks, own *rules.Set) {
-	own = rules.New(rules.Options{Runner: runner, Owner: project, Again: again})
-	library := rules.New(rules.Options{Find: lua.Check, Runner: runner, Owner: project, Again: again})
-	return health.Checks{Own: own, Library: library}, own
+	options := rules.Options{Runner: runner, Dialects: dialects(), Owner: project, Again: again}
+	own = rules.New(options)
+	options.Find = lua.Check
+	return health.Checks{Own: own, Library: rules.New(options)}, own
 }
 
 // dataDir makes the folder for mirrors. A temporary one is removed in the end.

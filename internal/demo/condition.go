@@ -210,7 +210,7 @@ func tracked(resource schema.GroupVersionResource, namespace, name, app string) 
 		if !ok {
 			return fmt.Sprintf("there is no %s %s/%s", resource.Resource, namespace, name)
 		}
-		if id := u.GetAnnotations()[syncline.AnnotationTracking]; !strings.HasPrefix(id, app+":") {
+		if id := u.GetAnnotations()[v1alpha1.TrackingAnnotation]; !strings.HasPrefix(id, app+":") {
 			return fmt.Sprintf("%s %s/%s is tracked by %q, not by %s", resource.Resource, namespace, name, id, app)
 		}
 		return ""

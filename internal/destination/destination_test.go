@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
@@ -37,6 +38,7 @@ func TestDestination(t *testing.T) {
 		t.Fatal(err)
 	}
 	clustertest.Run(t, clustertest.World{
+		Dialect: convention.Dialect(), Steers: convention.Wave, Keeps: [2]string{convention.SyncOptions, "Prune=false"},
 		Cluster: target, Writer: target, Others: kubetest.NewSomebody(t, cluster),
 		Deny: func(t testing.TB, namespace string) { deny(t, target, namespace) },
 	})

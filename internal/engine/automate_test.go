@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 )
 
@@ -55,7 +56,7 @@ func TestWhatIsSyncedByItself(t *testing.T) {
 		"drift of what another claims": {all, func(t *testing.T, w *world) {
 			drift(t, w, "a")
 			w.Edit(t, ref("ConfigMap", "a"), func(u *unstructured.Unstructured) {
-				u.SetAnnotations(map[string]string{syncline.AnnotationTracking: "api:/ConfigMap:shop/a"})
+				u.SetAnnotations(map[string]string{convention.Tracking: "api:/ConfigMap:shop/a"})
 			})
 		}, nil, "ConfigMap/a is part of applications web and api"},
 		"a claim and something to prune, no prune": {syncline.SyncPolicy{Automated: true, SelfHeal: true}, func(t *testing.T, w *world) {
@@ -64,7 +65,7 @@ func TestWhatIsSyncedByItself(t *testing.T) {
 			w.settle(t)
 			w.wrote()
 			w.Edit(t, ref("ConfigMap", "a"), func(u *unstructured.Unstructured) {
-				u.SetAnnotations(map[string]string{syncline.AnnotationTracking: "api:/ConfigMap:shop/a"})
+				u.SetAnnotations(map[string]string{convention.Tracking: "api:/ConfigMap:shop/a"})
 			})
 			began := w.last.Operation.StartedAt
 			w.after(time.Hour)

@@ -113,7 +113,7 @@ func (t *turn) hooksAtEnd() error {
 	}
 	return syncline.WithHint(
 		syncline.Errorf(syncline.Stalled, "nothing is deleted: hooks of PreDelete were to run first, and they are not supported yet"),
-		"do what they do, and then remove the finalizer "+syncline.FinalizerPreDelete+" from the application")
+		"do what they do, and then remove the finalizer "+t.app.Dialect.Words.PreDelete+" from the application")
 }
 
 // teardown plans what is deleted with the App, without what its project refuses, and

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
@@ -53,13 +54,14 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 // newWorld has an App that is not automated, whose repository holds the texts.
 func newWorld(texts ...string) *world {
 	w := &world{
-		kubernetes: enginetest.New(), now: noon, head: "c1", commits: map[string]string{},
+		kubernetes: enginetest.New(convention.Dialect()), now: noon, head: "c1", commits: map[string]string{},
 		project: syncline.Project{
 			Name: "default", SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("*")}, Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
 			ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "*", "")},
 		},
 		app: syncline.App{
-			ID: syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web", Project: "default",
+			Dialect: convention.Dialect(),
+			ID:      syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web", Project: "default",
 			Sources:      []syncline.Source{{RepoURL: "https://git.example/web", Path: "."}},
 			Destination:  syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: "shop"},
 			HistoryLimit: 10,

@@ -255,9 +255,8 @@ func (t *turn) inherited() (inherited []syncline.Live) {
 	own := func(other syncline.App) bool { return other.ID == t.app.ID }
 	for _, object := range t.app.Past.Objects {
 		live, exists := t.cluster.Get(object.Ref)
-		owner, _, _ := strings.Cut(live.Tracking, ":")
-		_, back := t.options.Others.ByInstance(owner)
-		_, bequeathed := t.options.Others.Abandoned(owner, t.target.ID, object.Ref)
+		_, back := t.options.Others.ByInstance(live.Owner)
+		_, bequeathed := t.options.Others.Abandoned(live.Owner, t.target.ID, object.Ref)
 		if exists && bequeathed && !back &&
 			slices.ContainsFunc(t.options.Others.Declaring(t.target.ID, object.Ref), own) {
 			inherited = append(inherited, live)

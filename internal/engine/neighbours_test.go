@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
@@ -241,7 +242,7 @@ func (c *town) why(name, object string) string {
 
 func (c *town) owner(t *testing.T, ref syncline.Ref) string {
 	t.Helper()
-	owner, _, _ := strings.Cut(c.Live(t, ref).GetAnnotations()[syncline.AnnotationTracking], ":")
+	owner, _, _ := strings.Cut(c.Live(t, ref).GetAnnotations()[convention.Tracking], ":")
 	return owner
 }
 

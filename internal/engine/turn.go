@@ -381,19 +381,19 @@ func (t *turn) reportObjects(report *syncline.Report) {
 		report.Conditions = append(report.Conditions, status.Claims(*t.plan)...)
 		report.AtEnd = &syncline.AtEnd{PreDelete: len(t.plan.PreDelete) > 0, PostDelete: len(t.plan.PostDelete) > 0}
 		report.Sync = status.Sync(*t.plan)
-		report.Objects = status.Objects(*t.plan, t.cluster)
+		report.Objects = status.Objects(*t.plan, t.cluster, t.app.Dialect.Conventions)
 		t.reportUnanswered(report)
 		report.Health = health.Aggregate(t.app.ID, report.Objects)
 	case t.leaving != nil:
-		report.Objects = status.Leaving(*t.leaving, t.app.Past.Objects, t.cluster)
+		report.Objects = status.Leaving(*t.leaving, t.app.Past.Objects, t.cluster, t.app.Dialect.Conventions)
 		report.Health = health.Aggregate(t.app.ID, report.Objects)
 	case memory != nil:
-		report.Objects = status.Unknown(t.app.Past.Objects, memory)
+		report.Objects = status.Unknown(t.app.Past.Objects, memory, t.app.Dialect.Conventions)
 		report.Health = health.Aggregate(t.app.ID, report.Objects)
 	case t.cluster != nil && len(t.app.Past.Objects) == 0: // it has none that could be unhealthy
 		report.Health = health.Aggregate(t.app.ID, nil)
 	default:
-		report.Objects = status.Unknown(t.app.Past.Objects, nil)
+		report.Objects = status.Unknown(t.app.Past.Objects, nil, t.app.Dialect.Conventions)
 	}
 	if memory != nil {
 		report.Images, report.URLs = status.Summary(report.Objects, memory)

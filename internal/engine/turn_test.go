@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 )
@@ -388,7 +389,7 @@ func TestDeletion(t *testing.T) {
 			w.app.Deleting = &syncline.Deletion{Cascade: cascade, PreDelete: true}
 			w.turn(t)
 			w.expectWrites(t)
-			w.expectCondition(t, syncline.DeletionError, syncline.FinalizerPreDelete)
+			w.expectCondition(t, syncline.DeletionError, convention.PreDeleteFinalizer)
 			if w.last.Deleted {
 				t.Error("it may go")
 			}

@@ -24,6 +24,10 @@ func AppProjectResource() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: Group, Version: Version, Resource: "appprojects"}
 }
 
+// TrackingAnnotation says of an object which Application delivers it, as
+// INSTANCE:GROUP/KIND:NAMESPACE/NAME.
+const TrackingAnnotation = "argocd.argoproj.io/tracking-id"
+
 // Annotations of an Application that ask for something.
 const (
 	// RefreshAnnotation asks to look again, "normal" or "hard". It is removed

@@ -94,5 +94,5 @@ func of(app *syncline.App, change syncline.LiveChange, declares func() bool) Eve
 // leaves reports whether a change may have taken the last object that its App had in a
 // namespace, or of a kind.
 func leaves(change syncline.LiveChange) bool {
-	return change.Before != "" && change.What.Has(syncline.AspectExistence|syncline.AspectTracking|syncline.AspectTerminating)
+	return change.Before != "" && change.What.Has(syncline.AspectExistence|syncline.AspectOwner|syncline.AspectTerminating)
 }

@@ -17,3 +17,10 @@ func Entries(u *unstructured.Unstructured) []map[string]any {
 	}
 	return entries
 }
+
+// Has reports whether fields, as an entry has them in fieldsV1, name the one at a path
+// such as f:metadata, f:labels, f:app.
+func Has(fields map[string]any, path []string) bool {
+	_, has, _ := unstructured.NestedFieldNoCopy(fields, path...)
+	return has
+}

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/managed"
@@ -36,9 +37,9 @@ func (c *Cluster) adoptOnce(ctx context.Context, w syncline.Write) error {
 	owners := managed.Entries(now)
 	forgotten := len(owners) == 0
 	if forgotten && !w.Merged.IsZero() {
-		owners = othersOf(w.Merged.Reveal())
+		owners = othersOf(w.Merged.Reveal(), c.takenOver(w.Object.Manager()))
 	}
-	entries, differ := adopted(owners, managed.Entries(after.Reveal()), w.Object.Manager())
+	entries, differ := adopted(owners, managed.Entries(after.Reveal()), w.Object.Manager(), c.yields)
 	if !differ && !forgotten {
 		return nil
 	}
@@ -64,7 +65,9 @@ func managersPatch(live *unstructured.Unstructured, entries []any) ([]byte, erro
 // adopted returns the managedFields that an object gets: those that it has now, with
 // what its manager would own after an apply, as told by the entries after that, and
 // whether that differs.
-func adopted(now, after []map[string]any, manager string) (entries []any, differ bool) {
+func adopted(
+	now, after []map[string]any, manager string, yields func(entry map[string]any, manager string) bool,
+) (entries []any, differ bool) {
 	ours := entryOf(after, manager)
 	fields, _ := ours["fieldsV1"].(map[string]any)
 	for _, entry := range now {
@@ -88,28 +91,31 @@ func adopted(now, after []map[string]any, manager string) (entries []any, differ
 
 // othersOf returns the managedFields of an object but those that are ours, and those
 // in another version, in which the API server could not tell whose the fields are.
-func othersOf(live *unstructured.Unstructured) []map[string]any {
+func othersOf(live *unstructured.Unstructured, ours sets.Set[string]) []map[string]any {
 	return slices.DeleteFunc(managed.Entries(live), func(entry map[string]any) bool {
 		manager, _ := entry["manager"].(string)
-		return clientSide().Has(manager) || entry["apiVersion"] != live.GetAPIVersion()
+		return ours.Has(manager) || entry["apiVersion"] != live.GetAPIVersion()
 	})
 }
 
 // yields reports whether who wrote an entry holds fields for a manager that adopts
-// them. Who wrote the annotation that says whose an object is put back or copied what
-// was ours. What Apps want of a namespace was once applied under our own name, where
-// the namespace is nobody's manifest.
-func yields(entry map[string]any, manager string) bool {
-	if manager != syncline.FieldManager {
-		return isApply(entry, syncline.FieldManager) && !ownsTracking(entry)
+// them. Who wrote the mark that says whose an object is put back or copied what was
+// ours. What Apps want of a namespace was once applied under the manager of their
+// dialect, where the namespace is nobody's manifest.
+func (c *Cluster) yields(entry map[string]any, manager string) bool {
+	for _, dialect := range c.dialects {
+		if dialect.Manager == manager {
+			return entry["manager"] != manager && entry["subresource"] == nil && owns(entry, dialect.Ownership.Proof())
+		}
 	}
-	return entry["manager"] != manager && entry["subresource"] == nil && ownsTracking(entry)
+	return slices.ContainsFunc(c.dialects, func(dialect *syncline.Dialect) bool {
+		return isApply(entry, dialect.Manager) && !owns(entry, dialect.Ownership.Proof())
+	})
 }
 
-// ownsTracking reports whether an entry has the annotation that says whose an object is.
-func ownsTracking(entry map[string]any) bool {
-	_, owned, _ := unstructured.NestedFieldNoCopy(entry, "fieldsV1", "f:metadata", "f:annotations", "f:"+syncline.AnnotationTracking)
-	return owned
+func owns(entry map[string]any, path []string) bool {
+	fields, _ := entry["fieldsV1"].(map[string]any)
+	return managed.Has(fields, path)
 }
 
 // isApply reports whether an entry is of what a manager applied.

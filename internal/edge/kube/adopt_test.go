@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 )
 
@@ -147,7 +148,7 @@ func TestAnObjectThatWasRestoredIsAdopted(t *testing.T) {
 			b.write(syncline.Write{Action: syncline.Update, Object: declared, UID: uid, Adopt: true})
 			live := b.somebody.Get(t, declared.Ref())
 			expectOwner(t, live, "f:image", "argocd-controller")
-			expectOwner(t, live, "f:"+syncline.AnnotationTracking, "argocd-controller")
+			expectOwner(t, live, "f:"+convention.Tracking, "argocd-controller")
 			if test.left == "" {
 				expectOwner(t, live, "f:theirs")
 			} else {

@@ -24,6 +24,9 @@ type Options struct {
 	UserAgent string
 	// Scope is what of the cluster is looked at and delivered to.
 	Scope Scope
+	// Dialects are those whose Apps may own objects. Default: none, and nothing is taken
+	// over but what kubectl applied.
+	Dialects syncline.Dialects
 }
 
 // Cluster is one API server and the identity used against it. It is safe for
@@ -42,6 +45,7 @@ type Cluster struct {
 	timeout  time.Duration
 	scope    Scope
 	reach    *reach
+	dialects syncline.Dialects
 }
 
 // Connect prepares a Cluster. It sends no request, so the API server need not
@@ -63,7 +67,7 @@ func Connect(config *rest.Config, options Options) (*Cluster, error) {
 	if err != nil {
 		return nil, syncline.Errorf(syncline.Invalid, "connect to the cluster at %s: %w", config.Host, err)
 	}
-	c := &Cluster{config: config, http: client, timeout: options.Timeout, scope: options.Scope, reach: within}
+	c := &Cluster{config: config, http: client, timeout: options.Timeout, scope: options.Scope, reach: within, dialects: options.Dialects}
 	if c.timeout == 0 {
 		c.timeout = time.Minute
 	}
@@ -91,7 +95,7 @@ func (c *Cluster) as(identity syncline.Identity) (*Cluster, error) {
 	}
 	return &Cluster{
 		config: config, dynamic: objects, metadata: c.metadata, schemas: c.schemas, http: client, timeout: c.timeout,
-		scope: c.scope, reach: c.reach,
+		scope: c.scope, reach: c.reach, dialects: c.dialects,
 	}, nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 )
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 // connect connects to the control plane through the given functions.
 func connect(t testing.TB, through ...kubetest.Through) *kube.Cluster {
 	t.Helper()
-	cluster, err := kube.Connect(kubetest.Config(t, control, through...), kube.Options{})
+	cluster, err := kube.Connect(kubetest.Config(t, control, through...), kube.Options{Dialects: syncline.Dialects{convention.Dialect()}})
 	if err != nil {
 		t.Fatal(err)
 	}

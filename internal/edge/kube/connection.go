@@ -22,8 +22,9 @@ type Connection struct {
 	accesses map[string]*Access
 }
 
-// NewConnection begins to remember a cluster. Close ends it.
+// NewConnection begins to remember a cluster, whose dialects count. Close ends it.
 func NewConnection(cluster *Cluster, options live.Options) *Connection {
+	options.Dialects = cluster.dialects
 	return &Connection{Live: live.New(cluster, options), cluster: cluster, accesses: map[string]*Access{}}
 }
 

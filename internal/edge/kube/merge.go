@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/util/csaupgrade"
 	"k8s.io/client-go/util/retry"
 
@@ -38,12 +39,12 @@ func contended(do func() error) error {
 func (c *Cluster) Merge(
 	ctx context.Context, object, live syncline.Object, options syncline.SyncOptions,
 ) (merged, after syncline.Object, err error) {
-	m := merge.New(object.Reveal(), live.Reveal(), clientSide())
+	m := merge.New(object.Reveal(), live.Reveal(), c.takenOver(object.Manager()))
 	for range merges {
 		if merged, err = syncline.NewObject(m.Content(), object.Origin()); err != nil {
 			return syncline.Object{}, syncline.Object{}, failed(object.Ref(), "merge", err)
 		}
-		after, err = c.put(ctx, putting{merged.Reveal(), options, true})
+		after, err = c.put(ctx, putting{merged.Reveal(), object.Manager(), options, true})
 		if err == nil {
 			return merged, after, nil
 		}
@@ -62,7 +63,7 @@ func (c *Cluster) Merge(
 // Where others applied in a version that the object does not fit, the API server
 // forgets who owns its fields when it is put. It is said again then.
 func (c *Cluster) merge(ctx context.Context, w syncline.Write) (syncline.Object, error) {
-	put, err := c.put(ctx, putting{w.Merged.Reveal(), w.Options, false})
+	put, err := c.put(ctx, putting{w.Merged.Reveal(), w.Object.Manager(), w.Options, false})
 	if err != nil {
 		return syncline.Object{}, failed(w.Ref, "merge", err)
 	}
@@ -106,9 +107,9 @@ func (c *Cluster) claimOnce(ctx context.Context, w syncline.Write) (syncline.Obj
 	if err != nil {
 		return syncline.Object{}, err
 	}
-	now := live.Reveal()
-	narrow(now, w.Object.Reveal().Object)
-	patch, err := csaupgrade.UpgradeManagedFieldsPatch(now, clientSide(), syncline.FieldManager)
+	now, claimed := live.Reveal(), c.takenOver(w.Object.Manager())
+	narrow(now, w.Object.Reveal().Object, claimed)
+	patch, err := csaupgrade.UpgradeManagedFieldsPatch(now, claimed, w.Object.Manager())
 	if err != nil {
 		return syncline.Object{}, failed(w.Ref, doing, syncline.Errorf(syncline.Invalid, "%w", err))
 	}
@@ -117,7 +118,7 @@ func (c *Cluster) claimOnce(ctx context.Context, w syncline.Write) (syncline.Obj
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	after, err := objects.Patch(ctx, w.Ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: syncline.FieldManager})
+	after, err := objects.Patch(ctx, w.Ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: w.Object.Manager()})
 	if err != nil {
 		return syncline.Object{}, failed(w.Ref, doing, err)
 	}
@@ -125,14 +126,14 @@ func (c *Cluster) claimOnce(ctx context.Context, w syncline.Write) (syncline.Obj
 }
 
 // narrow leaves the managers whose fields are claimed with those that are declared.
-func narrow(live *unstructured.Unstructured, desired map[string]any) {
+func narrow(live *unstructured.Unstructured, desired map[string]any, claimed sets.Set[string]) {
 	entries, _, _ := unstructured.NestedFieldNoCopy(live.Object, "metadata", "managedFields")
 	list, _ := entries.([]any)
 	for _, item := range list {
 		entry, _ := item.(map[string]any)
 		manager, _ := entry["manager"].(string)
 		owned, ok := entry["fieldsV1"].(map[string]any)
-		if ok && entry["subresource"] == nil && entry["operation"] == string(metav1.ManagedFieldsOperationUpdate) && clientSide().Has(manager) {
+		if ok && entry["subresource"] == nil && entry["operation"] == string(metav1.ManagedFieldsOperationUpdate) && claimed.Has(manager) {
 			entry["fieldsV1"] = merge.Declared(owned, desired)
 		}
 	}
@@ -141,6 +142,7 @@ func narrow(live *unstructured.Unstructured, desired map[string]any) {
 // putting says how an object is put in place of the live one.
 type putting struct {
 	content *unstructured.Unstructured
+	manager string
 	options syncline.SyncOptions
 	dryRun  bool
 }
@@ -156,7 +158,7 @@ func (c *Cluster) put(ctx context.Context, p putting) (syncline.Object, error) {
 	if err != nil {
 		return syncline.Object{}, err
 	}
-	update := metav1.UpdateOptions{FieldManager: syncline.FieldManager, FieldValidation: validation(p.options)}
+	update := metav1.UpdateOptions{FieldManager: p.manager, FieldValidation: validation(p.options)}
 	if p.dryRun {
 		update.DryRun = []string{metav1.DryRunAll}
 	}

@@ -32,7 +32,7 @@ func (c *Cluster) Rehearse(ctx context.Context, object, live syncline.Object, op
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	_, err = objects.Create(ctx, content, metav1.CreateOptions{
-		FieldManager: syncline.FieldManager, FieldValidation: validation(options), DryRun: []string{metav1.DryRunAll},
+		FieldManager: object.Manager(), FieldValidation: validation(options), DryRun: []string{metav1.DryRunAll},
 	})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return failed(ref, "rehearsal of its creation", err)

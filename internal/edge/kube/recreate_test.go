@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 )
 
@@ -177,7 +178,7 @@ func TestWhatIsPutBackIsWhoseItWas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var armed atomic.Bool
 			b := newBench(t, failNext(&armed))
-			old := b.parse(deploymentText, "red", "example/web").WithAnnotation(syncline.AnnotationTracking, "web:apps/Deployment:x/web")
+			old := b.parse(deploymentText, "red", "example/web").WithAnnotation(convention.Tracking, "web:apps/Deployment:x/web")
 			uid := b.create(old)
 			b.somebody.Patch(t, old.Ref(), `{"metadata": {"labels": {"theirs": "x"}}, "spec": {"template": {"metadata": {"annotations": {"their": "x"}}}}}`)
 			b.somebody.Patch(t, old.Ref(), `{"spec": {"replicas": 3}}`, "scale")
@@ -197,9 +198,9 @@ func TestWhatIsPutBackIsWhoseItWas(t *testing.T) {
 				return
 			}
 			expectOwner(t, now, "f:image", "argocd-controller")
-			expectOwner(t, now, "f:"+syncline.AnnotationTracking, "argocd-controller")
+			expectOwner(t, now, "f:"+convention.Tracking, "argocd-controller")
 			expectOwner(t, now, "f:theirs", "somebody")
-			less := b.parse(deploymentText, "red", "example/other").WithAnnotation(syncline.AnnotationTracking, "web:apps/Deployment:x/web")
+			less := b.parse(deploymentText, "red", "example/other").WithAnnotation(convention.Tracking, "web:apps/Deployment:x/web")
 			b.write(syncline.Write{Action: syncline.Update, Object: less, UID: now.GetUID()})
 			now = b.somebody.Get(t, old.Ref())
 			replicas, _, _ := unstructured.NestedInt64(now.Object, "spec", "replicas")
@@ -221,7 +222,7 @@ func TestWhatIsPutBackIsNotOursUnlessGivenBack(t *testing.T) {
 		}
 		return next.RoundTrip(request)
 	})
-	old := b.configMap("web", "red").WithAnnotation(syncline.AnnotationTracking, "web:/ConfigMap:x/web")
+	old := b.configMap("web", "red").WithAnnotation(convention.Tracking, "web:/ConfigMap:x/web")
 	uid := b.create(old)
 	armed.Store(true)
 	if _, err := b.try(syncline.Write{Action: syncline.Recreate, Object: b.configMap("web", "blue"), UID: uid}); syncline.KindOf(err) != syncline.Denied {

@@ -94,7 +94,7 @@ func (c *Cluster) run(ctx context.Context, w syncline.Write) (syncline.Object, e
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	live, err := objects.Create(ctx, w.Object.Reveal(), metav1.CreateOptions{
-		FieldManager: syncline.FieldManager, FieldValidation: validation(w.Options),
+		FieldManager: w.Object.Manager(), FieldValidation: validation(w.Options),
 	})
 	if err != nil {
 		return syncline.Object{}, failed(w.Ref, "create", err)
@@ -110,14 +110,14 @@ func (c *Cluster) replace(ctx context.Context, w syncline.Write) (syncline.Objec
 	if err != nil {
 		return syncline.Object{}, err
 	}
-	after, err := c.put(ctx, putting{replacing(w.Object, live), w.Options, false})
+	after, err := c.put(ctx, putting{replacing(w.Object, live), w.Object.Manager(), w.Options, false})
 	return after, failed(w.Ref, "replace", err)
 }
 
 // DryRunReplace returns what Replace would make of the live object, without
 // writing.
 func (c *Cluster) DryRunReplace(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
-	after, err := c.put(ctx, putting{replacing(object, live), options, true})
+	after, err := c.put(ctx, putting{replacing(object, live), object.Manager(), options, true})
 	return after, failed(object.Ref(), "dry-run replace", err)
 }
 
@@ -160,7 +160,7 @@ func (c *Cluster) remove(ctx context.Context, w syncline.Write) (syncline.Object
 		case err != nil || found.Reveal().GetDeletionTimestamp() != nil:
 			return found, err
 		}
-		if now := live.SteeringOf(found.Reveal()); now != w.Steering {
+		if now := live.SteeringOf(found.Reveal(), c.dialects); now != w.Steering {
 			return syncline.Object{}, failed(w.Ref, "delete", syncline.Errorf(syncline.Conflict,
 				"what its annotations say of whose it is and of what may be done with it changed since the plan was made"))
 		}
@@ -239,10 +239,16 @@ func (c *Cluster) planned(ctx context.Context, w syncline.Write, doing string) (
 	return object, objects, err
 }
 
-// clientSide are the managers whose fields an Update with Migrate takes over, which
-// are those of [syncline.IsClientSide].
-func clientSide() sets.Set[string] {
-	return sets.New(syncline.KubectlManager, syncline.FieldManager, syncline.FormerFieldManager)
+// takenOver are the managers whose updates a Write with Migrate takes over for a manager;
+// see [syncline.Dialect.TakesOver].
+func (c *Cluster) takenOver(manager string) sets.Set[string] {
+	all := sets.New(syncline.KubectlManager, manager)
+	for _, dialect := range c.dialects {
+		if dialect.Manager == manager {
+			all.Insert(dialect.Former...)
+		}
+	}
+	return all
 }
 
 // migrate gives the fields of client-side apply to our manager, so that the
@@ -253,7 +259,7 @@ func (c *Cluster) migrate(ctx context.Context, w syncline.Write) error {
 	if err != nil {
 		return err
 	}
-	patch, err := csaupgrade.UpgradeManagedFieldsPatch(live.Reveal(), clientSide(), syncline.FieldManager)
+	patch, err := csaupgrade.UpgradeManagedFieldsPatch(live.Reveal(), c.takenOver(w.Object.Manager()), w.Object.Manager())
 	if err != nil {
 		return failed(w.Ref, "migration from client-side apply", syncline.Errorf(syncline.Invalid, "%w", err))
 	}
@@ -262,7 +268,7 @@ func (c *Cluster) migrate(ctx context.Context, w syncline.Write) error {
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	_, err = objects.Patch(ctx, w.Ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: syncline.FieldManager})
+	_, err = objects.Patch(ctx, w.Ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: w.Object.Manager()})
 	return failed(w.Ref, "migration from client-side apply", err)
 }
 

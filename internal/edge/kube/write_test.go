@@ -293,7 +293,7 @@ func TestPruneLosesARace(t *testing.T) {
 // may become somebody else's, or say that it is to be kept.
 func TestPruneSparesWhatIsNotAsPlanned(t *testing.T) {
 	for name, change := range map[string]string{
-		"another application's": `{"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "other:/ConfigMap:shop/raced"}}}`,
+		"another application's": `{"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "other:/ConfigMap:NAMESPACE/raced"}}}`,
 		"to be kept":            `{"metadata": {"annotations": {"argocd.argoproj.io/sync-options": "Prune=false"}}}`,
 		"kept by Helm":          `{"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}}`,
 	} {
@@ -303,7 +303,8 @@ func TestPruneSparesWhatIsNotAsPlanned(t *testing.T) {
 				var armed atomic.Bool
 				b = newBench(t, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 					if request.Method == method && armed.CompareAndSwap(true, false) {
-						b.somebody.Patch(b.t, b.configMap("raced", "").Ref(), change)
+						ref := b.configMap("raced", "").Ref()
+						b.somebody.Patch(b.t, ref, strings.ReplaceAll(change, "NAMESPACE", ref.Namespace))
 					}
 					return next.RoundTrip(request)
 				})

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/plan"
@@ -35,9 +36,10 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 // tell begins a story: an operation that syncs everything and prunes.
 func tell(declared ...string) *story {
 	s := &story{
-		Cluster: enginetest.New(), planner: plan.New(nil),
+		Cluster: enginetest.New(convention.Dialect()), planner: plan.New(nil),
 		app: syncline.App{
-			ID: syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web",
+			Dialect: convention.Dialect(),
+			ID:      syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web",
 			Destination: syncline.Destination{Name: "in-cluster", Namespace: "shop"},
 		},
 		judge: func(syncline.Change) error { return nil },

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/syncline-io/syncline"
 )
@@ -57,8 +56,7 @@ func (s *step) clearHook(ctx context.Context, c syncline.Change, live syncline.L
 // wasHook reports whether a live object may be deleted to run a hook of its
 // name: it is a hook's, or it is the App's.
 func (s *step) wasHook(live syncline.Live) bool {
-	return live.Marks[syncline.AnnotationHook] != "" || live.Marks[syncline.AnnotationHelmHook] != "" ||
-		strings.HasPrefix(live.Tracking, s.App.Instance+":")
+	return live.Owner == s.App.Instance || s.App.Dialect.Conventions.Read(live.Marks).Hook != nil
 }
 
 // runOf returns the hook of this operation that the live object is the run of.

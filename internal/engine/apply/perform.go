@@ -279,8 +279,7 @@ func (s *step) writeOf(c syncline.Change) syncline.Write {
 func (s *step) note(c syncline.Change, err error) error {
 	kind := syncline.KindOf(err)
 	if c.Role == syncline.RoleHook && c.UID != "" && kind == syncline.Invalid {
-		err = syncline.WithHint(err, "let the object of the last run be deleted first, with the annotation "+
-			syncline.AnnotationHookDelete+": BeforeHookCreation")
+		err = syncline.WithHint(err, "let the object of the last run be deleted first, with "+s.App.Dialect.Words.HookDelete)
 	}
 	switch {
 	case err == nil:

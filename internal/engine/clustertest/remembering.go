@@ -42,9 +42,9 @@ func remembering() []fact {
 		}},
 		{"the annotations that steer are marks, and no others", func(b *bench) {
 			object := b.config("a", "color: blue").
-				WithAnnotation(syncline.AnnotationWave, "3").WithAnnotation("example.com/note", "x")
+				WithAnnotation(b.Steers, "3").WithAnnotation("example.com/note", "x")
 			b.create(object)
-			if marks := b.live(object.Ref()).Marks; len(marks) != 1 || marks[syncline.AnnotationWave] != "3" {
+			if marks := b.live(object.Ref()).Marks; len(marks) != 1 || marks[b.Steers] != "3" {
 				b.Errorf("the marks are %v", marks)
 			}
 		}},
@@ -56,11 +56,11 @@ func owning() []fact {
 	return []fact{
 		{"an instance owns what its annotation is about, and no copy of that", owns},
 		{"made is what our manager made, whatever the annotation says", func(b *bench) {
-			for manager, want := range map[string]bool{"somebody": false, syncline.FormerFieldManager: true} {
+			for manager, want := range map[string]bool{"somebody": false, b.Dialect.Former[0]: true} {
 				object := b.tracked(b.config(manager, "color: blue"))
 				b.Others.Create(b, object, manager)
 				b.eventually("it is known", func() bool { _, known := b.Cluster.Get(object.Ref()); return known })
-				if live := b.live(object.Ref()); live.Made != want || live.Tracking == "" {
+				if live := b.live(object.Ref()); live.Made != want || live.Owner == "" {
 					b.Errorf("what %s made: made is %t", manager, live.Made)
 				}
 			}
@@ -155,7 +155,10 @@ func takenOver(b *bench) {
 func owns(b *bench) {
 	object := b.tracked(b.config("a", "color: blue"))
 	b.create(object)
-	copied := b.config("copy", "color: blue").WithAnnotation(syncline.AnnotationTracking, object.Annotation(syncline.AnnotationTracking))
+	copied := b.config("copy", "color: blue")
+	for key, value := range object.Annotations() {
+		copied = copied.WithAnnotation(key, value)
+	}
 	b.Others.Create(b, copied, "somebody")
 	b.Others.Create(b, b.tracked(b.config("theirs", "")), "somebody")
 	b.Others.Create(b, b.config("nobody", ""), "somebody")

@@ -1,6 +1,7 @@
 package clustertest
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/syncline-io/syncline"
@@ -32,7 +33,7 @@ func removing() []fact {
 			object := b.tracked(b.config("a", "color: blue"))
 			uid := b.create(object)
 			planned := b.live(object.Ref()).Steering()
-			b.Others.Patch(b, object.Ref(), `{"metadata": {"annotations": {"`+syncline.AnnotationSyncOptions+`": "Prune=false"}}}`)
+			b.Others.Patch(b, object.Ref(), fmt.Sprintf(`{"metadata": {"annotations": {%q: %q}}}`, b.Keeps[0], b.Keeps[1]))
 			w := syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Steering: planned, Options: syncline.SyncOptions{background}}
 			b.refused(w, syncline.Conflict)
 			b.has(object.Ref(), map[string]any{"color": "blue"})

@@ -25,6 +25,12 @@ type World struct {
 	Cluster engine.Cluster
 	Writer  apply.Writer
 	Others  Others
+	// Dialect is that of the Apps whose objects are in the tests.
+	Dialect *syncline.Dialect
+	// Steers is an annotation that means something in it, and Keeps one with the value
+	// by which an object says that it is not to be pruned.
+	Steers string
+	Keeps  [2]string
 	// Deny makes the cluster deny what has the label "denied" in a namespace.
 	Deny func(t testing.TB, namespace string)
 }
@@ -121,9 +127,9 @@ func (b *bench) config(name, data string) syncline.Object {
 
 // tracked is an object that says that an instance of this test made it.
 func (b *bench) tracked(object syncline.Object) syncline.Object {
-	ref := object.Ref()
-	return object.WithAnnotation(syncline.AnnotationTracking,
-		fmt.Sprintf("%s:%s/%s:%s/%s", b.instance(), ref.Group, ref.Kind, b.namespace, ref.Name))
+	return b.Dialect.Ownership.Stamp(object, syncline.App{
+		Instance: b.instance(), Destination: syncline.Destination{Namespace: b.namespace},
+	})
 }
 
 // instance is an App that has nothing but in this test.

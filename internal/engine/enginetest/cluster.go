@@ -62,6 +62,8 @@ type Cluster struct {
 	// Health is what new objects of a kind have; none when it is not named.
 	Health map[string]syncline.Health
 
+	dialects syncline.Dialects
+
 	mu sync.Mutex
 	// versions are those in which kinds are served; any where there are none.
 	versions map[schema.GroupKind][]string
@@ -73,9 +75,10 @@ type Cluster struct {
 }
 
 // New returns a cluster that has the namespaces default and shop, and serves some
-// kinds of Kubernetes in version v1.
-func New() *Cluster {
+// kinds of Kubernetes in version v1. Its objects are owned as the dialects say.
+func New(dialects ...*syncline.Dialect) *Cluster {
 	c := &Cluster{
+		dialects: dialects,
 		kinds: map[schema.GroupKind]syncline.Scope{
 			{Kind: "Namespace"}: syncline.ClusterScoped,
 			{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}:         syncline.ClusterScoped,
@@ -176,18 +179,18 @@ func (c *Cluster) Get(ref syncline.Ref) (syncline.Live, bool) {
 	if !ok || c.unknown[ref.GroupKind()] {
 		return syncline.Live{}, false
 	}
-	return o.live(), true
+	return o.live(c.dialects), true
 }
 
-// Owned returns the objects whose tracking annotation names the instance, and
+// Owned returns the objects whose marks name the instance, and
 // Unswept.
 func (c *Cluster) Owned(instance string) ([]syncline.Live, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var owned []syncline.Live
 	for ref, o := range c.objects {
-		live := o.live()
-		if instanceOf(live) == instance && !c.unknown[ref.GroupKind()] {
+		live := o.live(c.dialects)
+		if live.Owner == instance && !c.unknown[ref.GroupKind()] {
 			owned = append(owned, live)
 		}
 	}
@@ -201,10 +204,9 @@ func (c *Cluster) Inside(container syncline.Ref) []string {
 	defer c.mu.Unlock()
 	instances := map[string]struct{}{}
 	for _, o := range c.objects {
-		live := o.live()
-		instance := instanceOf(live)
-		if instance != "" && live.Made && !live.Controlled && !live.Terminating && slices.Contains(live.Ref.Containers(), container.Contains()) {
-			instances[instance] = struct{}{}
+		live := o.live(c.dialects)
+		if live.Owner != "" && live.Made && !live.Controlled && !live.Terminating && slices.Contains(live.Ref.Containers(), container.Contains()) {
+			instances[live.Owner] = struct{}{}
 		}
 	}
 	return slices.Sorted(maps.Keys(instances))
@@ -238,7 +240,7 @@ func (c *Cluster) DryRunReplace(_ context.Context, desired, live syncline.Object
 	if err := c.note(Request{Verb: DryRunReplace, Ref: desired.Ref(), Object: desired}); err != nil {
 		return syncline.Object{}, err
 	}
-	return c.putting(live, replacing(desired.Reveal(), live.Reveal()))
+	return c.putting(live, replacing(desired.Reveal(), live.Reveal()), desired.Manager())
 }
 
 // Merge returns the object with what others have in the live one.
@@ -255,15 +257,15 @@ func (c *Cluster) Merge(_ context.Context, desired, live syncline.Object, _ sync
 		o.owners = maps.Clone(now.owners)
 	}
 	c.mu.Unlock()
-	o.apply(syncline.FieldManager, desired.Reveal().Object)
+	o.apply(desired.Manager(), desired.Reveal().Object)
 	o.meta().SetManagedFields(nil)
-	after, err = c.putting(live, o.meta())
+	after, err = c.putting(live, o.meta(), desired.Manager())
 	return o.reveal(), after, err
 }
 
 // putting returns what a content would be in place of a live object, which has to
 // be as it is now.
-func (c *Cluster) putting(live syncline.Object, content *unstructured.Unstructured) (syncline.Object, error) {
+func (c *Cluster) putting(live syncline.Object, content *unstructured.Unstructured, manager string) (syncline.Object, error) {
 	ref, seen := live.Ref(), live.Reveal()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -274,7 +276,7 @@ func (c *Cluster) putting(live syncline.Object, content *unstructured.Unstructur
 	case now.meta().GetUID() != seen.GetUID() || now.meta().GetResourceVersion() != seen.GetResourceVersion():
 		return syncline.Object{}, syncline.Errorf(syncline.Conflict, "%s has changed", ref)
 	}
-	after, err := c.altered(ref, func(o *object) { o.update(syncline.FieldManager, inPlace(content)) })
+	after, err := c.altered(ref, func(o *object) { o.update(manager, inPlace(content)) })
 	if err != nil {
 		return syncline.Object{}, err
 	}
@@ -331,7 +333,7 @@ func (c *Cluster) Put(t Tester, text string) syncline.Ref {
 	var ref syncline.Ref
 	for _, o := range Objects(t, text) {
 		ref = o.Ref()
-		c.put(o.Reveal().Object, madeBy(o.Reveal()))
+		c.put(o.Reveal().Object, c.madeBy(o.Reveal()))
 	}
 	return ref
 }
@@ -340,19 +342,11 @@ func (c *Cluster) Put(t Tester, text string) syncline.Ref {
 func (c *Cluster) Add(content map[string]any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.put(content, madeBy(&unstructured.Unstructured{Object: content}))
+	c.put(content, c.madeBy(&unstructured.Unstructured{Object: content}))
 }
 
 // somebody is who else writes.
 const somebody = "somebody"
-
-// madeBy is the manager under which an object is made that a test puts.
-func madeBy(u *unstructured.Unstructured) string {
-	if u.GetAnnotations()[syncline.AnnotationTracking] != "" {
-		return syncline.FormerFieldManager
-	}
-	return somebody
-}
 
 // Change changes an object as somebody else would, if it is there.
 func (c *Cluster) Change(ref syncline.Ref, change func(u *unstructured.Unstructured)) {
@@ -489,7 +483,7 @@ func (c *Cluster) Dump() string {
 	defer c.mu.Unlock()
 	var lines []string
 	for ref, o := range c.objects {
-		live := o.live()
+		live := o.live(c.dialects)
 		lines = append(lines, fmt.Sprintf("%s %s %v %v", ref, live.Applied, live.Terminating, live.Finalizers))
 	}
 	slices.Sort(lines)

@@ -12,13 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/clustertest"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 )
 
 // The cluster in memory is what an API server is, as far as the engine can tell.
 func TestCluster(t *testing.T) {
-	cluster := enginetest.New()
+	cluster := enginetest.New(convention.Dialect())
 	cluster.Merges = true
 	cluster.Default = func(content map[string]any) {
 		if spec, ok := content["spec"].(map[string]any); ok && content["kind"] == "Service" && spec["sessionAffinity"] == nil {
@@ -27,6 +28,7 @@ func TestCluster(t *testing.T) {
 	}
 	others := others{cluster, &atomic.Int32{}}
 	clustertest.Run(t, clustertest.World{
+		Dialect: convention.Dialect(), Steers: convention.Wave, Keeps: [2]string{convention.SyncOptions, "Prune=false"},
 		Cluster: capable{cluster}, Writer: cluster, Others: others,
 		Deny: func(_ testing.TB, namespace string) {
 			cluster.Answer = func(r enginetest.Request) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -110,31 +111,24 @@ func (o *object) lastApplied() map[string]any {
 }
 
 // live is what a cache remembers of the object.
-func (o *object) live() syncline.Live {
+func (o *object) live(dialects syncline.Dialects) syncline.Live {
 	u := o.meta()
 	gvk := u.GroupVersionKind()
 	live := syncline.Live{
 		Ref:     o.reveal().Ref(),
 		Version: gvk.Version, UID: u.GetUID(), ResourceVersion: u.GetResourceVersion(),
-		Tracking:    u.GetAnnotations()[syncline.AnnotationTracking],
 		Controlled:  len(u.GetOwnerReferences()) > 0,
-		Applied:     o.digestOf(syncline.FieldManager),
-		Made:        o.made(),
 		Health:      o.health,
 		Terminating: u.GetDeletionTimestamp() != nil,
-		Marks:       map[string]string{},
+		Marks:       o.marks(dialects),
 	}
 	if o.followed {
 		live.State = stateOf(o.content)
 	}
-	for key, value := range u.GetAnnotations() {
-		if syncline.Steers(key) {
-			live.Marks[key] = value
-		}
-	}
+	o.claim(&live, dialects)
 	for by := range o.owners {
 		switch {
-		case by.operation == updating && syncline.IsClientSide(by.manager):
+		case by.operation == updating && dialects.TakesOver(by.manager):
 			live.Migrate = true
 		case gvk.Kind == "Namespace" && strings.HasPrefix(by.manager, syncline.NamespaceManagers):
 			if live.Beside == nil {
@@ -149,29 +143,50 @@ func (o *object) live() syncline.Live {
 	return live
 }
 
-// made reports whether our field manager, or Argo CD's, wrote the tracking annotation.
-func (o *object) made() bool {
+// claim takes note of whose the object is, and of what was applied to it.
+func (o *object) claim(live *syncline.Live, dialects syncline.Dialects) {
+	instance, owner := dialects.Owner(live.Ref, syncline.Content(o.content))
+	if live.Owner = instance; owner != nil {
+		live.Made = o.made(owner)
+		live.Manager, live.Applied = owner.Manager, o.digestOf(owner.Manager)
+	}
+	for _, dialect := range dialects {
+		if digest := o.digestOf(dialect.Manager); digest != "" && live.Manager == "" {
+			live.Manager, live.Applied = dialect.Manager, digest
+		} else if digest != "" && dialect.Manager != live.Manager {
+			if live.Beside == nil {
+				live.Beside = map[string]syncline.Digest{}
+			}
+			live.Beside[dialect.Manager] = digest
+		}
+	}
+}
+
+// made reports whether a manager of a dialect wrote the mark that says whose the object
+// is.
+func (o *object) made(dialect *syncline.Dialect) bool {
 	for by, owned := range o.owners {
-		if (by.manager == syncline.FieldManager || by.manager == syncline.FormerFieldManager) && ownsTracking(owned) {
+		if (by.manager == dialect.Manager || slices.Contains(dialect.Former, by.manager)) && hasMark(owned, dialect) {
 			return true
 		}
 	}
 	return false
 }
 
-// instanceOf is the one that tracks the object; an annotation that was copied from
-// another object names nobody.
-func instanceOf(live syncline.Live) string {
-	instance, about, _ := strings.Cut(live.Tracking, ":")
-	namespace := live.Ref.Namespace
-	if namespace == "" { // it is the App's, which is not known here
-		_, rest, _ := strings.Cut(about, ":")
-		namespace, _, _ = strings.Cut(rest, "/")
+// marks are those of the object's annotations and labels that mean something.
+func (o *object) marks(dialects syncline.Dialects) syncline.Marks {
+	marks := syncline.Marks{}
+	for key, value := range o.meta().GetAnnotations() {
+		if dialects.Steers(key, false) {
+			marks[key] = value
+		}
 	}
-	if about != fmt.Sprintf("%s/%s:%s/%s", live.Ref.Group, live.Ref.Kind, namespace, live.Ref.Name) {
-		return ""
+	for key, value := range o.meta().GetLabels() {
+		if dialects.Steers(key, true) {
+			marks[syncline.LabelKey(key)] = value
+		}
 	}
-	return instance
+	return marks
 }
 
 // digestOf is that of the fields that a manager applied, as they are now.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -59,11 +60,12 @@ func (o *object) update(manager string, change func(*unstructured.Unstructured))
 	}
 }
 
-// migrate makes the fields of client-side apply those that our manager applied.
-func (o *object) migrate() {
-	by := writer{syncline.FieldManager, applying}
+// migrate makes the fields of client-side apply those that a manager of one of the
+// dialects applied.
+func (o *object) migrate(manager string, dialects syncline.Dialects) {
+	by := writer{manager, applying}
 	for other, owned := range o.owners {
-		if other.operation == updating && syncline.IsClientSide(other.manager) {
+		if other.operation == updating && dialects.TakesOver(other.manager) {
 			delete(o.owners, other)
 			o.own(by, asMap(merge(o.owners[by], nil, owned)))
 		}
@@ -71,17 +73,25 @@ func (o *object) migrate() {
 }
 
 // adopt makes declared fields those of a manager alone, as far as they are held by
-// who wrote the tracking annotation of what it adopts.
-func (o *object) adopt(manager string, desired map[string]any) {
+// who wrote the mark of what it adopts.
+func (o *object) adopt(manager string, desired map[string]any, dialects syncline.Dialects) {
 	for other, owned := range o.owners {
-		ours := other == writer{syncline.FieldManager, applying}
-		switch {
-		case manager == syncline.FieldManager && (other.manager == manager || !ownsTracking(owned)):
-		case manager != syncline.FieldManager && (!ours || ownsTracking(owned)):
-		default:
+		if yields(other, owned, manager, dialects) {
 			o.own(other, asMap(minus(owned, desired)))
 		}
 	}
+}
+
+// yields reports whether a writer holds fields for a manager that adopts them.
+func yields(of writer, owned map[string]any, manager string, dialects syncline.Dialects) bool {
+	for _, dialect := range dialects {
+		if dialect.Manager == manager {
+			return of.manager != manager && hasMark(owned, dialect)
+		}
+	}
+	return slices.ContainsFunc(dialects, func(dialect *syncline.Dialect) bool {
+		return of == writer{dialect.Manager, applying} && !hasMark(owned, dialect)
+	})
 }
 
 // own makes a writer the owner of the fields, and of no others.
@@ -124,10 +134,18 @@ func ownable(content map[string]any) map[string]any {
 	return content
 }
 
-// ownsTracking reports whether fields have the tracking annotation.
-func ownsTracking(owned map[string]any) bool {
-	_, owns := asMap(asMap(owned["metadata"])["annotations"])[syncline.AnnotationTracking]
-	return owns
+// hasMark reports whether fields have the mark by which a dialect says whose an object
+// is.
+func hasMark(owned map[string]any, dialect *syncline.Dialect) bool {
+	var at any = owned
+	for _, name := range dialect.Ownership.Proof() {
+		below, exists := asMap(at)[strings.TrimPrefix(name, "f:")]
+		if !exists {
+			return false
+		}
+		at = below
+	}
+	return true
 }
 
 // managed is what reveal returns, with whose the fields are.
@@ -365,4 +383,14 @@ func asMap(value any) map[string]any {
 
 func without(list []string, gone string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == gone })
+}
+
+// madeBy is the manager under which an object is made that a test puts: that of whom
+// it says to be.
+func (c *Cluster) madeBy(u *unstructured.Unstructured) string {
+	ref := syncline.Ref{Group: u.GroupVersionKind().Group, Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
+	if _, owner := c.dialects.Owner(ref, syncline.Content(u.Object)); owner != nil && len(owner.Former) > 0 {
+		return owner.Former[0]
+	}
+	return somebody
 }

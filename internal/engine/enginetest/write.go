@@ -42,7 +42,7 @@ func (c *Cluster) write(w syncline.Write) (syncline.Object, error) {
 		if w.UID != "" {
 			return c.apply(w)
 		}
-		return c.put(runtime.DeepCopyJSON(w.Object.Reveal().Object), syncline.FieldManager).managed(), nil
+		return c.put(runtime.DeepCopyJSON(w.Object.Reveal().Object), w.Object.Manager()).managed(), nil
 	case syncline.Recreate:
 		if left := c.remove(w.Ref); !left.IsZero() {
 			return left, waiting(w.Ref)
@@ -68,7 +68,7 @@ func (c *Cluster) check(w syncline.Write) error {
 	}
 	switch live, exists := c.objects[w.Ref]; {
 	case makes && exists:
-		return checkMade(w, live.live())
+		return checkMade(w, live.meta().GetDeletionTimestamp() != nil)
 	case makes:
 		return c.checkNamespace(w.Ref)
 	case w.Action == syncline.Recreate && w.Ref.Contains() != syncline.Container{}:
@@ -76,7 +76,7 @@ func (c *Cluster) check(w syncline.Write) error {
 	case !exists:
 		return checkGone(w)
 	default:
-		return checkState(w, live)
+		return c.checkState(w, live)
 	}
 }
 
@@ -122,8 +122,8 @@ func checkGone(w syncline.Write) error {
 
 // checkState says whether an object is still the one, and as it was, when the write
 // was planned.
-func checkState(w syncline.Write, live *object) error {
-	state := live.live()
+func (c *Cluster) checkState(w syncline.Write, live *object) error {
+	state := live.live(c.dialects)
 	merged, _ := w.Merged.Field("metadata", "resourceVersion")
 	switch {
 	case state.UID != w.UID:
@@ -137,11 +137,11 @@ func checkState(w syncline.Write, live *object) error {
 }
 
 // checkMade says whether an object may be made where there is one.
-func checkMade(w syncline.Write, live syncline.Live) error {
+func checkMade(w syncline.Write, terminating bool) error {
 	switch {
 	case w.Action == syncline.Run:
 		return syncline.Errorf(syncline.Conflict, "%s exists", w.Ref)
-	case live.Terminating:
+	case terminating:
 		return waiting(w.Ref)
 	}
 	return nil
@@ -155,7 +155,7 @@ func (c *Cluster) checkNamespace(ref syncline.Ref) error {
 	switch {
 	case !ok:
 		return syncline.Errorf(syncline.NotFound, "namespace %s does not exist", ref.Namespace)
-	case namespace.live().Terminating:
+	case namespace.meta().GetDeletionTimestamp() != nil:
 		return syncline.Errorf(syncline.Transient, "namespace %s is being deleted", ref.Namespace)
 	}
 	return nil
@@ -171,12 +171,12 @@ func (c *Cluster) apply(w syncline.Write) (syncline.Object, error) {
 		o.followed = false
 		switch {
 		case !w.Merged.IsZero():
-			o.update(syncline.FieldManager, inPlace(w.Merged.Reveal()))
+			o.update(w.Object.Manager(), inPlace(w.Merged.Reveal()))
 		case w.Adopt:
-			o.adopt(w.Object.Manager(), desired)
+			o.adopt(w.Object.Manager(), desired, c.dialects)
 		}
 		if w.Migrate || !w.Merged.IsZero() {
-			o.migrate()
+			o.migrate(w.Object.Manager(), c.dialects)
 		}
 		o.apply(w.Object.Manager(), desired)
 	})
@@ -184,7 +184,7 @@ func (c *Cluster) apply(w syncline.Write) (syncline.Object, error) {
 
 func (c *Cluster) replace(w syncline.Write) (syncline.Object, error) {
 	return c.alter(w.Ref, func(o *object) {
-		o.update(syncline.FieldManager, inPlace(replacing(w.Object.Reveal(), o.meta())))
+		o.update(w.Object.Manager(), inPlace(replacing(w.Object.Reveal(), o.meta())))
 	})
 }
 

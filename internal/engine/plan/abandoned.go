@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	"github.com/syncline-io/syncline"
 )
@@ -20,7 +21,7 @@ func (b *build) takenOver(ctx context.Context, in inquiry, current, applied sync
 		return applied, nil
 	}
 	content := applied.Reveal().Object
-	left := withoutAbandoned(content, current, in.change.Desired)
+	left := withoutAbandoned(content, current, in.change.Desired, b.App.Dialect)
 	if reflect.DeepEqual(left, content) {
 		return applied, nil
 	}
@@ -44,8 +45,8 @@ func (b *build) takenOver(ctx context.Context, in inquiry, current, applied sync
 // withoutAbandoned returns what an apply makes of an object, without what goes with
 // it when the ownership of client-side apply has moved to us: the fields of the
 // live object that nobody else owns and that are not desired.
-func withoutAbandoned(after map[string]any, live, desired syncline.Object) map[string]any {
-	applied, fields := clientSidePart(live)
+func withoutAbandoned(after map[string]any, live, desired syncline.Object, dialect *syncline.Dialect) map[string]any {
+	applied, fields := clientSidePart(live, dialect)
 	if applied == nil {
 		return after
 	}
@@ -57,7 +58,7 @@ func withoutAbandoned(after map[string]any, live, desired syncline.Object) map[s
 // our own name: what we create or replace is too. Who creates an object owns the
 // defaults in it: where it is written down what was applied, and nobody wrote
 // without, they are left out.
-func clientSidePart(live syncline.Object) (part, fields map[string]any) {
+func clientSidePart(live syncline.Object, dialect *syncline.Dialect) (part, fields map[string]any) {
 	content := live.Reveal().Object
 	var others map[string]any
 	all := true
@@ -66,10 +67,10 @@ func clientSidePart(live syncline.Object) (part, fields map[string]any) {
 		owned, _ := entry["fieldsV1"].(map[string]any)
 		switch {
 		case entry["subresource"] != nil:
-		case syncline.IsClientSide(manager) && entry["operation"] == "Update":
+		case dialect.TakesOver(manager) && entry["operation"] == "Update":
 			fields = together(fields, owned)
-			all = all && manager != syncline.FormerFieldManager
-		case manager != syncline.FieldManager:
+			all = all && !slices.Contains(dialect.Former, manager)
+		case manager != dialect.Manager:
 			others = together(others, owned)
 		}
 	}

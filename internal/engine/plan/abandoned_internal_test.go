@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // TestWithoutAbandoned holds what goes with an apply that takes over the fields of
@@ -74,7 +75,7 @@ func TestWithoutAbandoned(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			live, desired := objectOf(t, test.live), objectOf(t, test.desired)
-			got := withoutEmpty(withoutServerFields(withoutAbandoned(live.Reveal().Object, live, desired)))
+			got := withoutEmpty(withoutServerFields(withoutAbandoned(live.Reveal().Object, live, desired, convention.Dialect())))
 			if diff := cmp.Diff(withoutEmpty(objectOf(t, test.want).Reveal().Object), got); diff != "" {
 				t.Error(diff)
 			}

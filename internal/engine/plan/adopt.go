@@ -11,7 +11,7 @@ import (
 // should be, as after a restore from a backup or when its managedFields were lost. It
 // has to be applied then even if it is as declared: what leaves the source later
 // would neither be removed nor pruned. Whose an ignored field is does not matter.
-func isUnowned(ctx context.Context, in inquiry, current, applied syncline.Object, rules ignoreRules) (bool, error) {
+func (b *build) isUnowned(ctx context.Context, in inquiry, current, applied syncline.Object, rules ignoreRules) (bool, error) {
 	c, content := in.change, current.Reveal().Object
 	wanted, version := appliedEntry(applied.Reveal().Object, c.Desired.Manager())
 	own, _ := appliedEntry(content, c.Desired.Manager())
@@ -23,11 +23,16 @@ func isUnowned(ctx context.Context, in inquiry, current, applied syncline.Object
 	}
 	switch {
 	case c.Role == syncline.RoleNamespace:
-		return appliedBy(content, c.Desired.Manager()) == nil, nil
-	case c.Desired.Annotation(syncline.AnnotationTracking) != "":
-		return !in.live.Made && current.Annotation(syncline.AnnotationTracking) == c.Desired.Annotation(syncline.AnnotationTracking), nil
+		return !hasApplied(content, c.Desired.Manager()), nil
+	case b.App.Dialect.Ownership.Owner(c.Ref, c.Desired) != "":
+		return !in.live.Made && in.live.Owner == b.App.Instance, nil
 	}
-	return appliedBy(content, syncline.FieldManager, syncline.KubectlManager, syncline.FormerFieldManager) == nil, nil
+	return appliedBy(content, b.App.Dialect.TakesOver) == nil, nil
+}
+
+// hasApplied reports whether a manager owns fields of a live object.
+func hasApplied(live map[string]any, manager string) bool {
+	return appliedBy(live, func(of string) bool { return of == manager }) != nil
 }
 
 // appliedEntry returns what a manager applied of an object, in which version.
@@ -93,7 +98,7 @@ func (b *build) adopting(ctx context.Context, in inquiry, current, applied syncl
 	if differs && in.change.Options.Has("Replace=true") {
 		return found, nil
 	}
-	unowned, err := isUnowned(ctx, in, current, applied, rules)
+	unowned, err := b.isUnowned(ctx, in, current, applied, rules)
 	if err != nil || !unowned {
 		return found, err
 	}

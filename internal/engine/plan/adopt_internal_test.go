@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // TestIsUnowned holds which objects are taken over because of whose their fields are.
@@ -56,7 +57,8 @@ func TestIsUnowned(t *testing.T) {
 				rules.rules = []syncline.IgnoreRule{{JSONPointers: []string{test.ignore}}}
 			}
 			in := inquiry{change: &syncline.Change{Desired: objectOf(t, "{metadata: {name: o}}")}}
-			got, err := isUnowned(t.Context(), in, object(test.live), object(test.applied), rules)
+			b := &build{Input: Input{App: syncline.App{Dialect: convention.Dialect()}}}
+			got, err := b.isUnowned(t.Context(), in, object(test.live), object(test.applied), rules)
 			if err != nil || got != test.want {
 				t.Errorf("got %v, %v", got, err)
 			}

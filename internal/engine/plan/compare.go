@@ -96,7 +96,7 @@ func heldBy(live syncline.Live) string {
 
 // noteShared warns of an object that is tracked by another App.
 func (b *build) noteShared(c *syncline.Change, live syncline.Live) {
-	owner := ownerOf(live)
+	owner := live.Owner
 	if owner == "" || owner == b.App.Instance || c.Role != syncline.RoleResource || b.leftBy(owner, c.Ref) {
 		return
 	}

@@ -6,7 +6,6 @@ import (
 
 	kjson "sigs.k8s.io/json"
 
-	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/bound"
 )
 
@@ -66,23 +65,3 @@ func FuzzOwnedFields(f *testing.F) {
 }
 
 // Whatever annotations say of hooks, waves and options.
-func FuzzAnnotations(f *testing.F) {
-	f.Add("PreSync,Sync,PreSync", "HookSucceeded,,x", "pre-install", "hook-failed", "-99999999999999999999")
-	f.Add("Skip", "", "crd-install", "", "1e9")
-	f.Fuzz(func(t *testing.T, hook, policy, helm, helmPolicy, wave string) {
-		bound.Limits{}.Run(t, func() {
-			object, err := syncline.NewObject(map[string]any{
-				"apiVersion": "v1", "kind": "ConfigMap",
-				"metadata": map[string]any{"name": "a", "annotations": map[string]any{
-					syncline.AnnotationHook: hook, syncline.AnnotationHookDelete: policy, syncline.AnnotationHelmHook: helm,
-					syncline.AnnotationHelmHookDelete: helmPolicy, "argocd.argoproj.io/sync-wave": wave,
-				}},
-			}, "file")
-			if err != nil {
-				return
-			}
-			hookPhases(object)
-			hookPolicies(object)
-		})
-	})
-}

@@ -15,7 +15,7 @@ import (
 // does not declare it.
 func (b *build) addNamespace(context.Context) error {
 	name := b.App.Destination.Namespace
-	if name == "" || !b.options("").Has("CreateNamespace=true") {
+	if name == "" || !b.options(nil).Has("CreateNamespace=true") {
 		return nil
 	}
 	ref := syncline.Ref{Kind: "Namespace", Name: name}
@@ -41,7 +41,7 @@ func (b *build) addNamespace(context.Context) error {
 	}
 	object = object.WithManager(syncline.NamespaceManager(b.App.Instance))
 	c := b.change(object, syncline.RoleNamespace, syncline.PreSync, nil)
-	c.Action, c.Why, c.Options = syncline.Create, cmp.Or(c.Why, "CreateNamespace=true"), applyOnly(b.options(""))
+	c.Action, c.Why, c.Options = syncline.Create, cmp.Or(c.Why, "CreateNamespace=true"), applyOnly(b.options(nil))
 	b.changes = append(b.changes, c)
 	return nil
 }
@@ -91,7 +91,7 @@ func (b *build) giveWay(ctx context.Context, c syncline.Change) (kept, error) {
 	desired, err := syncline.NewObject(content, c.Desired.Origin())
 	return kept{
 		desired: desired.WithManager(c.Desired.Manager()), disputes: disputes,
-		nothing: left == 0 && appliedBy(live, c.Desired.Manager()) == nil,
+		nothing: left == 0 && !hasApplied(live, c.Desired.Manager()),
 	}, err
 }
 
@@ -99,8 +99,7 @@ func (b *build) giveWay(ctx context.Context, c syncline.Change) (kept, error) {
 // namespace, "" when none does. What was applied under our own name is another App's
 // if the namespace is: Argo CD wrote there what it now is to write as this App.
 func (b *build) otherOwners(current syncline.Object, c syncline.Change) func(kind, key string) string {
-	tracking := current.Annotation(syncline.AnnotationTracking)
-	declarer := ownerOf(syncline.Live{Ref: c.Ref, Tracking: tracking})
+	declarer := b.App.Dialect.Ownership.Owner(c.Ref, current)
 	managers := managersOf(current.Reveal().Object)
 	return func(kind, key string) string {
 		for _, entry := range managers {
@@ -115,7 +114,7 @@ func (b *build) otherOwners(current syncline.Object, c syncline.Change) func(kin
 			instance, named := strings.CutPrefix(name, "/")
 			switch {
 			case manager == c.Desired.Manager():
-			case manager == syncline.FieldManager && declarer != "" && declarer != b.App.Instance:
+			case manager == b.App.Dialect.Manager && declarer != "" && declarer != b.App.Instance:
 				return "application " + declarer
 			case ofNamespace && named:
 				return "application " + instance

@@ -9,10 +9,6 @@ import (
 	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
-// isKept reports whether the value of Helm's resource policy keeps an object, as Helm
-// reads it.
-func isKept(policy string) bool { return strings.EqualFold(strings.TrimSpace(policy), "keep") }
-
 // warnOptions warns of sync options that there are not, of the App and of what it
 // declares: whoever wrote one relies on it.
 func (b *build) warnOptions(context.Context) error {
@@ -25,7 +21,7 @@ func (b *build) warnOptions(context.Context) error {
 	note("spec.syncPolicy.syncOptions", b.App.Policy.Options)
 	for _, c := range b.changes {
 		if !c.Desired.IsZero() {
-			note(c.Ref.String(), syncline.ParseSyncOptions(c.Desired.Annotation(syncline.AnnotationSyncOptions)))
+			note(c.Ref.String(), b.read(c.Desired).Options)
 		}
 	}
 	if len(found) > 0 {

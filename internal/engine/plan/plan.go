@@ -217,7 +217,7 @@ type build struct {
 	// preDelete and postDelete are hooks for the deletion of the App, idle those that
 	// no operation runs, and misspelt those with a phase that there is not.
 	preDelete, postDelete []syncline.Ref
-	idle                  []syncline.Object
+	idle                  []idleHook
 	misspelt              []string
 	// unplaced are the objects that lack a namespace.
 	unplaced    map[syncline.Ref]bool

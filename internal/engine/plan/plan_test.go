@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
@@ -17,6 +18,7 @@ import (
 // shop is the App that the tests plan for.
 func shop() syncline.App {
 	return syncline.App{
+		Dialect:     convention.Dialect(),
 		ID:          syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"},
 		UID:         "app-1",
 		Instance:    "web",
@@ -37,7 +39,7 @@ type fixture struct {
 }
 
 func newFixture() *fixture {
-	return &fixture{Cluster: enginetest.New(), app: shop(), planner: plan.New(plan.InProcess{}), judge: permitAll}
+	return &fixture{Cluster: enginetest.New(convention.Dialect()), app: shop(), planner: plan.New(plan.InProcess{}), judge: permitAll}
 }
 
 func permitAll(syncline.Change) error { return nil }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -23,17 +22,19 @@ func (b *build) prepare(ctx context.Context) error {
 	b.declared = map[syncline.Ref]bool{}
 	b.unserved = map[schema.GroupVersionKind]error{}
 	for i, object := range b.Objects {
-		object, unknown, err := b.place(ctx, withoutControlled(object.Desired()))
+		object = withoutControlled(object.Desired()).WithManager(b.App.Dialect.Manager)
+		asks := b.read(object)
+		object, unknown, err := b.place(ctx, object, asks)
 		if err != nil {
 			return err
 		}
 		b.declared[object.Ref()] = true
-		if phases := hookPhases(object); phases != nil {
-			b.addHooks(object, phases, i, unknown)
-			b.noteHook(object, len(phases) == 0)
+		if asks.Hook != nil {
+			b.addHooks(object, asks, i, unknown)
+			b.noteHook(object, asks.Hook)
 			continue
 		}
-		b.add(b.resource(b.named(object, "", i), unknown))
+		b.add(b.resource(b.named(object, "", i), asks, unknown))
 	}
 	b.warnRepeated()
 	return nil
@@ -73,14 +74,20 @@ func (b *build) warnRepeated() {
 }
 
 // resource returns the Change of an object that the App keeps, not compared yet.
-func (b *build) resource(object syncline.Object, unknown error) syncline.Change {
-	if object.Ref().Kind != "CustomResourceDefinition" { // CRDs are not tracked, as in Argo CD
-		object = b.tracked(object)
-	}
-	c := b.change(object, syncline.RoleResource, syncline.Sync, unknown)
-	c.Action = syncline.Create
-	c.Options = b.options(object.Annotation(syncline.AnnotationSyncOptions))
+func (b *build) resource(object syncline.Object, asks syncline.Directive, unknown error) syncline.Change {
+	c := b.change(b.stamped(object), syncline.RoleResource, syncline.Sync, unknown)
+	c.Action, c.Wave, c.Options = syncline.Create, asks.Wave, b.options(asks.Options)
 	return c
+}
+
+// read returns what an object asks for, in the App's dialect.
+func (b *build) read(object syncline.Marked) syncline.Directive {
+	return b.App.Dialect.Conventions.Read(object)
+}
+
+// stamped returns the object with the marks that say whose it is.
+func (b *build) stamped(object syncline.Object) syncline.Object {
+	return b.App.Dialect.Ownership.Stamp(object, b.App)
 }
 
 // change returns the Change of an object whose ref is final, judged. Unknown is
@@ -88,7 +95,7 @@ func (b *build) resource(object syncline.Object, unknown error) syncline.Change 
 func (b *build) change(object syncline.Object, role syncline.Role, phase syncline.Phase, unknown error) syncline.Change {
 	c := syncline.Change{
 		Ref: object.Ref(), Version: object.GroupVersionKind().Version, Role: role,
-		Phase: phase, Wave: waveOf(object.Annotation), Desired: object, Err: unknown,
+		Phase: phase, Desired: object, Err: unknown,
 		Unserved: b.unserved[object.GroupVersionKind()],
 		Unknown:  b.Unanswered[object.Ref().GroupKind()] != nil,
 	}
@@ -104,41 +111,30 @@ func (b *build) change(object syncline.Object, role syncline.Role, phase synclin
 
 // options returns the sync options in force for an object: its own, then those
 // of the operation, then those of the App.
-func (b *build) options(annotation string) syncline.SyncOptions {
-	options := syncline.ParseSyncOptions(annotation)
+func (b *build) options(own syncline.SyncOptions) syncline.SyncOptions {
+	options := own
 	if b.Operation != nil {
 		options = options.Over(b.Operation.Operation.Options)
 	}
 	return options.Over(b.App.Policy.Options)
 }
 
-// tracked returns the object with the annotation that says whose it is. An
-// object of a cluster-scoped kind carries the destination's namespace in it.
-func (b *build) tracked(object syncline.Object) syncline.Object {
-	ref := object.Ref()
-	if ref.Namespace == "" {
-		ref.Namespace = b.App.Destination.Namespace
-	}
-	return object.WithAnnotation(syncline.AnnotationTracking,
-		fmt.Sprintf("%s:%s/%s:%s/%s", b.App.Instance, ref.Group, ref.Kind, ref.Namespace, ref.Name))
-}
-
 // place puts the object into the namespace that its kind's scope asks for. The
 // first error concerns this object only: its kind or namespace is not known. The
 // second means that nothing can be said now.
-func (b *build) place(ctx context.Context, object syncline.Object) (placed syncline.Object, unknown, err error) {
+func (b *build) place(ctx context.Context, object syncline.Object, asks syncline.Directive) (placed syncline.Object, unknown, err error) {
 	kind := object.GroupVersionKind()
 	scope, err := b.Cluster.Scope(ctx, kind)
 	if down := b.Unanswered[kind.GroupKind()]; down != nil {
 		scope, unknown = cmp.Or(scope, syncline.Namespaced), down
-		if b.mayBeMissing(object) {
+		if b.mayBeMissing(asks) {
 			unknown = nil
 		}
 		err = nil
 	}
 	if syncline.KindOf(err) == syncline.NotFound {
 		b.unserved[kind] = err
-		scope, unknown = b.scopeOfUnknown(ctx, object, err)
+		scope, unknown = b.scopeOfUnknown(ctx, object, asks, err)
 		err = nil
 	}
 	switch {
@@ -159,14 +155,14 @@ func (b *build) place(ctx context.Context, object syncline.Object) (placed syncl
 // scopeOfUnknown answers for a kind that the cluster does not have (yet) in the
 // version that is declared: it has it in another one, a CRD of the same plan says it,
 // or it is taken for namespaced as in Argo CD.
-func (b *build) scopeOfUnknown(ctx context.Context, object syncline.Object, cause error) (syncline.Scope, error) {
+func (b *build) scopeOfUnknown(ctx context.Context, object syncline.Object, asks syncline.Directive, cause error) (syncline.Scope, error) {
 	kind := object.GroupVersionKind()
 	d, defined := b.defined[kind.GroupKind()]
 	scope := cmp.Or(d.scope, syncline.Namespaced)
 	if served, err := b.Cluster.Scope(ctx, kind.GroupKind().WithVersion("")); err == nil {
 		scope = served
 	}
-	if defined && d.brings(kind.Version) || b.mayBeMissing(object) {
+	if defined && d.brings(kind.Version) || b.mayBeMissing(asks) {
 		return scope, nil
 	}
 	return scope, cause
@@ -174,8 +170,8 @@ func (b *build) scopeOfUnknown(ctx context.Context, object syncline.Object, caus
 
 // mayBeMissing reports whether it is expected that the kind of an object comes only
 // while it is delivered.
-func (b *build) mayBeMissing(object syncline.Object) bool {
-	return b.options(object.Annotation(syncline.AnnotationSyncOptions)).Has("SkipDryRunOnMissingResource=true")
+func (b *build) mayBeMissing(asks syncline.Directive) bool {
+	return b.options(asks.Options).Has("SkipDryRunOnMissingResource=true")
 }
 
 // definitions returns the kinds that CRDs among the objects define.
@@ -211,19 +207,6 @@ func servedVersions(definition syncline.Object) []string {
 		}
 	}
 	return served
-}
-
-// waveOf reads the wave from an object's annotations; what is not a number is 0.
-func waveOf(annotation func(string) string) int {
-	text := annotation(syncline.AnnotationWave)
-	if text == "" {
-		text = annotation(syncline.AnnotationHelmWeight)
-	}
-	wave, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil {
-		return 0
-	}
-	return wave
 }
 
 // named gives an object without a name that which it has in this operation: the

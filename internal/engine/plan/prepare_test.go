@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 func TestPlacement(t *testing.T) {
@@ -51,7 +52,7 @@ metadata: {name: a, namespace: wrong}`
 			if len(p.Changes) != 1 || p.Changes[0].Ref != test.want {
 				t.Fatalf("got %q, want %s", steps(p), test.want)
 			}
-			if got := p.Changes[0].Desired.Annotation(syncline.AnnotationTracking); got != test.tracking {
+			if got := p.Changes[0].Desired.Annotation(convention.Tracking); got != test.tracking {
 				t.Errorf("tracking is %q, want %q", got, test.tracking)
 			}
 		})
@@ -175,7 +176,7 @@ func TestManagedNamespace(t *testing.T) {
 	f.app.Policy.NamespaceAnnotations = map[string]string{"owner": "y"}
 	p := f.plan(t, configA)
 	namespace := change(t, p, "shop")
-	if namespace.Desired.Annotation(syncline.AnnotationTracking) != "" {
+	if namespace.Desired.Annotation(convention.Tracking) != "" {
 		t.Error("the namespace is tracked: it would be pruned")
 	}
 	if !namespace.Differs() {

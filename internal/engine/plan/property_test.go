@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
@@ -32,12 +33,12 @@ func drawObject(t *rapid.T) syncline.Object {
 			annotations[key] = value
 		}
 	}
-	set(syncline.AnnotationWave, "-1", "0", "2", "x")
+	set(convention.Wave, "-1", "0", "2", "x")
 	if rapid.IntRange(0, 5).Draw(t, "hook") == 0 {
-		set(syncline.AnnotationHook, "PreSync", "PostSync,SyncFail")
+		set(convention.Hook, "PreSync", "PostSync,SyncFail")
 	}
-	set(syncline.AnnotationSyncOptions, "Prune=false", "PruneLast=true", "Replace=true", "Prune=confirm")
-	set(syncline.AnnotationCompare, "IgnoreExtraneous")
+	set(convention.SyncOptions, "Prune=false", "PruneLast=true", "Replace=true", "Prune=confirm")
+	set(convention.Compare, "IgnoreExtraneous")
 	metadata := map[string]any{"name": rapid.SampledFrom([]string{"a", "b"}).Draw(t, "name"), "annotations": annotations}
 	if kind[1] != "ClusterRole" && rapid.Bool().Draw(t, "elsewhere") {
 		metadata["namespace"] = "default"
@@ -75,7 +76,7 @@ func disturb(t *rapid.T, c *enginetest.Cluster, objects []syncline.Object) {
 			c.Change(ref, func(u metadata) { setX("drifted")(u) })
 		case "claim":
 			tracking := fmt.Sprintf("api:%s/%s:%s/%s", ref.Group, ref.Kind, ref.Namespace, ref.Name)
-			c.Change(ref, func(u metadata) { u.SetAnnotations(map[string]string{syncline.AnnotationTracking: tracking}) })
+			c.Change(ref, func(u metadata) { u.SetAnnotations(map[string]string{convention.Tracking: tracking}) })
 		case "delete":
 			c.Delete(ref)
 		}
@@ -93,7 +94,7 @@ func placed(o syncline.Object) syncline.Ref {
 
 func TestAnAppliedPlanLeavesNothingToDo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c, planner, app := enginetest.New(), plan.New(plan.InProcess{}), shop()
+		c, planner, app := enginetest.New(convention.Dialect()), plan.New(plan.InProcess{}), shop()
 		for range rapid.IntRange(1, 3).Draw(t, "rounds") {
 			objects := drawObjects(t, "declared")
 			disturb(t, c, objects)
@@ -120,7 +121,7 @@ func TestAnAppliedPlanLeavesNothingToDo(t *testing.T) {
 
 func TestOnlyWhatIsOursAndNotDesiredIsPruned(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c, planner, app := enginetest.New(), plan.New(plan.InProcess{}), shop()
+		c, planner, app := enginetest.New(convention.Dialect()), plan.New(plan.InProcess{}), shop()
 		others := shop()
 		others.Instance = "api"
 		for _, other := range []syncline.App{app, others} {
@@ -158,7 +159,7 @@ func TestOnlyWhatIsOursAndNotDesiredIsPruned(t *testing.T) {
 
 func TestThePlanDoesNotDependOnOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c, app := enginetest.New(), shop()
+		c, app := enginetest.New(convention.Dialect()), shop()
 		perform(t, c, buildOf(t, c, plan.New(plan.InProcess{}), app, drawObjects(t, "earlier")))
 		objects := drawObjects(t, "declared")
 		disturb(t, c, objects)

@@ -21,7 +21,7 @@ func (b *build) addExtraneous(context.Context) error {
 	for _, live := range owned {
 		switch {
 		case declared.has(live) || live.Controlled:
-		case !isHook(live):
+		case b.read(live.Marks).Hook == nil:
 			b.changes = append(b.changes, b.extraneous(live))
 		case heldAsHook(live) && live.Made:
 			b.changes = append(b.changes, leftHook(live))
@@ -133,12 +133,11 @@ func (b *build) keepInUse() {
 
 // extraneous decides what happens to one object that left the source.
 func (b *build) extraneous(live syncline.Live) syncline.Change {
+	asks := b.read(live.Marks)
 	c := syncline.Change{
 		Ref: live.Ref, Version: live.Version, Role: syncline.RoleResource, Action: syncline.Prune,
 		Phase: syncline.Sync, UID: live.UID, Steering: live.Steering(), Why: "it is no longer in the source",
-		Wave:       waveOf(func(key string) string { return live.Marks[key] }),
-		Options:    b.options(live.Marks[syncline.AnnotationSyncOptions]),
-		Extraneous: syncline.ParseSyncOptions(live.Marks[syncline.AnnotationCompare]).Has("IgnoreExtraneous"),
+		Wave: asks.Wave, Options: b.options(asks.Options), Extraneous: asks.IgnoreExtraneous,
 	}
 	if !live.Made && !b.asksFor(live.Ref) {
 		c.Action, c.Extraneous, c.Claimed = syncline.Retain, true, true
@@ -146,10 +145,15 @@ func (b *build) extraneous(live syncline.Live) syncline.Change {
 		return c
 	}
 	c.Unrecorded = !b.records(live.Ref) && !b.asksFor(live.Ref)
-	if reason := b.keeps(c, live); reason != "" {
+	if c.Unrecorded && b.App.Dialect.Inventory {
+		c.Action, c.Extraneous, c.Claimed = syncline.Retain, true, true
+		c.Why = "it bears the marks of the application, which does not list it"
+		return c
+	}
+	if reason := b.keeps(c, asks); reason != "" {
 		c.Action, c.Why = syncline.Retain, reason
 	}
-	if c.Unrecorded && keepsItself(c, live) != "" {
+	if c.Unrecorded && keepsItself(c, asks) != "" {
 		c.Claimed, c.Extraneous = true, true
 		c.Why = syncline.ClaimText + "; " + c.Why
 	}
@@ -178,23 +182,23 @@ func (b *build) asksFor(ref syncline.Ref) bool {
 func (b *build) isDestination(ref syncline.Ref) bool {
 	managed := b.App.Policy.NamespaceLabels != nil || b.App.Policy.NamespaceAnnotations != nil
 	return ref == (syncline.Ref{Kind: "Namespace", Name: b.App.Destination.Namespace}) &&
-		(managed || b.options("").Has("CreateNamespace=true"))
+		(managed || b.options(nil).Has("CreateNamespace=true"))
 }
 
 // keepsItself says by what an object that left the source asks not to be pruned, or "".
-func keepsItself(c syncline.Change, live syncline.Live) string {
+func keepsItself(c syncline.Change, asks syncline.Directive) string {
 	switch {
 	case c.Options.Has("Prune=false"):
 		return "it is no longer in the source, and kept by Prune=false"
-	case isKept(live.Marks[syncline.AnnotationHelmPolicy]):
-		return "it is no longer in the source, and kept by helm.sh/resource-policy: keep"
+	case asks.Keep != "":
+		return "it is no longer in the source, and kept by " + asks.Keep
 	}
 	return ""
 }
 
 // keeps says why an object that left the source is not pruned, or "".
-func (b *build) keeps(c syncline.Change, live syncline.Live) string {
-	switch reason := keepsItself(c, live); {
+func (b *build) keeps(c syncline.Change, asks syncline.Directive) string {
+	switch reason := keepsItself(c, asks); {
 	case reason != "":
 		return reason
 	case syncline.KindOf(b.unknown) == syncline.Waiting:
@@ -218,7 +222,7 @@ func (b *build) confirmPrunes() {
 	for i := range b.changes {
 		if c := &b.changes[i]; c.Action == syncline.Prune && c.Options.Has("Prune=confirm") && !c.Undecided {
 			c.Err = Disregarded(b.App, syncline.Errorf(syncline.Waiting, "Prune=confirm waits for an approval: by `syncline app confirm-deletion %s`, by the annotation %s on the application, or by %s",
-				b.App.ID.Name, digest.Approval(), deletionApproved))
+				b.App.ID.Name, digest.Approval(), b.App.Dialect.Words.Approval))
 		}
 	}
 }
@@ -231,9 +235,6 @@ func Disregarded(app syncline.App, err error) error {
 	}
 	return syncline.WithHint(syncline.Errorf(syncline.KindOf(err), "%w; %s", err, app.Disregarded), syncline.HintOf(err))
 }
-
-// deletionApproved says what Argo CD's approval of deletions looks like.
-const deletionApproved = syncline.AnnotationDeletionApproved + ` with the time of the approval, as in "2006-01-02T15:04:05Z"`
 
 // confirmed reports whether a person approved exactly what would be pruned, or, as
 // in Argo CD, approved deletions since the operation began. An operation that went
@@ -264,18 +265,4 @@ func leftHook(live syncline.Live) syncline.Change {
 		Ref: live.Ref, Version: live.Version, Role: syncline.RoleHook, Action: syncline.Prune,
 		Phase: syncline.Sync, UID: live.UID, Steering: live.Steering(), Why: "the hook left the source and its object is being deleted",
 	}
-}
-
-// ownerOf returns whose an object is by its tracking annotation. An annotation
-// that names another object was copied from it and says nothing; that of an
-// object without a namespace has the namespace of the App.
-func ownerOf(live syncline.Live) string {
-	instance, object, _ := strings.Cut(live.Tracking, ":")
-	kind, name, _ := strings.Cut(object, ":")
-	namespace, name, _ := strings.Cut(name, "/")
-	ref := live.Ref
-	if kind != ref.Group+"/"+ref.Kind || name != ref.Name || ref.Namespace != "" && namespace != ref.Namespace {
-		return ""
-	}
-	return instance
 }

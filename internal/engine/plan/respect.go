@@ -3,7 +3,6 @@ package plan
 import (
 	"context"
 	"maps"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -113,7 +112,7 @@ func (b *build) keepIgnored(ctx context.Context, c syncline.Change) (kept, error
 func (b *build) keeping(ctx context.Context, c syncline.Change, current syncline.Object, f filling) (syncline.Object, error) {
 	rules := b.rulesFor(c.Ref).trusting(current)
 	declared, live := c.Desired.Reveal().Object, current.Reveal().Object
-	own := appliedBy(live, syncline.FieldManager, syncline.KubectlManager, syncline.FormerFieldManager)
+	own := appliedBy(live, b.App.Dialect.TakesOver)
 	live = withoutServerFields(live)
 	strippedDeclared, err := rules.strip(ctx, runtime.DeepCopyJSON(declared))
 	if err != nil {
@@ -126,12 +125,12 @@ func (b *build) keeping(ctx context.Context, c syncline.Change, current syncline
 	f.whole = own == nil || c.Options.Has("Replace=true") || c.Options.Has("Force=true") ||
 		b.Operation != nil && b.Operation.Operation.Force
 	content := f.mapOf(sides{declared, strippedDeclared, live, strippedLive, own})
-	return identified(content, c.Desired)
+	return b.identified(content, c.Desired)
 }
 
 // identified makes an object of content, with the identity and the tracking of
 // the declared one, which no rule takes away.
-func identified(content map[string]any, declared syncline.Object) (syncline.Object, error) {
+func (b *build) identified(content map[string]any, declared syncline.Object) (syncline.Object, error) {
 	asked := declared.Reveal().Object
 	content["apiVersion"], content["kind"] = asked["apiVersion"], asked["kind"]
 	metadata, _ := content["metadata"].(map[string]any)
@@ -147,21 +146,20 @@ func identified(content map[string]any, declared syncline.Object) (syncline.Obje
 		}
 	}
 	object, err := syncline.NewObject(content, declared.Origin())
-	object = object.WithManager(declared.Manager())
-	if tracking := declared.Annotation(syncline.AnnotationTracking); err == nil && tracking != "" {
-		object = object.WithAnnotation(syncline.AnnotationTracking, tracking)
+	if err == nil && b.App.Dialect.Ownership.Owner(declared.Ref(), declared) != "" {
+		object = b.App.Dialect.Ownership.Stamp(object, b.App)
 	}
-	return object, err
+	return object.WithManager(declared.Manager()), err
 }
 
-// appliedBy returns the fields of a live object that managers own, as managedFields
+// appliedBy returns the fields of a live object that such managers own, as managedFields
 // hold them, or nil. Those of a subresource do not count.
-func appliedBy(live map[string]any, managers ...string) map[string]any {
+func appliedBy(live map[string]any, counts func(manager string) bool) map[string]any {
 	var all map[string]any
 	for _, entry := range managersOf(live) {
 		manager, _ := entry["manager"].(string)
 		fields, _ := entry["fieldsV1"].(map[string]any)
-		if fields != nil && entry["subresource"] == nil && slices.Contains(managers, manager) {
+		if fields != nil && entry["subresource"] == nil && counts(manager) {
 			all = together(all, fields)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
@@ -96,7 +97,7 @@ func parsed(t *testing.T, data string) map[string]any {
 // one that is live.
 func TestNothingIsWrittenThatIsNotShown(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c, planner, app := enginetest.New(), plan.New(plan.InProcess{}), shop()
+		c, planner, app := enginetest.New(convention.Dialect()), plan.New(plan.InProcess{}), shop()
 		pointers := rapid.SliceOfDistinct(rapid.SampledFrom([]string{
 			"/data", "/data/a", "/data/m", "/data/m/a", "/data/list", "/data/list/0", "/data/list/0/v", "/data/list/1/w", "/data/plain", "/data/plain/0",
 		}), rapid.ID).Draw(t, "ignored")

@@ -13,23 +13,25 @@ import (
 // Teardown plans the deletion of everything that an App has, hooks included,
 // the last wave first. Left out are what is kept by Delete=false or by Helm's
 // resource policy, definitions of kinds, with which all of the kind would go, and
-// what only an annotation claims. A namespace is left out too when something of
+// what only its marks claim, or what an inventory does not list. A namespace is left out too when something of
 // the App stays in it, and waits for what waits.
 // The error says why the App may have more; it is that of [Memory.Owned].
 func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 	owned, err := memory.Owned(app.Instance)
 	var changes []syncline.Change
 	used := map[string]error{}
+	recorded := recordsOf(app.Past, nil)
 	for _, live := range owned {
-		options := syncline.ParseSyncOptions(live.Marks[syncline.AnnotationSyncOptions]).Over(app.Policy.Options)
-		if live.Controlled || !live.Made {
+		if live.Controlled || !live.Made || app.Dialect.Inventory && !app.Past.Unlisted && !recorded[live.Ref] {
 			continue
 		}
-		if stays(app, live, options) {
+		asks := app.Dialect.Conventions.Read(live.Marks)
+		asks.Options = asks.Options.Over(app.Policy.Options)
+		if stays(app, live, asks) {
 			used[live.Ref.Namespace] = syncline.Errorf(syncline.Denied, "%s stays", live.Ref)
 			continue
 		}
-		c := teardown(app, live, options)
+		c := teardown(app, live, asks)
 		if syncline.KindOf(c.Err) == syncline.Stalled && used[live.Ref.Namespace] == nil {
 			used[live.Ref.Namespace] = c.Err
 		}
@@ -110,9 +112,8 @@ func Spare(teardown syncline.Plan, neighbours Neighbours) (syncline.Plan, error)
 }
 
 // stays reports whether an object of an App is left when the App is deleted.
-func stays(app syncline.App, live syncline.Live, options syncline.SyncOptions) bool {
-	itself := live.Ref.Kind == "Application" && live.Ref.Name == app.ID.Name && live.Ref.Namespace == app.ID.Namespace
-	return itself || options.Has("Delete=false") || isKept(live.Marks[syncline.AnnotationHelmPolicy]) ||
+func stays(app syncline.App, live syncline.Live, asks syncline.Directive) bool {
+	return live.Ref == app.ID.Ref() || asks.Options.Has("Delete=false") || asks.Keep != "" ||
 		live.Ref.Kind == "CustomResourceDefinition"
 }
 
@@ -130,24 +131,23 @@ func keepNamespaces(changes []syncline.Change, used map[string]error) []syncline
 	return changes
 }
 
-func teardown(app syncline.App, live syncline.Live, options syncline.SyncOptions) syncline.Change {
+func teardown(app syncline.App, live syncline.Live, asks syncline.Directive) syncline.Change {
 	c := syncline.Change{
 		Ref: live.Ref, Version: live.Version, Role: syncline.RoleResource, Action: syncline.Prune,
 		Phase: syncline.Sync, UID: live.UID, Steering: live.Steering(), Why: "the application is being deleted",
-		Wave:    waveOf(func(key string) string { return live.Marks[key] }),
-		Options: options,
+		Wave: asks.Wave, Options: asks.Options,
 	}
 	if app.Deleting != nil && app.Deleting.Propagation != "" {
-		c.Options = syncline.SyncOptions{"PrunePropagationPolicy=" + app.Deleting.Propagation}.Over(options)
+		c.Options = syncline.SyncOptions{"PrunePropagationPolicy=" + app.Deleting.Propagation}.Over(asks.Options)
 	}
-	if isHook(live) {
+	if asks.Hook != nil {
 		c.Role = syncline.RoleHook
 	}
 	for _, option := range []string{"Delete=confirm", "Prune=confirm"} { // either, as in Argo CD
-		if options.Has(option) && !isDeletionApproved(app) {
+		if asks.Options.Has(option) && !isDeletionApproved(app) {
 			c.Err = Disregarded(app, syncline.WithHint(syncline.Errorf(syncline.Stalled, "%s is kept by %s until its deletion is approved", live.Ref, option),
 				fmt.Sprintf("approve it with `syncline app confirm-deletion %s`, with the annotation %s, or with %s",
-					app.ID.Name, app.DeletionDigest().Approval(), deletionApproved)))
+					app.ID.Name, app.DeletionDigest().Approval(), app.Dialect.Words.Approval)))
 			break
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/jq"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/apply"
@@ -53,7 +54,8 @@ func newArena(ctx context.Context, p *place, c drawn) *arena {
 	a := &arena{
 		place: p, drawn: c, ctx: ctx, line: p.wire.open(c.name), bell: p.bells.of(c.name), commits: map[string][]syncline.Object{},
 		app: syncline.App{
-			ID: syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: c.name}, UID: types.UID("uid-" + c.name), Instance: c.name, Project: "default",
+			Dialect: convention.Dialect(),
+			ID:      syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: c.name}, UID: types.UID("uid-" + c.name), Instance: c.name, Project: "default",
 			Sources:      []syncline.Source{{RepoURL: "https://git.example/web", Path: "."}},
 			Destination:  syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: c.name},
 			HistoryLimit: 10, Ignore: c.ignore,
@@ -456,21 +458,21 @@ func (a *arena) make(t thing) (*unstructured.Unstructured, error) {
 	manager, applies := "somebody", false
 	switch t.origin {
 	case another:
-		annotate(syncline.AnnotationTracking, tracking("other", a.name, ref))
+		annotate(convention.Tracking, tracking("other", a.name, ref))
 		manager, applies = syncline.FieldManager, true
 	case claiming:
-		annotate(syncline.AnnotationTracking, tracking(a.name, a.name, ref))
+		annotate(convention.Tracking, tracking(a.name, a.name, ref))
 	case copying:
 		copied := ref
 		copied.Name += "-original"
-		annotate(syncline.AnnotationTracking, tracking(a.name, a.name, copied))
+		annotate(convention.Tracking, tracking(a.name, a.name, copied))
 	case kubectl:
 		lastApplied()
 		manager = "kubectl-client-side-apply"
 	case applier:
 		manager, applies = "other-applier", true
 	case oldArgo, olderArgo:
-		annotate(syncline.AnnotationTracking, tracking(a.name, a.name, ref))
+		annotate(convention.Tracking, tracking(a.name, a.name, ref))
 		if manager = syncline.FieldManager; t.origin == olderArgo {
 			manager = "argocd-application-controller"
 		}
@@ -570,9 +572,9 @@ func (a *arena) change(t thing, live *unstructured.Unstructured, change drift) (
 			annotations[key] = value.(string)
 		}
 	case "claim":
-		annotations[syncline.AnnotationTracking] = tracking("other", a.name, ref)
+		annotations[convention.Tracking] = tracking("other", a.name, ref)
 	case "disclaim":
-		delete(annotations, syncline.AnnotationTracking)
+		delete(annotations, convention.Tracking)
 	case "own":
 		live.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "owner", UID: a.owner}})
 	case "hold", "hold and delete":

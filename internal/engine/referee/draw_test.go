@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // kind is one whose objects the cases have.
@@ -263,27 +264,27 @@ func (d draw) steer(annotations map[string]any) {
 			annotations[key] = one(d, values...)
 		}
 	}
-	set(0.3, syncline.AnnotationWave, "-1", "0", "1", "5", "x")
-	set(0.1, syncline.AnnotationCompare, "IgnoreExtraneous")
-	set(0.07, syncline.AnnotationHelmPolicy, "keep", "delete")
+	set(0.3, convention.Wave, "-1", "0", "1", "5", "x")
+	set(0.1, convention.Compare, "IgnoreExtraneous")
+	set(0.07, convention.HelmPolicy, "keep", "delete")
 	if options := some(d, 0.06, "Prune=false", "Prune=confirm", "Prune=true", "PruneLast=true", "Replace=false", "Force=true",
 		"ServerSideApply=true", "Validate=false", "Delete=false", "SkipDryRunOnMissingResource=true"); options != nil {
-		annotations[syncline.AnnotationSyncOptions] = strings.Join(options, ",")
+		annotations[convention.SyncOptions] = strings.Join(options, ",")
 	}
 	set(0.02, annotationHealth, "Degraded")
 	if !d.chance(0.2) {
 		return
 	}
 	if d.chance(0.75) {
-		annotations[syncline.AnnotationHook] = one(d, "PreSync", "Sync", "PostSync", "PreSync,PostSync", "SyncFail", "Skip", "Bogus", "PreDelete", "PostDelete")
+		annotations[convention.Hook] = one(d, "PreSync", "Sync", "PostSync", "PreSync,PostSync", "SyncFail", "Skip", "Bogus", "PreDelete", "PostDelete")
 	} else {
-		annotations[syncline.AnnotationHelmHook] = one(d, "pre-install", "post-upgrade", "pre-install,pre-upgrade", "test", "crd-install", "post-delete")
+		annotations[convention.HelmHook] = one(d, "pre-install", "post-upgrade", "pre-install,pre-upgrade", "test", "crd-install", "post-delete")
 	}
 	set(0.1, annotationHealth, "Degraded")
 	if policies := some(d, 0.35, "BeforeHookCreation", "HookSucceeded", "HookFailed", "Never"); policies != nil {
-		annotations[syncline.AnnotationHookDelete] = strings.Join(policies, ",")
+		annotations[convention.HookDelete] = strings.Join(policies, ",")
 	}
-	set(0.1, syncline.AnnotationHelmHookDelete, "hook-succeeded", "hook-failed", "before-hook-creation,hook-failed")
+	set(0.1, convention.HelmHookDelete, "hook-succeeded", "hook-failed", "before-hook-creation,hook-failed")
 }
 
 func (d draw) word() string { return one(d, "x", "y", "z") }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
@@ -69,7 +70,7 @@ func newPlace(t *testing.T) *place {
 	}
 	p := &place{wire: newWire(), others: others, bells: &bells{}}
 	p.install(t, gadgets, policy, binding)
-	cluster, err := kube.Connect(kubetest.Config(t, control, p.wire.through), kube.Options{})
+	cluster, err := kube.Connect(kubetest.Config(t, control, p.wire.through), kube.Options{Dialects: syncline.Dialects{convention.Dialect()}})
 	if err != nil {
 		t.Fatal(err)
 	}

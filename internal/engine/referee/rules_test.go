@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 func encoded(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
@@ -61,15 +62,15 @@ func (r rules) keptFor(ref syncline.Ref) string {
 	switch {
 	case declared && !r.leaving:
 		return "it is declared"
-	case annotations[syncline.AnnotationTracking] != tracking(r.app.Instance, r.namespace, ref):
+	case annotations[convention.Tracking] != tracking(r.app.Instance, r.namespace, ref):
 		return "it is not of this App"
 	case len(live.GetOwnerReferences()) > 0:
 		return "another object owns it"
 	case isHook(annotations) && !r.leaving:
 		return "it is a hook"
-	case r.option(annotations[syncline.AnnotationSyncOptions], r.keeping()) == "false":
+	case r.option(annotations[convention.SyncOptions], r.keeping()) == "false":
 		return r.keeping() + "=false"
-	case annotations[syncline.AnnotationHelmPolicy] == "keep":
+	case annotations[convention.HelmPolicy] == "keep":
 		return "helm.sh/resource-policy: keep"
 	case !proven(live) && !r.named(ref):
 		return "only its annotation says that it is of this App"
@@ -79,15 +80,15 @@ func (r rules) keptFor(ref syncline.Ref) string {
 
 // isHook reports whether annotations make a hook of an object.
 func isHook(annotations map[string]string) bool {
-	helm := annotations[syncline.AnnotationHelmHook]
-	return annotations[syncline.AnnotationHook] != "" || helm != "" && helm != "crd-install"
+	helm := annotations[convention.HelmHook]
+	return annotations[convention.Hook] != "" || helm != "" && helm != "crd-install"
 }
 
 // proven reports whether Argo CD or Syncline wrote the tracking annotation.
 func proven(live *unstructured.Unstructured) bool {
 	for _, entry := range live.GetManagedFields() {
 		wrote := entry.Manager == "argocd-controller" || entry.Manager == "argocd-application-controller"
-		if wrote && entry.FieldsV1 != nil && strings.Contains(entry.FieldsV1.GetRawString(), `"f:`+syncline.AnnotationTracking+`"`) {
+		if wrote && entry.FieldsV1 != nil && strings.Contains(entry.FieldsV1.GetRawString(), `"f:`+convention.Tracking+`"`) {
 			return true
 		}
 	}
@@ -107,7 +108,7 @@ func (r rules) selected(ref syncline.Ref) bool {
 
 // unconfirmed reports whether a prune waits for a person.
 func (r rules) unconfirmed(ref syncline.Ref) bool {
-	return r.option(r.live[ref].GetAnnotations()[syncline.AnnotationSyncOptions], r.keeping()) == "confirm" && r.approved.IsZero()
+	return r.option(r.live[ref].GetAnnotations()[convention.SyncOptions], r.keeping()) == "confirm" && r.approved.IsZero()
 }
 
 // mayPrune says why an object may not be pruned in the operation, or "".
@@ -133,11 +134,11 @@ func (r rules) mayPrune(ref syncline.Ref) string {
 
 // phases returns the phases of a hook, and whether the object is one.
 func phases(o syncline.Object) ([]string, bool) {
-	text, known := o.Annotation(syncline.AnnotationHook), map[string]string{
+	text, known := o.Annotation(convention.Hook), map[string]string{
 		"PreSync": "PreSync", "Sync": "Sync", "PostSync": "PostSync", "SyncFail": "SyncFail",
 	}
 	if text == "" {
-		text, known = o.Annotation(syncline.AnnotationHelmHook), map[string]string{
+		text, known = o.Annotation(convention.HelmHook), map[string]string{
 			"pre-install": "PreSync", "pre-upgrade": "PreSync", "post-install": "PostSync", "post-upgrade": "PostSync",
 		}
 	}
@@ -166,18 +167,18 @@ func (r rules) runs(ref syncline.Ref) bool {
 // policies returns the delete policies of a hook.
 func policies(o syncline.Object) []string {
 	var found []string
-	for name := range strings.SplitSeq(o.Annotation(syncline.AnnotationHookDelete), ",") {
+	for name := range strings.SplitSeq(o.Annotation(convention.HookDelete), ",") {
 		if name = strings.TrimSpace(name); slices.Contains([]string{"BeforeHookCreation", "HookSucceeded", "HookFailed"}, name) {
 			found = append(found, name)
 		}
 	}
 	helm := map[string]string{"before-hook-creation": "BeforeHookCreation", "hook-succeeded": "HookSucceeded", "hook-failed": "HookFailed"}
-	for name := range strings.SplitSeq(o.Annotation(syncline.AnnotationHelmHookDelete), ",") {
+	for name := range strings.SplitSeq(o.Annotation(convention.HelmHookDelete), ",") {
 		if policy := helm[strings.TrimSpace(name)]; policy != "" {
 			found = append(found, policy)
 		}
 	}
-	if found == nil && o.Annotation(syncline.AnnotationHelmPolicy) != "keep" {
+	if found == nil && o.Annotation(convention.HelmPolicy) != "keep" {
 		found = []string{"BeforeHookCreation"}
 	}
 	return found
@@ -210,7 +211,7 @@ func (r rules) mayDeleteHook(ref syncline.Ref, earlier bool, ended *syncline.Ope
 func (r rules) mayRecreate(ref syncline.Ref) string {
 	o, declared := r.declared[ref]
 	_, hook := phases(o)
-	force := r.operation.Force || r.option(o.Annotation(syncline.AnnotationSyncOptions), "Force") == "true"
+	force := r.operation.Force || r.option(o.Annotation(convention.SyncOptions), "Force") == "true"
 	switch {
 	case !declared || hook:
 		return "it is no declared resource"

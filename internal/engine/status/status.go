@@ -19,7 +19,7 @@ type Memory interface {
 // sync status, and the hooks that are live. Of an object that the project refuses
 // it says only that it is declared. Of those that nothing but they themselves say to
 // be the App's it has some: there may be any number.
-func Objects(plan syncline.Plan, memory Memory) []syncline.ObjectReport {
+func Objects(plan syncline.Plan, memory Memory, conventions syncline.Conventions) []syncline.ObjectReport {
 	var objects []syncline.ObjectReport
 	seen := map[syncline.Ref]bool{}
 	claimed := 0
@@ -33,7 +33,7 @@ func Objects(plan syncline.Plan, memory Memory) []syncline.ObjectReport {
 			continue
 		}
 		seen[c.Ref] = true
-		report := object(c, live, exists)
+		report := object(c, healthOf(live, exists, conventions))
 		if report.Claimed && c.Action != syncline.Prune {
 			if claimed++; claimed > maxClaimed {
 				continue
@@ -65,10 +65,10 @@ func Claims(plan syncline.Plan) []syncline.Condition {
 		"objects that are left alone: %d; %s; status.resources lists %d of them", claimed, syncline.ClaimText, min(claimed, maxClaimed))}}
 }
 
-func object(c syncline.Change, live syncline.Live, exists bool) syncline.ObjectReport {
+func object(c syncline.Change, health syncline.Health) syncline.ObjectReport {
 	report := syncline.ObjectReport{
 		Ref: c.Ref, Version: c.Version, Wave: c.Wave, Hook: c.Role == syncline.RoleHook,
-		Health:               healthOf(live, exists),
+		Health:               health,
 		RequiresPruning:      c.Role == syncline.RoleResource && (c.Action == syncline.Prune || c.Leaving),
 		Claimed:              c.Claimed || c.Unrecorded,
 		RequiresConfirmation: !c.Refused && (c.Options.Has("Delete=confirm") || c.Options.Has("Prune=confirm")),
@@ -105,7 +105,7 @@ func explain(report *syncline.ObjectReport, c syncline.Change) {
 // Unknown reports on the objects that an App was last known to have when this
 // turn could not compare them: nothing is claimed of their sync status. Their
 // health is that of now, or, when there is no memory of them, as it was.
-func Unknown(past []syncline.ObjectReport, memory Memory) []syncline.ObjectReport {
+func Unknown(past []syncline.ObjectReport, memory Memory, conventions syncline.Conventions) []syncline.ObjectReport {
 	objects := slices.Clone(past)
 	for i := range objects {
 		if !objects[i].Hook {
@@ -113,7 +113,7 @@ func Unknown(past []syncline.ObjectReport, memory Memory) []syncline.ObjectRepor
 		}
 		if memory != nil {
 			live, exists := memory.Get(objects[i].Ref)
-			objects[i].Health = healthOf(live, exists)
+			objects[i].Health = healthOf(live, exists, conventions)
 		}
 	}
 	return objects
@@ -121,7 +121,9 @@ func Unknown(past []syncline.ObjectReport, memory Memory) []syncline.ObjectRepor
 
 // Leaving reports on what is still to be deleted of an App: the objects of the plan
 // that are live. What was reported of them before is kept, but for their health.
-func Leaving(plan syncline.Plan, past []syncline.ObjectReport, memory Memory) []syncline.ObjectReport {
+func Leaving(
+	plan syncline.Plan, past []syncline.ObjectReport, memory Memory, conventions syncline.Conventions,
+) []syncline.ObjectReport {
 	before := map[syncline.Ref]syncline.ObjectReport{}
 	for _, o := range past {
 		before[o.Ref] = o
@@ -134,10 +136,10 @@ func Leaving(plan syncline.Plan, past []syncline.ObjectReport, memory Memory) []
 		}
 		report, known := before[c.Ref]
 		if !known {
-			report = object(c, live, exists)
+			report = object(c, syncline.Health{})
 			report.RequiresPruning = false
 		}
-		report.Health = healthOf(live, exists)
+		report.Health = healthOf(live, exists, conventions)
 		objects = append(objects, report)
 	}
 	slices.SortFunc(objects, func(a, b syncline.ObjectReport) int { return a.Ref.Compare(b.Ref) })
@@ -145,11 +147,11 @@ func Leaving(plan syncline.Plan, past []syncline.ObjectReport, memory Memory) []
 }
 
 // healthOf is the health that counts of an object.
-func healthOf(live syncline.Live, exists bool) syncline.Health {
+func healthOf(live syncline.Live, exists bool, conventions syncline.Conventions) syncline.Health {
 	switch {
 	case !exists:
 		return syncline.Health{Status: syncline.Missing}
-	case live.Marks[syncline.AnnotationNoHealth] == "true":
+	case conventions.Read(live.Marks).IgnoreHealth:
 		return syncline.Health{}
 	}
 	return live.Health

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/status"
 )
 
@@ -63,7 +64,7 @@ func TestObjects(t *testing.T) {
 		},
 		"whose health does not count": {
 			syncline.Change{Ref: ref("a"), Role: syncline.RoleResource, Action: syncline.Keep},
-			memory{"a": {Health: syncline.Health{Status: syncline.Degraded}, Marks: map[string]string{syncline.AnnotationNoHealth: "true"}}},
+			memory{"a": {Health: syncline.Health{Status: syncline.Degraded}, Marks: map[string]string{convention.NoHealth: "true"}}},
 			[]syncline.ObjectReport{{Ref: ref("a"), Sync: syncline.Synced}},
 		},
 		"only claimed": {
@@ -95,7 +96,7 @@ func TestObjects(t *testing.T) {
 		"the namespace": {syncline.Change{Ref: ref("a"), Role: syncline.RoleNamespace, Action: syncline.Create}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := status.Objects(syncline.Plan{Changes: []syncline.Change{test.change, test.change}}, memory(test.live))
+			got := status.Objects(syncline.Plan{Changes: []syncline.Change{test.change, test.change}}, memory(test.live), convention.Dialect().Conventions)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -105,7 +106,7 @@ func TestObjects(t *testing.T) {
 		p := syncline.Plan{Changes: []syncline.Change{
 			{Ref: ref("b"), Role: syncline.RoleResource}, {Ref: ref("a"), Role: syncline.RoleResource},
 		}}
-		if got := status.Objects(p, memory{}); got[0].Ref.Name != "a" {
+		if got := status.Objects(p, memory{}, convention.Dialect().Conventions); got[0].Ref.Name != "a" {
 			t.Errorf("got %v", got)
 		}
 	})
@@ -133,7 +134,7 @@ func TestWhatIsOnlyClaimed(t *testing.T) {
 		"that look like ours": {claims(1, true), 2, "objects that are left alone: 1;"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := status.Objects(test.plan, memory{}); len(got) != test.listed || got[len(got)-1].Ref != ref("z") {
+			if got := status.Objects(test.plan, memory{}, convention.Dialect().Conventions); len(got) != test.listed || got[len(got)-1].Ref != ref("z") {
 				t.Errorf("%d are listed", len(got))
 			}
 			told := ""
@@ -154,7 +155,7 @@ func TestWhatIsNotCompared(t *testing.T) {
 		{Ref: ref("hook"), Hook: true, Health: healthy},
 	}
 	progressing := syncline.Health{Status: syncline.Progressing}
-	got := status.Unknown(past, memory{"a": {Health: progressing}, "hook": {Health: healthy}})
+	got := status.Unknown(past, memory{"a": {Health: progressing}, "hook": {Health: healthy}}, convention.Dialect().Conventions)
 	want := []syncline.ObjectReport{
 		{Ref: ref("a"), Sync: syncline.SyncUnknown, Health: progressing},
 		{Ref: ref("gone"), Sync: syncline.SyncUnknown, Health: missing},
@@ -166,7 +167,7 @@ func TestWhatIsNotCompared(t *testing.T) {
 	if past[0].Sync != syncline.Synced {
 		t.Error("it changes what it was given")
 	}
-	if got := status.Unknown(past, nil); got[1].Health != healthy || got[1].Sync != syncline.SyncUnknown {
+	if got := status.Unknown(past, nil, convention.Dialect().Conventions); got[1].Health != healthy || got[1].Sync != syncline.SyncUnknown {
 		t.Errorf("without a memory: %+v", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // defaultHistoryLimit is how many deployments are remembered when the spec does
@@ -45,6 +46,7 @@ func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 	app := syncline.App{
 		ID:           syncline.AppID{Kind: syncline.KindApplication, Namespace: cr.Namespace, Name: cr.Name},
 		UID:          cr.UID,
+		Dialect:      convention.Dialect(),
 		Instance:     instance(cr, controlPlane),
 		Project:      cr.Spec.Project,
 		Sources:      toSources(cr.Spec.Source, cr.Spec.Sources),
@@ -140,8 +142,8 @@ func deletion(cr *v1alpha1.Application) *syncline.Deletion {
 	}
 	d := &syncline.Deletion{
 		Since:      cr.DeletionTimestamp.UTC(),
-		PreDelete:  slices.Contains(cr.Finalizers, syncline.FinalizerPreDelete),
-		PostDelete: slices.Contains(cr.Finalizers, syncline.FinalizerPostDelete),
+		PreDelete:  slices.Contains(cr.Finalizers, convention.PreDeleteFinalizer),
+		PostDelete: slices.Contains(cr.Finalizers, convention.PostDeleteFinalizer),
 	}
 	switch {
 	case slices.Contains(cr.Finalizers, v1alpha1.ResourcesBackgroundFinalizer):

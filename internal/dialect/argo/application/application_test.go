@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 const controlPlane = "argocd"
@@ -84,6 +85,7 @@ func at(text string) time.Time {
 func TestReadTranslatesEveryField(t *testing.T) {
 	app, _ := application.Read(load(t, "whole.yaml"), controlPlane)
 	want := syncline.App{
+		Dialect:  convention.Dialect(),
 		ID:       syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"},
 		UID:      "5b7f1b46-5d8e-4ed4-9e1c-3c8f3f4f1f00",
 		Instance: "web",
@@ -446,7 +448,7 @@ func TestApprovals(t *testing.T) {
 	at := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	written := func(manager string, operation metav1.ManagedFieldsOperationType, fields string) *v1alpha1.Application {
 		return &v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{
-			Annotations: map[string]string{syncline.AnnotationApprovePrune: "abc", syncline.AnnotationDeletionApproved: at.Format(time.RFC3339)},
+			Annotations: map[string]string{syncline.AnnotationApprovePrune: "abc", convention.DeletionApproved: at.Format(time.RFC3339)},
 			ManagedFields: []metav1.ManagedFieldsEntry{{
 				Manager: manager, Operation: operation, FieldsV1: metav1.NewFieldsV1(fields),
 			}},
@@ -464,12 +466,12 @@ func TestApprovals(t *testing.T) {
 		"of an Application set":  {written("argocd-applicationset-controller", metav1.ManagedFieldsOperationUpdate, both), false},
 		"declared":               {written(syncline.FieldManager, metav1.ManagedFieldsOperationApply, both), false},
 		"declared, and replaced": {written(syncline.FieldManager, metav1.ManagedFieldsOperationUpdate, both), false},
-		"declared, by Argo CD":   {written(syncline.FormerFieldManager, metav1.ManagedFieldsOperationUpdate, both), false},
+		"declared, by Argo CD":   {written(convention.FormerManager, metav1.ManagedFieldsOperationUpdate, both), false},
 		"put back":               {written(syncline.RestoreManager, metav1.ManagedFieldsOperationUpdate, both), false},
 		"of a namespace's":       {written(syncline.NamespaceManager("web"), metav1.ManagedFieldsOperationApply, both), false},
 		"of something else":      {written("kubectl-edit", metav1.ManagedFieldsOperationUpdate, `{"f:spec":{}}`), false},
 		"what is not known":      {written("kubectl-edit", metav1.ManagedFieldsOperationApply, `[`), false},
-		"of nobody":              {&v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{syncline.AnnotationApprovePrune: "abc", syncline.AnnotationDeletionApproved: at.Format(time.RFC3339)}}}, false},
+		"of nobody":              {&v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{syncline.AnnotationApprovePrune: "abc", convention.DeletionApproved: at.Format(time.RFC3339)}}}, false},
 		"that is not there":      {&v1alpha1.Application{}, false},
 	} {
 		app := application.ToApp(test.cr, "argocd")
@@ -481,7 +483,7 @@ func TestApprovals(t *testing.T) {
 		}
 	}
 	cr := written("kubectl-edit", metav1.ManagedFieldsOperationUpdate, both)
-	cr.Annotations[syncline.AnnotationDeletionApproved] = "true"
+	cr.Annotations[convention.DeletionApproved] = "true"
 	if app := application.ToApp(cr, "argocd"); !app.ApprovedAt.IsZero() || app.ApprovedPrune != "abc" {
 		t.Errorf("what is no time approves: %q, %s", app.ApprovedPrune, app.ApprovedAt)
 	}

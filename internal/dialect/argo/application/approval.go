@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // setsManager is under which Argo CD writes the Applications of an ApplicationSet:
@@ -23,7 +24,7 @@ const setsManager = "argocd-applicationset-controller"
 // that reason is told.
 func readApprovals(cr *v1alpha1.Application, app *syncline.App) {
 	digest, why := approval(cr, syncline.AnnotationApprovePrune)
-	text, whyNot := approval(cr, syncline.AnnotationDeletionApproved)
+	text, whyNot := approval(cr, convention.DeletionApproved)
 	app.ApprovedPrune = syncline.Digest(digest)
 	// As in Argo CD, what is no time approves nothing.
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
@@ -71,8 +72,15 @@ func checkRequest(cr *v1alpha1.Application, found *problems) {
 }
 
 // declares reports whether what a manager writes is what somebody declared for the
-// Application, and not what a person said to it.
-func declares(manager string) bool { return syncline.IsOurs(manager) || manager == setsManager }
+// Application, and not what a person said to it: what delivers Apps writes what Git
+// says, and the command line has a manager of its own.
+func declares(manager string) bool {
+	switch manager {
+	case syncline.FieldManager, convention.FormerManager, syncline.RestoreManager, setsManager:
+		return true
+	}
+	return strings.HasPrefix(manager, syncline.NamespaceManagers)
+}
 
 // writersOf returns who owns a field, by any operation.
 func writersOf(entries []metav1.ManagedFieldsEntry, path ...string) ([]string, error) {

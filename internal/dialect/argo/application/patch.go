@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // Patch returns the JSON merge patch that brings the Application to what the
@@ -145,8 +146,8 @@ func finalizersAfter(report syncline.Report, cr *v1alpha1.Application) []string 
 	}
 	// An operation may be of another revision than that which is declared.
 	other := report.Operation != nil && !report.Operation.Phase.Done()
-	finalizers := standFor(cr.Finalizers, syncline.FinalizerPreDelete, report.AtEnd.PreDelete, other)
-	return standFor(finalizers, syncline.FinalizerPostDelete, report.AtEnd.PostDelete, other)
+	finalizers := standFor(cr.Finalizers, convention.PreDeleteFinalizer, report.AtEnd.PreDelete, other)
+	return standFor(finalizers, convention.PostDeleteFinalizer, report.AtEnd.PostDelete, other)
 }
 
 // standFor returns the finalizers with the one that stands for hooks, or without
@@ -170,7 +171,7 @@ func foreignFinalizers(cr *v1alpha1.Application) []string {
 	for _, finalizer := range cr.Finalizers {
 		domain, _, _ := strings.Cut(finalizer, "/")
 		switch domain {
-		case v1alpha1.ResourcesFinalizer, syncline.FinalizerPreDelete, syncline.FinalizerPostDelete:
+		case v1alpha1.ResourcesFinalizer, convention.PreDeleteFinalizer, convention.PostDeleteFinalizer:
 		default:
 			kept = append(kept, finalizer)
 		}

@@ -97,7 +97,7 @@ func (c *Cache) letGo(needed func(schema.GroupKind) bool, before time.Time) {
 // tracks reports whether an object of the kind is tracked.
 func (k *kind) tracks() bool {
 	for _, r := range k.objects {
-		if instanceOf(&r.Live) != "" {
+		if r.Owner != "" {
 			return true
 		}
 	}

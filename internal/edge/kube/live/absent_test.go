@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
 )
 
@@ -90,7 +91,7 @@ func TestOnlyWhatNobodyNeedsIsLetGo(t *testing.T) {
 			u := stranger("ConfigMap", 1)
 			u.SetName("a")
 			u.SetNamespace("ns")
-			u.SetAnnotations(map[string]string{syncline.AnnotationTracking: test.tracking})
+			u.SetAnnotations(map[string]string{convention.Tracking: test.tracking})
 			s.begin()
 			s.kind.handle(stream.Event{Type: stream.Set, Object: u})
 			s.complete(5)

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
 )
 
@@ -376,7 +377,7 @@ func (w *widgets) wantFinal(t *testing.T) {
 
 // An object that is judged without a process costs what it cost.
 func TestNothingIsKeptForWhatIsJudgedAtOnce(t *testing.T) {
-	c := New(unreachable{}, Options{Slow: func(*unstructured.Unstructured) bool { return false }})
+	c := New(unreachable{}, Options{Dialects: syncline.Dialects{convention.Dialect()}, Slow: func(*unstructured.Unstructured) bool { return false }})
 	defer c.Close()
 	k := newKind(c, schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"})
 	k.handle(stream.Event{Type: stream.Begin})

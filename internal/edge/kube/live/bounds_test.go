@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
 )
 
@@ -16,8 +17,8 @@ import (
 // takes, with texts that nobody used before.
 func stranger(kind string, n int) *unstructured.Unstructured {
 	annotations := map[string]any{
-		syncline.AnnotationSyncOptions: strings.Repeat("x", 100_000) + fmt.Sprint(n) + ",Prune=false",
-		syncline.AnnotationTracking:    strings.Repeat("t", 50_000) + fmt.Sprint(n),
+		convention.SyncOptions: strings.Repeat("x", 100_000) + fmt.Sprint(n) + ",Prune=false",
+		convention.Tracking:    strings.Repeat("t", 50_000) + fmt.Sprint(n),
 	}
 	for i := range 300 {
 		annotations[fmt.Sprintf("argocd.argoproj.io/%055d%d", i, n)] = strings.Repeat("v", 200)
@@ -42,7 +43,7 @@ func stranger(kind string, n int) *unstructured.Unstructured {
 func TestWhatStrangersWriteIsBoundedAndGivenBack(t *testing.T) {
 	for _, kind := range []string{"Pod", "Ingress", "ConfigMap"} {
 		t.Run(kind, func(t *testing.T) {
-			c := New(unreachable{}, Options{Assess: func(u *unstructured.Unstructured) syncline.Health {
+			c := New(unreachable{}, Options{Dialects: syncline.Dialects{convention.Dialect()}, Assess: func(u *unstructured.Unstructured) syncline.Health {
 				return syncline.Health{Status: syncline.Degraded, Message: strings.Repeat("m", 100_000) + u.GetName()}
 			}})
 			defer c.Close()
@@ -74,7 +75,7 @@ func TestWhatStrangersWriteIsBoundedAndGivenBack(t *testing.T) {
 }
 
 func TestUpdatesOfOneObjectLeaveNothing(t *testing.T) {
-	c := New(unreachable{}, Options{})
+	c := New(unreachable{}, Options{Dialects: syncline.Dialects{convention.Dialect()}})
 	defer c.Close()
 	k := newKind(c, schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"})
 	before := heap()
@@ -110,15 +111,15 @@ func TestNamesAreForgotten(t *testing.T) {
 }
 
 func TestBoundsFailSafe(t *testing.T) {
-	c := New(unreachable{}, Options{})
+	c := New(unreachable{}, Options{Dialects: syncline.Dialects{convention.Dialect()}})
 	defer c.Close()
 	r := c.reduce(stranger("Pod", 1))
-	options := syncline.ParseSyncOptions(r.Marks[syncline.AnnotationSyncOptions])
+	options := syncline.ParseSyncOptions(r.Marks[convention.SyncOptions])
 	if !options.Has("Prune=false") || !options.Has("Delete=false") {
 		t.Errorf("options that are too long are %q", options)
 	}
-	if r.Tracking != "" || len(r.Marks) != 1 {
-		t.Errorf("it is tracked by %.20q and has %d marks", r.Tracking, len(r.Marks))
+	if r.Owner != "" || len(r.Marks) != 1 {
+		t.Errorf("it is owned by %.20q and has %d marks", r.Owner, len(r.Marks))
 	}
 	if last := r.Finalizers[len(r.Finalizers)-1]; last != syncline.FinalizerHook || len(r.Finalizers) != maxList+1 {
 		t.Errorf("%d finalizers, the last one is %s", len(r.Finalizers), last)

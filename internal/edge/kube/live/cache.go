@@ -49,9 +49,9 @@ type Options struct {
 	// with the cache. Default: none takes long.
 	Slow  func(*unstructured.Unstructured) bool
 	Judge func(context.Context, *unstructured.Unstructured) syncline.Health
-	// FieldManager is the one whose fields are digested. Default
-	// [syncline.FieldManager].
-	FieldManager string
+	// Dialects are those whose Apps may own objects: whose marks are read, and whose
+	// managers' fields are digested. Default: none, and nothing is anybody's.
+	Dialects syncline.Dialects
 	// OnChange is told each change of what is remembered of an object of a known
 	// kind. It is called from several goroutines and must not block. Default:
 	// nobody is told.
@@ -96,9 +96,6 @@ type Cache struct {
 // New returns a cache that watches nothing but the definitions of kinds. Close
 // ends it.
 func New(api API, options Options) *Cache {
-	if options.FieldManager == "" {
-		options.FieldManager = syncline.FieldManager
-	}
 	if options.OnChange == nil {
 		options.OnChange = func(Change) {}
 	}
@@ -254,7 +251,7 @@ func (c *Cache) Instances(gk schema.GroupKind) []string {
 	instances := map[string]struct{}{}
 	if k := c.kinds[gk]; k != nil && k.known {
 		for _, r := range k.objects {
-			if instance := instanceOf(&r.Live); instance != "" {
+			if instance := r.Owner; instance != "" {
 				instances[instance] = struct{}{}
 			}
 		}
@@ -332,7 +329,7 @@ func (c *Cache) tell(changes ...Change) {
 // index moves an object to the instance that tracks it now. Either may be nil.
 func (c *Cache) index(before, after *record) {
 	if before != nil {
-		instance := instanceOf(&before.Live)
+		instance := before.Owner
 		if delete(c.owned[instance], before); len(c.owned[instance]) == 0 {
 			delete(c.owned, instance)
 		}
@@ -341,7 +338,7 @@ func (c *Cache) index(before, after *record) {
 	if after == nil {
 		return
 	}
-	if instance := instanceOf(&after.Live); instance != "" {
+	if instance := after.Owner; instance != "" {
 		if c.owned[instance] == nil {
 			c.owned[instance] = map[*record]struct{}{}
 		}

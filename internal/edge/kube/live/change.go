@@ -18,7 +18,7 @@ type What = syncline.Aspects
 const (
 	Existence   = syncline.AspectExistence
 	Applied     = syncline.AspectApplied
-	Tracking    = syncline.AspectTracking
+	Owner       = syncline.AspectOwner
 	Marks       = syncline.AspectMarks
 	Health      = syncline.AspectHealth
 	Terminating = syncline.AspectTerminating
@@ -31,18 +31,18 @@ func changeOf(before, after *record) Change {
 	case before == nil && after == nil:
 		return Change{}
 	case before == nil:
-		return Change{Ref: after.Ref, After: instanceOf(&after.Live), Claim: !after.Made, What: Existence}
+		return Change{Ref: after.Ref, After: after.Owner, Claim: !after.Made, What: Existence}
 	case after == nil:
-		return Change{Ref: before.Ref, Before: instanceOf(&before.Live), Claim: !before.Made, What: Existence}
+		return Change{Ref: before.Ref, Before: before.Owner, Claim: !before.Made, What: Existence}
 	}
-	change := Change{Ref: after.Ref, Before: instanceOf(&before.Live), After: instanceOf(&after.Live), Claim: !before.Made && !after.Made}
+	change := Change{Ref: after.Ref, Before: before.Owner, After: after.Owner, Claim: !before.Made && !after.Made}
 	for _, thing := range []struct {
 		what    What
 		changed bool
 	}{
 		{Existence, before.UID != after.UID},
 		{Applied, !sameOwners(before, after) || !sameState(before, after)},
-		{Tracking, before.Tracking != after.Tracking || before.Controlled != after.Controlled},
+		{Owner, before.Owner != after.Owner || before.Controlled != after.Controlled},
 		{Marks, !maps.Equal(before.Marks, after.Marks)},
 		{Health, before.Health != after.Health},
 		{Terminating, before.Terminating != after.Terminating || !slices.Equal(before.Finalizers, after.Finalizers)},

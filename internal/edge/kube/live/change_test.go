@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 )
@@ -70,7 +71,7 @@ func TestWhatWeDoNotOwnIsNoChange(t *testing.T) {
 	if change.What != live.Marks {
 		t.Errorf("what was told first of the object is %08b, want its marks only", change.What)
 	}
-	if after, _ := w.Get(object.Ref()); after.Applied != seen.Applied || after.Marks[syncline.AnnotationWave] != "3" {
+	if after, _ := w.Get(object.Ref()); after.Applied != seen.Applied || after.Marks[convention.Wave] != "3" {
 		t.Errorf("remembered are the digest %q and the marks %v", after.Applied, after.Marks)
 	}
 }
@@ -172,13 +173,13 @@ func TestOwnedFollowsTheTracking(t *testing.T) {
 	if owned := w.owned(namespace); len(owned) != 2 || owned[0].Ref != first.Ref() || owned[1].Ref != second.Ref() {
 		t.Errorf("the instance owns %v, want first and second, in this order", owned)
 	}
-	if seen, _ := w.Get(copied.Ref()); seen.Tracking != second.Annotation(syncline.AnnotationTracking) {
-		t.Errorf("the copied annotation is remembered as %q", seen.Tracking)
+	if seen, ok := w.Get(copied.Ref()); !ok || seen.Owner != "" {
+		t.Errorf("an object with a copied annotation is remembered as %q's", seen.Owner)
 	}
 
 	newSomebody(t).Patch(t, first.Ref(), fmt.Sprintf(
 		`{"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "other:/ConfigMap:%s/first"}}}`, namespace))
-	if change := w.change(t, about(first.Ref())); change.Before != namespace || change.After != "other" || !change.What.Has(live.Tracking) {
+	if change := w.change(t, about(first.Ref())); change.Before != namespace || change.After != "other" || !change.What.Has(live.Owner) {
 		t.Errorf("the change is %+v, want the move to other", change)
 	}
 	if len(w.owned(namespace)) != 1 || len(w.owned("other")) != 1 {
@@ -195,7 +196,7 @@ func TestInsideAreThoseWhoMadeSomething(t *testing.T) {
 	namespace := namespace(t)
 	home := syncline.Ref{Kind: "Namespace", Name: namespace}
 	object := tracked(t, namespace, "first")
-	claimed := object.WithName("claimed").WithAnnotation(syncline.AnnotationTracking, "nobody:/ConfigMap:"+namespace+"/claimed")
+	claimed := object.WithName("claimed").WithAnnotation(convention.Tracking, "nobody:/ConfigMap:"+namespace+"/claimed")
 	newSomebody(t).Create(t, claimed, "kubectl")
 	w.change(t, about(claimed.Ref()))
 	if inside := w.Inside(home); len(inside) > 0 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
@@ -28,7 +29,7 @@ const patience = 30 * time.Second
 // connect connects to the control plane through the given functions.
 func connect(t testing.TB, through ...kubetest.Through) *kube.Cluster {
 	t.Helper()
-	cluster, err := kube.Connect(kubetest.Config(t, control, through...), kube.Options{})
+	cluster, err := kube.Connect(kubetest.Config(t, control, through...), kube.Options{Dialects: syncline.Dialects{convention.Dialect()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +61,7 @@ type watcher struct {
 func watch(t testing.TB, cluster *kube.Cluster, options live.Options) *watcher {
 	t.Helper()
 	w := &watcher{cluster: cluster, changes: make(chan live.Change, 10000), turns: make(chan schema.GroupKind, 10000), sweeps: make(chan struct{}, 10000)}
+	options.Dialects = syncline.Dialects{convention.Dialect()}
 	options.OnChange = func(c live.Change) { w.changes <- c }
 	options.OnReady = func(gk schema.GroupKind) { w.turns <- gk }
 	options.OnSwept = func() { w.sweeps <- struct{}{} }
@@ -131,7 +133,7 @@ func remove(t testing.TB, cluster *kube.Cluster, object syncline.Object) {
 	t.Helper()
 	if _, err := cluster.Write(context.Background(), syncline.Write{
 		Action: syncline.Prune, Ref: object.Ref(), Version: object.GroupVersionKind().Version, UID: object.Reveal().GetUID(),
-		Steering: live.SteeringOf(object.Reveal()), Options: syncline.SyncOptions{"PrunePropagationPolicy=background"},
+		Steering: live.SteeringOf(object.Reveal(), syncline.Dialects{convention.Dialect()}), Options: syncline.SyncOptions{"PrunePropagationPolicy=background"},
 	}); err != nil {
 		t.Error(err)
 	}

@@ -257,7 +257,7 @@ func (k *kind) set(told *record, slow *assessment) Change {
 		told.State = unsure // it began to be followed meanwhile
 	}
 	told.round = k.round
-	if k.partial && instanceOf(&told.Live) == "" {
+	if k.partial && told.Owner == "" {
 		return k.put(told.Ref, nil, nil)
 	}
 	return k.put(told.Ref, told, slow)

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
 )
 
@@ -39,6 +40,7 @@ func newScript(t *testing.T) *script {
 	t.Helper()
 	s := &script{}
 	s.Cache = New(unreachable{}, Options{
+		Dialects: syncline.Dialects{convention.Dialect()},
 		OnChange: func(c Change) {
 			s.telling.Lock()
 			defer s.telling.Unlock()
@@ -284,31 +286,5 @@ func TestTheSameTwiceIsNoChange(t *testing.T) {
 	s.set("a", "2", 12)
 	if len(s.changes) != 1 || s.changes[0].What != Existence {
 		t.Errorf("told were %v, want that the object is another one", s.changes)
-	}
-}
-
-func TestInstanceOf(t *testing.T) {
-	deployment := syncline.Ref{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"}
-	role := syncline.Ref{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "system:shop:reader"}
-	for _, test := range []struct {
-		ref      syncline.Ref
-		tracking string
-		want     string
-	}{
-		{deployment, "a:apps/Deployment:shop/web", "a"},
-		{deployment, "team_a:apps/Deployment:shop/web", "team_a"},
-		{deployment, "a:apps/Deployment:shop/other", ""},
-		{deployment, "a:apps/Deployment:other/web", ""},
-		{deployment, "a:extensions/Deployment:shop/web", ""},
-		{deployment, "a:apps/StatefulSet:shop/web", ""},
-		{deployment, "a", ""},
-		{deployment, "", ""},
-		{role, "a:rbac.authorization.k8s.io/ClusterRole:destination/system:shop:reader", "a"},
-		{role, "a:rbac.authorization.k8s.io/ClusterRole:/system:shop:reader", "a"},
-	} {
-		live := &syncline.Live{Ref: test.ref, Tracking: test.tracking}
-		if got := instanceOf(live); got != test.want {
-			t.Errorf("instanceOf(%s, %q) = %q, want %q", test.ref, test.tracking, got, test.want)
-		}
 	}
 }

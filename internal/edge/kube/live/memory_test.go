@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
 )
 
@@ -29,7 +30,7 @@ func BenchmarkMemoryPerObject(b *testing.B) {
 }
 
 func BenchmarkReduce(b *testing.B) {
-	c := New(unreachable{}, Options{})
+	c := New(unreachable{}, Options{Dialects: syncline.Dialects{convention.Dialect()}})
 	defer c.Close()
 	object := deployment(1)
 	for b.Loop() {
@@ -41,7 +42,7 @@ func BenchmarkReduce(b *testing.B) {
 // takes.
 func memoryPerObject(t testing.TB, count int) int {
 	t.Helper()
-	c := New(unreachable{}, Options{Assess: func(*unstructured.Unstructured) syncline.Health {
+	c := New(unreachable{}, Options{Dialects: syncline.Dialects{convention.Dialect()}, Assess: func(*unstructured.Unstructured) syncline.Health {
 		return syncline.Health{Status: syncline.Healthy}
 	}})
 	defer c.Close()

@@ -1,6 +1,10 @@
 package live
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/syncline-io/syncline"
+)
 
 // names holds one copy of each text that many objects have: group, kind,
 // namespace, and of the map of a single mark, such as a sync wave. Others write
@@ -9,7 +13,7 @@ import "sync"
 type names struct {
 	mu    sync.Mutex
 	texts generations[string, string]
-	marks generations[[2]string, map[string]string]
+	marks generations[[2]string, syncline.Marks]
 }
 
 const (
@@ -23,7 +27,7 @@ const (
 func newNames() *names {
 	return &names{
 		texts: generations[string, string]{most: maxNames, young: map[string]string{}},
-		marks: generations[[2]string, map[string]string]{most: maxMarks, young: map[[2]string]map[string]string{}},
+		marks: generations[[2]string, syncline.Marks]{most: maxMarks, young: map[[2]string]syncline.Marks{}},
 	}
 }
 
@@ -38,7 +42,7 @@ func (n *names) one(text string) string {
 
 // shared returns the marks, as the same map for all objects that have one equal
 // mark only.
-func (n *names) shared(marks map[string]string) map[string]string {
+func (n *names) shared(marks syncline.Marks) syncline.Marks {
 	if len(marks) != 1 {
 		return marks
 	}

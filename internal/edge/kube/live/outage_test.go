@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
@@ -183,11 +184,14 @@ func TestAKindComesAndGoes(t *testing.T) {
 	created := write(t, cluster, syncline.Write{Action: syncline.Create, Object: definition})
 	w.until(t, func() bool { return w.Err(well.GroupKind()) == nil && len(w.Ready(well.GroupKind())) == 0 })
 	object := kubetest.Parse(t, `{apiVersion: test.syncline.io/v1, kind: Well, metadata: {name: deep}}`).WithAnnotation(
-		syncline.AnnotationTracking, "wells:test.syncline.io/Well:/deep")
+		convention.Tracking, "wells:test.syncline.io/Well:/deep")
 	write(t, cluster, syncline.Write{Action: syncline.Create, Object: object})
 	w.change(t, about(object.Ref()))
 
-	write(t, cluster, syncline.Write{Action: syncline.Prune, Ref: definition.Ref(), Version: "v1", UID: created.Reveal().GetUID(), Steering: live.SteeringOf(created.Reveal())})
+	write(t, cluster, syncline.Write{
+		Action: syncline.Prune, Ref: definition.Ref(), Version: "v1", UID: created.Reveal().GetUID(),
+		Steering: live.SteeringOf(created.Reveal(), syncline.Dialects{convention.Dialect()}),
+	})
 	w.until(t, func() bool { return syncline.KindOf(w.Err(well.GroupKind())) == syncline.NotFound })
 	if _, ok := w.Get(object.Ref()); ok {
 		t.Error("an object of a kind that is gone is remembered")

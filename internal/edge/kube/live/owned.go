@@ -48,13 +48,18 @@ func ownedBeside(u *unstructured.Unstructured) map[string]syncline.Digest {
 			continue
 		}
 		if digest := ownedDigest(u, manager); digest != "" {
-			if beside == nil {
-				beside = map[string]syncline.Digest{}
-			}
-			beside[strings.Clone(manager)] = digest
+			beside = with(beside, strings.Clone(manager), digest)
 		}
 	}
 	return beside
+}
+
+func with(digests map[string]syncline.Digest, manager string, digest syncline.Digest) map[string]syncline.Digest {
+	if digests == nil {
+		digests = map[string]syncline.Digest{}
+	}
+	digests[manager] = digest
+	return digests
 }
 
 // appliedFields returns the fields that manager applied in the version in which

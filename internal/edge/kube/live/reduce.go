@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -11,19 +12,6 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/managed"
 )
-
-// markOf returns what is kept of an annotation. Options that are too long to be
-// kept forbid to delete the object: they may say so at their end.
-func markOf(key, text string) string {
-	switch {
-	case len(text) <= maxMark:
-		return text
-	case key == syncline.AnnotationSyncOptions:
-		return "Prune=false,Delete=false"
-	default:
-		return cut(text, maxMark)
-	}
-}
 
 // see returns what is remembered of an object, and what judges it if that takes
 // long.
@@ -51,18 +39,15 @@ func (c *Cache) reduce(u *unstructured.Unstructured) *record {
 		Version:         c.names.one(gvk.Version),
 		UID:             u.GetUID(),
 		ResourceVersion: u.GetResourceVersion(),
-		Made:            madeBy(u, c.options.FieldManager, syncline.FormerFieldManager),
 		Controlled:      len(u.GetOwnerReferences()) > 0,
-		Applied:         ownedDigest(u, c.options.FieldManager),
 		Beside:          ownedBeside(u),
-		Migrate:         appliedClientSide(u, c.options.FieldManager),
 		Terminating:     u.GetDeletionTimestamp() != nil,
 		Created:         u.GetCreationTimestamp().UTC(),
 		Images:          bounded(imagesOf(u)),
 		URLs:            bounded(urlsOf(u)),
 	}}
-	live.Tracking, live.Marks = marksOf(u, c.names.one)
-	live.Marks = c.names.shared(live.Marks)
+	c.claim(&live.Live, u)
+	live.Marks = c.names.shared(marksOf(u, c.options.Dialects, c.names.one))
 	if live.Terminating {
 		live.Finalizers = finalizersOf(u)
 	}
@@ -78,9 +63,8 @@ const (
 	maxList = 64
 	// maxMade is how many addresses are made of an Ingress, before they are sorted.
 	maxMade = 10 * maxList
-	// maxMark is how long the value of an annotation is at most, and maxTracking
-	// that of the one which tracks: longer ones are nobody's.
-	maxMark, maxTracking = 2048, 2048
+	// maxMark is how long the value of an annotation is at most.
+	maxMark = 2048
 )
 
 // cut returns a text in at most that many bytes, without splitting a character.
@@ -113,58 +97,88 @@ func finalizersOf(u *unstructured.Unstructured) []string {
 	return finalizers
 }
 
-// SteeringOf returns the [syncline.Live.Steering] of an object as it is remembered.
-func SteeringOf(u *unstructured.Unstructured) syncline.Digest {
-	tracking, marks := marksOf(u, func(key string) string { return key })
-	return syncline.Live{Tracking: tracking, Marks: marks}.Steering()
-}
-
-// marksOf returns the tracking annotation and the others that steer Syncline. Their
-// names are kept as one returns them.
-func marksOf(u *unstructured.Unstructured, one func(key string) string) (tracking string, marks map[string]string) {
-	found, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", "annotations")
-	annotations, _ := found.(map[string]any)
-	for key, value := range annotations {
-		text, _ := value.(string)
-		switch {
-		case key == syncline.AnnotationTracking:
-			if len(text) <= maxTracking {
-				tracking = text
-			}
-		case syncline.Steers(key):
-			if marks == nil {
-				marks = map[string]string{}
-			}
-			marks[one(key)] = markOf(key, text)
+// claim takes note of whose an object is, and of what was applied to it: by the owner's
+// dialect, or else by the first that did.
+func (c *Cache) claim(live *syncline.Live, u *unstructured.Unstructured) {
+	instance, owner := c.options.Dialects.Owner(live.Ref, syncline.Content(u.Object))
+	if live.Owner = c.names.one(instance); owner != nil {
+		live.Made = madeBy(u, owner)
+		live.Manager, live.Applied = owner.Manager, ownedDigest(u, owner.Manager)
+	}
+	for _, dialect := range c.options.Dialects {
+		live.Migrate = live.Migrate || hasToMigrate(u, dialect)
+		if dialect == owner {
+			continue
+		}
+		switch digest := ownedDigest(u, dialect.Manager); {
+		case digest == "":
+		case live.Manager == "":
+			live.Manager, live.Applied = dialect.Manager, digest
+		case dialect.Manager != live.Manager:
+			live.Beside = with(live.Beside, dialect.Manager, digest)
 		}
 	}
-	return tracking, marks
 }
 
-// madeBy reports whether one of the managers owns the tracking annotation.
-func madeBy(u *unstructured.Unstructured, managers ...string) bool {
+// SteeringOf returns the [syncline.Live.Steering] of an object as it is remembered.
+func SteeringOf(u *unstructured.Unstructured, dialects syncline.Dialects) syncline.Digest {
+	live := syncline.Live{Marks: marksOf(u, dialects, func(key string) string { return key })}
+	ref := syncline.Ref{Group: u.GroupVersionKind().Group, Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
+	live.Owner, _ = dialects.Owner(ref, syncline.Content(u.Object))
+	return live.Steering()
+}
+
+// marksOf returns the annotations and labels that mean something to a dialect. Their
+// names are kept as one returns them.
+func marksOf(u *unstructured.Unstructured, dialects syncline.Dialects, one func(key string) string) syncline.Marks {
+	var marks syncline.Marks
+	metadata, _ := u.Object["metadata"].(map[string]any)
+	for _, field := range []string{"annotations", "labels"} {
+		texts, _ := metadata[field].(map[string]any)
+		isLabel := field == "labels"
+		for key, value := range texts {
+			if !dialects.Steers(key, isLabel) {
+				continue
+			}
+			text, _ := value.(string)
+			if marks == nil {
+				marks = syncline.Marks{}
+			}
+			if len(text) > maxMark {
+				text = cmp.Or(dialects.Beyond(key), cut(text, maxMark))
+			}
+			if isLabel {
+				key = syncline.LabelKey(key)
+			}
+			marks[one(key)] = text
+		}
+	}
+	return marks
+}
+
+// madeBy reports whether a manager of a dialect owns the mark that says whose an
+// object is.
+func madeBy(u *unstructured.Unstructured, dialect *syncline.Dialect) bool {
+	proof := dialect.Ownership.Proof()
 	for _, entry := range managed.Entries(u) {
 		manager, _ := entry["manager"].(string)
-		if !slices.Contains(managers, manager) {
+		if manager != dialect.Manager && !slices.Contains(dialect.Former, manager) {
 			continue
 		}
 		fields, _ := entry["fieldsV1"].(map[string]any)
-		annotations, _, _ := unstructured.NestedFieldNoCopy(fields, "f:metadata", "f:annotations")
-		owned, _ := annotations.(map[string]any)
-		if _, owns := owned["f:"+syncline.AnnotationTracking]; owns {
+		if managed.Has(fields, proof) {
 			return true
 		}
 	}
 	return false
 }
 
-// appliedClientSide reports whether fields are owned by client-side apply, of
-// kubectl or of Argo CD, or are under our manager's name.
-func appliedClientSide(u *unstructured.Unstructured, manager string) bool {
+// hasToMigrate reports whether fields are owned by what the Apps of a dialect take
+// over.
+func hasToMigrate(u *unstructured.Unstructured, dialect *syncline.Dialect) bool {
 	for _, entry := range managed.Entries(u) {
 		by, _ := entry["manager"].(string)
-		if entry["operation"] == string(metav1.ManagedFieldsOperationUpdate) && entry["subresource"] == nil &&
-			(syncline.IsClientSide(by) || by == manager) {
+		if entry["operation"] == string(metav1.ManagedFieldsOperationUpdate) && entry["subresource"] == nil && dialect.TakesOver(by) {
 			return true
 		}
 	}
@@ -301,22 +315,4 @@ func listAt(content map[string]any, path ...string) []map[string]any {
 		}
 	}
 	return maps
-}
-
-// instanceOf returns the instance that tracks an object, or "". An annotation
-// that names another object was copied from it and does not count. That of an
-// object without a namespace names the App's.
-func instanceOf(live *syncline.Live) string {
-	parts := strings.SplitN(live.Tracking, ":", 3)
-	if len(parts) != 3 {
-		return ""
-	}
-	group, kind, _ := strings.Cut(parts[1], "/")
-	namespace, name, _ := strings.Cut(parts[2], "/")
-	ref := live.Ref
-	if group != ref.Group || kind != ref.Kind || name != ref.Name ||
-		ref.Namespace != "" && namespace != ref.Namespace {
-		return ""
-	}
-	return parts[0]
 }

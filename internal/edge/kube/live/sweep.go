@@ -295,11 +295,8 @@ func (c *Cache) hasTracked(gvk schema.GroupVersionKind) (bool, error) {
 		}
 		for i := range page.Items {
 			item := &page.Items[i]
-			live := syncline.Live{
-				Ref:      syncline.Ref{Group: gvk.Group, Kind: gvk.Kind, Namespace: item.Namespace, Name: item.Name},
-				Tracking: item.Annotations[syncline.AnnotationTracking],
-			}
-			if instanceOf(&live) != "" {
+			ref := syncline.Ref{Group: gvk.Group, Kind: gvk.Kind, Namespace: item.Namespace, Name: item.Name}
+			if owner, _ := c.options.Dialects.Owner(ref, partial{item}); owner != "" {
 				return true, nil
 			}
 		}
@@ -308,6 +305,13 @@ func (c *Cache) hasTracked(gvk schema.GroupVersionKind) (bool, error) {
 		}
 	}
 }
+
+// partial is an object of which only the metadata were read.
+type partial struct{ *metav1.PartialObjectMetadata }
+
+func (p partial) Annotation(key string) string { return p.Annotations[key] }
+
+func (p partial) Label(key string) string { return p.Labels[key] }
 
 func (c *Cache) page(resource Resource, options metav1.ListOptions) (*metav1.PartialObjectMetadataList, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, sweepPatience)

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
@@ -22,7 +23,7 @@ func stray(t *testing.T, cluster *kube.Cluster, namespace, text string) syncline
 	object := kubetest.Parse(t, text).WithNamespace(namespace)
 	ref := object.Ref()
 	tracking := namespace + ":" + ref.Group + "/" + ref.Kind + ":" + namespace + "/" + ref.Name
-	return write(t, cluster, syncline.Write{Action: syncline.Create, Object: object.WithAnnotation(syncline.AnnotationTracking, tracking)})
+	return write(t, cluster, syncline.Write{Action: syncline.Create, Object: object.WithAnnotation(convention.Tracking, tracking)})
 }
 
 // swept waits until all that an instance owns is known, and returns it.

@@ -6,7 +6,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	kjson "sigs.k8s.io/json"
 
+	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/bound"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/health/rules"
 )
 
@@ -20,7 +22,7 @@ func FuzzJudge(f *testing.F) {
 			return
 		}
 		bound.Limits{}.Run(t, func() {
-			set := rules.New(rules.Options{Runner: &runner{}, Find: widgets()})
+			set := rules.New(rules.Options{Dialects: syncline.Dialects{convention.Dialect()}, Runner: &runner{}, Find: widgets()})
 			set.Judge(t.Context(), &unstructured.Unstructured{Object: object})
 		})
 	})

@@ -33,9 +33,10 @@ type Options struct {
 	Find Find
 	// Runner is required where there are rules.
 	Runner Runner
-	// Owner returns whose the App is that an object says it belongs to: a script that
-	// ends for none of an owner's Apps is run for those of others all the same.
-	// Default: all are one owner's.
+	// Dialects say to which App an object belongs. Default: none, and no object is judged.
+	Dialects syncline.Dialects
+	// Owner returns whose that App is: a script that ends for none of an owner's Apps is
+	// run for those of others all the same. Default: all are one owner's.
 	Owner func(app string) string
 	// Again is told a kind whose objects are worth judging again, because some
 	// could not be judged. Default: nobody is told.
@@ -46,7 +47,9 @@ type Options struct {
 type Set struct {
 	runner Runner
 	again  func(schema.GroupKind)
-	owner  func(app string) string
+	// dialects say to which App an object belongs, and owner whose that is.
+	dialects syncline.Dialects
+	owner    func(app string) string
 
 	mu   sync.RWMutex
 	find Find
@@ -59,7 +62,7 @@ type Set struct {
 // New returns a Set.
 func New(options Options) *Set {
 	s := &Set{
-		runner: options.Runner, again: options.Again, owner: options.Owner, find: options.Find,
+		runner: options.Runner, again: options.Again, dialects: options.Dialects, owner: options.Owner, find: options.Find,
 		known: map[schema.GroupKind]*syncline.HealthRule{}, guards: map[string]*guard{},
 	}
 	if s.find == nil {
@@ -97,7 +100,7 @@ func (s *Set) Replace(find Find) (changed []schema.GroupKind) {
 // App tracks is not judged: it does not count, and there may be thousands. Nor is a
 // Secret, which a script could show.
 func (s *Set) Applies(u *unstructured.Unstructured) bool {
-	return s.rule(kindOf(u)) != nil && appOf(u) != ""
+	return s.rule(kindOf(u)) != nil && s.appOf(u) != ""
 }
 
 // Judge returns what the rule for an object's kind says of it; false when none
@@ -108,7 +111,7 @@ func (s *Set) Judge(ctx context.Context, u *unstructured.Unstructured) (syncline
 	if rule == nil {
 		return syncline.Health{}, false
 	}
-	app := appOf(u)
+	app := s.appOf(u)
 	if app == "" {
 		return syncline.Health{}, false
 	}
@@ -186,11 +189,11 @@ func kindOf(u *unstructured.Unstructured) schema.GroupKind {
 	return schema.GroupKind{Group: group, Kind: kind}
 }
 
-// appOf returns the App that tracks an object, by what the object says; "" when
-// none does.
-func appOf(u *unstructured.Unstructured) string {
-	tracking, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", "annotations", syncline.AnnotationTracking)
-	text, _ := tracking.(string)
-	app, _, _ := strings.Cut(text, ":")
-	return app
+// appOf returns the App that owns an object, by what the object says; "" when none
+// does.
+func (s *Set) appOf(u *unstructured.Unstructured) string {
+	kind := kindOf(u)
+	ref := syncline.Ref{Group: kind.Group, Kind: kind.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
+	instance, _ := s.dialects.Owner(ref, syncline.Content(u.Object))
+	return instance
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/health/rules"
 )
 
@@ -72,27 +73,34 @@ func object(app, says string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "example.com/v1", "kind": "Widget", "says": says,
 		"metadata": map[string]any{"name": "a", "annotations": map[string]any{
-			syncline.AnnotationTracking: app + ":example.com/Widget:ns/a",
+			convention.Tracking: app + ":example.com/Widget:ns/a",
 		}},
 	}}
+}
+
+// as makes an object one of another kind, which the same App tracks.
+func as(u *unstructured.Unstructured, version, kind string) *unstructured.Unstructured {
+	u.SetAPIVersion(version)
+	u.SetKind(kind)
+	u.SetAnnotations(map[string]string{convention.Tracking: "shop:" + u.GroupVersionKind().Group + "/" + kind + ":ns/a"})
+	return u
 }
 
 func TestWhatIsJudged(t *testing.T) {
 	untracked := object("shop", "ok")
 	untracked.SetAnnotations(map[string]string{"a": "b"})
-	another := object("shop", "ok")
-	another.SetKind("Gadget")
-	secret := object("shop", "ok")
-	secret.SetAPIVersion("v1")
-	secret.SetKind("Secret")
-	otherSecret := object("shop", "ok")
-	otherSecret.SetKind("Secret")
+	copied := object("shop", "ok")
+	copied.SetName("b")
+	another := as(object("shop", "ok"), "example.com/v1", "Gadget")
+	secret := as(object("shop", "ok"), "v1", "Secret")
+	otherSecret := as(object("shop", "ok"), "example.com/v1", "Secret")
 	for name, test := range map[string]struct {
 		object *unstructured.Unstructured
 		want   string
 	}{
 		"a tracked object":         {object("shop", "ok"), "{Healthy a} true"},
 		"an untracked object":      {untracked, "{ } false"},
+		"a copy of a tracked one":  {copied, "{ } false"},
 		"a kind without a rule":    {another, "{ } false"},
 		"a Secret":                 {secret, "{ } false"},
 		"a Secret of another kind": {otherSecret, "{Healthy b} true"},
@@ -100,7 +108,7 @@ func TestWhatIsJudged(t *testing.T) {
 		"nothing":                  {&unstructured.Unstructured{}, "{ } false"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			set := rules.New(rules.Options{Runner: &runner{}, Find: finding(map[schema.GroupKind]string{
+			set := rules.New(rules.Options{Dialects: syncline.Dialects{convention.Dialect()}, Runner: &runner{}, Find: finding(map[schema.GroupKind]string{
 				widget: "a", {Group: "example.com", Kind: "Secret"}: "b", {Kind: "Secret"}: "c",
 			})})
 			health, ok := set.Judge(t.Context(), test.object)
@@ -117,7 +125,7 @@ func TestWhatIsJudged(t *testing.T) {
 // A script that fails is run for every event: it may do better with the next.
 func TestAFailureIsNotRemembered(t *testing.T) {
 	r := &runner{}
-	set := rules.New(rules.Options{Runner: r, Find: widgets()})
+	set := rules.New(rules.Options{Dialects: syncline.Dialects{convention.Dialect()}, Runner: r, Find: widgets()})
 	for range 3 {
 		set.Judge(t.Context(), object("shop", "invalid"))
 	}
@@ -134,7 +142,7 @@ func TestAStoppedScriptWaits(t *testing.T) {
 		began := time.Now()
 		var mu sync.Mutex
 		var again []string
-		set := rules.New(rules.Options{Runner: r, Find: widgets(), Again: func(kind schema.GroupKind) {
+		set := rules.New(rules.Options{Dialects: syncline.Dialects{convention.Dialect()}, Runner: r, Find: widgets(), Again: func(kind schema.GroupKind) {
 			mu.Lock()
 			defer mu.Unlock()
 			again = append(again, fmt.Sprint(kind, time.Since(began)))
@@ -186,7 +194,7 @@ func TestAStoppedScriptWaits(t *testing.T) {
 func TestAStopIsTheAppsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{}
-		set := rules.New(rules.Options{Runner: r, Find: widgets()})
+		set := rules.New(rules.Options{Dialects: syncline.Dialects{convention.Dialect()}, Runner: r, Find: widgets()})
 		for range 5 {
 			for _, app := range []string{"bad", "worse"} {
 				if health, _ := set.Judge(t.Context(), object(app, "stop")); health.Status != syncline.Unknown {
@@ -215,7 +223,7 @@ func TestAScriptThatNeverEnds(t *testing.T) {
 				}
 			}
 		}
-		set = rules.New(rules.Options{Runner: r, Find: widgets(), Again: judgeAll})
+		set = rules.New(rules.Options{Dialects: syncline.Dialects{convention.Dialect()}, Runner: r, Find: widgets(), Again: judgeAll})
 		judgeAll(widget)
 		if got := r.took(); got != "stop stop stop" {
 			t.Errorf("run was %q", got)
@@ -232,7 +240,7 @@ func TestAScriptThatNeverEnds(t *testing.T) {
 func TestAScriptRunsOnceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{}
-		set := rules.New(rules.Options{Runner: r, Find: widgets()})
+		set := rules.New(rules.Options{Dialects: syncline.Dialects{convention.Dialect()}, Runner: r, Find: widgets()})
 		var group sync.WaitGroup
 		for i := range 10 {
 			group.Go(func() { set.Judge(t.Context(), object(fmt.Sprint("app-", i), "stop")) })
@@ -247,13 +255,11 @@ func TestAScriptRunsOnceAtATime(t *testing.T) {
 func TestReplace(t *testing.T) {
 	kind := func(name string) schema.GroupKind { return schema.GroupKind{Group: "example.com", Kind: name} }
 	r := &runner{}
-	set := rules.New(rules.Options{Runner: r, Find: finding(map[schema.GroupKind]string{
+	set := rules.New(rules.Options{Dialects: syncline.Dialects{convention.Dialect()}, Runner: r, Find: finding(map[schema.GroupKind]string{
 		kind("Same"): "s", kind("Changed"): "a", kind("Gone"): "g", kind("Unseen"): "u",
 	})})
 	judge := func(name, says string) string {
-		o := object("shop", says)
-		o.SetKind(name)
-		health, ok := set.Judge(t.Context(), o)
+		health, ok := set.Judge(t.Context(), as(object("shop", says), "example.com/v1", name))
 		return fmt.Sprint(health, ok)
 	}
 	for _, name := range []string{"Same", "Gone", "New", "None"} {
@@ -286,7 +292,7 @@ func BenchmarkJudge(b *testing.B) {
 	deployment := object("shop", "ok")
 	deployment.SetAPIVersion("apps/v1")
 	deployment.SetKind("Deployment")
-	set := rules.New(rules.Options{Runner: &runner{}, Find: widgets()})
+	set := rules.New(rules.Options{Dialects: syncline.Dialects{convention.Dialect()}, Runner: &runner{}, Find: widgets()})
 	for name, o := range map[string]*unstructured.Unstructured{"no rule": deployment, "untracked": untracked} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -301,7 +307,7 @@ func BenchmarkJudge(b *testing.B) {
 func TestAStopIsTheOwnersOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{}
-		set := rules.New(rules.Options{Runner: r, Find: widgets(), Owner: func(app string) string {
+		set := rules.New(rules.Options{Dialects: syncline.Dialects{convention.Dialect()}, Runner: r, Find: widgets(), Owner: func(app string) string {
 			owner, _, _ := strings.Cut(app, "-")
 			return owner
 		}})

@@ -1,0 +1,52 @@
+package enginetest
+
+import "github.com/syncline-io/syncline"
+
+// The labels and the annotation of the dialect of [Labels].
+const (
+	NameLabel   = "labels.example/name"
+	SpaceLabel  = "labels.example/namespace"
+	PruneOption = "labels.example/prune"
+)
+
+// Labels returns a dialect as unlike Argo CD's as the engine allows: objects are
+// marked by labels, applied under another field manager and kept in an inventory;
+// there are no hooks and no waves, and one annotation or label, prune: disabled, keeps
+// an object.
+func Labels() *syncline.Dialect {
+	return &syncline.Dialect{
+		Name: "labels", Manager: "labels-controller", Inventory: true,
+		Ownership: labels{}, Conventions: labels{},
+		Words: syncline.Words{Approval: "a word with its owner", HookDelete: "nothing", HookPhases: "none", PreDelete: "none"},
+	}
+}
+
+type labels struct{}
+
+func (labels) Stamp(object syncline.Object, app syncline.App) syncline.Object {
+	return object.WithLabel(NameLabel, app.ID.Name).WithLabel(SpaceLabel, app.ID.Namespace)
+}
+
+func (labels) Owner(_ syncline.Ref, object syncline.Marked) string {
+	name, namespace := object.Label(NameLabel), object.Label(SpaceLabel)
+	if name == "" || namespace == "" {
+		return ""
+	}
+	return LabelsInstance(namespace, name)
+}
+
+// LabelsInstance is the [syncline.App.Instance] of an App of that dialect.
+func LabelsInstance(namespace, name string) string { return "labels:" + namespace + "/" + name }
+
+func (labels) Proof() []string { return []string{"f:metadata", "f:labels", "f:" + NameLabel} }
+
+func (labels) Steers(key string, _ bool) bool { return key == PruneOption }
+
+func (labels) Beyond(string) string { return "" }
+
+func (labels) Read(object syncline.Marked) syncline.Directive {
+	if object.Annotation(PruneOption) == "disabled" || object.Label(PruneOption) == "disabled" {
+		return syncline.Directive{Keep: PruneOption + ": disabled"}
+	}
+	return syncline.Directive{}
+}
