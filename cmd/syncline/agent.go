@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -26,6 +25,14 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
+func secrets() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+}
+
+func configMaps() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+}
+
 // agent joins what the engine needs with the watches that bring it events.
 type agent struct {
 	namespace    string
@@ -40,7 +47,6 @@ type agent struct {
 	resolver     *source.Resolver
 	loop         *engine.Loop
 	waker        *wake.Waker
-	teller       *journal.Teller
 }
 
 // resources writes what the control plane is told by, under a field manager of its own.
@@ -55,16 +61,6 @@ func (r resources) PatchApplication(ctx context.Context, id syncline.AppID, patc
 func (r resources) PatchProject(ctx context.Context, name types.NamespacedName, patch []byte) error {
 	_, err := r.patch(ctx, v1alpha1.AppProjectResource(), name, patch)
 	return err
-}
-
-// Tell writes an event of an Application.
-func (r resources) Tell(ctx context.Context, app syncline.App, event journal.Event) error {
-	about := &unstructured.Unstructured{}
-	about.SetGroupVersionKind(v1alpha1.ApplicationResource().GroupVersion().WithKind(v1alpha1.ApplicationKind))
-	about.SetNamespace(app.ID.Namespace)
-	about.SetName(app.ID.Name)
-	about.SetUID(app.UID)
-	return r.cluster.Tell(ctx, kube.Happening{About: about, Reason: event.Reason, Message: event.Message, Warning: event.Warning, At: time.Now()})
 }
 
 func (r resources) patch(
@@ -90,10 +86,10 @@ func (a *agent) run(ctx context.Context) error {
 		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, kube.Handler{
 			Set: func(u *unstructured.Unstructured) { _ = a.projects.Put(u) }, Gone: a.projects.Delete, // its Apps say what is wrong
 		}),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{LabelSelector: repository.Selector}, kube.Handler{
+		a.watch(ctx, &group, secrets(), kube.WatchOptions{LabelSelector: repository.Selector}, kube.Handler{
 			Set: a.putRepository, Gone: a.repositories.Delete,
 		}),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: settings.Name}, kube.Handler{
+		a.watch(ctx, &group, configMaps(), kube.WatchOptions{Name: settings.Name}, kube.Handler{
 			Set: a.putSettings, Gone: a.settings.Delete,
 		}),
 	}
@@ -112,7 +108,6 @@ func (a *agent) run(ctx context.Context) error {
 	group.Go(func() { a.releaser.Run(ctx, applications) })
 	group.Go(func() { _ = a.resolver.Poll(ctx) }) // it ends with ctx only
 	group.Go(func() { a.waker.Follow(ctx) })
-	group.Go(func() { a.teller.Run(ctx) })
 	group.Go(func() { a.letGo(ctx) })
 	slog.Info("syncline is running", "namespace", a.namespace)
 	a.loop.Run(ctx)
@@ -146,7 +141,7 @@ func (a *agent) putSettings(u *unstructured.Unstructured) {
 
 // listRepositories looks at all repository Secrets.
 func (a *agent) listRepositories(ctx context.Context) error {
-	listed, err := a.cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: a.namespace, LabelSelector: repository.Selector})
+	listed, err := a.cluster.ListObjects(ctx, secrets(), kube.WatchOptions{Namespace: a.namespace, LabelSelector: repository.Selector})
 	for i := range listed {
 		a.putRepository(&listed[i])
 	}
@@ -206,7 +201,6 @@ func (a *agent) Publish(app syncline.App, result engine.Result) {
 	if result.Report == nil {
 		return
 	}
-	a.teller.Tell(app, before.Report, result.Report)
 	if before.Report == nil {
 		before.Report = &syncline.Report{}
 	}

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/profile"
@@ -135,7 +134,6 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 		projects: project.NewStore(), repositories: repository.NewStore(), settings: settings.NewStore(),
 		apps:    application.NewStore(resources{cluster}, options.ControlPlane),
 		catalog: catalog.New(),
-		teller:  journal.NewTeller(resources{cluster}),
 	}
 	due := queue.New(queue.Backoff{})
 	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: due}

@@ -158,21 +158,6 @@ func auditCount(s *script, _ *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// told NAME=VALUE... waits for a request of the server since the last mark that the options of audit choose.
-func told(s *script, _ *testscript.TestScript, args []string) error {
-	given, err := options(args, "verb", "resource", "sub", "ns", "name", "by", "code", "dryrun", "uid", "manager", "body")
-	if err != nil {
-		return err
-	}
-	chosen, err := s.filter(given)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(s.ctx, *patience)
-	defer cancel()
-	return s.cluster.log.Await(ctx, s.mark, chosen)
-}
-
 // list tells of requests, and of a few also what they carried, as far as a line has room.
 func list(events []audit.Event) string {
 	var text strings.Builder

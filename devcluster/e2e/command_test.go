@@ -26,7 +26,7 @@ func words() map[string]command {
 		"apply": apply, "refused": refused, "accepted": accepted, "expand": expand, "edit": edit, "remove": remove,
 		"await": await, "gone": gone, "get": get, "columns": columns, "synced": synced, "refresh": refresh, "same": same, "match": match,
 		"syncline": runSyncline, "code": runCode,
-		"audit": auditCount, "told": told, "mark": mark, "order": order,
+		"audit": auditCount, "mark": mark, "order": order,
 		"cluster": clusterCommand, "server": serverCommand, "apiserver": apiserver, "fault": fault, "log": logged, "grown": grown,
 		"delivered": delivered, "unfolding": unfolding,
 	}

@@ -1,5 +1,4 @@
-// Package journal tells people how the state of an App changes, in the log and in events
-// of its resource. It keeps nothing.
+// Package journal tells people how the state of an App changes. It keeps nothing.
 package journal
 
 import (
@@ -28,11 +27,8 @@ func Log(log *slog.Logger, before, after syncline.Report) {
 // sameStage reports whether an operation is the one before, and in the same
 // phase. In a status its times are in seconds.
 func sameStage(before, after *syncline.OperationState) bool {
-	return before != nil && before.Phase == after.Phase && sameOperation(before, after)
-}
-
-func sameOperation(before, after *syncline.OperationState) bool {
-	return before.StartedAt.Truncate(time.Second).Equal(after.StartedAt.Truncate(time.Second))
+	return before != nil && before.Phase == after.Phase &&
+		before.StartedAt.Truncate(time.Second).Equal(after.StartedAt.Truncate(time.Second))
 }
 
 func elapsed(op *syncline.OperationState) time.Duration {
