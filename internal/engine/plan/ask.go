@@ -53,7 +53,8 @@ type answer struct {
 
 // isFor reports whether an answer that is remembered holds for the live object.
 func (a answer) isFor(live syncline.Live) bool {
-	return (a.at == version{} || a.at == version{string(live.UID), live.ResourceVersion}) && a.state == live.State
+	return (a.at == version{} || a.at == version{string(live.UID), live.ResourceVersion}) &&
+		(a.state == "" || a.state == live.State)
 }
 
 // inquiry is one object that has to be asked about.
