@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 // A real API server is what the engine takes a cluster for.
 func TestDestination(t *testing.T) {
-	connected, err := kube.Connect(kubetest.Config(t, cluster), kube.Options{})
+	connected, err := kube.Connect(kubetest.Config(t, cluster), kube.Options{Dialects: syncline.Dialects{convention.Dialect()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
@@ -78,7 +79,8 @@ func (c *country) join(name string, config *rest.Config, text string) {
 	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: name}
 	c.mu.Lock()
 	c.apps[id] = syncline.App{
-		ID: id, Instance: name, Project: "default",
+		Dialect: convention.Dialect(),
+		ID:      id, Instance: name, Project: "default",
 		Sources:     []syncline.Source{{RepoURL: "https://git.example/" + name}},
 		Destination: syncline.Destination{Name: name, Namespace: "default"},
 		Policy:      syncline.SyncPolicy{Automated: true, Prune: true, SelfHeal: true, AllowEmpty: true},
@@ -90,8 +92,10 @@ func (c *country) join(name string, config *rest.Config, text string) {
 func (c *country) set(name string, config *rest.Config) {
 	c.t.Helper()
 	if err := c.fleet.Set(kube.Member{
-		Target:  syncline.Target{ID: syncline.ClusterID(name), Name: name, Server: "https://" + name},
-		Connect: func() (*kube.Cluster, error) { return kube.Connect(config, kube.Options{}) },
+		Target: syncline.Target{ID: syncline.ClusterID(name), Name: name, Server: "https://" + name},
+		Connect: func() (*kube.Cluster, error) {
+			return kube.Connect(config, kube.Options{Dialects: syncline.Dialects{convention.Dialect()}})
+		},
 	}); err != nil {
 		c.t.Fatal(err)
 	}
