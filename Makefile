@@ -66,8 +66,8 @@ race: ## Run the tests that need no cluster under the race detector, which needs
 
 # Where goroutines meet and no cluster is needed; the rest takes the race detector longer than a change should wait.
 # What a child process may take in memory before its time is up is another thing under it: TestLimits is left out.
-RACE_SHORT := engine engine/queue engine/source engine/apply engine/policy engine/health/... catalog \
-	dialect/argo/... edge/kube/live/stream base/bound base/confined base/demand base/fair base/processor
+RACE_SHORT := automation/... engine engine/affected engine/queue engine/source engine/apply engine/policy engine/health/... \
+	catalog dialect/argo/... edge/kube/live/stream base/bound base/confined base/demand base/fair base/processor
 
 .PHONY: race-short
 race-short: ## The part of race that every change has to pass: half of the random cases, where goroutines meet

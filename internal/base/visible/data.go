@@ -86,7 +86,7 @@ func (q *quoting) value(value any) any {
 	case map[string]any:
 		renamed := make(map[string]any, len(value))
 		for key, entry := range value {
-			renamed[q.text(key)] = q.value(entry)
+			renamed[q.key(key)] = q.value(entry)
 		}
 		return renamed
 	}
@@ -108,6 +108,19 @@ func (q *quoting) text(text string) string {
 	if IsSafe(text) {
 		return text
 	}
+	return q.quoted(text)
+}
+
+// key returns a key, which is quoted too when it would mean that a map is merged.
+func (q *quoting) key(key string) string {
+	if key == "<<" {
+		return q.quoted(key)
+	}
+	return q.text(key)
+}
+
+// quoted returns the name that stands for a text.
+func (q *quoting) quoted(text string) string {
 	encoded, _ := onOneLine(text) // a text can be encoded
 	encoded = escaped(encoded, escapeYAML)
 	// A long key is written in another way, so the name is as long.

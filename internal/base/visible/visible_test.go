@@ -48,7 +48,7 @@ func TestText(t *testing.T) {
 
 // awkward are texts that a careless writer would get wrong.
 func awkward() []string {
-	texts := []string{"", "quoted", "quoted0z", "a: b", "- a", "'", `"`, `\`, `\u202e`, "yes", "1", "null", "~", "#", "a\nb\n", "\n", " a ", "\ta"}
+	texts := []string{"", "quoted", "quoted0z", "a: b", "- a", "'", `"`, `\`, `\u202e`, "yes", "1", "null", "~", "#", "<<", "a\nb\n", "\n", " a ", "\ta"}
 	for _, r := range "\x00\x1b\x7f\u0085\u009b\u200b\u202e\u2028\u3164\ufdd0\ufeff\ufffe\U000e0041\U000e0101\U0010ffff" {
 		texts = append(texts, string(r), "a"+string(r)+"b", string(r)+"\n  # \"'\\"+string(r), "- "+string(r)+": "+string(r))
 	}
