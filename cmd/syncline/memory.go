@@ -5,9 +5,8 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/container"
-	"github.com/syncline-io/syncline/internal/edge/jq"
-	"github.com/syncline-io/syncline/internal/edge/lua"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
@@ -27,6 +26,6 @@ func limitMemory(options cli.ServerOptions) {
 // ownMemory is what is left for the agent in a container, and at least a quarter:
 // not all processes use what they may.
 func ownMemory(limit int64, options cli.ServerOptions) int64 {
-	processes := int64(options.RenderWorkers)*int64(options.RenderMemoryMiB)<<20 + jq.PoolMemory + lua.PoolMemory
+	processes := int64(options.RenderWorkers)*int64(options.RenderMemoryMiB)<<20 + 2*confined.QuickMemory // and those for jq and Lua
 	return max(limit/4, (limit-processes)/10*9)
 }

@@ -34,17 +34,25 @@ func Call[Job, Result any](ctx context.Context, pool *Pool, job Job, host Host) 
 	return ReadResult[Result](answer)
 }
 
-// maxDepth is how deep a result may nest: deeper than any object, and nothing that
-// walks through it runs out of stack.
+// maxDepth is how deep a result may nest that is not [Shallow]: deeper than any
+// object, and nothing that walks through it runs out of stack.
 const maxDepth = 1000
+
+// Shallow is a result that says how deep it may nest: what a child wrote that nests
+// deeper is refused.
+type Shallow interface{ MaxDepth() int }
 
 // ReadResult reads the result that a child wrote. CBOR (RFC 8949) keeps integers
 // apart from other numbers, and takes half the time of JSON.
 func ReadResult[Result any](text []byte) (result Result, err error) {
+	depth := maxDepth
+	if shallow, ok := any(result).(Shallow); ok {
+		depth = shallow.MaxDepth()
+	}
 	options := cbor.DecOptions{
 		DefaultMapType:   reflect.TypeFor[map[string]any](),
 		IntDec:           cbor.IntDecConvertSignedOrFail,
-		MaxNestedLevels:  maxDepth,
+		MaxNestedLevels:  depth,
 		MaxArrayElements: math.MaxInt32,
 		MaxMapPairs:      math.MaxInt32,
 	}

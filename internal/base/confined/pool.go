@@ -41,6 +41,25 @@ type Options struct {
 	Remedies Remedies
 }
 
+// QuickMemory is what all processes of a pool with the options of [Quick] use at most
+// by default, in bytes.
+const QuickMemory = quickSize * quickMemory
+
+const (
+	quickSize   = 3
+	quickMemory = 128 << 20
+)
+
+// Quick returns the options with other defaults, for jobs that take milliseconds when
+// nothing is wrong with them, and are stopped after seconds: three processes of 128
+// MiB, which give way after 0.2 s.
+func Quick(options Options) Options {
+	options.Size = cmp.Or(options.Size, quickSize)
+	options.Memory = cmp.Or(options.Memory, quickMemory)
+	options.Patience = cmp.Or(options.Patience, 200*time.Millisecond)
+	return options
+}
+
 // Remedies say what a person can do about jobs that take more than they may.
 type Remedies struct {
 	// Time is about one that takes too long, default "look for a loop that does not end".

@@ -15,25 +15,12 @@ import (
 // memory of this process. It is safe for concurrent use.
 type Pool struct{ processes *confined.Pool }
 
-// What the processes of a Pool take by default. One project never has all of them.
-const (
-	poolSize   = 3
-	poolMemory = 128 << 20
-	// poolPatience is short: an expression is stopped after seconds, and takes
-	// milliseconds when nothing is wrong with it.
-	poolPatience = 200 * time.Millisecond
-)
-
-// PoolMemory is what all processes of a Pool use at most, in bytes.
-const PoolMemory = poolSize * poolMemory
-
-// NewPool returns a Pool. The options need a command, which calls [Serve]; by
-// default an expression has two seconds and 128 MiB.
+// NewPool returns a Pool with the defaults of [confined.Quick]: one project never has
+// all processes. The options need a command, which calls [Serve]; by default an
+// expression has two seconds.
 func NewPool(options confined.Options) Pool {
-	options.Size = cmp.Or(options.Size, poolSize)
-	options.Memory = cmp.Or(options.Memory, poolMemory)
+	options = confined.Quick(options)
 	options.Timeout = cmp.Or(options.Timeout, 2*time.Second)
-	options.Patience = cmp.Or(options.Patience, poolPatience)
 	options.Remedies = confined.Remedies{
 		Time:   "look for a loop in the expression that does not end, or use jsonPointers",
 		Memory: "look for a repetition in the expression without a bound, or use jsonPointers",

@@ -15,26 +15,12 @@ import (
 // written by whoever may write objects. It is safe for concurrent use.
 type Pool struct{ processes *confined.Pool }
 
-// What the processes of a Pool take by default. One rule never has all of them.
-const (
-	poolSize   = 3
-	poolMemory = 128 << 20
-	// poolPatience is short: a rule is stopped after a second, and takes milliseconds
-	// when nothing is wrong with it.
-	poolPatience = 200 * time.Millisecond
-)
-
-// PoolMemory is what all processes of a Pool use at most, in bytes.
-const PoolMemory = poolSize * poolMemory
-
-// NewPool returns a Pool. The options need a command, which calls [Serve]. The
-// processes keep to the [TimeLimit] by themselves; one that cannot is ended after
-// three seconds by default, and one that needs more than 128 MiB.
+// NewPool returns a Pool with the defaults of [confined.Quick]: one rule never has all
+// processes. The options need a command, which calls [Serve]. The processes keep to the
+// [TimeLimit] by themselves; one that cannot is ended after three seconds by default.
 func NewPool(options confined.Options) Pool {
-	options.Size = cmp.Or(options.Size, poolSize)
-	options.Memory = cmp.Or(options.Memory, poolMemory)
+	options = confined.Quick(options)
 	options.Timeout = cmp.Or(options.Timeout, 3*time.Second)
-	options.Patience = cmp.Or(options.Patience, poolPatience)
 	options.Idle = cmp.Or(options.Idle, time.Minute)
 	options.Remedies = confined.Remedies{
 		Time:   "look for a loop in the rule that does not end",

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
 // Confined builds in the child processes of a pool, whose command calls
@@ -15,6 +16,12 @@ type Confined struct{ Pool *confined.Pool }
 func (c Confined) Build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
 	return confined.Call[Job, Output](ctx, c.Pool, job, confined.Host(inputs))
 }
+
+var _ confined.Shallow = Output{}
+
+// MaxDepth is how deep what a child process wrote may nest: the parts of an Output and
+// the objects in it.
+func (Output) MaxDepth() int { return 2 * decode.MaxDepth }
 
 // Serve is the child's side of [Confined]. It gives up what this process may do
 // and returns when in ends.
