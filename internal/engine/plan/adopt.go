@@ -25,7 +25,7 @@ func (b *build) isUnowned(ctx context.Context, in inquiry, current, applied sync
 	case c.Role == syncline.RoleNamespace:
 		return !hasApplied(content, c.Desired.Manager()), nil
 	case b.App.Dialect.Ownership.Owner(c.Ref, c.Desired) != "":
-		return !in.live.Made && in.live.Owner == b.App.Instance, nil
+		return !in.live.Made && b.App.Dialect.Ownership.Owner(c.Ref, current) == b.App.Instance, nil
 	}
 	return appliedBy(content, b.App.Dialect.TakesOver) == nil, nil
 }

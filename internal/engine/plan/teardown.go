@@ -11,10 +11,10 @@ import (
 )
 
 // Teardown plans the deletion of everything that an App has, hooks included,
-// the last wave first. Left out are what is kept by Delete=false or by Helm's
-// resource policy, definitions of kinds, with which all of the kind would go, and
-// what only its marks claim, or what an inventory does not list. A namespace is left out too when something of
-// the App stays in it, and waits for what waits.
+// the last wave first. Left out are what is kept by Delete=false or by what the
+// dialect says, definitions of kinds, with which all of the kind would go, and what
+// only its marks claim, or what an inventory does not list. A namespace is left out
+// too when something of the App stays in it, and waits for what waits.
 // The error says why the App may have more; it is that of [Memory.Owned].
 func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 	owned, err := memory.Owned(app.Instance)
@@ -113,7 +113,8 @@ func Spare(teardown syncline.Plan, neighbours Neighbours) (syncline.Plan, error)
 
 // stays reports whether an object of an App is left when the App is deleted.
 func stays(app syncline.App, live syncline.Live, asks syncline.Directive) bool {
-	return live.Ref == app.ID.Ref() || asks.Options.Has("Delete=false") || asks.Keep != "" ||
+	itself := live.Ref.Kind == app.ID.Kind && live.Ref.Name == app.ID.Name && live.Ref.Namespace == app.ID.Namespace
+	return itself || asks.Options.Has("Delete=false") || asks.Keep != "" ||
 		live.Ref.Kind == "CustomResourceDefinition"
 }
 
