@@ -131,12 +131,6 @@ func (ds Dialects) Owner(ref Ref, object Marked) (instance string, by *Dialect) 
 	return "", nil
 }
 
-// TakesOver reports whether what a manager wrote by updates is taken over by Apps of
-// one of the dialects.
-func (ds Dialects) TakesOver(manager string) bool {
-	return slices.ContainsFunc(ds, func(d *Dialect) bool { return d.TakesOver(manager) })
-}
-
 // Beyond stands for a value that is too long to be remembered; see [Conventions].
 func (ds Dialects) Beyond(key string) string {
 	for _, d := range ds {

@@ -67,11 +67,8 @@ type Live struct {
 // made by [LabelKey].
 type Marks map[string]string
 
-// aLabel begins the keys of labels, and no key of an annotation.
-const aLabel = "label "
-
-// LabelKey is the key of a label among Marks.
-func LabelKey(label string) string { return aLabel + label }
+// LabelKey is the key of a label among Marks: that of no annotation, for the space.
+func LabelKey(label string) string { return "label " + label }
 
 // Annotation returns the value of an annotation, or "".
 func (m Marks) Annotation(key string) string { return m[key] }
@@ -81,7 +78,7 @@ func (m Marks) Label(key string) string {
 	if len(m) == 0 {
 		return ""
 	}
-	return m[aLabel+key]
+	return m[LabelKey(key)]
 }
 
 // Steering identifies what an object says of whose it is and of what may be done
@@ -93,6 +90,21 @@ func (l Live) Steering() Digest {
 	}
 	digest, _ := DigestOf([]any{l.Owner, marks}) // texts
 	return digest
+}
+
+// DigestOfState identifies what an object holds, but for its status and for what
+// changes with every write.
+func DigestOfState(content map[string]any) (Digest, error) {
+	content = maps.Clone(content)
+	delete(content, "status")
+	if metadata, ok := content["metadata"].(map[string]any); ok {
+		metadata = maps.Clone(metadata)
+		for _, field := range []string{"managedFields", "resourceVersion", "generation"} {
+			delete(metadata, field)
+		}
+		content["metadata"] = metadata
+	}
+	return DigestOf(content)
 }
 
 // To returns the object as it is to who applies under the name of a field manager:

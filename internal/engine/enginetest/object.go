@@ -128,7 +128,7 @@ func (o *object) live(dialects syncline.Dialects) syncline.Live {
 	o.claim(&live, dialects)
 	for by := range o.owners {
 		switch {
-		case by.operation == updating && dialects.TakesOver(by.manager):
+		case by.operation == updating && takenOver(dialects, by.manager):
 			live.Migrate = true
 		case gvk.Kind == "Namespace" && strings.HasPrefix(by.manager, syncline.NamespaceManagers):
 			if live.Beside == nil {
@@ -198,19 +198,13 @@ func (o *object) digestOf(manager string) syncline.Digest {
 	return syncline.DigestOfFields(asMap(extract(o.content, owned)))
 }
 
-// stateOf identifies what an object holds, but for its status and what changes with
-// every write.
+// stateOf is [syncline.DigestOfState] of an object.
 func stateOf(content map[string]any) syncline.Digest {
-	content = runtime.DeepCopyJSON(content)
-	delete(content, "status")
-	for _, field := range []string{"managedFields", "resourceVersion", "generation"} {
-		delete(asMap(content["metadata"]), field)
-	}
-	digest, err := syncline.DigestOf(content)
+	state, err := syncline.DigestOfState(content)
 	if err != nil {
 		panic(err) // it came from an Object
 	}
-	return digest
+	return state
 }
 
 // Follow has the state of an object told until it is written. The tests say themselves

@@ -65,11 +65,17 @@ func (o *object) update(manager string, change func(*unstructured.Unstructured))
 func (o *object) migrate(manager string, dialects syncline.Dialects) {
 	by := writer{manager, applying}
 	for other, owned := range o.owners {
-		if other.operation == updating && dialects.TakesOver(other.manager) {
+		if other.operation == updating && takenOver(dialects, other.manager) {
 			delete(o.owners, other)
 			o.own(by, asMap(merge(o.owners[by], nil, owned)))
 		}
 	}
+}
+
+// takenOver reports whether what a manager wrote by updates is taken over by Apps of
+// one of the dialects.
+func takenOver(dialects syncline.Dialects, manager string) bool {
+	return slices.ContainsFunc(dialects, func(d *syncline.Dialect) bool { return d.TakesOver(manager) })
 }
 
 // adopt makes declared fields those of a manager alone, as far as they are held by

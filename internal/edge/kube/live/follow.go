@@ -1,8 +1,6 @@
 package live
 
 import (
-	"maps"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
@@ -46,21 +44,11 @@ func (c *Cache) follows(ref syncline.Ref) bool {
 	return r != nil && r.State != ""
 }
 
-// stateOf identifies what an object holds, but for its status and for what changes
-// with every write.
+// stateOf is [syncline.DigestOfState] of an object.
 func stateOf(u *unstructured.Unstructured) syncline.Digest {
-	content := maps.Clone(u.Object)
-	delete(content, "status")
-	if metadata, ok := content["metadata"].(map[string]any); ok {
-		metadata = maps.Clone(metadata)
-		for _, field := range []string{"managedFields", "resourceVersion", "generation"} {
-			delete(metadata, field)
-		}
-		content["metadata"] = metadata
-	}
-	digest, err := syncline.DigestOf(content)
+	state, err := syncline.DigestOfState(u.Object)
 	if err != nil { // content came from a JSON parser
 		return unsure
 	}
-	return digest
+	return state
 }

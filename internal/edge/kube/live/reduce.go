@@ -101,7 +101,7 @@ func finalizersOf(u *unstructured.Unstructured) []string {
 // dialect, or else by the first that did.
 func (c *Cache) claim(live *syncline.Live, u *unstructured.Unstructured) {
 	instance, owner := c.options.Dialects.Owner(live.Ref, syncline.Content(u.Object))
-	if live.Owner = c.names.one(instance); owner != nil {
+	if live.Owner = c.names.one(strings.Clone(instance)); owner != nil {
 		live.Made = madeBy(u, owner)
 		live.Manager, live.Applied = owner.Manager, ownedDigest(u, owner.Manager)
 	}
