@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -171,23 +170,5 @@ func moduleOf(from string) string {
 // package's folder.
 func eachModuleFile(t *testing.T, visit func(path, from string)) {
 	t.Helper()
-	root := filepath.Join("..", "..")
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && slices.Contains([]string{"testdata", "bin", ".git", "node_modules"}, d.Name()):
-			return filepath.SkipDir
-		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
-			return nil
-		}
-		rel, err := filepath.Rel(root, filepath.Dir(path))
-		if err == nil {
-			visit(path, filepath.ToSlash(rel))
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	walk(t, []string{"testdata", "bin", ".git", "node_modules"}, visit)
 }

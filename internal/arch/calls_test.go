@@ -110,14 +110,20 @@ func methodCalls(file *ast.File) map[string]bool {
 // package's folder.
 func eachFile(t *testing.T, visit func(path, from string)) {
 	t.Helper()
+	walk(t, []string{"testdata", "devcluster", "bench", "tools", "node_modules"}, visit)
+}
+
+// walk visits Go files that are not tests, but for those in folders of these names.
+func walk(t *testing.T, without []string, visit func(path, from string)) {
+	t.Helper()
 	root := filepath.Join("..", "..")
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && slices.Contains([]string{"testdata", "devcluster", "bench", "tools", "node_modules"}, d.Name()):
+		case d.IsDir() && slices.Contains(without, d.Name()):
 			return filepath.SkipDir
-		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil
 		}
 		rel, err := filepath.Rel(root, filepath.Dir(path))

@@ -16,7 +16,6 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
-	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/engine/source/fetchertest"
 	"github.com/syncline-io/syncline/internal/engine/source/treetest"
@@ -183,32 +182,15 @@ func TestTreesAreLikeEveryTree(t *testing.T) {
 // TestGitIsLikeEveryFetcher reads real repositories by the real git.
 func TestGitIsLikeEveryFetcher(t *testing.T) {
 	fetchertest.Run(t, func(t testing.TB) fetchertest.Origin {
-		server, err := testenv.StartGit(t.Context(), testenv.GitOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = server.Close() })
-		repo, err := server.Create(t.Context(), "team/app")
-		if err != nil {
-			t.Fatal(err)
-		}
-		store, err := git.Open(git.Options{Dir: t.TempDir()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = store.Close() })
+		o := newOrigin(t)
 		return fetchertest.Origin{
-			Fetcher:    source.NewGit(store, store),
-			Repository: syncline.Repository{Address: syncline.AddressOf(repo.URL)},
-			Source:     syncline.Source{RepoURL: repo.URL, TargetRevision: "main"},
-			Other:      syncline.Source{RepoURL: repo.URL, TargetRevision: "none"},
+			Fetcher:    source.NewGit(o.store, o.store),
+			Repository: syncline.Repository{Address: syncline.AddressOf(o.URL)},
+			Source:     syncline.Source{RepoURL: o.URL, TargetRevision: "main"},
+			Other:      syncline.Source{RepoURL: o.URL, TargetRevision: "none"},
 			Nowhere:    strings.Repeat("1", 40),
-			Publish: func(files map[string]string) {
-				if _, err := repo.Commit(t.Context(), testenv.GitCommit{Files: files}); err != nil {
-					t.Fatal(err)
-				}
-			},
-			Shut: func() { _ = server.Close() },
+			Publish:    func(files map[string]string) { o.commit(testenv.GitCommit{Files: files}) },
+			Shut:       func() { _ = o.server.Close() },
 		}
 	})
 }

@@ -19,12 +19,12 @@ import (
 // origin is a real repository behind a real server, and a store that reads it.
 type origin struct {
 	*testenv.GitRepo
-	t      *testing.T
+	t      testing.TB
 	server *testenv.GitServer
 	store  *git.Store
 }
 
-func newOrigin(t *testing.T) *origin {
+func newOrigin(t testing.TB) *origin {
 	t.Helper()
 	server, err := testenv.StartGit(t.Context(), testenv.GitOptions{})
 	if err != nil {
