@@ -233,6 +233,8 @@ type Repository struct {
 	// Declared says that the operator named the repository, or its server, by a
 	// repository Secret.
 	Declared bool
+	// Where says for messages where credentials for it are put.
+	Where string
 	// Username and Password are sent as HTTP basic authentication. A token
 	// alone goes with any user name.
 	Username string

@@ -166,7 +166,7 @@ func (a *agent) onApplication(app syncline.App, change application.Change) {
 }
 
 func (a *agent) onApplicationGone(name types.NamespacedName) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: name.Namespace, Name: name.Name}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: name.Namespace, Name: name.Name}
 	a.apps.Delete(id)
 	a.releaser.Look()
 	a.waker.Gone(id, a.catalog.Delete(id))

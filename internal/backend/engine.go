@@ -12,6 +12,7 @@ import (
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/edge/jq"
@@ -61,7 +62,9 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
 	e.reach = func(on syncline.ClusterID, as syncline.Identity) (reader, error) { return fleet.Access(on, as) }
 	e.turns = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
-		destination.Clusters{Fleet: fleet}, engine.Options{ReadOnly: true, Expressions: expressions, Others: known.others})
+		destination.Clusters{Fleet: fleet}, engine.Options{
+			ReadOnly: true, Expressions: expressions, Others: known.others, Dialects: syncline.Dialects{convention.Dialect()},
+		})
 	e.close = func() {
 		fleet.Close()
 		pool.Close()
@@ -84,7 +87,7 @@ type controlPlane struct {
 func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
 	apps := application.NewStore(nil, namespace)
 	known := controlPlane{
-		project.NewStore(), repository.NewStore(), catalog.Others{Catalog: catalog.New(), Apps: apps, Namespace: namespace},
+		project.NewStore(), repository.NewStore(), catalog.Others{Catalog: catalog.New(), Apps: apps, Namespace: namespace, Projects: project.Kind()},
 	}
 	listed, err := cluster.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/edge/folder"
 	"github.com/syncline-io/syncline/internal/edge/git"
@@ -33,7 +34,7 @@ func (r Renderer) Render(ctx context.Context, request cli.RenderRequest) ([]sync
 	}
 	defer done()
 	result, err := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}).Render(ctx, render.Request{
-		App: request.AppName, Project: request.Project, Namespace: request.Namespace,
+		App: request.AppName, Dialect: convention.Dialect(), Project: request.Project, Namespace: request.Namespace,
 		Source: request.Source, Revision: revision, Files: syncline.Files{Tree: tree}, ShowSecrets: request.ShowSecrets,
 	})
 	for _, warning := range result.Warnings {

@@ -9,24 +9,34 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
+// Commit is what a repository says of one revision.
+type Commit struct {
+	// Hash is the full name of the commit.
+	Hash    string
+	Author  string
+	Email   string
+	Date    time.Time
+	Message string
+}
+
 // Commit returns what a commit that was fetched says of itself. The date is the
 // author's. Errors are those of [Store.Tree].
-func (s *Store) Commit(ctx context.Context, repo syncline.Repository, commit string) (syncline.Commit, error) {
+func (s *Store) Commit(ctx context.Context, repo syncline.Repository, commit string) (Commit, error) {
 	r, err := s.remote(repo)
 	if err != nil {
-		return syncline.Commit{}, err
+		return Commit{}, err
 	}
 	_, body, err := s.openCommit(ctx, r, commit)
 	if err != nil {
-		return syncline.Commit{}, err
+		return Commit{}, err
 	}
 	return parseCommit(commit, strings.ToValidUTF8(string(body), "\uFFFD")), nil
 }
 
 // parseCommit reads a commit object: lines of headers, an empty one, the message.
-func parseCommit(hash, text string) syncline.Commit {
+func parseCommit(hash, text string) Commit {
 	headers, message, _ := strings.Cut(text, "\n\n")
-	c := syncline.Commit{Hash: hash, Message: strings.TrimSpace(message)}
+	c := Commit{Hash: hash, Message: strings.TrimSpace(message)}
 	for line := range strings.Lines(headers) {
 		author, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "author ")
 		if !ok {

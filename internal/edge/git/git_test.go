@@ -35,7 +35,9 @@ func newScene(t testing.TB, server testenv.GitOptions, options git.Options) *sce
 	if s.origin, err = s.server.Create(t.Context(), "team/app"); err != nil {
 		t.Fatal(err)
 	}
-	s.repo = syncline.Repository{Address: syncline.AddressOf(s.origin.URL), Username: server.Username, Password: syncline.Sealed(server.Password)}
+	s.repo = syncline.Repository{
+		Address: syncline.AddressOf(s.origin.URL), Where: "the test", Username: server.Username, Password: syncline.Sealed(server.Password),
+	}
 	s.open(options)
 	return s
 }

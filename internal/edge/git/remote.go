@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
@@ -37,8 +38,9 @@ type remote struct {
 	secrets []string
 	// withCredentials reports whether any are sent.
 	withCredentials bool
-	// unsupported names credentials that there are and that cannot be sent.
-	unsupported string
+	// unsupported names credentials that there are and that cannot be sent, and where
+	// says where they are put.
+	unsupported, where string
 }
 
 // setting is one entry of git's configuration.
@@ -68,7 +70,7 @@ func (s *Store) remote(repo syncline.Repository) (*remote, error) {
 		url: address.URL(), key: address.Key(), name: name,
 		host: net.JoinHostPort(address.Host(), address.Port()), hostname: address.Host(), port: address.Port(),
 		proxy: repo.Proxy != "", hidden: s.options.HideReasons && !repo.Declared,
-		unsupported: repo.Unsupported,
+		unsupported: repo.Unsupported, where: cmp.Or(repo.Where, "the repository's settings"),
 	}
 	r.authorize(repo)
 	if err := s.secure(r, repo); err != nil {

@@ -134,14 +134,13 @@ func (f *runError) told(r *remote, what, reason string) error {
 }
 
 func (r *remote) credentialsHint() string {
-	where := "a Secret with the label argocd.argoproj.io/secret-type: repository"
 	if r.unsupported != "" {
 		return fmt.Sprintf("its Secret has %s, which is not supported yet: put a user name and password or token into it", r.unsupported)
 	}
 	if r.withCredentials {
-		return "check the user name and password or token in " + where
+		return "check the user name and password or token in " + r.where
 	}
-	return "put a user name and password or token into " + where
+	return "put a user name and password or token into " + r.where
 }
 
 // reason is what git and the server said, in one line, cleaned and cut.

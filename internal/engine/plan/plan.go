@@ -89,6 +89,8 @@ type Input struct {
 	// Judge says why the App may not have the object of a change, or nil. It is
 	// asked as soon as the ref is final, and what it refuses is looked up nowhere.
 	Judge func(syncline.Change) error
+	// Dialects say which objects declare Apps, and which these need. Default: none does.
+	Dialects syncline.Dialects
 	// Neighbours returns the other Apps, or nil. It is called when it matters what
 	// they declare. Default: there are none.
 	Neighbours func() Neighbours

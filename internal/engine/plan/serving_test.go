@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
 
@@ -21,7 +22,7 @@ func (members) Left(string, syncline.Ref) bool      { return false }
 func (m members) Users(syncline.Ref) []syncline.App { return m }
 func member(name string) syncline.App               { return syncline.App{ID: memberID(name)} }
 func memberID(name string) syncline.AppID {
-	return syncline.AppID{Kind: "Application", Namespace: "shop", Name: name}
+	return syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "shop", Name: name}
 }
 func leavingMember(name string) (app syncline.App) {
 	app = member(name)
@@ -103,7 +104,7 @@ func TestTeardownOfWhatAppsNeed(t *testing.T) {
 			f.Put(t, leftNamespace)
 			f.Put(t, tracked("Application", "kid", `, argocd.argoproj.io/sync-wave: "2"`))
 			f.Put(t, tracked("AppProject", "team", `, argocd.argoproj.io/sync-wave: "4"`))
-			down, _ := plan.Teardown(f.app, f.Cluster)
+			down, _ := plan.Teardown(f.app, dialects(), f.Cluster)
 			down, err := plan.Spare(down, test.users)
 			if err != nil {
 				t.Fatal(err)

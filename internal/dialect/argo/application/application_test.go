@@ -86,7 +86,7 @@ func TestReadTranslatesEveryField(t *testing.T) {
 	app, _ := application.Read(load(t, "whole.yaml"), controlPlane)
 	want := syncline.App{
 		Dialect:  convention.Dialect(),
-		ID:       syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"},
+		ID:       syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"},
 		UID:      "5b7f1b46-5d8e-4ed4-9e1c-3c8f3f4f1f00",
 		Instance: "web",
 		Project:  "shop",

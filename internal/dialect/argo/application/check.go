@@ -2,13 +2,11 @@ package application
 
 import (
 	"reflect"
-	"strconv"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // checkSpec finds what a person has to change before the Application can be
@@ -98,7 +96,7 @@ func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 // checkTools finds more than one tool. Empty options are none.
 func checkTools(path string, s v1alpha1.ApplicationSource, found *problems) {
 	var tools []string
-	for _, tool := range toSource(s).Declared() {
+	for _, tool := range convention.ToSource(s).Declared() {
 		tools = append(tools, strings.ToLower(string(tool)))
 	}
 	if s.Plugin != nil {
@@ -114,18 +112,10 @@ func checkReplicas(path string, k *v1alpha1.ApplicationSourceKustomize, found *p
 		return
 	}
 	for _, replica := range k.Replicas {
-		if _, err := count(replica.Count); err != nil {
+		if _, err := convention.ReplicaCount(replica); err != nil {
 			found.add("%s.kustomize.replicas: count of %q is %q: it has to be a whole number", path, replica.Name, replica.Count.StrVal)
 		}
 	}
-}
-
-// count reads a number that may be written as a text.
-func count(value intstr.IntOrString) (int64, error) {
-	if value.Type == intstr.Int {
-		return int64(value.IntVal), nil
-	}
-	return strconv.ParseInt(value.StrVal, 10, 64)
 }
 
 // checkOperation finds what is wrong with the operation that is asked for, of an

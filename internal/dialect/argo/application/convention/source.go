@@ -1,4 +1,4 @@
-package application
+package convention
 
 import (
 	"math"
@@ -10,16 +10,8 @@ import (
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 )
 
-// toSources translates a source and sources: when there are sources, the source
-// does not count.
-func toSources(source *v1alpha1.ApplicationSource, sources []v1alpha1.ApplicationSource) []syncline.Source {
-	if len(sources) == 0 && source != nil {
-		sources = []v1alpha1.ApplicationSource{*source}
-	}
-	return each(sources, toSource)
-}
-
-func toSource(s v1alpha1.ApplicationSource) syncline.Source {
+// ToSource translates a source as an Application declares it.
+func ToSource(s v1alpha1.ApplicationSource) syncline.Source {
 	return syncline.Source{
 		RepoURL:        s.RepoURL,
 		Path:           s.Path,
@@ -34,8 +26,8 @@ func toSource(s v1alpha1.ApplicationSource) syncline.Source {
 	}
 }
 
-// fromSource is the inverse of toSource.
-func fromSource(s syncline.Source) v1alpha1.ApplicationSource {
+// FromSource is the inverse of [ToSource].
+func FromSource(s syncline.Source) v1alpha1.ApplicationSource {
 	return v1alpha1.ApplicationSource{
 		RepoURL:        s.RepoURL,
 		Path:           s.Path,
@@ -56,7 +48,7 @@ func toHelm(h *v1alpha1.ApplicationSourceHelm) *syncline.Helm {
 	}
 	return &syncline.Helm{
 		ReleaseName:             h.ReleaseName,
-		ValueFiles:              each(h.ValueFiles, same),
+		ValueFiles:              append([]string(nil), h.ValueFiles...),
 		IgnoreMissingValueFiles: h.IgnoreMissingValueFiles,
 		Values:                  values(h),
 		Parameters: each(h.Parameters, func(p v1alpha1.HelmParameter) syncline.HelmParameter {
@@ -70,7 +62,7 @@ func toHelm(h *v1alpha1.ApplicationSourceHelm) *syncline.Helm {
 		SkipSchemaValidation: h.SkipSchemaValidation,
 		Namespace:            h.Namespace,
 		KubeVersion:          h.KubeVersion,
-		APIVersions:          each(h.APIVersions, same),
+		APIVersions:          append([]string(nil), h.APIVersions...),
 		Version:              h.Version,
 		PassCredentials:      h.PassCredentials,
 	}
@@ -118,7 +110,7 @@ func toKustomize(k *v1alpha1.ApplicationSourceKustomize) *syncline.Kustomize {
 		NamePrefix:              k.NamePrefix,
 		NameSuffix:              k.NameSuffix,
 		Namespace:               k.Namespace,
-		Images:                  each(k.Images, same),
+		Images:                  append([]string(nil), k.Images...),
 		CommonLabels:            orNil(k.CommonLabels),
 		CommonAnnotations:       orNil(k.CommonAnnotations),
 		ForceCommonLabels:       k.ForceCommonLabels,
@@ -128,10 +120,10 @@ func toKustomize(k *v1alpha1.ApplicationSourceKustomize) *syncline.Kustomize {
 		LabelIncludeTemplates:   k.LabelIncludeTemplates,
 		Replicas:                each(k.Replicas, toReplica),
 		Patches:                 each(k.Patches, toPatch),
-		Components:              each(k.Components, same),
+		Components:              append([]string(nil), k.Components...),
 		IgnoreMissingComponents: k.IgnoreMissingComponents,
 		KubeVersion:             k.KubeVersion,
-		APIVersions:             each(k.APIVersions, same),
+		APIVersions:             append([]string(nil), k.APIVersions...),
 		Version:                 k.Version,
 	}
 }
@@ -162,10 +154,18 @@ func fromKustomize(k *syncline.Kustomize) *v1alpha1.ApplicationSourceKustomize {
 	}
 }
 
-// toReplica translates a count that is not a number to 0; checkReplicas names it.
+// toReplica translates a count that is not a number to 0; see [ReplicaCount].
 func toReplica(r v1alpha1.KustomizeReplica) syncline.KustomizeReplica {
-	n, _ := count(r.Count)
+	n, _ := ReplicaCount(r)
 	return syncline.KustomizeReplica{Name: r.Name, Count: n}
+}
+
+// ReplicaCount reads a count, which may be written as a text.
+func ReplicaCount(r v1alpha1.KustomizeReplica) (int64, error) {
+	if r.Count.Type == intstr.Int {
+		return int64(r.Count.IntVal), nil
+	}
+	return strconv.ParseInt(r.Count.StrVal, 10, 64)
 }
 
 func fromReplica(r syncline.KustomizeReplica) v1alpha1.KustomizeReplica {
@@ -209,7 +209,7 @@ func toDirectory(d *v1alpha1.ApplicationSourceDirectory) *syncline.Directory {
 		Jsonnet: syncline.Jsonnet{
 			ExtVars: each(d.Jsonnet.ExtVars, toVar),
 			TLAs:    each(d.Jsonnet.TLAs, toVar),
-			Libs:    each(d.Jsonnet.Libs, same),
+			Libs:    append([]string(nil), d.Jsonnet.Libs...),
 		},
 	}
 }
@@ -231,8 +231,6 @@ func fromDirectory(d *syncline.Directory) *v1alpha1.ApplicationSourceDirectory {
 	}
 }
 
-func same(text string) string { return text }
-
 // orNil returns nil for an empty map. JSON cannot tell the two apart once they
 // were written, and equal sources have to stay equal.
 func orNil[V any](m map[string]V) map[string]V {
@@ -240,4 +238,16 @@ func orNil[V any](m map[string]V) map[string]V {
 		return nil
 	}
 	return m
+}
+
+// each translates a list; an empty one becomes nil.
+func each[A, B any](list []A, translate func(A) B) []B {
+	if len(list) == 0 {
+		return nil
+	}
+	translated := make([]B, len(list))
+	for i, entry := range list {
+		translated[i] = translate(entry)
+	}
+	return translated
 }
