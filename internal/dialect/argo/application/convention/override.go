@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/syncline-io/syncline"
@@ -64,6 +65,9 @@ func (overrides) Files(instance string) []string {
 // IsFile reports whether the name begins so.
 func (overrides) IsFile(name string) bool { return strings.HasPrefix(name, overrideFile) }
 
+// errCount quotes nothing of what was found.
+var errCount = errors.New("kustomize.replicas: a count is not a number")
+
 // options are the part of a source that a file may change.
 type options struct {
 	Helm      *v1alpha1.ApplicationSourceHelm      `json:"helm,omitempty"`
@@ -82,7 +86,8 @@ func (overrides) Override(source syncline.Source, content map[string]any) (syncl
 	if err != nil {
 		return source, quotingNothing(err)
 	}
-	text, err := json.Marshal(mergePatch(base, content))
+	patched := mergePatch(base, content)
+	text, err := json.Marshal(patched)
 	if err != nil {
 		return source, quotingNothing(err)
 	}
@@ -92,6 +97,9 @@ func (overrides) Override(source syncline.Source, content map[string]any) (syncl
 	}
 	if err := merged.check(); err != nil {
 		return source, err
+	}
+	if hasNullCount(patched) {
+		return source, errCount
 	}
 	changed := ToSource(v1alpha1.ApplicationSource{Helm: merged.Helm, Kustomize: merged.Kustomize, Directory: merged.Directory})
 	source.Helm, source.Kustomize, source.Directory = changed.Helm, changed.Kustomize, changed.Directory
@@ -109,10 +117,22 @@ func (o options) check() error {
 	}
 	for _, replica := range o.Kustomize.Replicas {
 		if _, err := ReplicaCount(replica); err != nil {
-			return errors.New("kustomize.replicas: a count is not a number")
+			return errCount
 		}
 	}
 	return nil
+}
+
+// hasNullCount reports whether a count is null, which would be read as 0.
+func hasNullCount(patched any) bool {
+	source, _ := patched.(map[string]any)
+	kustomize, _ := source["kustomize"].(map[string]any)
+	replicas, _ := kustomize["replicas"].([]any)
+	return slices.ContainsFunc(replicas, func(replica any) bool {
+		fields, _ := replica.(map[string]any)
+		count, given := fields["count"]
+		return given && count == nil
+	})
 }
 
 // quotingNothing says which field has a value of the wrong type, and not the value.
