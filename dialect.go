@@ -3,6 +3,7 @@ package syncline
 import (
 	"slices"
 
+	"github.com/syncline-io/syncline/internal/base/option"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -95,7 +96,7 @@ type Directive struct {
 	// Hook is set for an object that is run and not kept as it is declared.
 	Hook *Hook
 	// Options are the object's own.
-	Options SyncOptions
+	Options option.List
 	// Keep says by what it asks never to be deleted, as in "helm.sh/resource-policy:
 	// keep"; "" when it does not.
 	Keep string

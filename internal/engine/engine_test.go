@@ -13,6 +13,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/apply"
@@ -57,7 +58,7 @@ func newWorld(texts ...string) *world {
 	w := &world{
 		kubernetes: enginetest.New(convention.Dialect()), now: noon, head: "c1", commits: map[string]string{},
 		project: syncline.Project{
-			Name: "default", SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("*")}, Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
+			Name: "default", SourceRepos: []upstream.Pattern{upstream.PatternOf("*")}, Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
 			ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "*", "")},
 		},
 		app: syncline.App{

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // maxFiles is how many files of one App change a source: each is asked for by every
@@ -120,14 +121,14 @@ func drawSource(t *rapid.T) syncline.Source {
 	source := syncline.Source{RepoURL: "https://git.example/a", Path: "app", TargetRevision: "v1", TagPrefix: "v", Ref: "r", Name: "n"}
 	switch rapid.SampledFrom([]syncline.Tool{"", syncline.ToolHelm, syncline.ToolKustomize, syncline.ToolDirectory}).Draw(t, "tool") {
 	case syncline.ToolHelm:
-		source.Helm = &syncline.Helm{ReleaseName: "a", Values: "a: 1\n", Parameters: []syncline.HelmParameter{{Name: "a", Value: "b", ForceString: true}}}
+		source.Helm = &tool.Helm{ReleaseName: "a", Values: "a: 1\n", Parameters: []tool.HelmParameter{{Name: "a", Value: "b", ForceString: true}}}
 	case syncline.ToolKustomize:
-		source.Kustomize = &syncline.Kustomize{
-			Images: []string{"a=b:c"}, CommonLabels: map[string]string{"a": "b"}, Replicas: []syncline.KustomizeReplica{{Name: "a", Count: 1 << 40}},
-			Patches: []syncline.KustomizePatch{{Patch: "a: b", Target: &syncline.KustomizeSelector{Kind: "Deployment"}, Options: map[string]bool{"a": true}}},
+		source.Kustomize = &tool.Kustomize{
+			Images: []string{"a=b:c"}, CommonLabels: map[string]string{"a": "b"}, Replicas: []tool.KustomizeReplica{{Name: "a", Count: 1 << 40}},
+			Patches: []tool.KustomizePatch{{Patch: "a: b", Target: &tool.KustomizeSelector{Kind: "Deployment"}, Options: map[string]bool{"a": true}}},
 		}
 	case syncline.ToolDirectory:
-		source.Directory = &syncline.Directory{Recurse: true, Exclude: "*.json", Jsonnet: syncline.Jsonnet{ExtVars: []syncline.JsonnetVar{{Name: "a", Value: "b"}}}}
+		source.Directory = &tool.Directory{Recurse: true, Exclude: "*.json", Jsonnet: tool.Jsonnet{ExtVars: []tool.JsonnetVar{{Name: "a", Value: "b"}}}}
 	}
 	return source
 }

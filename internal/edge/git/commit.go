@@ -6,37 +6,27 @@ import (
 	"strings"
 	"time"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
-
-// Commit is what a repository says of one revision.
-type Commit struct {
-	// Hash is the full name of the commit.
-	Hash    string
-	Author  string
-	Email   string
-	Date    time.Time
-	Message string
-}
 
 // Commit returns what a commit that was fetched says of itself. The date is the
 // author's. Errors are those of [Store.Tree].
-func (s *Store) Commit(ctx context.Context, repo syncline.Repository, commit string) (Commit, error) {
+func (s *Store) Commit(ctx context.Context, repo upstream.Repository, commit string) (upstream.Commit, error) {
 	r, err := s.remote(repo)
 	if err != nil {
-		return Commit{}, err
+		return upstream.Commit{}, err
 	}
 	_, body, err := s.openCommit(ctx, r, commit)
 	if err != nil {
-		return Commit{}, err
+		return upstream.Commit{}, err
 	}
 	return parseCommit(commit, strings.ToValidUTF8(string(body), "\uFFFD")), nil
 }
 
 // parseCommit reads a commit object: lines of headers, an empty one, the message.
-func parseCommit(hash, text string) Commit {
+func parseCommit(hash, text string) upstream.Commit {
 	headers, message, _ := strings.Cut(text, "\n\n")
-	c := Commit{Hash: hash, Message: strings.TrimSpace(message)}
+	c := upstream.Commit{Hash: hash, Message: strings.TrimSpace(message)}
 	for line := range strings.Lines(headers) {
 		author, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "author ")
 		if !ok {

@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // The labels and the annotation of the dialect of [Labels], the file that changes how
@@ -72,7 +73,7 @@ func (labels) Override(source syncline.Source, content map[string]any) (syncline
 	if !ok {
 		return source, errors.New("deep: it is neither true nor false")
 	}
-	source.Directory = &syncline.Directory{Recurse: deep}
+	source.Directory = &tool.Directory{Recurse: deep}
 	return source, nil
 }
 

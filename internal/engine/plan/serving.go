@@ -16,8 +16,7 @@ type users struct {
 
 // usersOf returns the Apps that need an object which an App would delete. Going says
 // which Applications the plan deletes or changes. The App itself outlives its plan.
-func usersOf(neighbours Neighbours, self syncline.AppID, c syncline.Change, going map[syncline.Ref]bool) users {
-	var found users
+func usersOf(neighbours Neighbours, self syncline.AppID, c syncline.Change, going map[syncline.Ref]bool) (found users) {
 	if !c.ServesApps {
 		return found
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/render"
@@ -57,7 +58,7 @@ func TestVariables(t *testing.T) {
 	for label, dialect := range map[string]*syncline.Dialect{"shop-": convention.Dialect(), "-shop": enginetest.Labels(), "-": nil} {
 		asked := request(tree)
 		asked.Dialect = dialect
-		asked.Source.Kustomize = &syncline.Kustomize{CommonLabels: map[string]string{"app": "x$ARGOCD_APP_NAME-${LABELS_APP}x"}}
+		asked.Source.Kustomize = &tool.Kustomize{CommonLabels: map[string]string{"app": "x$ARGOCD_APP_NAME-${LABELS_APP}x"}}
 		result, err := inProcess().Render(short(t), asked)
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/bound"
+	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
@@ -22,22 +23,22 @@ func contentOf(t testing.TB, text string) map[string]any {
 }
 
 func TestOverride(t *testing.T) {
-	helm := func(h syncline.Helm) syncline.Source { return syncline.Source{Path: "app", Helm: &h} }
-	kustomize := func(k syncline.Kustomize) syncline.Source { return syncline.Source{Path: "app", Kustomize: &k} }
+	helm := func(h tool.Helm) syncline.Source { return syncline.Source{Path: "app", Helm: &h} }
+	kustomize := func(k tool.Kustomize) syncline.Source { return syncline.Source{Path: "app", Kustomize: &k} }
 	for name, test := range map[string]struct {
 		source  syncline.Source
 		content string
 		want    syncline.Source
 	}{
-		"nothing":             {helm(syncline.Helm{Values: "a: 1"}), `{}`, helm(syncline.Helm{Values: "a: 1"})},
-		"one field":           {helm(syncline.Helm{Values: "a: 1"}), `{"helm": {"releaseName": "x"}}`, helm(syncline.Helm{Values: "a: 1", ReleaseName: "x"})},
-		"an object of values": {helm(syncline.Helm{Values: "a: 1"}), `{"helm": {"valuesObject": {"b": {"c": 9007199254740992}}}}`, helm(syncline.Helm{Values: `{"b":{"c":9007199254740992}}`})},
-		"no tool any more":    {helm(syncline.Helm{Values: "a: 1"}), `{"helm": null}`, syncline.Source{Path: "app"}},
-		"another tool":        {syncline.Source{Path: "app"}, `{"directory": {"recurse": true}}`, syncline.Source{Path: "app", Directory: &syncline.Directory{Recurse: true}}},
+		"nothing":             {helm(tool.Helm{Values: "a: 1"}), `{}`, helm(tool.Helm{Values: "a: 1"})},
+		"one field":           {helm(tool.Helm{Values: "a: 1"}), `{"helm": {"releaseName": "x"}}`, helm(tool.Helm{Values: "a: 1", ReleaseName: "x"})},
+		"an object of values": {helm(tool.Helm{Values: "a: 1"}), `{"helm": {"valuesObject": {"b": {"c": 9007199254740992}}}}`, helm(tool.Helm{Values: `{"b":{"c":9007199254740992}}`})},
+		"no tool any more":    {helm(tool.Helm{Values: "a: 1"}), `{"helm": null}`, syncline.Source{Path: "app"}},
+		"another tool":        {syncline.Source{Path: "app"}, `{"directory": {"recurse": true}}`, syncline.Source{Path: "app", Directory: &tool.Directory{Recurse: true}}},
 		"what is rendered":    {syncline.Source{Path: "app"}, `{"path": ["x"], "repoURL": "y", "targetRevision": 1}`, syncline.Source{Path: "app"}},
-		"a count":             {kustomize(syncline.Kustomize{}), `{"kustomize": {"replicas": [{"name": "a", "count": "5"}, {"name": "b", "count": 6}]}}`, kustomize(syncline.Kustomize{Replicas: []syncline.KustomizeReplica{{Name: "a", Count: 5}, {Name: "b", Count: 6}}})},
-		"a large count stays": {kustomize(syncline.Kustomize{Replicas: []syncline.KustomizeReplica{{Name: "a", Count: 1 << 40}}}), `{"kustomize": {"namePrefix": "x-"}}`, kustomize(syncline.Kustomize{NamePrefix: "x-", Replicas: []syncline.KustomizeReplica{{Name: "a", Count: 1 << 40}}})},
-		"a label goes":        {kustomize(syncline.Kustomize{CommonLabels: map[string]string{"a": "1", "b": "2"}}), `{"kustomize": {"commonLabels": {"a": null}}}`, kustomize(syncline.Kustomize{CommonLabels: map[string]string{"b": "2"}})},
+		"a count":             {kustomize(tool.Kustomize{}), `{"kustomize": {"replicas": [{"name": "a", "count": "5"}, {"name": "b", "count": 6}]}}`, kustomize(tool.Kustomize{Replicas: []tool.KustomizeReplica{{Name: "a", Count: 5}, {Name: "b", Count: 6}}})},
+		"a large count stays": {kustomize(tool.Kustomize{Replicas: []tool.KustomizeReplica{{Name: "a", Count: 1 << 40}}}), `{"kustomize": {"namePrefix": "x-"}}`, kustomize(tool.Kustomize{NamePrefix: "x-", Replicas: []tool.KustomizeReplica{{Name: "a", Count: 1 << 40}}})},
+		"a label goes":        {kustomize(tool.Kustomize{CommonLabels: map[string]string{"a": "1", "b": "2"}}), `{"kustomize": {"commonLabels": {"a": null}}}`, kustomize(tool.Kustomize{CommonLabels: map[string]string{"b": "2"}})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := convention.Dialect().Rendering.Overrider.Override(test.source, contentOf(t, test.content))
@@ -62,7 +63,7 @@ func TestWrongOverride(t *testing.T) {
 		`{"kustomize": {"replicas": [{"count": 1.5}]}}`:             "kustomize.replicas.count: a number where a int32 is expected",
 		`{"directory": {"jsonnet": {"extVars": {"s3cret": 1}}}}`:    "directory.jsonnet.extVars: a object where a []v1alpha1.JsonnetVar is expected",
 	} {
-		source := syncline.Source{Path: "app", Helm: &syncline.Helm{Values: "a: 1"}}
+		source := syncline.Source{Path: "app", Helm: &tool.Helm{Values: "a: 1"}}
 		if _, err := convention.Dialect().Rendering.Overrider.Override(source, contentOf(t, content)); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", content, err, want)
 		}
@@ -79,7 +80,7 @@ func FuzzOverride(f *testing.F) {
 			return
 		}
 		bound.Limits{}.Run(t, func() {
-			_, _ = convention.Dialect().Rendering.Overrider.Override(syncline.Source{Helm: &syncline.Helm{Values: values}}, content)
+			_, _ = convention.Dialect().Rendering.Overrider.Override(syncline.Source{Helm: &tool.Helm{Values: values}}, content)
 		})
 	})
 }
