@@ -3,8 +3,9 @@ package syncline
 import (
 	"slices"
 
-	"github.com/syncline-io/syncline/internal/base/option"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // Dialect is how the resources of one tool declare Apps, and how the objects of these

@@ -21,56 +21,10 @@ const maxFiles = 8
 
 func rendering() []fact {
 	return []fact{
-		{"the files of an App are a few, and lie in the source's folder", func(t *rapid.T, s Subject) {
-			if s.Dialect.Rendering.Overrider == nil {
-				return
-			}
-			files := s.Dialect.Rendering.Overrider.Files(drawApp(t, s).Instance)
-			if len(files) == 0 || len(files) > maxFiles {
-				t.Errorf("its files are %q", files)
-			}
-			for i, file := range files {
-				if !s.Dialect.Rendering.Overrider.IsFile(file) || slices.Contains(files[:i], file) {
-					t.Errorf("%q is none of its files, or twice", file)
-				}
-				if path.Base(file) != file || !fs.ValidPath(file) || file == "." {
-					t.Errorf("%q is no file of the folder", file)
-				}
-			}
-			for _, manifest := range []string{"deployment.yaml", "kustomization.yaml", "Chart.yaml", "values.yaml"} {
-				if s.Dialect.Rendering.Overrider.IsFile(manifest) {
-					t.Errorf("%s is one of its files", manifest)
-				}
-			}
-		}},
+		{"the files of an App are a few, and lie in the source's folder", files},
 		{"a file changes how a source is rendered, always the same way, and not what", overrides},
-		{"an error names no value", func(t *rapid.T, s Subject) {
-			if s.Dialect.Rendering.Overrider == nil {
-				return
-			}
-			const canary = "c4nary"
-			content := drawContent(t, s, rapid.SampledFrom([]any{canary, canary + "-2", []any{canary}, map[string]any{"a": canary}}))
-			if _, err := s.Dialect.Rendering.Overrider.Override(drawSource(t), content); err != nil && strings.Contains(err.Error(), canary) {
-				t.Errorf("the error quotes: %v", err)
-			}
-		}},
-		{"a variable is a fact that there is", func(t *rapid.T, s Subject) {
-			if s.Dialect.Rendering.Variables == nil {
-				return
-			}
-			name := rapid.String()
-			if len(s.Variables) > 0 {
-				name = rapid.OneOf(rapid.SampledFrom(s.Variables), name)
-			}
-			drawn := name.Draw(t, "variable")
-			fact, known := s.Dialect.Rendering.Variables.Fact(drawn)
-			if slices.Contains(s.Variables, drawn) && !known {
-				t.Errorf("%q is no variable", drawn)
-			}
-			if known && !slices.Contains(facts(), fact) {
-				t.Errorf("%q is the fact %q, which there is not", drawn, fact)
-			}
-		}},
+		{"an error names no value", quotesNothing},
+		{"a variable is a fact that there is", variables},
 	}
 }
 
@@ -161,4 +115,56 @@ func written(t *rapid.T, value any) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+func files(t *rapid.T, s Subject) {
+	if s.Dialect.Rendering.Overrider == nil {
+		return
+	}
+	files := s.Dialect.Rendering.Overrider.Files(drawApp(t, s).Instance)
+	if len(files) == 0 || len(files) > maxFiles {
+		t.Errorf("its files are %q", files)
+	}
+	for i, file := range files {
+		if !s.Dialect.Rendering.Overrider.IsFile(file) || slices.Contains(files[:i], file) {
+			t.Errorf("%q is none of its files, or twice", file)
+		}
+		if path.Base(file) != file || !fs.ValidPath(file) || file == "." {
+			t.Errorf("%q is no file of the folder", file)
+		}
+	}
+	for _, manifest := range []string{"deployment.yaml", "kustomization.yaml", "Chart.yaml", "values.yaml"} {
+		if s.Dialect.Rendering.Overrider.IsFile(manifest) {
+			t.Errorf("%s is one of its files", manifest)
+		}
+	}
+}
+
+func quotesNothing(t *rapid.T, s Subject) {
+	if s.Dialect.Rendering.Overrider == nil {
+		return
+	}
+	const canary = "c4nary"
+	content := drawContent(t, s, rapid.SampledFrom([]any{canary, canary + "-2", []any{canary}, map[string]any{"a": canary}}))
+	if _, err := s.Dialect.Rendering.Overrider.Override(drawSource(t), content); err != nil && strings.Contains(err.Error(), canary) {
+		t.Errorf("the error quotes: %v", err)
+	}
+}
+
+func variables(t *rapid.T, s Subject) {
+	if s.Dialect.Rendering.Variables == nil {
+		return
+	}
+	name := rapid.String()
+	if len(s.Variables) > 0 {
+		name = rapid.OneOf(rapid.SampledFrom(s.Variables), name)
+	}
+	drawn := name.Draw(t, "variable")
+	fact, known := s.Dialect.Rendering.Variables.Fact(drawn)
+	if slices.Contains(s.Variables, drawn) && !known {
+		t.Errorf("%q is no variable", drawn)
+	}
+	if known && !slices.Contains(facts(), fact) {
+		t.Errorf("%q is the fact %q, which there is not", drawn, fact)
+	}
 }
