@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"reflect"
@@ -335,55 +335,4 @@ func keyOfItems(key string) func(any) string {
 		}
 		return textOf(values)
 	}
-}
-
-// ownPart returns the part of a live value that the fields name: all of what they
-// name as a whole. It is nil when they name nothing that is live.
-func ownPart(value any, fields map[string]any) any { return exclusivePart(value, fields, nil) }
-
-// exclusivePart returns the part of a value that the fields name and the others do
-// not, nil when that is nothing. Items of a list are told apart by all that they
-// have: nobody needs to own a default that is part of a key.
-func exclusivePart(value any, fields, others map[string]any) any {
-	if isWhole(fields) {
-		return withoutFields(value, others)
-	}
-	switch v := value.(type) {
-	case map[string]any:
-		part := map[string]any{}
-		for name, content := range v {
-			below, named := fields["f:"+name].(map[string]any)
-			theirs, taken := others["f:"+name].(map[string]any)
-			if own := exclusiveBelow(content, below, theirs, taken); named && own != nil {
-				part[name] = own
-			}
-		}
-		if len(part) > 0 {
-			return part
-		}
-		return nil
-	case []any:
-		var part []any
-		for i, item := range v {
-			below, named := fieldsOfItem(item, i, fields)
-			theirs, taken := fieldsOfItem(item, i, others)
-			if own := exclusiveBelow(item, below, theirs, taken); named && own != nil {
-				part = append(part, own)
-			}
-		}
-		if part != nil {
-			return part
-		}
-		return nil
-	}
-	return value
-}
-
-// exclusiveBelow is exclusivePart of what is in a map or a list, of which others may
-// have taken all.
-func exclusiveBelow(value any, fields, others map[string]any, taken bool) any {
-	if taken && isWhole(others) {
-		return nil
-	}
-	return exclusivePart(value, fields, others)
 }

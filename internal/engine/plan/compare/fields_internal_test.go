@@ -1,6 +1,7 @@
-package plan
+package compare
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -8,12 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/jq"
 )
 
 var update = flag.Bool("update", false, "write what came out into the golden files")
@@ -45,8 +48,8 @@ func TestDifferences(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := &build{Input: Input{App: syncline.App{Ignore: rules}}, expressions: &expressions{Expressions: InProcess{}, verdicts: map[string]string{}}}
-			found, err := differences(t.Context(), live, desired, b.rulesFor(object.Ref()).trusting(object), object.Sensitive())
+			ignored := NewIgnored(inProcess{}, syncline.App{Ignore: rules}, nil)
+			found, err := differences(t.Context(), live, desired, ignored.rulesFor(object.Ref()).trusting(object), object.Sensitive())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,6 +70,20 @@ func TestDifferences(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inProcess runs jq expressions in this process, each for half a second at most.
+type inProcess struct{}
+
+// Remove removes what an expression yields.
+func (inProcess) Remove(ctx context.Context, _, expression string, object map[string]any) (map[string]any, error) {
+	limited, cancel := context.WithTimeout(ctx, time.Second/2)
+	defer cancel()
+	stripped, err := jq.Remove(limited, expression, object)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, syncline.Errorf(syncline.Invalid, "it does not end")
+	}
+	return stripped, err
 }
 
 func parse(t *testing.T, text []byte) map[string]any {

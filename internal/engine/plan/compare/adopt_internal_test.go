@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"fmt"
@@ -52,13 +52,13 @@ func TestIsUnowned(t *testing.T) {
 			object := func(entries string) syncline.Object {
 				return objectOf(t, fmt.Sprintf("{metadata: {name: o, managedFields: [%s]}, %s}", entries, test.content))
 			}
-			rules := ignoreRules{}
+			ignoring := rules{}
 			if test.ignore != "" {
-				rules.rules = []syncline.IgnoreRule{{JSONPointers: []string{test.ignore}}}
+				ignoring.those = []syncline.IgnoreRule{{JSONPointers: []string{test.ignore}}}
 			}
-			in := inquiry{change: &syncline.Change{Desired: objectOf(t, "{metadata: {name: o}}")}}
-			b := &build{Input: Input{App: syncline.App{Dialect: convention.Dialect()}}}
-			got, err := b.isUnowned(t.Context(), in, object(test.live), object(test.applied), rules)
+			in := Inquiry{Change: &syncline.Change{Desired: objectOf(t, "{metadata: {name: o}}")}}
+			b := &Comparer{App: syncline.App{Dialect: convention.Dialect()}}
+			got, err := b.isUnowned(t.Context(), in, object(test.live), object(test.applied), ignoring)
 			if err != nil || got != test.want {
 				t.Errorf("got %v, %v", got, err)
 			}

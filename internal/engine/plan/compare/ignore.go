@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"context"
@@ -36,12 +36,13 @@ const (
 	maxExpressionTime = 30 * time.Second
 )
 
-// expressions are the jq expressions of one App, and what is known of them. It is safe for
-// concurrent use.
-type expressions struct {
-	Expressions
-	// project is that of the App.
+// Ignored is what an App ignores of its objects: its rules, and what is known of their
+// jq expressions. It is safe for concurrent use.
+type Ignored struct {
+	expressions Expressions
+	// project is that of the App, whose rules these are.
 	project string
+	rules   []syncline.IgnoreRule
 
 	mu sync.Mutex
 	// verdicts say why expressions cannot be obeyed; "" when they can.
@@ -52,13 +53,31 @@ type expressions struct {
 	stopped int
 }
 
-// newExpressions returns the expressions of an App, of which verdicts are known.
-func newExpressions(from Expressions, app syncline.App, verdicts map[string]string) *expressions {
-	return &expressions{Expressions: from, project: app.Project, verdicts: stillAsked(verdicts, app.Ignore)}
+// NewIgnored returns what an App ignores, of whose expressions verdicts are known; see
+// [Ignored.Verdicts].
+func NewIgnored(from Expressions, app syncline.App, verdicts map[string]string) *Ignored {
+	return &Ignored{expressions: from, project: app.Project, rules: app.Ignore, verdicts: stillAsked(verdicts, app.Ignore)}
 }
 
+// stillAsked returns the verdicts on expressions that the rules still have.
+func stillAsked(verdicts map[string]string, rules []syncline.IgnoreRule) map[string]string {
+	asked := map[string]string{}
+	for _, rule := range rules {
+		for _, expression := range rule.JQPathExpressions {
+			if why, known := verdicts[expression]; known {
+				asked[expression] = why
+			}
+		}
+	}
+	return asked
+}
+
+// Verdicts say why expressions cannot be obeyed, "" when they can. Callers ask when
+// nobody else uses it.
+func (e *Ignored) Verdicts() map[string]string { return e.verdicts }
+
 // spent is an error when the expressions have taken all the time that they have.
-func (e *expressions) spent() error {
+func (e *Ignored) spent() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.took < maxExpressionTime {
@@ -70,7 +89,7 @@ func (e *expressions) spent() error {
 }
 
 // known returns the verdict on an expression, if there is one.
-func (e *expressions) known(expression string) (why string, ok bool) {
+func (e *Ignored) known(expression string) (why string, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	why, ok = e.verdicts[expression]
@@ -79,7 +98,7 @@ func (e *expressions) known(expression string) (why string, ok bool) {
 
 // remove removes what an expression yields. One that cannot be obeyed removes
 // nothing: the difference shows. It is not tried again.
-func (e *expressions) remove(ctx context.Context, expression string, object map[string]any) (map[string]any, error) {
+func (e *Ignored) remove(ctx context.Context, expression string, object map[string]any) (map[string]any, error) {
 	if why, _ := e.known(expression); why != "" {
 		return object, nil
 	}
@@ -87,7 +106,7 @@ func (e *expressions) remove(ctx context.Context, expression string, object map[
 		return nil, err
 	}
 	began := time.Now()
-	stripped, err := e.Remove(ctx, e.project, expression, object)
+	stripped, err := e.expressions.Remove(ctx, e.project, expression, object)
 	if err != nil && syncline.KindOf(err) != syncline.Invalid {
 		return nil, fmt.Errorf("ignoreDifferences: the jq expression %q: %w", expression, err)
 	}
@@ -104,10 +123,10 @@ func (e *expressions) remove(ctx context.Context, expression string, object map[
 	return stripped, nil
 }
 
-// ignoreRules are the rules that concern one object.
-type ignoreRules struct {
-	expressions *expressions
-	rules       []syncline.IgnoreRule
+// rules are those that concern one object.
+type rules struct {
+	of    *Ignored
+	those []syncline.IgnoreRule
 	// secret says that the object is a Secret.
 	secret bool
 	// trusted are the fields of managers that the rules name, as managedFields
@@ -115,14 +134,14 @@ type ignoreRules struct {
 	trusted []map[string]any
 }
 
-// rulesFor returns the rules of the App that concern an object.
-func (b *build) rulesFor(ref syncline.Ref) ignoreRules {
-	found := ignoreRules{expressions: b.expressions, secret: ref.Group == "" && ref.Kind == "Secret"}
-	for _, rule := range b.App.Ignore {
+// rulesFor returns the rules that concern an object.
+func (e *Ignored) rulesFor(ref syncline.Ref) rules {
+	found := rules{of: e, secret: ref.Group == "" && ref.Kind == "Secret"}
+	for _, rule := range e.rules {
 		if rule.Group.Matches(ref.Group) && rule.Kind.Matches(ref.Kind) &&
 			(rule.Name == "" || rule.Name == ref.Name) &&
 			(rule.Namespace == "" || rule.Namespace == ref.Namespace) {
-			found.rules = append(found.rules, rule)
+			found.those = append(found.those, rule)
 		}
 	}
 	return found
@@ -130,17 +149,17 @@ func (b *build) rulesFor(ref syncline.Ref) ignoreRules {
 
 // strip removes what the rules ignore. A rule that does not apply to the object
 // removes nothing.
-func (r ignoreRules) strip(ctx context.Context, object map[string]any) (map[string]any, error) {
+func (r rules) strip(ctx context.Context, object map[string]any) (map[string]any, error) {
 	for _, fields := range r.trusted {
 		object, _ = withoutFields(object, fields).(map[string]any)
 	}
-	for _, rule := range r.rules {
+	for _, rule := range r.those {
 		for _, pointer := range rule.JSONPointers {
 			removePointer(object, strings.Split(strings.TrimPrefix(pointer, "/"), "/"))
 		}
-		remove := r.expressions.remove
+		remove := r.of.remove
 		if r.secret {
-			remove = r.expressions.removeUnseen
+			remove = r.of.removeUnseen
 		}
 		for _, expression := range rule.JQPathExpressions {
 			var err error
@@ -182,16 +201,16 @@ func withoutIndex(list []any, token string) []any {
 	return append(append([]any{}, list[:index]...), list[index+1:]...)
 }
 
-// checkIgnore tries every jq expression once, so that it is known before
+// Check tries every jq expression once, so that it is known before
 // anything drifts which of them cannot be obeyed.
-func (b *build) checkIgnore(ctx context.Context) error {
+func (e *Ignored) Check(ctx context.Context) error {
 	count := 0
-	for _, rule := range b.App.Ignore {
+	for _, rule := range e.rules {
 		for _, expression := range rule.JQPathExpressions {
 			if count++; count > maxExpressions {
 				return syncline.Errorf(syncline.Invalid, "ignoreDifferences: there are more than %d jq expressions", maxExpressions)
 			}
-			if err := b.expressions.try(ctx, expression); err != nil {
+			if err := e.try(ctx, expression); err != nil {
 				return err
 			}
 		}
@@ -201,7 +220,7 @@ func (b *build) checkIgnore(ctx context.Context) error {
 
 // try learns whether an expression can be obeyed, unless that is known or enough
 // others of the App cannot.
-func (e *expressions) try(ctx context.Context, expression string) error {
+func (e *Ignored) try(ctx context.Context, expression string) error {
 	if _, known := e.known(expression); known {
 		return nil
 	}
@@ -218,7 +237,7 @@ func (e *expressions) try(ctx context.Context, expression string) error {
 }
 
 // faults says which expressions cannot be obeyed, in an order of their own.
-func (e *expressions) faults() []string {
+func (e *Ignored) faults() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var found []string
@@ -230,14 +249,15 @@ func (e *expressions) faults() []string {
 	return found
 }
 
-// warnIgnore warns of jq expressions that are not obeyed.
-func (b *build) warnIgnore(context.Context) error {
-	for _, rule := range b.App.Ignore {
+// Faults says of the expressions that are not obeyed why, rule by rule.
+func (e *Ignored) Faults() []string {
+	var faults []string
+	for _, rule := range e.rules {
 		for _, expression := range rule.JQPathExpressions {
-			if why, _ := b.expressions.known(expression); why != "" {
-				b.warn(syncline.InvalidSpecError, fmt.Sprintf("ignoreDifferences: the jq expression %q is not obeyed: %s", expression, why))
+			if why, _ := e.known(expression); why != "" {
+				faults = append(faults, fmt.Sprintf("ignoreDifferences: the jq expression %q is not obeyed: %s", expression, why))
 			}
 		}
 	}
-	return nil
+	return faults
 }

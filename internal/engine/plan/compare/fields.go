@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"context"
@@ -16,12 +16,12 @@ import (
 // differences lists where two contents of one object differ, with the values of
 // a Secret masked, leaving out what the API server sets and what the rules
 // ignore. It changes both contents.
-func differences(ctx context.Context, live, desired map[string]any, rules ignoreRules, sensitive bool) ([]syncline.Field, error) {
-	live, err := rules.strip(ctx, withoutServerFields(live))
+func differences(ctx context.Context, live, desired map[string]any, ignoring rules, sensitive bool) ([]syncline.Field, error) {
+	live, err := ignoring.strip(ctx, withoutServerFields(live))
 	if err != nil {
 		return nil, err
 	}
-	desired, err = rules.strip(ctx, withoutServerFields(desired))
+	desired, err = ignoring.strip(ctx, withoutServerFields(desired))
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"strings"
@@ -46,7 +46,7 @@ func FuzzDifferences(f *testing.F) {
 			return
 		}
 		bound.Limits{}.Run(t, func() {
-			_, _ = differences(t.Context(), sides[0], sides[1], ignoreRules{}, len(live)%2 == 0)
+			_, _ = differences(t.Context(), sides[0], sides[1], rules{}, len(live)%2 == 0)
 		})
 	})
 }

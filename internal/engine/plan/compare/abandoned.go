@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"context"
@@ -16,12 +16,12 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // apply moves to us first: what a dry-run says, without what is abandoned then, but
 // for what the API server puts back, such as defaults. Where it refuses that, it
 // will refuse the apply too.
-func (b *build) takenOver(ctx context.Context, in inquiry, current, applied syncline.Object) (syncline.Object, error) {
-	if !in.live.Migrate {
+func (r *Comparer) takenOver(ctx context.Context, in Inquiry, current, applied syncline.Object) (syncline.Object, error) {
+	if !in.Live.Migrate {
 		return applied, nil
 	}
 	content := applied.Reveal().Object
-	left := withoutAbandoned(content, current, in.change.Desired, b.App.Dialect)
+	left := withoutAbandoned(content, current, in.Change.Desired, r.App.Dialect)
 	if reflect.DeepEqual(left, content) {
 		return applied, nil
 	}
@@ -35,7 +35,7 @@ func (b *build) takenOver(ctx context.Context, in inquiry, current, applied sync
 	if err != nil {
 		return applied, err
 	}
-	after, err := b.Cluster.DryRunReplace(ctx, rest, current, in.change.Options)
+	after, err := r.Cluster.DryRunReplace(ctx, rest, current, in.Change.Options)
 	if isRefusal(err) {
 		return rest, nil
 	}
@@ -62,7 +62,7 @@ func clientSidePart(live syncline.Object, dialect *syncline.Dialect) (part, fiel
 	content := live.Reveal().Object
 	var others map[string]any
 	all := true
-	for _, entry := range managersOf(content) {
+	for _, entry := range ManagersOf(content) {
 		manager, _ := entry["manager"].(string)
 		owned, _ := entry["fieldsV1"].(map[string]any)
 		switch {
@@ -158,16 +158,4 @@ func (a abandoning) ofList(list []any) []any {
 		}
 	}
 	return rest
-}
-
-// managersOf returns the entries of an object's managedFields.
-func managersOf(live map[string]any) []map[string]any {
-	metadata, _ := live["metadata"].(map[string]any)
-	list, _ := metadata["managedFields"].([]any)
-	entries := make([]map[string]any, 0, len(list))
-	for _, item := range list {
-		entry, _ := item.(map[string]any)
-		entries = append(entries, entry)
-	}
-	return entries
 }

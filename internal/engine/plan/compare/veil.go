@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"context"
@@ -13,7 +13,7 @@ const veil = "***"
 // removeUnseen removes from a Secret what an expression yields, which does not see its
 // values: as an App is in sync or not by what it removes, it would tell them to
 // whoever may write the expression.
-func (e *expressions) removeUnseen(ctx context.Context, expression string, secret map[string]any) (map[string]any, error) {
+func (e *Ignored) removeUnseen(ctx context.Context, expression string, secret map[string]any) (map[string]any, error) {
 	left, err := e.remove(ctx, expression, veiled(secret))
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package plan
+package compare
 
 import (
 	"context"
@@ -53,8 +53,7 @@ func TestExpressionsHaveABudget(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tried := 0
 				app := syncline.App{Project: "shop", Ignore: []syncline.IgnoreRule{{JQPathExpressions: test.expressions}}}
-				b := build{Input: Input{App: app}, expressions: newExpressions(slow{takes: test.takes, tried: &tried}, app, nil)}
-				err := b.checkIgnore(t.Context())
+				err := NewIgnored(slow{takes: test.takes, tried: &tried}, app, nil).Check(t.Context())
 				if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 					t.Errorf("got %v, want %q", err, test.want)
 				}
