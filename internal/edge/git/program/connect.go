@@ -1,4 +1,4 @@
-package git
+package program
 
 import (
 	"context"
@@ -29,36 +29,36 @@ func neverAsked() []netip.Prefix {
 }
 
 // asked reports whether a server at an address may be asked.
-func (s *Store) asked(ip netip.Addr) bool {
+func (g *Git) asked(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	if embedded := netip.MustParsePrefix("64:ff9b::/96"); embedded.Contains(ip) { // NAT64
 		bytes := ip.As16()
 		ip = netip.AddrFrom4([4]byte(bytes[12:]))
 	}
 	contains := func(p netip.Prefix) bool { return p.Contains(ip) }
-	return slices.ContainsFunc(s.options.AllowAddresses, contains) || !slices.ContainsFunc(neverAsked(), contains)
+	return slices.ContainsFunc(g.options.AllowAddresses, contains) || !slices.ContainsFunc(neverAsked(), contains)
 }
 
 // pin looks up the remote's host, and returns what makes git connect to the
 // addresses that were found and checked, whatever the name means a moment later.
 // Behind a proxy it is the proxy that looks up.
-func (s *Store) pin(ctx context.Context, r *remote) ([]setting, error) {
+func (g *Git) pin(ctx context.Context, r *Remote) ([]Setting, error) {
 	if r.hostname == "" || r.proxied() {
 		return nil, nil
 	}
 	if ip, err := netip.ParseAddr(r.hostname); err == nil {
-		if !s.asked(ip) {
+		if !g.asked(ip) {
 			return nil, r.notAsked()
 		}
 		return nil, nil
 	}
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", r.hostname)
 	if err != nil {
-		return nil, r.unreadable(syncline.Transient, "could not resolve host "+r.hostname, "")
+		return nil, r.Unreadable(syncline.Transient, "could not resolve host "+r.hostname, "")
 	}
 	var addresses []string
 	for _, ip := range found {
-		if !s.asked(ip) {
+		if !g.asked(ip) {
 			return nil, r.notAsked()
 		}
 		if ip = ip.Unmap(); ip.Is6() {
@@ -67,19 +67,19 @@ func (s *Store) pin(ctx context.Context, r *remote) ([]setting, error) {
 			addresses = append(addresses, ip.String())
 		}
 	}
-	var settings []setting
+	var settings []Setting
 	for _, port := range slices.Compact([]string{r.port, "443"}) { // it may send us on to itself, with TLS
-		settings = append(settings, setting{"http.curloptResolve", r.hostname + ":" + port + ":" + strings.Join(addresses, ",")})
+		settings = append(settings, Setting{"http.curloptResolve", r.hostname + ":" + port + ":" + strings.Join(addresses, ",")})
 	}
 	return settings, nil
 }
 
 // proxied reports whether a proxy is asked for the remote.
-func (r *remote) proxied() bool {
+func (r *Remote) proxied() bool {
 	if r.proxy {
 		return true
 	}
-	target, err := url.Parse(r.url)
+	target, err := url.Parse(r.URL)
 	if err != nil {
 		return false
 	}
@@ -87,22 +87,22 @@ func (r *remote) proxied() bool {
 	return err == nil && proxy != nil
 }
 
-func (r *remote) notAsked() error {
-	return r.unreadable(syncline.Invalid, "its server has an address that is not asked, because services of the machine or the cloud answer there",
+func (r *Remote) notAsked() error {
+	return r.Unreadable(syncline.Invalid, "its server has an address that is not asked, because services of the machine or the cloud answer there",
 		"if a repository is there, allow the address by --git-allow-addresses")
 }
 
-// unreadable says why a repository cannot be read. Of one that the operator did
+// Unreadable says why a repository cannot be read. Of one that the operator did
 // not name, whoever reads the error learns nothing of the network: all reasons
 // read alike, and the log has them.
-func (r *remote) unreadable(kind syncline.Kind, reason, hint string) error {
+func (r *Remote) Unreadable(kind syncline.Kind, reason, hint string) error {
 	if r.hidden {
-		slog.Info("a repository that no Secret names cannot be read", "repository", r.name, "reason", reason)
+		slog.Info("a repository that no Secret names cannot be read", "repository", r.Name, "reason", reason)
 		return syncline.WithHint(
-			syncline.Errorf(syncline.Transient, "repository %s: access was refused, or it is not there, or it cannot be reached", r.name),
+			syncline.Errorf(syncline.Transient, "repository %s: access was refused, or it is not there, or it cannot be reached", r.Name),
 			"check the address; if it is private, "+r.credentialsHint()+"; the log of the agent has the reason")
 	}
-	err := syncline.Errorf(kind, "repository %s cannot be read: %s", r.name, reason)
+	err := syncline.Errorf(kind, "repository %s cannot be read: %s", r.Name, reason)
 	if hint == "" {
 		return err
 	}

@@ -1,4 +1,5 @@
-package git
+// Package gate decides which transfers of Git repositories go on, and which wait.
+package gate
 
 import (
 	"context"
@@ -10,19 +11,19 @@ import (
 	"github.com/syncline-io/syncline/internal/base/fair"
 )
 
-// gate lets transfers begin: so many at once with one host, so many in all, and
+// Gate lets transfers begin: so many at once with one host, so many in all, and
 // of those that write to a mirror one at a time. Places are shared by project:
 // none ever has more than half of a host's, or all of all hosts'. What several projects want
 // waits in the line of each, and is charged to the one that has a place for it
 // first. It is safe for concurrent use.
-type gate struct {
+type Gate struct {
 	perHost int
 
 	mu    sync.Mutex
 	all   fair.Places
 	hosts map[string]*hostPlaces
 	// writing are the mirrors that are written to, and by what.
-	writing map[*mirror]*ticket
+	writing map[any]*Ticket
 	// held says that somebody has a place at its host, and waits for another thing.
 	held bool
 }
@@ -34,40 +35,45 @@ type hostPlaces struct {
 	// owners are those who wait: who was served last comes last. waiting are their
 	// lines, first come first.
 	owners  []string
-	waiting map[string][]*ticket
+	waiting map[string][]*Ticket
 }
 
-// ticket is a transfer that waits at the gate, or has passed it.
-type ticket struct {
+// Ticket is a transfer that waits at the gate, or has passed it.
+type Ticket struct {
 	host string
-	// writes is the mirror that it writes to, or nil.
-	writes *mirror
+	// writes names the mirror that it writes to; nil for none.
+	writes any
 	claim  *demand.Claim
 
-	// The gate's lock guards these: the owners in whose lines it waits, the one
-	// that is charged, whether it has a place, and whether it searches, and so lets
-	// whatever else writes to the mirror go first. interrupt ends the search then.
+	// Searches says that it lets whatever else writes to the mirror go first; see
+	// [Gate.Search]. It is set before Enter.
+	Searches bool
+
+	// The gate's lock guards these: the owners in whose lines it waits, the one that is
+	// charged, and whether it has a place. interrupt ends a search.
 	lines     []string
 	charged   string
 	begun     bool
-	searches  bool
 	interrupt func()
 	// admitted is closed when it begins.
 	admitted chan struct{}
 }
 
-func newGate(perHost, all int) *gate {
-	return &gate{perHost: perHost, all: fair.New(all), hosts: map[string]*hostPlaces{}, writing: map[*mirror]*ticket{}}
+// New returns a gate with so many places for one host, and in all.
+func New(perHost, all int) *Gate {
+	return &Gate{perHost: perHost, all: fair.New(all), hosts: map[string]*hostPlaces{}, writing: map[any]*Ticket{}}
 }
 
-func newTicket(host string, writes *mirror, claim *demand.Claim) *ticket {
-	return &ticket{host: host, writes: writes, claim: claim, admitted: make(chan struct{})}
+// NewTicket returns a transfer with a host, for whoever has a claim on it. writes names
+// the mirror that it writes to, by what compares as that alone does; nil for none.
+func NewTicket(host string, writes any, claim *demand.Claim) *Ticket {
+	return &Ticket{host: host, writes: writes, claim: claim, admitted: make(chan struct{})}
 }
 
-// enter waits until the transfer may begin, for which any of its owners will do,
-// also one that comes to want it later. [gate.leave] follows. When ctx ends before,
+// Enter waits until the transfer may begin, for which any of its owners will do,
+// also one that comes to want it later. [Gate.Leave] follows. When ctx ends before,
 // the error says what it waited for.
-func (g *gate) enter(ctx context.Context, t *ticket) error {
+func (g *Gate) Enter(ctx context.Context, t *Ticket) error {
 	t.claim.Notify(func() { g.line(t) })
 	defer t.claim.Notify(nil)
 	g.line(t)
@@ -90,35 +96,35 @@ func (g *gate) enter(ctx context.Context, t *ticket) error {
 	return errors.New(why)
 }
 
-// leave gives the place of a transfer back.
-func (g *gate) leave(t *ticket) {
+// Leave gives the place of a transfer back.
+func (g *Gate) Leave(t *Ticket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.release(t)
 }
 
-// hold reports whether nothing is written to a mirror, and keeps it so until
-// [gate.letGo].
-func (g *gate) hold(m *mirror) bool {
+// Hold reports whether nothing is written to a mirror, and keeps it so until
+// [Gate.LetGo].
+func (g *Gate) Hold(m any) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.writing[m] != nil {
 		return false
 	}
-	g.writing[m] = &ticket{}
+	g.writing[m] = &Ticket{}
 	return true
 }
 
-// letGo lets a mirror be written to again.
-func (g *gate) letGo(m *mirror) {
+// LetGo lets a mirror be written to again.
+func (g *Gate) LetGo(m any) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.writing, m)
 	g.admitHeld()
 }
 
-// waitsFor says what a transfer waits for, "" when it waits for nobody.
-func (g *gate) waitsFor(t *ticket) string {
+// WaitsFor says what a transfer waits for, "" when it waits for nobody.
+func (g *Gate) WaitsFor(t *Ticket) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if t.begun || len(t.lines) == 0 {
@@ -128,10 +134,10 @@ func (g *gate) waitsFor(t *ticket) string {
 }
 
 // why says what a transfer waits for that has not begun. It names nothing of others.
-func (g *gate) why(t *ticket) string {
+func (g *Gate) why(t *Ticket) string {
 	h := g.hosts[t.host]
 	switch {
-	case t.writes != nil && (g.writing[t.writes] != nil || t.searches && g.contended(t.writes)):
+	case t.writes != nil && (g.writing[t.writes] != nil || t.Searches && g.contended(t.writes)):
 		return "another fetch of it goes on"
 	case !slices.ContainsFunc(t.lines, func(owner string) bool { return g.may(h, owner) }):
 		return "the server " + t.host + " is busy with as many transfers as may go on at once"
@@ -140,7 +146,7 @@ func (g *gate) why(t *ticket) string {
 }
 
 // line puts a transfer that waits into the lines of all its owners.
-func (g *gate) line(t *ticket) {
+func (g *Gate) line(t *Ticket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if t.begun {
@@ -148,7 +154,7 @@ func (g *gate) line(t *ticket) {
 	}
 	h := g.hosts[t.host]
 	if h == nil {
-		h = &hostPlaces{places: fair.New(g.perHost), waiting: map[string][]*ticket{}}
+		h = &hostPlaces{places: fair.New(g.perHost), waiting: map[string][]*Ticket{}}
 		g.hosts[t.host] = h
 	}
 	owners := t.claim.Owners()
@@ -164,7 +170,7 @@ func (g *gate) line(t *ticket) {
 }
 
 // release gives the place of a transfer back, and to others.
-func (g *gate) release(t *ticket) {
+func (g *Gate) release(t *Ticket) {
 	h := g.hosts[t.host]
 	h.places.Leave(t.charged)
 	g.all.Leave(t.charged)
@@ -179,7 +185,7 @@ func (g *gate) release(t *ticket) {
 
 // admitHeld gives places to those who waited for another thing than one at their
 // host, whatever the host.
-func (g *gate) admitHeld() {
+func (g *Gate) admitHeld() {
 	if !g.held {
 		return
 	}
@@ -190,7 +196,7 @@ func (g *gate) admitHeld() {
 }
 
 // admit gives the free places of a host to those who wait.
-func (g *gate) admit(h *hostPlaces) {
+func (g *Gate) admit(h *hostPlaces) {
 	for {
 		t, owner := g.next(h)
 		if t == nil {
@@ -215,8 +221,8 @@ func (g *gate) admit(h *hostPlaces) {
 // next returns the transfer that may begin with a host, and who is charged for it:
 // of those that may have a place the owner that has the fewest, and among these
 // the one that was not served for longest. It is nil when there is none.
-func (g *gate) next(h *hostPlaces) (*ticket, string) {
-	var found *ticket
+func (g *Gate) next(h *hostPlaces) (*Ticket, string) {
+	var found *Ticket
 	var charged string
 	for _, owner := range h.owners {
 		if !g.may(h, owner) || found != nil && h.places.Held(owner) >= h.places.Held(charged) {
@@ -234,14 +240,14 @@ func (g *gate) next(h *hostPlaces) (*ticket, string) {
 }
 
 // may reports whether an owner may have another place of a host.
-func (g *gate) may(h *hostPlaces, owner string) bool {
+func (g *Gate) may(h *hostPlaces, owner string) bool {
 	return h.places.May(owner) && h.places.Held(owner) < max(1, g.perHost/2)
 }
 
 // first returns the first transfer of a line whose mirror nobody writes to.
-func (g *gate) first(line []*ticket) *ticket {
+func (g *Gate) first(line []*Ticket) *Ticket {
 	for _, t := range line {
-		if t.writes == nil || g.writing[t.writes] == nil && !(t.searches && g.contended(t.writes)) {
+		if t.writes == nil || g.writing[t.writes] == nil && !(t.Searches && g.contended(t.writes)) {
 			return t
 		}
 		g.held = true
@@ -250,14 +256,14 @@ func (g *gate) first(line []*ticket) *ticket {
 }
 
 // forget drops a host that nobody asks or waits for.
-func (g *gate) forget(host string) {
+func (g *Gate) forget(host string) {
 	if h := g.hosts[host]; h.taken == 0 && len(h.owners) == 0 {
 		delete(g.hosts, host)
 	}
 }
 
 // add puts a transfer into the line of an owner.
-func (h *hostPlaces) add(t *ticket, owner string) {
+func (h *hostPlaces) add(t *Ticket, owner string) {
 	t.lines = append(t.lines, owner)
 	if len(h.waiting[owner]) == 0 {
 		h.owners = append(h.owners, owner)
@@ -266,7 +272,7 @@ func (h *hostPlaces) add(t *ticket, owner string) {
 }
 
 // remove takes a transfer out of all lines.
-func (h *hostPlaces) remove(t *ticket) {
+func (h *hostPlaces) remove(t *Ticket) {
 	for _, owner := range t.lines {
 		line := h.waiting[owner]
 		if at := slices.Index(line, t); at >= 0 {

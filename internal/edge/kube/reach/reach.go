@@ -1,10 +1,14 @@
-package kube
+// Package reach sends requests to an API server that may be starting, silent or gone, so
+// that none waits for it long, and none takes what it says before it is ready for a
+// decision.
+package reach
 
 import (
 	"context"
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,9 +19,9 @@ const (
 	silentFor = 5 * time.Second
 )
 
-// reach keeps requests from waiting for an API server that does not answer, as far as
+// Reach keeps requests from waiting for an API server that does not answer, as far as
 // somebody attends to that. It is safe for concurrent use.
-type reach struct {
+type Reach struct {
 	mu       sync.Mutex
 	failures int
 	// attended is from when the API server answered until it is lost, and doubts asks
@@ -25,11 +29,21 @@ type reach struct {
 	attended context.Context
 	lose     context.CancelCauseFunc
 	doubts   chan struct{}
+	// failed is when a connection failed last, in nanoseconds since 1970.
+	failed atomic.Int64
 }
 
-// attend lets requests through from now on, until lose is called with why not. Doubts
+// New returns the reach of an API server that nobody attends to.
+func New() *Reach { return &Reach{} }
+
+// Wrap returns what sends requests within the reach, as rest.Config wants it.
+func (r *Reach) Wrap(next http.RoundTripper) http.RoundTripper {
+	return impatient{starting{reaching{next, r}, &r.failed, time.Now}}
+}
+
+// Attend lets requests through from now on, until lose is called with why not. Doubts
 // asks whether the API server still answers.
-func (r *reach) attend() (doubts <-chan struct{}, lose context.CancelCauseFunc) {
+func (r *Reach) Attend() (doubts <-chan struct{}, lose context.CancelCauseFunc) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.attended, r.lose = context.WithCancelCause(context.Background())
@@ -38,14 +52,14 @@ func (r *reach) attend() (doubts <-chan struct{}, lose context.CancelCauseFunc) 
 }
 
 // current is nil when nobody attends to the API server.
-func (r *reach) current() context.Context {
+func (r *Reach) current() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.attended
 }
 
 // note takes note of whether a request got an answer.
-func (r *reach) note(answered bool) {
+func (r *Reach) note(answered bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.failures++; answered {
@@ -57,26 +71,29 @@ func (r *reach) note(answered bool) {
 }
 
 // doubt asks whether the API server still answers.
-func (r *reach) doubt() {
+func (r *Reach) doubt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ask()
 }
 
-func (r *reach) ask() {
+func (r *Reach) ask() {
 	select {
 	case r.doubts <- struct{}{}:
 	default: // it is asked, or nobody is there to ask
 	}
 }
 
-// asking marks the request that asks whether an API server answers.
+// Asking returns a context for the request that asks whether an API server answers: it
+// is sent also while that is lost.
+func Asking(ctx context.Context) context.Context { return context.WithValue(ctx, asking{}, true) }
+
 type asking struct{}
 
 // reaching sends requests as far as a reach lets them.
 type reaching struct {
 	next  http.RoundTripper
-	reach *reach
+	reach *Reach
 }
 
 func (t reaching) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -122,3 +139,19 @@ func (b released) Close() error {
 	defer b.release()
 	return b.ReadCloser.Close()
 }
+
+// impatient hides from the client when a refused watch may be tried again. The
+// client would try ten times before it says so, and until then nobody would
+// know that a kind cannot be watched; whoever watches waits by itself.
+type impatient struct{ next http.RoundTripper }
+
+func (t impatient) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := t.next.RoundTrip(request)
+	if err == nil && response.StatusCode >= http.StatusBadRequest && request.URL.Query().Has("watch") {
+		response.Header.Del("Retry-After")
+	}
+	return response, err
+}
+
+// WrappedRoundTripper gives access to the connection, to close it.
+func (t impatient) WrappedRoundTripper() http.RoundTripper { return t.next }

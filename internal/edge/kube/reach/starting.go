@@ -1,4 +1,4 @@
-package kube
+package reach
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package git
+package gate
 
 import (
 	"context"
@@ -16,11 +16,11 @@ import (
 func TestTheGateServesAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const perHost, all = 4, 6
-		g := newGate(perHost, all)
+		g := New(perHost, all)
 		owners, hosts := rapid.SampledFrom([]string{"a", "b", "c"}), rapid.SampledFrom([]string{"x", "y", "z"})
-		mirrors := []*mirror{nil, nil, {}, {}}
+		mirrors := []any{nil, nil, "one", "another"}
 		type asked struct {
-			*ticket
+			*Ticket
 			cancel context.CancelFunc
 			ended  chan error
 		}
@@ -30,18 +30,18 @@ func TestTheGateServesAll(t *testing.T) {
 			a := tickets[at]
 			a.cancel()
 			if <-a.ended == nil {
-				g.leave(a.ticket)
+				g.Leave(a.Ticket)
 			}
 			tickets = slices.Delete(tickets, at, at+1)
 		}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			switch rapid.IntRange(0, 3).Draw(t, "what") {
 			case 0, 1:
-				a := asked{ticket: newTicket(hosts.Draw(t, "host"), rapid.SampledFrom(mirrors).Draw(t, "mirror"), demand.New(owners.Draw(t, "owner")))}
+				a := asked{Ticket: NewTicket(hosts.Draw(t, "host"), rapid.SampledFrom(mirrors).Draw(t, "mirror"), demand.New(owners.Draw(t, "owner")))}
 				var ctx context.Context
 				ctx, a.cancel = context.WithCancel(context.Background())
 				a.ended = make(chan error, 1)
-				group.Go(func() { a.ended <- g.enter(ctx, a.ticket) })
+				group.Go(func() { a.ended <- g.Enter(ctx, a.Ticket) })
 				for inLine := false; !inLine; { // enter gives no event for it
 					g.mu.Lock()
 					inLine = len(a.lines) > 0
@@ -71,7 +71,7 @@ func TestTheGateServesAll(t *testing.T) {
 }
 
 // checkGate fails unless the gate keeps its bounds, and lets in who may come.
-func checkGate(t *rapid.T, g *gate) {
+func checkGate(t *rapid.T, g *Gate) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	inAll := 0
@@ -85,7 +85,7 @@ func checkGate(t *rapid.T, g *gate) {
 				if w.begun {
 					t.Fatal("one that has begun waits")
 				}
-				if g.may(h, owner) && g.all.May(owner) && (w.writes == nil || g.writing[w.writes] == nil && !(w.searches && g.contended(w.writes))) {
+				if g.may(h, owner) && g.all.May(owner) && (w.writes == nil || g.writing[w.writes] == nil && !(w.Searches && g.contended(w.writes))) {
 					t.Fatalf("%s waits at %s, and may begin", owner, name)
 				}
 			}
@@ -102,19 +102,19 @@ func checkGate(t *rapid.T, g *gate) {
 // A search ends when its mirror is wanted for something else, and waits behind that;
 // for other searches it goes on, and for whoever has no place anyway.
 func TestASearchIsLast(t *testing.T) {
-	g, m := newGate(4, 6), &mirror{}
-	of := func(owner string, searches bool) *ticket {
-		made := newTicket("x", m, demand.New(owner))
-		made.searches = searches
+	g, m := New(4, 6), "a mirror"
+	of := func(owner string, searches bool) *Ticket {
+		made := NewTicket("x", m, demand.New(owner))
+		made.Searches = searches
 		g.line(made)
 		return made
 	}
 	first := of("a", true)
 	interrupted := 0
-	g.search(first, func() { interrupted++ })
+	g.interruptBy(first, func() { interrupted++ })
 	other := of("b", true)
-	g.line(newTicket("x", nil, demand.New("c")))
-	g.line(newTicket("x", nil, demand.New("c")))
+	g.line(NewTicket("x", nil, demand.New("c")))
+	g.line(NewTicket("x", nil, demand.New("c")))
 	barred := of("c", false) // who has half of the places
 	if interrupted != 0 || !first.begun || barred.begun {
 		t.Fatalf("it was interrupted %d times for a search, or for who has no place", interrupted)
@@ -124,9 +124,9 @@ func TestASearchIsLast(t *testing.T) {
 		t.Fatalf("it was interrupted %d times, %v", interrupted, known.begun)
 	}
 	again := of("a", true)
-	for i, next := range []*ticket{known, other, again} {
+	for i, next := range []*Ticket{known, other, again} {
 		g.mu.Lock()
-		g.release([]*ticket{first, known, other}[i])
+		g.release([]*Ticket{first, known, other}[i])
 		g.mu.Unlock()
 		if !next.begun {
 			t.Errorf("%d did not begin", i)

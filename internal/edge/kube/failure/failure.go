@@ -1,4 +1,6 @@
-package kube
+// Package failure says what errors of a Kubernetes API server's client mean: their kind,
+// what a person can do about them, and what may be shown of them.
+package failure
 
 import (
 	"errors"
@@ -16,13 +18,13 @@ import (
 	"github.com/syncline-io/syncline/internal/base/sealed"
 )
 
-// failed says what was being done to which object, and classifies err. The text
+// Of says what was being done to which object, and classifies err; nil for nil. The text
 // of the API server about a Secret is not relayed, because it may quote values.
-func failed(ref syncline.Ref, doing string, err error) error {
+func Of(ref syncline.Ref, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	kind, hint := classify(err)
+	kind, hint := Classify(err)
 	if isSecret(ref) {
 		err = concealed(err)
 	}
@@ -32,9 +34,9 @@ func failed(ref syncline.Ref, doing string, err error) error {
 
 func isSecret(ref syncline.Ref) bool { return ref.Group == "" && ref.Kind == "Secret" }
 
-// classify returns the kind of an error of a client, and what a person can do
+// Classify returns the kind of an error of a client, and what a person can do
 // about it. An error without a status is one of the connection.
-func classify(err error) (syncline.Kind, string) {
+func Classify(err error) (syncline.Kind, string) {
 	if classified, ok := errors.AsType[*syncline.Error](err); ok {
 		return classified.Kind, classified.Hint
 	}
@@ -232,10 +234,39 @@ func shownPath(path string) string {
 	return found[1] + found[2] + sealed.ShownKey(found[3]) + found[4]
 }
 
-// isGone reports whether err says that the object of a request does not exist.
+// IsGone reports whether err says that the object of a request does not exist.
 // That its kind or path does not exist is another answer, which proves nothing.
-func isGone(err error) bool {
+func IsGone(err error) bool {
 	status, ok := statusOf(err)
 	return ok && status.Code == http.StatusNotFound &&
 		!hasCause(status, func(c metav1.StatusCause) bool { return c.Type == metav1.CauseTypeUnexpectedServerResponse })
+}
+
+// IsAnswer reports whether err is what an API server answered.
+func IsAnswer(err error) bool {
+	_, ok := statusOf(err)
+	return ok
+}
+
+// IsUnfit reports whether err says that an apply was refused because the object does not
+// fit its kind, or the live one another version of it.
+func IsUnfit(err error) bool {
+	status, ok := statusOf(err)
+	return ok && isUnfit(status)
+}
+
+// IsRepeated reports whether err says that an apply was refused because an item of a
+// list is declared repeatedly.
+func IsRepeated(err error) bool {
+	status, ok := statusOf(err)
+	return ok && isUnfit(status) && strings.Contains(status.Message, "duplicate entries for key")
+}
+
+// Causes returns the fields that validation refuses. A policy has none.
+func Causes(err error) []metav1.StatusCause {
+	status, ok := statusOf(err)
+	if !ok || status.Code != http.StatusUnprocessableEntity || status.Details == nil || isDenial(status) {
+		return nil
+	}
+	return status.Details.Causes
 }

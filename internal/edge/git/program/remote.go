@@ -1,4 +1,4 @@
-package git
+package program
 
 import (
 	"crypto/sha256"
@@ -17,20 +17,22 @@ import (
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
-// remote is a repository as git is told of it.
-type remote struct {
-	// url has no credentials.
-	url string
-	// key is the identity of the repository, name what people call it.
-	key, name string
-	// host is host and port, hostname without brackets.
-	host, hostname, port string
+// Remote is a repository as git is told of it.
+type Remote struct {
+	// URL has no credentials.
+	URL string
+	// Key is the identity of the repository, Name what people call it.
+	Key, Name string
+	// Host is host and port; "" of a folder.
+	Host string
+	// hostname is without brackets.
+	hostname, port string
 	// proxy says that the repository's settings name a proxy.
 	proxy bool
 	// hidden says that its reasons are not told; see Options.HideReasons.
 	hidden bool
 	// config and env carry credentials, and are passed in the environment only.
-	config []setting
+	config []Setting
 	env    []string
 	// handed are contents that git reads at handedPath, and that are on no disk.
 	handed [][]byte
@@ -42,11 +44,8 @@ type remote struct {
 	unsupported string
 }
 
-// setting is one entry of git's configuration.
-type setting struct{ key, value string }
-
-// remote checks a repository's address and gathers what is needed to reach it.
-func (s *Store) remote(repo upstream.Repository) (*remote, error) {
+// Remote checks a repository's address and gathers what is needed to reach it.
+func (g *Git) Remote(repo upstream.Repository) (*Remote, error) {
 	address := repo.Address
 	if err := address.Err(); err != nil {
 		return nil, err
@@ -59,20 +58,20 @@ func (s *Store) remote(repo upstream.Repository) (*remote, error) {
 	case scheme == "ssh":
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s: ssh is not supported", name),
 			"use the repository's https address, with a user name and password or token")
-	case scheme == "file" && s.options.AllowLocal && filepath.IsAbs(address.Path()):
-		return &remote{url: address.Path(), key: address.Path(), name: name}, nil
+	case scheme == "file" && g.options.AllowLocal && filepath.IsAbs(address.Path()):
+		return &Remote{URL: address.Path(), Key: address.Path(), Name: name}, nil
 	case scheme == "file":
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository address %q: only http and https addresses are allowed", name),
 			"write it as https://host/path")
 	}
-	r := &remote{
-		url: address.URL(), key: address.Key(), name: name,
-		host: net.JoinHostPort(address.Host(), address.Port()), hostname: address.Host(), port: address.Port(),
-		proxy: repo.Proxy != "", hidden: s.options.HideReasons && !repo.Declared,
+	r := &Remote{
+		URL: address.URL(), Key: address.Key(), Name: name,
+		Host: net.JoinHostPort(address.Host(), address.Port()), hostname: address.Host(), port: address.Port(),
+		proxy: repo.Proxy != "", hidden: g.options.HideReasons && !repo.Declared,
 		unsupported: repo.Unsupported,
 	}
 	r.authorize(repo)
-	if err := s.secure(r, repo); err != nil {
+	if err := g.secure(r, repo); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -83,7 +82,7 @@ func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 // authorize puts the credentials into a header that goes to this origin only.
 // They are sent at once, which saves a request and serves servers that answer
 // 404 to strangers.
-func (r *remote) authorize(repo upstream.Repository) {
+func (r *Remote) authorize(repo upstream.Repository) {
 	address := repo.Address
 	username, password := repo.Username, repo.Password.Reveal()
 	r.secrets = append(r.secrets, address.Password().Reveal())
@@ -110,30 +109,30 @@ func (r *remote) authorize(repo upstream.Repository) {
 		return
 	}
 	r.withCredentials = true
-	r.config = append(r.config, setting{"http." + address.Origin() + "/.extraHeader", "Authorization: " + header})
+	r.config = append(r.config, Setting{"http." + address.Origin() + "/.extraHeader", "Authorization: " + header})
 	if address.Scheme() == "http" { // it may send us on to itself, with TLS
-		r.config = append(r.config, setting{"http.https://" + address.HostInURL() + "/.extraHeader", "Authorization: " + header})
+		r.config = append(r.config, Setting{"http.https://" + address.HostInURL() + "/.extraHeader", "Authorization: " + header})
 	}
 }
 
 // secure sets what concerns TLS and proxies.
-func (s *Store) secure(r *remote, repo upstream.Repository) error {
+func (g *Git) secure(r *Remote, repo upstream.Repository) error {
 	if repo.InsecureSkipVerify {
-		r.config = append(r.config, setting{"http.sslVerify", "false"})
+		r.config = append(r.config, Setting{"http.sslVerify", "false"})
 	}
 	if len(repo.CA) > 0 {
-		path, err := s.bundle(repo.CA)
+		path, err := g.bundle(repo.CA)
 		if err != nil {
-			return syncline.Errorf(syncline.Internal, "repository %s: writing its CA certificates: %w", r.name, err)
+			return syncline.Errorf(syncline.Internal, "repository %s: writing its CA certificates: %w", r.Name, err)
 		}
-		r.config = append(r.config, setting{"http.sslCAInfo", path})
+		r.config = append(r.config, Setting{"http.sslCAInfo", path})
 	}
 	if len(repo.ClientCert) > 0 || repo.ClientKey != "" {
 		if _, err := tls.X509KeyPair(repo.ClientCert, []byte(repo.ClientKey.Reveal())); err != nil {
-			return syncline.Errorf(syncline.Invalid, "repository %s: its client certificate and key are no pair in PEM", r.name)
+			return syncline.Errorf(syncline.Invalid, "repository %s: its client certificate and key are no pair in PEM", r.Name)
 		}
 		r.handed = [][]byte{repo.ClientCert, []byte(repo.ClientKey.Reveal())}
-		r.config = append(r.config, setting{"http.sslCert", handedPath(0)}, setting{"http.sslKey", handedPath(1)})
+		r.config = append(r.config, Setting{"http.sslCert", handedPath(0)}, Setting{"http.sslKey", handedPath(1)})
 		r.withCredentials = true
 	}
 	if repo.Proxy == "" {
@@ -141,21 +140,21 @@ func (s *Store) secure(r *remote, repo upstream.Repository) error {
 	}
 	proxy, err := url.Parse(repo.Proxy)
 	if err != nil || proxy.Host == "" || !proxySchemes.MatchString(proxy.Scheme) {
-		return syncline.Errorf(syncline.Invalid, "repository %s: proxy %q is not an http, https or socks5 URL", r.name, upstream.Redact(repo.Proxy))
+		return syncline.Errorf(syncline.Invalid, "repository %s: proxy %q is not an http, https or socks5 URL", r.Name, upstream.Redact(repo.Proxy))
 	}
 	if password, ok := proxy.User.Password(); ok {
 		r.secrets = append(r.secrets, password)
 	}
-	r.config = append(r.config, setting{"http.proxy", repo.Proxy})
+	r.config = append(r.config, Setting{"http.proxy", repo.Proxy})
 	r.env = append(r.env, "NO_PROXY="+repo.NoProxy)
 	return nil
 }
 
 var proxySchemes = regexp.MustCompile(`^(https?|socks5h?)$`)
 
-// access identifies with what credentials the remote is reached, and by what way.
-func (r *remote) access() [sha256.Size]byte {
-	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", r.url, r.config, r.env, r.handed))
+// Access identifies with what credentials the remote is reached, and by what way.
+func (r *Remote) Access() [sha256.Size]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", r.URL, r.config, r.env, r.handed))
 }
 
 // systemBundles are where systems keep the certificates that they trust.
@@ -171,7 +170,7 @@ func systemBundles() []string {
 
 // bundle writes certificates, together with those that the system trusts, to a
 // file that is named after them.
-func (s *Store) bundle(ca []byte) (string, error) {
+func (g *Git) bundle(ca []byte) (string, error) {
 	all := append([]byte{}, ca...)
 	for _, path := range systemBundles() {
 		if system, err := os.ReadFile(path); err == nil { // absent on other systems
@@ -180,11 +179,11 @@ func (s *Store) bundle(ca []byte) (string, error) {
 		}
 	}
 	sum := sha256.Sum256(all)
-	path := filepath.Join(s.options.Dir, "ca-"+hex.EncodeToString(sum[:16])+".pem")
+	path := filepath.Join(g.options.Dir, "ca-"+hex.EncodeToString(sum[:16])+".pem")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	file, err := os.CreateTemp(s.options.Dir, "ca-*.tmp")
+	file, err := os.CreateTemp(g.options.Dir, "ca-*.tmp")
 	if err != nil {
 		return "", err
 	}
@@ -197,34 +196,4 @@ func (s *Store) bundle(ca []byte) (string, error) {
 		return "", err
 	}
 	return path, os.Rename(file.Name(), path)
-}
-
-var (
-	fullName = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	abridged = regexp.MustCompile(`^[0-9a-f]{4,39}$`)
-	refName  = regexp.MustCompile(`^refs/[^\x00-\x20\x7f~^:?*\[\\]+$`)
-)
-
-// checkCommit refuses what is not the full name of a commit.
-func checkCommit(commit string) error {
-	if !fullName.MatchString(commit) {
-		return syncline.Errorf(syncline.Invalid, "%q is not the full name of a commit", commit)
-	}
-	return nil
-}
-
-// checkRef refuses what is not "", "HEAD" or the full name of a ref.
-func checkRef(ref string) error {
-	if ref == "" || ref == "HEAD" {
-		return nil
-	}
-	bad := !refName.MatchString(ref) || strings.Contains(ref, "..") || strings.Contains(ref, "@{") ||
-		strings.Contains(ref, "//") || strings.HasSuffix(ref, "/") || strings.HasSuffix(ref, ".")
-	for part := range strings.SplitSeq(ref, "/") {
-		bad = bad || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock")
-	}
-	if bad {
-		return syncline.Errorf(syncline.Invalid, "%q is not the full name of a ref", ref)
-	}
-	return nil
 }
