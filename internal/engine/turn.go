@@ -200,8 +200,8 @@ func (t *turn) resolve(ctx context.Context) error {
 	}
 	revisions := make([]string, 0, len(t.sources))
 	for i, source := range t.sources {
-		if t.running() && i < len(t.operation.Operation.Revisions) {
-			source.TargetRevision = t.operation.Operation.Revisions[i]
+		if asked := t.operation; t.running() && len(asked.Operation.Revisions) == len(t.sources) && asked.Operation.Revisions[i] != "" {
+			source.TargetRevision = asked.Operation.Revisions[i]
 		}
 		commit, err := t.Sources.Resolve(ctx, t.app, source, t.maxAge())
 		if err != nil {
