@@ -41,6 +41,7 @@ type agent struct {
 	projects     *project.Store
 	releaser     *project.Releaser
 	repositories *repository.Store
+	trust        *repository.Trust
 	settings     *settings.Store
 	apps         *application.Store
 	catalog      *catalog.Catalog
@@ -92,6 +93,8 @@ func (a *agent) run(ctx context.Context) error {
 		a.watch(ctx, &group, configMaps(), kube.WatchOptions{Name: settings.Name}, kube.Handler{
 			Set: a.putSettings, Gone: a.settings.Delete,
 		}),
+		a.watch(ctx, &group, configMaps(), kube.WatchOptions{Name: repository.KnownHostsName}, kube.Handler{Set: a.putTrust, Gone: a.trust.Delete}),
+		a.watch(ctx, &group, configMaps(), kube.WatchOptions{Name: repository.CertificatesName}, kube.Handler{Set: a.putTrust, Gone: a.trust.Delete}),
 	}
 	for _, settings := range known {
 		select {
@@ -136,6 +139,12 @@ func (a *agent) putRepository(u *unstructured.Unstructured) {
 func (a *agent) putSettings(u *unstructured.Unstructured) {
 	if err := a.settings.Put(u); err != nil {
 		slog.Error("some health rules cannot be read", "err", err)
+	}
+}
+
+func (a *agent) putTrust(u *unstructured.Unstructured) {
+	if err := a.trust.Put(u); err != nil {
+		slog.Warn("some servers of repositories are not trusted", "err", err)
 	}
 }
 

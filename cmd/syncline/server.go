@@ -131,7 +131,7 @@ type workers struct {
 func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, workers workers) (*agent, error) {
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,
-		projects: project.NewStore(), repositories: repository.NewStore(), settings: settings.NewStore(),
+		projects: project.NewStore(), repositories: repository.NewStore(), trust: &repository.Trust{}, settings: settings.NewStore(),
 		apps:    application.NewStore(resources{cluster}, options.ControlPlane),
 		catalog: catalog.New(),
 	}
@@ -158,7 +158,7 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	}})
 	a.waker.Clusters = a.fleet
 	a.loop.Engine = engine.New(
-		source.New(a.resolver, &repository.Access{Store: a.repositories, List: a.listRepositories}),
+		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}),
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
 			Poll:     2 * poll, // the resolver asks every poll by itself
@@ -180,7 +180,7 @@ func (a *agent) listen(due *queue.Queue, own *rules.Set) {
 		a.loop.Interrupt(id)
 		a.resolver.Review(way.Address.Key())
 	}
-	a.projects.Changed, a.repositories.Changed = a.waker.Project, a.onRepository
+	a.projects.Changed, a.repositories.Changed, a.trust.Changed = a.waker.Project, a.onRepository, a.onRepository
 	a.settings.Changed = func(found settings.Rules) {
 		for _, kind := range own.Replace(found.Find) {
 			a.fleet.Reread(kind)

@@ -57,7 +57,7 @@ func openTree(ctx context.Context, request cli.RenderRequest) (tree syncline.Tre
 		}
 		return source.Confine(files), "", func() { _ = files.Close() }, nil
 	}
-	sources, done, err := temporarySources(repository.NewStore(), true)
+	sources, done, err := temporarySources(&repository.Access{Store: repository.NewStore()}, true)
 	if err != nil {
 		return nil, "", nil, err
 	}
@@ -73,7 +73,7 @@ func openTree(ctx context.Context, request cli.RenderRequest) (tree syncline.Tre
 }
 
 // temporarySources reads repositories into a folder that done removes.
-func temporarySources(repositories *repository.Store, allowLocal bool) (stage *source.Stage, done func(), err error) {
+func temporarySources(access *repository.Access, allowLocal bool) (stage *source.Stage, done func(), err error) {
 	dir, err := os.MkdirTemp("", "syncline-")
 	if err != nil {
 		return nil, nil, err
@@ -84,7 +84,7 @@ func temporarySources(repositories *repository.Store, allowLocal bool) (stage *s
 		return nil, nil, err
 	}
 	resolver := source.NewResolver(source.Fetchers{syncline.SourceGit: source.NewGit(store, store)}, source.Options{})
-	return source.New(resolver, &repository.Access{Store: repositories}), func() {
+	return source.New(resolver, access), func() {
 		resolver.Close()
 		_ = store.Close()
 		_ = os.RemoveAll(dir)

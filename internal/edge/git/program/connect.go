@@ -39,29 +39,58 @@ func (g *Git) asked(ip netip.Addr) bool {
 	return slices.ContainsFunc(g.options.AllowAddresses, contains) || !slices.ContainsFunc(neverAsked(), contains)
 }
 
-// pin looks up the remote's host, and returns what makes git connect to the
-// addresses that were found and checked, whatever the name means a moment later.
-// Behind a proxy it is the proxy that looks up.
-func (g *Git) pin(ctx context.Context, r *Remote) ([]Setting, error) {
-	if r.hostname == "" || r.proxied() {
-		return nil, nil
+// way is how one run reaches its remote.
+type way struct {
+	settings []Setting
+	env      []string
+	// end lets go of what the way needs.
+	end func()
+}
+
+// reach looks up the remote's host, and has git connect to the addresses that were
+// found and checked, whatever the name means a moment later. Behind a proxy it is the
+// proxy that looks up.
+func (g *Git) reach(ctx context.Context, r *Remote) (way, error) {
+	to := way{end: func() {}}
+	if r.hostname == "" || r.shell == nil && r.proxied() {
+		return to, nil
 	}
-	if ip, err := netip.ParseAddr(r.hostname); err == nil {
-		if !g.asked(ip) {
-			return nil, r.notAsked()
-		}
-		return nil, nil
-	}
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", r.hostname)
+	found, err := g.lookUp(ctx, r)
 	if err != nil {
+		return to, err
+	}
+	if r.shell != nil {
+		to.env, to.end, err = g.shellTo(r, found[0])
+		return to, err
+	}
+	if _, err := netip.ParseAddr(r.hostname); err != nil { // a name
+		to.settings = r.pins(found)
+	}
+	return to, nil
+}
+
+// lookUp returns the addresses of the remote's host, all of which may be asked.
+func (g *Git) lookUp(ctx context.Context, r *Remote) ([]netip.Addr, error) {
+	var found []netip.Addr
+	if ip, err := netip.ParseAddr(r.hostname); err == nil {
+		found = []netip.Addr{ip}
+	} else if found, err = net.DefaultResolver.LookupNetIP(ctx, "ip", r.hostname); err != nil || len(found) == 0 {
 		return nil, r.Unreadable(syncline.Transient, "could not resolve host "+r.hostname, "")
 	}
-	var addresses []string
-	for _, ip := range found {
+	for i, ip := range found {
 		if !g.asked(ip) {
 			return nil, r.notAsked()
 		}
-		if ip = ip.Unmap(); ip.Is6() {
+		found[i] = ip.Unmap()
+	}
+	return found, nil
+}
+
+// pins keep git to addresses of the remote's host.
+func (r *Remote) pins(found []netip.Addr) []Setting {
+	var addresses []string
+	for _, ip := range found {
+		if ip.Is6() {
 			addresses = append(addresses, "["+ip.String()+"]")
 		} else {
 			addresses = append(addresses, ip.String())
@@ -71,7 +100,7 @@ func (g *Git) pin(ctx context.Context, r *Remote) ([]Setting, error) {
 	for _, port := range slices.Compact([]string{r.port, "443"}) { // it may send us on to itself, with TLS
 		settings = append(settings, Setting{"http.curloptResolve", r.hostname + ":" + port + ":" + strings.Join(addresses, ",")})
 	}
-	return settings, nil
+	return settings
 }
 
 // proxied reports whether a proxy is asked for the remote.

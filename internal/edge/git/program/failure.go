@@ -37,6 +37,8 @@ const (
 	NotFull      Cause = "not full" // the server cannot send a part of the history
 	Redirected   Cause = "redirected"
 	untrusted    Cause = "untrusted certificate"
+	unknownHost  Cause = "unknown host key"
+	changedHost  Cause = "changed host key"
 	outside      Cause = "outside" // network, server
 	Damaged      Cause = "damaged" // the mirror
 	TooLarge     Cause = "too large"
@@ -57,14 +59,16 @@ var causes = []struct {
 	cause   Cause
 	pattern *regexp.Regexp
 }{
+	{changedHost, regexp.MustCompile(`HOST IDENTIFICATION HAS CHANGED|POSSIBLE DNS SPOOFING|revoked HOST KEY|REVOKED HOST KEY`)},
+	{unknownHost, regexp.MustCompile(`Host key verification failed|host key is known for`)},
 	{TooLarge, outOfMemory},
 	{Redirected, regexp.MustCompile(`returned error: 30[12378]`)},
-	{Unauthorized, regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|returned error: 40[137]|access denied|terminal prompts disabled`)},
+	{Unauthorized, regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|returned error: 40[137]|access denied|terminal prompts disabled|permission denied \(|too many authentication failures`)},
 	{NoRevision, regexp.MustCompile(`not our ref|unadvertised object|want \w+ not valid|couldn't find remote ref|no such remote ref|no such ref was fetched`)},
 	{NotFull, regexp.MustCompile(`does not support (shallow|--shallow)|dumb http transport`)},
-	{NoRepository, regexp.MustCompile(`(?i)returned error: 4(04|10)|repository '?.*'? not found|does not appear to be a git repository|is this a git repository`)},
+	{NoRepository, regexp.MustCompile(`(?i)returned error: 4(04|10)|repository '?.*'? not found|does not appear to be a git repository|is this a git repository|repository not found|project you were looking for could not be found`)},
 	{untrusted, regexp.MustCompile(`(?i)certificate|SSL:`)},
-	{outside, regexp.MustCompile(`(?i)could not resolve|failed to connect|couldn't connect|connection (refused|reset|timed out)|returned error: (429|5\d\d)|` +
+	{outside, regexp.MustCompile(`(?i)could not resolve|kex_exchange_identification|no route to host|network is unreachable|connection closed|failed to connect|couldn't connect|connection (refused|reset|timed out)|returned error: (429|5\d\d)|` +
 		`timed out|too slow|early eof|unexpected disconnect|hung up|rpc failed|invalid server response|unexpected flush|bad line length|empty reply|expected flush`)},
 	{Damaged, regexp.MustCompile(`(?i)corrupt|bad object|missing (blob|tree|commit|object)|unable to (read|parse|find)|not a valid object|` +
 		`not point to a valid object|packfile|pack has|index file|not a git repository|bad config|invalid object|loose object|inflate|` +
@@ -151,6 +155,12 @@ func (f *Failure) told(r *Remote, what, reason string) error {
 	case untrusted:
 		return syncline.WithHint(syncline.Errorf(syncline.Transient, "%s: its server's certificate is not trusted: %s", what, reason),
 			"add the certificate of its authority to the repository's settings")
+	case unknownHost:
+		return syncline.WithHint(syncline.Errorf(syncline.Transient, "%s: the key of its server is not known: %s", what, reason),
+			"add it to "+r.shell.knownHosts+": ssh-keyscan prints it; compare it with what the server's owner publishes")
+	case changedHost:
+		return syncline.WithHint(syncline.Errorf(syncline.Transient, "%s: its server has another key than the known one: %s", what, reason),
+			"somebody else may be answering; if the server's owner says that the key is new, replace the old one in "+r.shell.knownHosts)
 	case Redirected:
 		return syncline.Errorf(syncline.Invalid, "%s redirects elsewhere: %s", what, reason)
 	default:
@@ -162,13 +172,17 @@ func (f *Failure) told(r *Remote, what, reason string) error {
 }
 
 func (r *Remote) credentialsHint() string {
+	credentials := "user name and password or token"
+	if r.shell != nil {
+		credentials = "private key for ssh"
+	}
 	if r.unsupported != "" {
-		return fmt.Sprintf("its Secret has %s, which is not supported yet: put a user name and password or token into it", r.unsupported)
+		return fmt.Sprintf("its Secret has %s, which is not supported yet: put a %s into it", r.unsupported, credentials)
 	}
 	if r.withCredentials {
-		return "check the user name and password or token in " + r.where
+		return "check the " + credentials + " in " + r.where
 	}
-	return "put a user name and password or token into " + r.where
+	return "put a " + credentials + " into " + r.where
 }
 
 // reason is what git and the server said, in one line, cleaned and cut.
@@ -177,6 +191,9 @@ func (f *Failure) reason(r *Remote) string {
 		return fmt.Sprintf("no answer within %s", f.timeout)
 	}
 	said := f.said("fatal: ", "error: ", "remote: ")
+	if r.shell != nil {
+		said = f.saidByShell()
+	}
 	text := strings.Join(said[:min(len(said), 4)], "; ")
 	if text == "" && f.err != nil {
 		text = f.err.Error()
@@ -190,6 +207,23 @@ func (f *Failure) said(prefixes ...string) []string {
 	for line := range strings.Lines(strings.ReplaceAll(f.messages, "\r", "\n")) {
 		text, isError := cutAny(strings.TrimSpace(line), prefixes...)
 		if isError && text != "" {
+			said = append(said, text)
+		}
+	}
+	return said
+}
+
+// saidByShell is what ssh and the server said, which mark nothing, but for what says
+// nothing.
+func (f *Failure) saidByShell() []string {
+	var said []string
+	for line := range strings.Lines(strings.ReplaceAll(f.messages, "\r", "\n")) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || strings.HasPrefix(line, "@") || strings.HasPrefix(line, "Please make sure") || strings.HasPrefix(line, "and the repository"):
+		case strings.HasPrefix(line, "fatal: Could not read from remote") && len(said) > 0:
+		default:
+			text, _ := cutAny(line, "fatal: ", "error: ", "remote: ", "ssh: ")
 			said = append(said, text)
 		}
 	}

@@ -101,6 +101,8 @@ type Command struct {
 	// Each is given the output line by line, of which nothing is kept then. An error
 	// ends the run.
 	Each func(line []byte) error
+
+	env []string
 }
 
 // Setting is one entry of git's configuration.
@@ -114,12 +116,13 @@ func (g *Git) Run(ctx context.Context, c Command) ([]byte, *Failure) {
 	defer context.AfterFunc(g.life, cancel)()
 	fail := &Failure{step: c.Args[0]}
 	if c.Remote != nil {
-		pins, err := g.pin(ctx, c.Remote)
+		way, err := g.reach(ctx, c.Remote)
 		if err != nil {
 			fail.err = err
 			return nil, fail
 		}
-		c.Config = append(slices.Clone(c.Config), pins...)
+		defer way.end()
+		c.Config, c.env = append(slices.Clone(c.Config), way.settings...), way.env
 	}
 	process := g.prepare(ctx, c)
 	if c.Remote != nil {
@@ -219,7 +222,7 @@ func (g *Git) environment(c Command) []string {
 	settings := append(g.settings(), c.Config...)
 	if c.Remote != nil {
 		settings = append(settings, c.Remote.config...)
-		env = append(env, c.Remote.env...)
+		env = append(append(env, c.Remote.env...), c.env...)
 	}
 	env = append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(len(settings)))
 	for i, setting := range settings {
@@ -230,9 +233,9 @@ func (g *Git) environment(c Command) []string {
 
 func (g *Git) protocols() string {
 	if g.options.AllowLocal {
-		return "https:http:file"
+		return "https:http:ssh:file"
 	}
-	return "https:http"
+	return "https:http:ssh"
 }
 
 // settings close what a repository or its server could steer, and keep a

@@ -44,6 +44,10 @@ type Remote struct {
 	// unsupported names credentials that there are and that cannot be sent, and where
 	// says where they are put.
 	unsupported, where string
+	// shell is how it is reached by ssh, with the private key of that digest; nil where
+	// it is not.
+	shell     *secureShell
+	keyDigest [sha256.Size]byte
 }
 
 // Remote checks a repository's address and gathers what is needed to reach it.
@@ -57,14 +61,11 @@ func (g *Git) Remote(repo upstream.Repository) (*Remote, error) {
 		return nil, syncline.Errorf(syncline.Invalid, "repository %s: its bearer token contains a control character", name)
 	}
 	switch scheme := address.Scheme(); {
-	case scheme == "ssh":
-		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s: ssh is not supported", name),
-			"use the repository's https address, with a user name and password or token")
 	case scheme == "file" && g.options.AllowLocal && filepath.IsAbs(address.Path()):
 		return &Remote{URL: address.Path(), Key: address.Path(), Name: name}, nil
 	case scheme == "file":
-		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository address %q: only http and https addresses are allowed", name),
-			"write it as https://host/path")
+		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository address %q: only https, http and ssh addresses are allowed", name),
+			"write it as https://host/path or ssh://user@host/path")
 	}
 	r := &Remote{
 		URL: address.URL(), Key: address.Key(), Name: name,
@@ -72,11 +73,11 @@ func (g *Git) Remote(repo upstream.Repository) (*Remote, error) {
 		proxy: repo.Proxy != "", hidden: g.options.HideReasons && !repo.Declared,
 		unsupported: repo.Unsupported, where: cmp.Or(repo.Where, "the repository's settings"),
 	}
-	r.authorize(repo)
-	if err := g.secure(r, repo); err != nil {
-		return nil, err
+	if address.Scheme() == "ssh" {
+		return r, g.overSSH(r, repo)
 	}
-	return r, nil
+	r.authorize(repo)
+	return r, g.secure(r, repo)
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
@@ -156,7 +157,11 @@ var proxySchemes = regexp.MustCompile(`^(https?|socks5h?)$`)
 
 // Access identifies with what credentials the remote is reached, and by what way.
 func (r *Remote) Access() [sha256.Size]byte {
-	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", r.URL, r.config, r.env, r.handed))
+	config := ""
+	if r.shell != nil {
+		config = r.shell.config
+	}
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %x", r.URL, r.config, r.env, r.handed, config, r.keyDigest))
 }
 
 // systemBundles are where systems keep the certificates that they trust.
@@ -180,17 +185,22 @@ func (g *Git) bundle(ca []byte) (string, error) {
 			break
 		}
 	}
-	sum := sha256.Sum256(all)
-	path := filepath.Join(g.options.Dir, "ca-"+hex.EncodeToString(sum[:16])+".pem")
+	return g.named("ca-", all)
+}
+
+// named writes what is no secret to a file that is named after it.
+func (g *Git) named(prefix string, content []byte) (string, error) {
+	sum := sha256.Sum256(content)
+	path := filepath.Join(g.options.Dir, prefix+hex.EncodeToString(sum[:16]))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	file, err := os.CreateTemp(g.options.Dir, "ca-*.tmp")
+	file, err := os.CreateTemp(g.options.Dir, prefix+"*.tmp")
 	if err != nil {
 		return "", err
 	}
 	defer os.Remove(file.Name()) //nolint:errcheck // it is renamed when all went well
-	if _, err := file.Write(all); err != nil {
+	if _, err := file.Write(content); err != nil {
 		_ = file.Close()
 		return "", err
 	}
