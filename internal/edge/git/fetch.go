@@ -109,7 +109,7 @@ func (m *mirror) fetch(ctx context.Context, r *program.Remote, p place, commit, 
 
 // goesOn reports whether an attempt failed in a way that leaves hope for the next.
 func goesOn(err error) bool {
-	var fail *program.Failure
+	var fail *program.RunError
 	return errors.As(err, &fail) && (fail.Cause() == program.NoRevision || fail.Cause() == program.NotFull)
 }
 
@@ -170,7 +170,7 @@ func (m *mirror) transfer(ctx context.Context, r *program.Remote, depth string, 
 func (m *mirror) retryDamaged(ctx context.Context, r *program.Remote, work func() error) error {
 	before, _ := m.current()
 	err := work()
-	var fail *program.Failure
+	var fail *program.RunError
 	if errors.As(err, &fail) && fail.Cause() == program.Damaged && ctx.Err() == nil {
 		now, _ := m.current()
 		m.markDamaged(now)

@@ -55,7 +55,7 @@ func (m *mirror) supply(ctx context.Context, r *program.Remote, hash string) err
 		if err != nil {
 			m.sweep()
 		}
-		var fail *program.Failure
+		var fail *program.RunError
 		if errors.As(err, &fail) && fail.Cause() == program.NoRevision {
 			m.mu.Lock()
 			defer m.mu.Unlock()

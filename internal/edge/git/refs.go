@@ -213,7 +213,7 @@ func named(path string) string {
 
 // classify makes an error for people of what talk returned.
 func classify(err error, r *program.Remote) error {
-	if fail, ok := err.(*program.Failure); ok { //nolint:errorlint // talk returns it as it is
+	if fail, ok := err.(*program.RunError); ok { //nolint:errorlint // talk returns it as it is
 		return fail.About(r)
 	}
 	return err

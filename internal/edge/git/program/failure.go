@@ -12,8 +12,8 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// Failure is a run of git that did not succeed.
-type Failure struct {
+// RunError is a run of git that did not succeed.
+type RunError struct {
 	step     string
 	messages string
 	timeout  time.Duration // zero unless it ran out
@@ -23,7 +23,7 @@ type Failure struct {
 
 // Error returns what git was run for and why it failed, for defects only;
 // people see what About makes of it.
-func (f *Failure) Error() string { return fmt.Sprintf("git %s: %v", f.step, f.err) }
+func (f *RunError) Error() string { return fmt.Sprintf("git %s: %v", f.step, f.err) }
 
 // Cause is what a failure of git comes from.
 type Cause string
@@ -76,10 +76,10 @@ var causes = []struct {
 }
 
 // CauseOf tells what the messages of a run come from.
-func CauseOf(messages string) Cause { return (&Failure{messages: messages}).Cause() }
+func CauseOf(messages string) Cause { return (&RunError{messages: messages}).Cause() }
 
 // Location returns where a server said that the repository is, of a run that traced.
-func (f *Failure) Location() (string, bool) {
+func (f *RunError) Location() (string, bool) {
 	found := location.FindStringSubmatch(f.messages)
 	if found == nil {
 		return "", false
@@ -90,7 +90,7 @@ func (f *Failure) Location() (string, bool) {
 var location = regexp.MustCompile(`(?im)recv header: location: (\S+)`)
 
 // Cause tells what the failure comes from.
-func (f *Failure) Cause() Cause {
+func (f *RunError) Cause() Cause {
 	if f.timeout > 0 {
 		return outside
 	}
@@ -110,7 +110,7 @@ func (f *Failure) Cause() Cause {
 
 // atLimit reports whether a signal ended git, or its process that stores packs, for
 // what it took.
-func (f *Failure) atLimit() bool {
+func (f *RunError) atLimit() bool {
 	var exit *exec.ExitError
 	if !errors.As(f.err, &exit) { // it was not git that ended it
 		return false
@@ -121,7 +121,7 @@ func (f *Failure) atLimit() bool {
 
 // About returns the failure as an error for people: with a kind, the reason that git
 // or the server gave, and without a secret. r is nil when nobody was talked to.
-func (f *Failure) About(r *Remote) error {
+func (f *RunError) About(r *Remote) error {
 	if r == nil {
 		r = &Remote{}
 	}
@@ -138,7 +138,7 @@ func (f *Failure) About(r *Remote) error {
 }
 
 // told is the error of what failed, and why, by its cause.
-func (f *Failure) told(r *Remote, what, reason string) error {
+func (f *RunError) told(r *Remote, what, reason string) error {
 	switch f.Cause() {
 	case TooLarge:
 		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: what it sends takes more memory or space than git may have: %s", what, reason),
@@ -186,7 +186,7 @@ func (r *Remote) credentialsHint() string {
 }
 
 // reason is what git and the server said, in one line, cleaned and cut.
-func (f *Failure) reason(r *Remote) string {
+func (f *RunError) reason(r *Remote) string {
 	if f.timeout > 0 {
 		return fmt.Sprintf("no answer within %s", f.timeout)
 	}
@@ -202,7 +202,7 @@ func (f *Failure) reason(r *Remote) string {
 }
 
 // said is what follows the prefixes in the messages.
-func (f *Failure) said(prefixes ...string) []string {
+func (f *RunError) said(prefixes ...string) []string {
 	var said []string
 	for line := range strings.Lines(strings.ReplaceAll(f.messages, "\r", "\n")) {
 		text, isError := cutAny(strings.TrimSpace(line), prefixes...)
@@ -215,7 +215,7 @@ func (f *Failure) said(prefixes ...string) []string {
 
 // saidByShell is what ssh and the server said, which mark nothing, but for what says
 // nothing.
-func (f *Failure) saidByShell() []string {
+func (f *RunError) saidByShell() []string {
 	var said []string
 	for line := range strings.Lines(strings.ReplaceAll(f.messages, "\r", "\n")) {
 		line = strings.TrimSpace(line)

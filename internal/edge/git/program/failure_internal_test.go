@@ -18,11 +18,11 @@ func TestFailureOfTheIndexer(t *testing.T) {
 		"fatal: early EOF\nfatal: fetch-pack: invalid index-pack output\n":                                 outside,
 		"fatal: pack has bad object at offset 12: inflate\nfatal: fetch-pack: invalid index-pack output\n": Damaged,
 	} {
-		if got := (&Failure{messages: messages, err: &exec.ExitError{ProcessState: &os.ProcessState{}}}).Cause(); got != want {
+		if got := (&RunError{messages: messages, err: &exec.ExitError{ProcessState: &os.ProcessState{}}}).Cause(); got != want {
 			t.Errorf("%q: %s, want %s", messages, got, want)
 		}
 	}
-	if got := (&Failure{messages: "fatal: " + silentIndexer, err: context.Canceled}).Cause(); got != unknown {
+	if got := (&RunError{messages: "fatal: " + silentIndexer, err: context.Canceled}).Cause(); got != unknown {
 		t.Errorf("ended by us: %s", got)
 	}
 }

@@ -94,7 +94,7 @@ type Command struct {
 	Timeout time.Duration
 	// MaxOutput is how many bytes of output are taken. 0 is 1 MiB.
 	MaxOutput int64
-	// Trace has git tell what a server answers; see [Failure.Location].
+	// Trace has git tell what a server answers; see [RunError.Location].
 	Trace bool
 	// Config is for this run.
 	Config []Setting
@@ -110,11 +110,11 @@ type Setting struct{ Key, Value string }
 
 // Run runs git and returns its output. It ends with ctx, with life, and when the
 // timeout runs out, with all that git started.
-func (g *Git) Run(ctx context.Context, c Command) ([]byte, *Failure) {
+func (g *Git) Run(ctx context.Context, c Command) ([]byte, *RunError) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	defer context.AfterFunc(g.life, cancel)()
-	fail := &Failure{step: c.Args[0]}
+	fail := &RunError{step: c.Args[0]}
 	if c.Remote != nil {
 		way, err := g.reach(ctx, c.Remote)
 		if err != nil {
@@ -250,7 +250,7 @@ func (g *Git) settings() []Setting {
 		{"credential.helper", ""},
 		{"safe.bareRepository", "explicit"},
 		{"protocol.version", "2"},
-		{"http.followRedirects", "false"}, // see Failure.Location
+		{"http.followRedirects", "false"}, // see RunError.Location
 		{"http.lowSpeedLimit", "1000"},
 		{"http.lowSpeedTime", strconv.Itoa(max(1, int(g.options.StallTimeout/time.Second)))},
 		{"submodule.recurse", "false"},
