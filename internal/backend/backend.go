@@ -6,7 +6,6 @@ package backend
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,7 +17,9 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/command"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/request"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
@@ -27,6 +28,7 @@ import (
 type Backend struct {
 	cluster      *kube.Cluster
 	controlPlane string
+	writer       request.Writer
 }
 
 var _ cli.Backend = (*Backend)(nil)
@@ -34,7 +36,10 @@ var _ cli.Backend = (*Backend)(nil)
 // New returns the way in through an API server. Apps in the namespace of the control
 // plane are tracked by their bare name.
 func New(cluster *kube.Cluster, controlPlane string) *Backend {
-	return &Backend{cluster: cluster, controlPlane: controlPlane}
+	return &Backend{
+		cluster: cluster, controlPlane: controlPlane,
+		writer: request.Writer{Applications: applications{cluster}, ControlPlane: controlPlane},
+	}
 }
 
 // Get returns one App as it is now.
@@ -85,34 +90,19 @@ func (b *Backend) Watch(ctx context.Context, query cli.Query, see func([]cli.App
 	}
 }
 
-// Create makes a resource.
-func (b *Backend) Create(ctx context.Context, manifest map[string]any) (cli.App, error) {
-	u, err := b.cluster.Create(ctx, v1alpha1.ApplicationResource(), &unstructured.Unstructured{Object: manifest})
-	if err != nil {
-		name := (&unstructured.Unstructured{Object: manifest})
-		return cli.App{}, explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: name.GetNamespace(), Name: name.GetName()}, err)
-	}
-	return b.app(u), nil
-}
+// Check says what is wrong with a command whatever there is.
+func (b *Backend) Check(c command.Command) error { return b.writer.Check(c) }
 
-// Patch changes a resource by a merge patch.
-func (b *Backend) Patch(ctx context.Context, id syncline.AppID, patch map[string]any) (cli.App, error) {
-	data, err := json.Marshal(patch)
-	if err != nil {
-		return cli.App{}, syncline.Errorf(syncline.Internal, "patch of app %s: %w", id, err)
+// Do carries out a command.
+func (b *Backend) Do(ctx context.Context, c command.Command) (cli.Outcome, error) {
+	u, effect, err := b.writer.Do(ctx, c)
+	switch {
+	case err != nil:
+		return cli.Outcome{}, explain(c.App, err)
+	case u == nil:
+		return cli.Outcome{Effect: effect}, nil
 	}
-	u, err := b.cluster.Patch(ctx, v1alpha1.ApplicationResource(), id.NamespacedName(),
-		kube.Patch{Type: types.MergePatchType, Data: data, Manager: "syncline-cli"})
-	if err != nil {
-		return cli.App{}, explain(id, err)
-	}
-	return b.app(u), nil
-}
-
-// Delete deletes exactly the resource that has the UID.
-func (b *Backend) Delete(ctx context.Context, id syncline.AppID, uid types.UID) error {
-	err := b.cluster.Delete(ctx, v1alpha1.ApplicationResource(), id.NamespacedName(), uid)
-	return explain(id, err)
+	return cli.Outcome{App: b.app(u), Effect: effect}, nil
 }
 
 // app translates a resource.

@@ -45,7 +45,7 @@ func connectBackend(_ context.Context, connection cli.Connection) (cli.Backend, 
 }
 
 // command runs the command line against the tests' cluster.
-func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
+func commandLine(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, err bytes.Buffer
 	args = append([]string{"--kubeconfig", cluster.Kubeconfig}, args...)

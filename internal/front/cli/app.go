@@ -64,7 +64,7 @@ func (p *program) open(ctx context.Context, name string, again refreshing) (Back
 	}
 	app, err := p.getApp(ctx, backend, name)
 	if err == nil && (again.refresh || again.hard) {
-		app, err = p.refreshApp(ctx, backend, app.ID, again.hard)
+		app, err = p.refreshApp(ctx, backend, app, again.hard)
 	}
 	return backend, app, err
 }

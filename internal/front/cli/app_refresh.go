@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/command"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
@@ -49,27 +49,17 @@ func (p *program) refresh(ctx context.Context, c choice, hard, async bool) error
 	}
 	for _, app := range apps {
 		if async {
-			if _, err = backend.Patch(ctx, app.ID, refreshPatch(hard)); err != nil {
+			if _, err = backend.Do(ctx, app.asked(command.Refresh{Hard: hard, At: time.Now()})); err != nil {
 				return err
 			}
 			continue
 		}
-		if app, err = p.refreshApp(ctx, backend, app.ID, hard); err != nil {
+		if app, err = p.refreshApp(ctx, backend, app, hard); err != nil {
 			return err
 		}
 		p.notef("%s is %s and %s%s", app.ID, app.Report.Sync, app.Report.Health.Status, view.At(app.Report.Revisions))
 	}
 	return nil
-}
-
-func refreshPatch(hard bool) map[string]any {
-	kind := syncline.RefreshNormal
-	if hard {
-		kind = syncline.RefreshHard
-	}
-	return map[string]any{"metadata": map[string]any{"annotations": map[string]any{
-		declare.AnnotationRefresh: string(kind), declare.AnnotationAsked: time.Now().UTC().Format(time.RFC3339Nano),
-	}}}
 }
 
 // refreshing says whether the agent has to look at an App again first.
@@ -83,10 +73,11 @@ func (r *refreshing) add(flags *pflag.FlagSet, usage string) {
 // refreshApp asks for a refresh and waits until the agent has done it, which it has
 // not before an operation that goes on has ended. Where that waits for a person, it
 // is the error that says so.
-func (p *program) refreshApp(ctx context.Context, backend Backend, id syncline.AppID, hard bool) (App, error) {
-	if _, err := backend.Patch(ctx, id, refreshPatch(hard)); err != nil {
+func (p *program) refreshApp(ctx context.Context, backend Backend, app App, hard bool) (App, error) {
+	if _, err := backend.Do(ctx, app.asked(command.Refresh{Hard: hard, At: time.Now()})); err != nil {
 		return App{}, err
 	}
+	id := app.ID
 	var refreshed App
 	var verdict goal.Verdict
 	err := backend.Watch(ctx, Query{Namespace: id.Namespace, Name: id.Name}, func(apps []App) bool {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
@@ -120,22 +121,23 @@ func (p *program) syncOne(cmd *cobra.Command, backend Backend, app App, f *syncF
 		}
 		return p.syncAsked(ctx, backend, app, f)
 	}
-	if err := goal.InProgress(app.state()); err != nil {
+	if err := command.InProgress(app.state()); err != nil {
 		return err
 	}
 	if err := f.checkRevision(app); err != nil {
 		return err
 	}
-	asked, err := p.prepare(ctx, app, f)
+	asked, err := p.prepare(cmd, app, f)
 	if err != nil {
 		return err
 	}
-	operation := f.operation.Manifest(cmd.Flags(), asked.operation)
-	app, err = requestOperation(ctx, backend, app, operation, approvalOf(asked.approved))
+	sync := app.asked(command.Sync{Operation: asked.operation, Approve: asked.approved, Notes: f.operation.Notes()})
+	sync.Declared = command.Declared(app.App) // of which the operation was made, and its plan
+	done, err := backend.Do(ctx, sync)
 	if err != nil {
 		return err
 	}
-	return p.syncAsked(ctx, backend, app, f)
+	return p.syncAsked(ctx, backend, done.App, f)
 }
 
 // syncAsked follows the sync that was asked for, unless that is not wanted.
@@ -150,7 +152,7 @@ func (p *program) syncAsked(ctx context.Context, backend Backend, app App, f *sy
 // approvesWaiting reports whether nothing is asked for but to approve what the
 // operation of an App waits with.
 func (f *syncFlags) approvesWaiting(app App) bool {
-	_, waits := goal.Confirming(app.state())
+	_, waits := command.Confirming(app.state())
 	another := f.operation.DryRun || f.operation.Revision != "" || len(f.patterns) > 0 || len(f.labels) > 0
 	return waits && f.approvePrune && !another
 }
@@ -183,13 +185,14 @@ type request struct {
 // prepare makes the operation that is asked for, and shows the plan of that very
 // operation to the person and has it approved where the flags say so. It delivers
 // the revisions that were shown.
-func (p *program) prepare(ctx context.Context, app App, f *syncFlags) (request, error) {
-	r := request{operation: f.operation.Operation(app.Policy.Options)}
+func (p *program) prepare(cmd *cobra.Command, app App, f *syncFlags) (request, error) {
+	ctx := cmd.Context()
+	r := request{operation: f.operation.Operation(cmd.Flags(), app.Policy.Options)}
 	var err error
 	if r.operation.Selection, err = p.selection(ctx, app, r.operation, f); err != nil {
 		return request{}, err
 	}
-	_, waits := goal.Asked(app.state())
+	_, waits := command.Asked(app.state())
 	approve := f.approvePrune && !f.operation.DryRun && (waits || f.preview)
 	if !f.preview && !approve {
 		return r, nil

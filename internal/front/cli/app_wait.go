@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
@@ -101,7 +102,7 @@ func (p *program) wait(ctx context.Context, backend Reader, apps []App, wanted g
 	}
 	waiting := goal.NewWait(wanted, ids)
 	err := backend.Watch(ctx, queryFor(apps), func(now []App) bool {
-		states := map[syncline.AppID]goal.State{}
+		states := map[syncline.AppID]command.State{}
 		for _, app := range now {
 			states[app.ID] = app.state()
 		}

@@ -5,10 +5,9 @@ import (
 	"io"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/goal"
+	"github.com/syncline-io/syncline/internal/command"
 )
 
 // App is an App as people look at it: what it declares, what became of it, and
@@ -23,7 +22,16 @@ type App struct {
 }
 
 // state is what somebody can wait for.
-func (a App) state() goal.State { return goal.State{App: a.App, Report: a.Report} }
+func (a App) state() command.State { return command.State{App: a.App, Report: a.Report} }
+
+// asked returns the command that asks something of this very App, as the command line.
+func (a App) asked(verb command.Verb) command.Command {
+	return command.Command{App: a.ID, UID: a.UID, By: syncline.Initiator{Username: initiator}, Verb: verb}
+}
+
+// initiator is who a command of the command line says that it is by. The API server's
+// audit log knows the person.
+const initiator = "syncline-cli"
 
 // resourceVersion returns the metadata.resourceVersion of a resource.
 func resourceVersion(manifest map[string]any) string {
@@ -54,21 +62,27 @@ type Reader interface {
 	Watch(ctx context.Context, query Query, see func([]App) (done bool)) error
 }
 
-// Writer changes the resources that declare Apps.
-type Writer interface {
-	// Create makes a resource. An existing one of the same name is a Conflict.
-	Create(ctx context.Context, manifest map[string]any) (App, error)
-	// Patch changes a resource by a JSON merge patch. When the patch has a
-	// metadata.resourceVersion that is no longer current, it is a Conflict.
-	Patch(ctx context.Context, id syncline.AppID, patch map[string]any) (App, error)
-	// Delete deletes exactly the resource that has the UID.
-	Delete(ctx context.Context, id syncline.AppID, uid types.UID) error
+// Commander has commands carried out. Errors are of the kinds of package syncline.
+type Commander interface {
+	// Check says what is wrong with a command whatever there is, as an Invalid error.
+	// It sends nothing anywhere.
+	Check(c command.Command) error
+	// Do carries out a command. When what the command presumes does not hold, it is an
+	// error that says why, and nothing was written.
+	Do(ctx context.Context, c command.Command) (Outcome, error)
+}
+
+// Outcome is what a command came to.
+type Outcome struct {
+	// App is the App as it is afterwards; the zero value when it is gone.
+	App    App
+	Effect command.Effect
 }
 
 // Backend is a way in: the Kubernetes API, or a Syncline server's.
 type Backend interface {
 	Reader
-	Writer
+	Commander
 }
 
 // Planner says what a sync would do, without doing it.

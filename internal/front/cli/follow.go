@@ -47,7 +47,7 @@ func (p *program) follow(ctx context.Context, backend Reader, app App) (App, err
 func blockerTexts(app App) []string {
 	var texts []string
 	for _, blocker := range goal.Waiting(app.Report) {
-		texts = append(texts, goal.BlockerText(blocker))
+		texts = append(texts, blocker.String())
 	}
 	return texts
 }

@@ -22,7 +22,9 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
+	"github.com/syncline-io/syncline/internal/command"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/request"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
@@ -206,36 +208,59 @@ func waitFor(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-func (w *world) Create(_ context.Context, manifest map[string]any) (cli.App, error) {
-	if err := w.failing(); err != nil {
-		return cli.App{}, err
-	}
-	u := &unstructured.Unstructured{Object: maps.Clone(manifest)}
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: u.GetNamespace(), Name: u.GetName()}
-	if _, err := os.Stat(w.file(id)); err == nil {
-		return cli.App{}, syncline.Errorf(syncline.Conflict, "app %s exists", id)
-	}
-	if err := os.MkdirAll(filepath.Join(w.dir, "apps"), 0o755); err != nil {
-		return cli.App{}, err
-	}
-	return toApp(u), w.write(u)
+// commands are carried out as at an API server.
+func (w *world) writer() request.Writer {
+	return request.Writer{Applications: applications{w}, ControlPlane: "argocd"}
 }
 
-func (w *world) Patch(ctx context.Context, id syncline.AppID, patch map[string]any) (cli.App, error) {
-	app, err := w.Get(ctx, id)
+func (w *world) Check(c command.Command) error { return w.writer().Check(c) }
+
+func (w *world) Do(ctx context.Context, c command.Command) (cli.Outcome, error) {
+	u, effect, err := w.writer().Do(ctx, c)
+	if err != nil || u == nil {
+		return cli.Outcome{Effect: effect}, err
+	}
+	return cli.Outcome{App: toApp(u), Effect: effect}, nil
+}
+
+// applications are the files.
+type applications struct{ *world }
+
+func (a applications) Read(ctx context.Context, id syncline.AppID) (*unstructured.Unstructured, error) {
+	app, err := a.Get(ctx, id)
 	if err != nil {
-		return cli.App{}, err
+		return nil, err
+	}
+	return &unstructured.Unstructured{Object: app.Manifest}, nil
+}
+
+func (a applications) Send(ctx context.Context, write request.Write) (*unstructured.Unstructured, error) {
+	if write.Create != nil {
+		u := &unstructured.Unstructured{Object: maps.Clone(write.Create)}
+		if err := os.MkdirAll(filepath.Join(a.dir, "apps"), 0o755); err != nil {
+			return nil, err
+		}
+		return u, a.write(u)
+	}
+	u, err := a.Read(ctx, write.App)
+	switch {
+	case err != nil:
+		return nil, err
+	case write.Delete != "" && len(u.GetFinalizers()) > 0:
+		u.Object["metadata"].(map[string]any)["deletionTimestamp"] = "2026-01-02T03:04:05Z"
+		return nil, a.write(u)
+	case write.Delete != "":
+		return nil, os.Remove(a.file(write.App))
+	}
+	var patch map[string]any
+	if err := json.Unmarshal(write.Patch, &patch); err != nil {
+		return nil, err
 	}
 	wanted, conditional, _ := unstructured.NestedString(patch, "metadata", "resourceVersion")
-	current, _, _ := unstructured.NestedString(app.Manifest, "metadata", "resourceVersion")
-	if conditional && (w.overtaken() || wanted != current) {
-		return cli.App{}, syncline.Errorf(syncline.Conflict, "app %s changed", id)
+	if conditional && (a.overtaken() || wanted != u.GetResourceVersion()) {
+		return nil, syncline.Errorf(syncline.Conflict, "app %s changed", write.App)
 	}
-	u, err := w.patch(id, patch)
-	if err != nil {
-		return cli.App{}, err
-	}
-	return toApp(u), nil
+	return a.patch(write.App, patch)
 }
 
 // overtaken counts down the file "conflicts".
@@ -288,21 +313,6 @@ func own(u *unstructured.Unstructured, patch map[string]any) {
 		Manager: "syncline-cli", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "argoproj.io/v1alpha1",
 		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(owned)),
 	}))
-}
-
-func (w *world) Delete(_ context.Context, id syncline.AppID, uid types.UID) error {
-	u, err := w.read(w.file(id))
-	if err != nil {
-		return syncline.Errorf(syncline.NotFound, "app %s does not exist", id)
-	}
-	if u.GetUID() != uid {
-		return syncline.Errorf(syncline.Conflict, "app %s is another one", id)
-	}
-	if len(u.GetFinalizers()) > 0 {
-		u.Object["metadata"].(map[string]any)["deletionTimestamp"] = "2026-01-02T03:04:05Z"
-		return w.write(u)
-	}
-	return os.Remove(w.file(id))
 }
 
 // engine plans what the file plan.yaml says and reads live.yaml.

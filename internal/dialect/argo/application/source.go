@@ -35,8 +35,8 @@ func toSource(s v1alpha1.ApplicationSource) syncline.Source {
 	}
 }
 
-// fromSource is the inverse of toSource.
-func fromSource(s syncline.Source) v1alpha1.ApplicationSource {
+// FromSource is the inverse of toSource.
+func FromSource(s syncline.Source) v1alpha1.ApplicationSource {
 	return v1alpha1.ApplicationSource{
 		RepoURL:        s.RepoURL,
 		Path:           s.Path,

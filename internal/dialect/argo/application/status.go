@@ -116,7 +116,7 @@ func (f *folder) sources(sources []syncline.Source) (*v1alpha1.ApplicationSource
 				return known.written
 			}
 		}
-		return fromSource(s)
+		return FromSource(s)
 	})
 	if len(written) == 1 && !f.plural {
 		return &written[0], nil
@@ -220,7 +220,7 @@ func (f *folder) operation(op syncline.Operation) v1alpha1.Operation {
 			return operationWithoutNulls(candidate)
 		}
 	}
-	written := fromOperation(op, f.plural)
+	written := FromOperation(op, f.plural)
 	written.Sync.Source, written.Sync.Sources = f.sources(op.Sources)
 	return written
 }

@@ -1,9 +1,7 @@
-package goal
+package command
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/syncline-io/syncline"
@@ -83,7 +81,7 @@ func confirming(app State) (Question, bool) {
 	if len(waiting) == 0 || slices.ContainsFunc(waiting, func(b syncline.Blocker) bool { return syncline.ApprovalIn(b.Why) == "" }) {
 		return Question{}, false
 	}
-	q := Question{Digest: syncline.ApprovalIn(waiting[0].Why), Why: BlockerText(waiting[0])}
+	q := Question{Digest: syncline.ApprovalIn(waiting[0].Why), Why: waiting[0].String()}
 	for _, blocker := range waiting {
 		q.Refs = append(q.Refs, blocker.Ref)
 	}
@@ -97,19 +95,4 @@ func Confirming(app State) (Question, bool) {
 		return deletionAsked(app)
 	}
 	return held(app)
-}
-
-// Blocked returns a Stalled error when the App goes on only when a person
-// approves what it would delete, else nil.
-func Blocked(app State) error {
-	q, asked := Asked(app)
-	if !asked {
-		return nil
-	}
-	err := syncline.Errorf(syncline.Stalled, "app %s waits for a person: %s", app.ID, q.Why)
-	if strings.Contains(q.Why, "--approve-prune") || strings.Contains(q.Why, "confirm-deletion") {
-		return err // it says how already
-	}
-	return syncline.WithHint(err,
-		fmt.Sprintf("look with: syncline app diff %[1]s; approve with: syncline app sync %[1]s --approve-prune", app.ID))
 }
