@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/profile"
@@ -133,7 +134,7 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 		namespace: options.ControlPlane, cluster: cluster,
 		projects: project.NewStore(), repositories: repository.NewStore(), settings: settings.NewStore(),
 		apps:    application.NewStore(resources{cluster}, options.ControlPlane),
-		catalog: catalog.New(),
+		catalog: catalog.New(), teller: journal.NewTeller(resources{cluster}),
 	}
 	due := queue.New(queue.Backoff{})
 	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: due}
