@@ -31,7 +31,6 @@ var large = map[string]int{
 	"internal/edge/kube":   3120,
 	"internal/engine":      3150,
 	"internal/engine/plan": 3860,
-	"internal/front/cli":   2840,
 }
 
 const slack = 100

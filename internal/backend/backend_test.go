@@ -20,14 +20,14 @@ import (
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/command"
 	"github.com/syncline-io/syncline/internal/edge/kube"
-	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
 // openBackend returns the way in, and the namespace for one test.
-func openBackend(t *testing.T) (cli.Backend, string) {
+func openBackend(t *testing.T) (access.Backend, string) {
 	t.Helper()
 	namespace := controlPlane(t)
-	backend, err := connectBackend(t.Context(), cli.Connection{Kubeconfig: cluster.Kubeconfig, ControlPlane: namespace})
+	backend, err := connectBackend(t.Context(), access.Connection{Kubeconfig: cluster.Kubeconfig, ControlPlane: namespace})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func manifest(namespace, name string, labels map[string]any) map[string]any {
 }
 
 // declare has an App declared by a resource, which may change one that there is.
-func declare(backend cli.Backend, m map[string]any, upsert bool) (cli.Outcome, error) {
+func declare(backend access.Backend, m map[string]any, upsert bool) (access.Outcome, error) {
 	u := unstructured.Unstructured{Object: m}
 	return backend.Do(context.Background(), command.Command{
 		App:  syncline.AppID{Kind: syncline.KindApplication, Namespace: u.GetNamespace(), Name: u.GetName()},
@@ -55,7 +55,7 @@ func declare(backend cli.Backend, m map[string]any, upsert bool) (cli.Outcome, e
 	})
 }
 
-func create(t *testing.T, backend cli.Backend, m map[string]any) cli.App {
+func create(t *testing.T, backend access.Backend, m map[string]any) access.App {
 	t.Helper()
 	done, err := declare(backend, m, false)
 	if err != nil || done.Effect != command.Created {
@@ -67,7 +67,7 @@ func create(t *testing.T, backend cli.Backend, m map[string]any) cli.App {
 // patch changes the resource of an App as others do.
 func patch(t *testing.T, id syncline.AppID, change map[string]any) {
 	t.Helper()
-	api, err := connect(cli.Connection{Kubeconfig: cluster.Kubeconfig})
+	api, err := connect(access.Connection{Kubeconfig: cluster.Kubeconfig})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,14 +99,14 @@ func TestBackendReadsWhatItWrites(t *testing.T) {
 		t.Error("the manifest has managedFields")
 	}
 	for _, c := range []struct {
-		query cli.Query
+		query access.Query
 		want  []string
 	}{
-		{cli.Query{Namespace: namespace}, []string{"api", "shop"}},
-		{cli.Query{Namespace: namespace, Selector: "team=web"}, []string{"shop"}},
-		{cli.Query{Namespace: namespace, Name: "api"}, []string{"api"}},
-		{cli.Query{Namespace: namespace, Name: "none"}, nil},
-		{cli.Query{Namespace: "elsewhere"}, nil},
+		{access.Query{Namespace: namespace}, []string{"api", "shop"}},
+		{access.Query{Namespace: namespace, Selector: "team=web"}, []string{"shop"}},
+		{access.Query{Namespace: namespace, Name: "api"}, []string{"api"}},
+		{access.Query{Namespace: namespace, Name: "none"}, nil},
+		{access.Query{Namespace: "elsewhere"}, nil},
 	} {
 		apps, err := backend.List(t.Context(), c.query)
 		if err != nil {
@@ -118,7 +118,7 @@ func TestBackendReadsWhatItWrites(t *testing.T) {
 	}
 }
 
-func appNames(apps []cli.App) []string {
+func appNames(apps []access.App) []string {
 	var found []string
 	for _, app := range apps {
 		found = append(found, app.ID.Name)
@@ -206,7 +206,7 @@ func TestBackendWatchTellsThePictureAndItsChanges(t *testing.T) {
 		},
 	}
 	var seen []string
-	err := backend.Watch(t.Context(), cli.Query{Namespace: namespace, Name: "shop"}, func(apps []cli.App) bool {
+	err := backend.Watch(t.Context(), access.Query{Namespace: namespace, Name: "shop"}, func(apps []access.App) bool {
 		picture := "gone"
 		if len(apps) == 1 {
 			picture, _ = apps[0].Manifest["metadata"].(map[string]any)["labels"].(map[string]any)["step"].(string)
@@ -226,7 +226,7 @@ func TestBackendWatchEndsWithItsContext(t *testing.T) {
 	backend, namespace := openBackend(t)
 	reason := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	err := backend.Watch(ctx, cli.Query{Namespace: namespace}, func([]cli.App) bool {
+	err := backend.Watch(ctx, access.Query{Namespace: namespace}, func([]access.App) bool {
 		cancel(reason)
 		return false
 	})

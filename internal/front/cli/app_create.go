@@ -3,14 +3,13 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/command"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
@@ -57,7 +56,7 @@ func (p *program) create(cmd *cobra.Command, args []string, f *createFlags) erro
 	if err != nil {
 		return err
 	}
-	var created []App
+	var created []access.App
 	for _, asked := range commands {
 		done, err := backend.Do(ctx, asked)
 		if err != nil {
@@ -71,7 +70,7 @@ func (p *program) create(cmd *cobra.Command, args []string, f *createFlags) erro
 
 // declared returns the commands that the command line comes to, each of which is
 // checked before the first is carried out.
-func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags, check Commander) ([]command.Command, error) {
+func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags, check access.Commander) ([]command.Command, error) {
 	if f.file != "" {
 		return p.fromFile(cmd, args, f, check)
 	}
@@ -86,14 +85,14 @@ func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags, ch
 	if err != nil {
 		return nil, usage.Of(err)
 	}
-	asked := App{App: syncline.App{ID: id}}.asked(command.Declare{Declaration: declaration, Upsert: f.upsert})
+	asked := access.App{App: syncline.App{ID: id}}.Asked(command.Declare{Declaration: declaration, Upsert: f.upsert})
 	return []command.Command{asked}, usage.Of(check.Check(asked))
 }
 
 // fromFile returns the commands of a file, one for each of its resources. When it has
 // one, the name and the other flags of the command line count instead of what it says,
 // as for argocd.
-func (p *program) fromFile(cmd *cobra.Command, args []string, f *createFlags, check Commander) ([]command.Command, error) {
+func (p *program) fromFile(cmd *cobra.Command, args []string, f *createFlags, check access.Commander) ([]command.Command, error) {
 	content, err := declare.ReadFile(f.file, p.in)
 	if err != nil {
 		return nil, err
@@ -105,15 +104,15 @@ func (p *program) fromFile(cmd *cobra.Command, args []string, f *createFlags, ch
 	var commands []command.Command
 	for _, resource := range resources {
 		id := syncline.AppID{Kind: syncline.KindApplication, Namespace: cmp.Or(resource.Ref.Namespace, p.namespace), Name: resource.Ref.Name}
-		asked := App{App: syncline.App{ID: id}}.asked(command.Declare{Resource: resource.Content, Upsert: f.upsert})
+		asked := access.App{App: syncline.App{ID: id}}.Asked(command.Declare{Resource: resource.Content, Upsert: f.upsert})
 		if err := check.Check(asked); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.file, err)
 		}
 		commands = append(commands, asked)
 	}
-	given, err := overrides(cmd)
+	given, err := declare.Given(cmd)
 	if err != nil || len(args) == 0 && len(given) == 0 {
-		return commands, err
+		return commands, usage.Of(err)
 	}
 	if len(commands) > 1 {
 		return nil, usage.Errorf("%s has %d Applications: leave out %s", f.file, len(commands), strings.Join(append(args, given...), ", "))
@@ -129,20 +128,4 @@ func (p *program) fromFile(cmd *cobra.Command, args []string, f *createFlags, ch
 	}
 	commands[0].Verb = command.Declare{Resource: resources[0].Content, Declaration: declaration, Upsert: f.upsert}
 	return commands, usage.Of(check.Check(commands[0]))
-}
-
-// overrides lists the given flags that say something about the app. One that says
-// nothing, such as --self-heal=false, would take away nothing of a file.
-func overrides(cmd *cobra.Command) (given []string, err error) {
-	cmd.Flags().Visit(func(flag *pflag.Flag) {
-		ofAll := cmd.InheritedFlags().Lookup(flag.Name) != nil
-		if ofAll || slices.Contains([]string{"file", "upsert", "output"}, flag.Name) {
-			return
-		}
-		given = append(given, "--"+flag.Name)
-		if value := flag.Value.String(); value == "" || value == "false" {
-			err = usage.Errorf("--%s=%s takes nothing away from a file: change it there", flag.Name, value)
-		}
-	})
-	return given, err
 }

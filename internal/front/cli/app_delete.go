@@ -11,6 +11,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/command"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
@@ -82,7 +83,7 @@ func (p *program) delete(ctx context.Context, f *deleteFlags) error {
 
 // deleteQuestion tells what would be deleted: by the agent's own plan, which knows
 // what the status does not list.
-func (p *program) deleteQuestion(ctx context.Context, apps []App) (string, error) {
+func (p *program) deleteQuestion(ctx context.Context, apps []access.App) (string, error) {
 	engine, err := p.engine(ctx)
 	if err != nil {
 		return "", err
@@ -115,8 +116,8 @@ func (p *program) deleteQuestion(ctx context.Context, apps []App) (string, error
 const mostListed = 50
 
 // deleteOne deletes an App.
-func (p *program) deleteOne(ctx context.Context, backend Backend, app App, f *deleteFlags) error {
-	done, err := backend.Do(ctx, app.asked(command.Delete{Cascade: f.cascade, Background: f.propagation == "background"}))
+func (p *program) deleteOne(ctx context.Context, backend access.Backend, app access.App, f *deleteFlags) error {
+	done, err := backend.Do(ctx, app.Asked(command.Delete{Cascade: f.cascade, Background: f.propagation == "background"}))
 	switch {
 	case err != nil:
 		return err

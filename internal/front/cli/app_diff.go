@@ -10,6 +10,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/command"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
@@ -63,7 +64,7 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 	for _, warning := range plan.Warnings {
 		p.notef("%s: %s", warning.Type, warning.Message)
 	}
-	question, waits := command.Asked(app.state())
+	question, waits := command.Asked(app.State())
 	if waits {
 		p.notef("it waits for a person: %s", question.Why)
 	}
@@ -82,7 +83,7 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 }
 
 // plan makes the plan of an operation with an engine of its own.
-func (p *program) plan(ctx context.Context, app App, operation syncline.Operation) (syncline.Plan, error) {
+func (p *program) plan(ctx context.Context, app access.App, operation syncline.Operation) (syncline.Plan, error) {
 	engine, err := p.engine(ctx)
 	if err != nil {
 		return syncline.Plan{}, err
@@ -93,7 +94,7 @@ func (p *program) plan(ctx context.Context, app App, operation syncline.Operatio
 
 // declaredBy is the operation that brings the cluster to all that an App declares,
 // or that another revision does.
-func declaredBy(app App, revision string) syncline.Operation {
+func declaredBy(app access.App, revision string) syncline.Operation {
 	operation := syncline.Operation{Prune: true, Options: app.Policy.Options}
 	if revision != "" {
 		operation.Revisions = []string{revision}

@@ -25,7 +25,7 @@ import (
 	"github.com/syncline-io/syncline/internal/command"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/request"
-	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
 // world is a cluster made of files, so that a script can show what is in it
@@ -40,7 +40,7 @@ import (
 //	                 .yaml.next says
 type world struct{ dir string }
 
-func (w *world) connected(c cli.Connection) error {
+func (w *world) connected(c access.Connection) error {
 	if c.Context == "nowhere" {
 		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "context %q does not exist", c.Context), "see the kubeconfig")
 	}
@@ -89,7 +89,7 @@ func (w *world) write(u *unstructured.Unstructured) error {
 	return os.WriteFile(w.file(syncline.AppID{Kind: syncline.KindApplication, Namespace: u.GetNamespace(), Name: u.GetName()}), text, 0o600)
 }
 
-func toApp(u *unstructured.Unstructured) cli.App {
+func toApp(u *unstructured.Unstructured) access.App {
 	app, cr := application.Read(u, "argocd")
 	report := syncline.Report{
 		App: app.ID, Sync: syncline.SyncStatus(cr.Status.Sync.Status), Health: app.Past.Health,
@@ -101,24 +101,24 @@ func toApp(u *unstructured.Unstructured) cli.App {
 	if cr.Status.Syncline != nil {
 		report.Waiting = application.ReportOf(app, cr).Waiting
 	}
-	return cli.App{App: app, Report: report, Manifest: u.Object}
+	return access.App{App: app, Report: report, Manifest: u.Object}
 }
 
-func (w *world) Get(_ context.Context, id syncline.AppID) (cli.App, error) {
+func (w *world) Get(_ context.Context, id syncline.AppID) (access.App, error) {
 	if err := w.failing(); err != nil {
-		return cli.App{}, err
+		return access.App{}, err
 	}
 	u, err := w.read(w.file(id))
 	if errors.Is(err, os.ErrNotExist) {
-		return cli.App{}, syncline.Errorf(syncline.NotFound, "app %s does not exist", id)
+		return access.App{}, syncline.Errorf(syncline.NotFound, "app %s does not exist", id)
 	}
 	if err != nil {
-		return cli.App{}, err
+		return access.App{}, err
 	}
 	return toApp(u), nil
 }
 
-func (w *world) List(_ context.Context, query cli.Query) ([]cli.App, error) {
+func (w *world) List(_ context.Context, query access.Query) ([]access.App, error) {
 	if err := w.failing(); err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (w *world) List(_ context.Context, query cli.Query) ([]cli.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	var apps []cli.App
+	var apps []access.App
 	for _, file := range files {
 		u, err := w.read(file)
 		if err != nil {
@@ -152,7 +152,7 @@ type happening struct {
 }
 
 // Watch lets the events happen one after the other, and then nothing more.
-func (w *world) Watch(ctx context.Context, query cli.Query, see func([]cli.App) bool) error {
+func (w *world) Watch(ctx context.Context, query access.Query, see func([]access.App) bool) error {
 	events, err := filepath.Glob(filepath.Join(w.dir, "events", "*.yaml"))
 	if err != nil {
 		return err
@@ -215,12 +215,12 @@ func (w *world) writer() request.Writer {
 
 func (w *world) Check(c command.Command) error { return w.writer().Check(c) }
 
-func (w *world) Do(ctx context.Context, c command.Command) (cli.Outcome, error) {
+func (w *world) Do(ctx context.Context, c command.Command) (access.Outcome, error) {
 	u, effect, err := w.writer().Do(ctx, c)
 	if err != nil || u == nil {
-		return cli.Outcome{Effect: effect}, err
+		return access.Outcome{Effect: effect}, err
 	}
-	return cli.Outcome{App: toApp(u), Effect: effect}, nil
+	return access.Outcome{App: toApp(u), Effect: effect}, nil
 }
 
 // applications are the files.
@@ -386,7 +386,7 @@ func (e engine) Close() error { return nil }
 // renderer reads plain manifests, and writes the request down.
 type renderer struct{ dir string }
 
-func (r renderer) Render(_ context.Context, request cli.RenderRequest) ([]syncline.Object, error) {
+func (r renderer) Render(_ context.Context, request access.RenderRequest) ([]syncline.Object, error) {
 	root, err := filepath.EvalSymlinks(request.Root)
 	if err != nil {
 		root = request.Root
@@ -460,7 +460,7 @@ func objectsIn(file string) ([]syncline.Object, error) {
 	return objects, nil
 }
 
-func serve(_ context.Context, options cli.ServerOptions) error {
+func serve(_ context.Context, options access.ServerOptions) error {
 	_, err := fmt.Fprintf(os.Stdout, "serving %+v\n", options)
 	return err
 }

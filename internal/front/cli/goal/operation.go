@@ -120,3 +120,13 @@ func Waiting(report syncline.Report) []syncline.Blocker {
 	}
 	return blockers
 }
+
+// Confirms reports whether something that the plan prunes waits for a person.
+func Confirms(part syncline.Plan) bool {
+	for _, change := range part.Changes {
+		if change.Action == syncline.Prune && syncline.KindOf(change.Err) == syncline.Waiting {
+			return true
+		}
+	}
+	return false
+}

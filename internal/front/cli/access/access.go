@@ -1,8 +1,12 @@
-package cli
+// Package access is what commands are given: Apps to look at and to ask, and an
+// engine, a renderer and an agent to run. It says what they can do; others do it.
+package access
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -21,11 +25,11 @@ type App struct {
 	Manifest map[string]any
 }
 
-// state is what somebody can wait for.
-func (a App) state() command.State { return command.State{App: a.App, Report: a.Report} }
+// State is what somebody can wait for.
+func (a App) State() command.State { return command.State{App: a.App, Report: a.Report} }
 
-// asked returns the command that asks something of this very App, as the command line.
-func (a App) asked(verb command.Verb) command.Command {
+// Asked returns the command that asks something of this very App, as the command line.
+func (a App) Asked(verb command.Verb) command.Command {
 	return command.Command{App: a.ID, UID: a.UID, By: syncline.Initiator{Username: initiator}, Verb: verb}
 }
 
@@ -33,9 +37,9 @@ func (a App) asked(verb command.Verb) command.Command {
 // audit log knows the person.
 const initiator = "syncline-cli"
 
-// resourceVersion returns the metadata.resourceVersion of a resource.
-func resourceVersion(manifest map[string]any) string {
-	version, _, _ := unstructured.NestedString(manifest, "metadata", "resourceVersion")
+// ResourceVersion returns that of the resource as it was read.
+func (a App) ResourceVersion() string {
+	version, _, _ := unstructured.NestedString(a.Manifest, "metadata", "resourceVersion")
 	return version
 }
 
@@ -47,6 +51,20 @@ type Query struct {
 	Name string
 	// Selector is a label selector as Kubernetes writes it; empty means all.
 	Selector string
+}
+
+// QueryFor returns the narrowest query that covers the Apps.
+func QueryFor(apps []App) Query {
+	query := Query{Namespace: apps[0].ID.Namespace}
+	if len(apps) == 1 {
+		query.Name = apps[0].ID.Name
+	}
+	for _, app := range apps {
+		if app.ID.Namespace != query.Namespace {
+			query.Namespace = ""
+		}
+	}
+	return query
 }
 
 // Reader looks at Apps. Errors are of the kinds of package syncline.
@@ -137,6 +155,15 @@ type RenderRequest struct {
 	PassedOver func(file, why string) `json:"-"`
 }
 
+// Name names an App after what it renders.
+func (r RenderRequest) Name() string {
+	base := filepath.Base(cmp.Or(r.Source.Path, r.Source.Chart, r.Root, r.Source.RepoURL))
+	if base == "." || base == string(filepath.Separator) {
+		return "app"
+	}
+	return base
+}
+
 // Connection says how to reach a cluster with a kubeconfig. The zero value is
 // what kubectl would use.
 type Connection struct {
@@ -148,79 +175,4 @@ type Connection struct {
 	// ControlPlane is the namespace that the agent runs in. Apps in it are tracked
 	// by their bare name.
 	ControlPlane string
-}
-
-// ServerOptions configure the agent.
-type ServerOptions struct {
-	Connection
-	// DataDir keeps mirrors of repositories. Empty means a
-	// folder that goes away with the process.
-	DataDir string
-	// PollSeconds is how often repositories are asked for news, before jitter.
-	PollSeconds int
-	// RecordSeconds is how long after a commit an App that it does not touch
-	// records the revision in its status; negative means with the next change.
-	RecordSeconds int
-	// PruneShare and PruneCount are the prune guard: a plan that deletes more
-	// than both this share of an App's objects and this number of them waits
-	// for a person.
-	PruneShare float64
-	PruneCount int
-	// TurnSeconds is how long one turn of an App may take to find out what is to be
-	// done, and again to do it.
-	TurnSeconds int
-	// RenderWorkers is how many processes render at once, RenderMemoryMiB what each
-	// may use, RenderSeconds how long it may compute for an App, and MemoMiB how much
-	// of what they made is remembered.
-	RenderWorkers, RenderMemoryMiB, RenderSeconds, MemoMiB int
-	// AllowUnconfined lets processes work on what others wrote where the kernel
-	// forbids them no system calls.
-	AllowUnconfined bool
-	// Git bounds what repositories may take and where they may be.
-	Git GitLimits
-	// LogLevel is "info" or "debug"; LogFormat is "json" or "text".
-	LogLevel  string
-	LogFormat string
-	// ProfileDir is a folder that gets profiles of the process; empty means none.
-	ProfileDir string
-}
-
-// GitLimits bound what repositories may take and where they may be.
-type GitLimits struct {
-	// AllowAddresses are prefixes of addresses, as in 169.254.10.0/24, of servers
-	// that may be asked though services of the machine or the cloud are usually there.
-	AllowAddresses []string
-	// MemoryMiB is how much memory one process of git may take, PackMiB how large a
-	// file it may write, and DiskMiB how much all mirrors may take.
-	MemoryMiB, PackMiB, DiskMiB int
-	// Refs is how many refs are remembered of all repositories.
-	Refs int
-}
-
-// Deps is what the command line is given by the program. A field that is nil
-// makes the commands that need it say so.
-type Deps struct {
-	// Connect opens the way in.
-	Connect func(ctx context.Context, connection Connection) (Backend, error)
-	// Engine starts an engine of its own for one command.
-	Engine   func(ctx context.Context, connection Connection) (Engine, error)
-	Renderer Renderer
-	// Server runs the agent until ctx is done.
-	Server func(ctx context.Context, options ServerOptions) error
-	// RenderWorker renders, JQWorker runs jq expressions, LuaWorker health rules.
-	RenderWorker, JQWorker, LuaWorker Worker
-	Version                           Version
-	// Getenv looks up an environment variable; nil means that there are none.
-	Getenv func(name string) string
-}
-
-// Version says what was built.
-type Version struct {
-	// Version is a release such as "v0.3.0", or "devel".
-	Version string `json:"version"`
-	// Commit is that of the source; empty when unknown.
-	Commit string `json:"commit,omitempty"`
-	// Go is the version of the compiler; Platform is OS/ARCH.
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
 }
