@@ -32,7 +32,7 @@ func (e *events) Tell(_ context.Context, id syncline.AppID, _ types.UID, event j
 
 // take returns what was told since the last time, after a while.
 func (e *events) take(after time.Duration) []string {
-	time.Sleep(after) // of a clock that stands still while anything runs
+	<-time.After(after) // of a clock that stands still while anything runs
 	synctest.Wait()
 	e.mu.Lock()
 	defer e.mu.Unlock()

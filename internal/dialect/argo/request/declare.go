@@ -101,12 +101,8 @@ func layOver(metadata, spec map[string]any, d command.Declaration) error {
 	if err != nil {
 		return err
 	}
-	automatic := d.Policy.Prune || d.Policy.SelfHeal || d.Policy.AllowEmpty
-	switch {
-	case declared["source"] != nil && spec["sources"] != nil:
-		return syncline.Errorf(syncline.Invalid, "the file has several sources, and the flags are about one: change them in the file")
-	case automatic && !d.Policy.Automated && part(spec, "syncPolicy")["automated"] == nil:
-		return syncline.Errorf(syncline.Invalid, "--auto-prune, --self-heal and --allow-empty need --sync-policy automated, here or in the file")
+	if err := fits(spec, declared, d.Policy); err != nil {
+		return err
 	}
 	if d.Destination.Server != "" || d.Destination.Name != "" {
 		delete(part(spec, "destination"), "server")
@@ -126,6 +122,18 @@ func layOver(metadata, spec map[string]any, d command.Declaration) error {
 		added["finalizers"] = []any{v1alpha1.ResourcesFinalizer}
 	}
 	overlay(metadata, added)
+	return nil
+}
+
+// fits says what of a declaration has no place in the spec of a file.
+func fits(spec, declared map[string]any, policy syncline.SyncPolicy) error {
+	automatic := policy.Prune || policy.SelfHeal || policy.AllowEmpty
+	switch {
+	case declared["source"] != nil && spec["sources"] != nil:
+		return syncline.Errorf(syncline.Invalid, "the file has several sources, and the flags are about one: change them in the file")
+	case automatic && !policy.Automated && part(spec, "syncPolicy")["automated"] == nil:
+		return syncline.Errorf(syncline.Invalid, "--auto-prune, --self-heal and --allow-empty need --sync-policy automated, here or in the file")
+	}
 	return nil
 }
 

@@ -62,14 +62,10 @@ const attempts = 10
 func (w Writer) Do(ctx context.Context, c command.Command) (*unstructured.Unstructured, command.Effect, error) {
 	effect := command.Unchanged
 	for range attempts {
-		u, err := w.Applications.Read(ctx, c.App)
-		missing := syncline.KindOf(err) == syncline.NotFound
-		_, makes := c.Verb.(command.Declare)
+		u, err := w.read(ctx, c)
 		switch {
-		case missing && effect == command.Changed: // and was all that it waited for
+		case syncline.KindOf(err) == syncline.NotFound && effect == command.Changed: // that was all it waited for
 			return nil, command.Gone, nil
-		case missing && makes:
-			u = nil
 		case err != nil:
 			return nil, "", err
 		}
@@ -93,6 +89,16 @@ func (w Writer) Do(ctx context.Context, c command.Command) (*unstructured.Unstru
 		effect = command.Changed
 	}
 	return nil, "", syncline.Errorf(syncline.Conflict, "app %s changes too fast to %s", c.App, purpose(c.Verb))
+}
+
+// read returns the Application of a command as it is now, nil when there is none and
+// the command makes it.
+func (w Writer) read(ctx context.Context, c command.Command) (*unstructured.Unstructured, error) {
+	u, err := w.Applications.Read(ctx, c.App)
+	if _, makes := c.Verb.(command.Declare); makes && syncline.KindOf(err) == syncline.NotFound {
+		return nil, nil
+	}
+	return u, err
 }
 
 // purpose says what a verb is about to do.

@@ -92,11 +92,7 @@ func (g Goal) Judge(id syncline.AppID, app *command.State) Verdict {
 	case app == nil:
 		return Verdict{Failed: syncline.Errorf(syncline.NotFound, "app %s does not exist any more", id)}
 	case g.Deleted:
-		v := Verdict{Blockers: deletionBlockers(*app)}
-		if _, asked := command.Confirming(*app); asked && app.Deleting != nil {
-			v.Failed = &Error{Err: Blocked(*app), Details: v.Blockers}
-		}
-		return v
+		return deletion(*app)
 	case app.Refresh != syncline.NoRefresh:
 		return refreshing(*app)
 	}
@@ -112,6 +108,15 @@ func (g Goal) Judge(id syncline.AppID, app *command.State) Verdict {
 	}
 	if v.Failed = g.failure(*app, v.Holds()); v.Failed == nil && len(v.Blockers) > 0 {
 		v.Blockers = append(v.Blockers, conditionLines(*app)...)
+	}
+	return v
+}
+
+// deletion says what the end of an App waits for, which may be for a person to decide.
+func deletion(app command.State) Verdict {
+	v := Verdict{Blockers: deletionBlockers(app)}
+	if _, asked := command.Confirming(app); asked && app.Deleting != nil {
+		v.Failed = &Error{Err: Blocked(app), Details: v.Blockers}
 	}
 	return v
 }
