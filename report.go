@@ -1,6 +1,9 @@
 package syncline
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // SyncStatus says whether the cluster is as declared.
 type SyncStatus string
@@ -112,4 +115,16 @@ type Blocker struct {
 	Why string
 	// Until is when it ends by itself; zero when it does not.
 	Until time.Time
+}
+
+// String says the blocker on one line.
+func (b Blocker) String() string {
+	text := strings.Join(strings.Fields(b.Why), " ")
+	if b.Ref != (Ref{}) {
+		text = b.Ref.String() + ": " + text
+	}
+	if !b.Until.IsZero() {
+		text += " (until " + b.Until.UTC().Format(time.RFC3339) + ")"
+	}
+	return text
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,14 +26,6 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
-func secrets() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
-}
-
-func configMaps() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
-}
-
 // agent joins what the engine needs with the watches that bring it events.
 type agent struct {
 	namespace    string
@@ -48,6 +41,7 @@ type agent struct {
 	resolver     *source.Resolver
 	loop         *engine.Loop
 	waker        *wake.Waker
+	teller       *journal.Teller
 }
 
 // resources writes what the control plane is told by, under a field manager of its own.
@@ -62,6 +56,15 @@ func (r resources) PatchApplication(ctx context.Context, id syncline.AppID, patc
 func (r resources) PatchProject(ctx context.Context, name types.NamespacedName, patch []byte) error {
 	_, err := r.patch(ctx, v1alpha1.AppProjectResource(), name, patch)
 	return err
+}
+
+// Tell writes an event of an Application.
+func (r resources) Tell(ctx context.Context, id syncline.AppID, uid types.UID, event journal.Event) error {
+	about := corev1.ObjectReference{
+		APIVersion: v1alpha1.ApplicationResource().GroupVersion().String(), Kind: v1alpha1.ApplicationKind,
+		Namespace: id.Namespace, Name: id.Name, UID: uid,
+	}
+	return r.cluster.Tell(ctx, kube.Happening{About: about, Reason: event.Reason, Message: event.Message, Warning: event.Warning, At: time.Now()})
 }
 
 func (r resources) patch(
@@ -87,14 +90,14 @@ func (a *agent) run(ctx context.Context) error {
 		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, kube.Handler{
 			Set: func(u *unstructured.Unstructured) { _ = a.projects.Put(u) }, Gone: a.projects.Delete, // its Apps say what is wrong
 		}),
-		a.watch(ctx, &group, secrets(), kube.WatchOptions{LabelSelector: repository.Selector}, kube.Handler{
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{LabelSelector: repository.Selector}, kube.Handler{
 			Set: a.putRepository, Gone: a.repositories.Delete,
 		}),
-		a.watch(ctx, &group, configMaps(), kube.WatchOptions{Name: settings.Name}, kube.Handler{
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: settings.Name}, kube.Handler{
 			Set: a.putSettings, Gone: a.settings.Delete,
 		}),
-		a.watch(ctx, &group, configMaps(), kube.WatchOptions{Name: repository.KnownHostsName}, kube.Handler{Set: a.putTrust, Gone: a.trust.Delete}),
-		a.watch(ctx, &group, configMaps(), kube.WatchOptions{Name: repository.CertificatesName}, kube.Handler{Set: a.putTrust, Gone: a.trust.Delete}),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.KnownHostsName}, kube.Handler{Set: a.putTrust, Gone: a.trust.Delete}),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.CertificatesName}, kube.Handler{Set: a.putTrust, Gone: a.trust.Delete}),
 	}
 	for _, settings := range known {
 		select {
@@ -111,6 +114,7 @@ func (a *agent) run(ctx context.Context) error {
 	group.Go(func() { a.releaser.Run(ctx, applications) })
 	group.Go(func() { _ = a.resolver.Poll(ctx) }) // it ends with ctx only
 	group.Go(func() { a.waker.Follow(ctx) })
+	group.Go(func() { a.teller.Run(ctx) })
 	group.Go(func() { a.letGo(ctx) })
 	slog.Info("syncline is running", "namespace", a.namespace)
 	a.loop.Run(ctx)
@@ -150,7 +154,7 @@ func (a *agent) putTrust(u *unstructured.Unstructured) {
 
 // listRepositories looks at all repository Secrets.
 func (a *agent) listRepositories(ctx context.Context) error {
-	listed, err := a.cluster.ListObjects(ctx, secrets(), kube.WatchOptions{Namespace: a.namespace, LabelSelector: repository.Selector})
+	listed, err := a.cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: a.namespace, LabelSelector: repository.Selector})
 	for i := range listed {
 		a.putRepository(&listed[i])
 	}
@@ -178,6 +182,7 @@ func (a *agent) onApplicationGone(name types.NamespacedName) {
 	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: name.Namespace, Name: name.Name}
 	a.apps.Delete(id)
 	a.releaser.Look()
+	a.teller.Forget(id)
 	a.waker.Gone(id, a.catalog.Delete(id))
 }
 
@@ -204,7 +209,7 @@ func (a *agent) letGo(ctx context.Context) {
 	}
 }
 
-// Publish takes note of what a turn came to, and logs what people want to know.
+// Publish takes note of what a turn came to, and tells what people want to know.
 func (a *agent) Publish(app syncline.App, result engine.Result) {
 	before := a.catalog.Put(catalog.Entry{App: app, Report: result.Report})
 	if result.Report == nil {
@@ -214,4 +219,5 @@ func (a *agent) Publish(app syncline.App, result engine.Result) {
 		before.Report = &syncline.Report{}
 	}
 	journal.Log(slog.With("app", app.ID.String()), *before.Report, *result.Report)
+	a.teller.See(app, *before.Report, *result.Report)
 }

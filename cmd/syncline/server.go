@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/profile"
@@ -35,7 +36,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/queue"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
-	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
 // gcPercent is how much may be allocated, of what is in use, until garbage is
@@ -45,7 +46,7 @@ const gcPercent = 50
 
 // serve runs the agent until ctx is done. Program is this program, which works on what
 // others wrote in processes of its own.
-func serve(ctx context.Context, options cli.ServerOptions, program string) (err error) {
+func serve(ctx context.Context, options access.ServerOptions, program string) (err error) {
 	if err := startLog(options); err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func serve(ctx context.Context, options cli.ServerOptions, program string) (err 
 }
 
 // newRenderPool returns the processes that render.
-func newRenderPool(program string, options cli.ServerOptions) *confined.Pool {
+func newRenderPool(program string, options access.ServerOptions) *confined.Pool {
 	return confined.NewPool(confined.Options{
 		Command: []string{program, "render-worker"}, Size: options.RenderWorkers,
 		Memory: int64(options.RenderMemoryMiB) << 20, Timeout: time.Duration(options.RenderSeconds) * time.Second,
@@ -105,7 +106,7 @@ func newRenderPool(program string, options cli.ServerOptions) *confined.Pool {
 }
 
 // openMirrors opens the mirrors of an agent, in which many may name addresses.
-func openMirrors(dir string, limits cli.GitLimits) (*git.Store, error) {
+func openMirrors(dir string, limits access.GitLimits) (*git.Store, error) {
 	options := git.Options{
 		Dir: dir, HideReasons: true,
 		MaxMemory: int64(limits.MemoryMiB) << 20, MaxPack: int64(limits.PackMiB) << 20, MaxDisk: int64(limits.DiskMiB) << 20,
@@ -128,12 +129,12 @@ type workers struct {
 }
 
 // newAgent joins the parts of the agent.
-func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, workers workers) (*agent, error) {
+func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *git.Store, workers workers) (*agent, error) {
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,
 		projects: project.NewStore(), repositories: repository.NewStore(), trust: &repository.Trust{}, settings: settings.NewStore(),
 		apps:    application.NewStore(resources{cluster}, options.ControlPlane),
-		catalog: catalog.New(),
+		catalog: catalog.New(), teller: journal.NewTeller(resources{cluster}),
 	}
 	due := queue.New(queue.Backoff{})
 	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: due}
@@ -212,7 +213,7 @@ func dataDir(path string) (dir string, remove func(), err error) {
 }
 
 // startLog makes the log that the options ask for the default one.
-func startLog(options cli.ServerOptions) error {
+func startLog(options access.ServerOptions) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(options.LogLevel)); err != nil {
 		return syncline.Errorf(syncline.Invalid, "log level %q is neither info nor debug", options.LogLevel)

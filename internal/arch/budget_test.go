@@ -27,8 +27,7 @@ const (
 // The numbers only get smaller: whoever makes a package smaller by more than slack
 // writes it down here, and nobody makes one larger.
 var large = map[string]int{
-	"internal/engine":    3150,
-	"internal/front/cli": 2970,
+	"internal/engine": 3150,
 }
 
 const slack = 100

@@ -20,16 +20,16 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
-// Engine is the agent's engine, run for one command. It satisfies [cli.Engine].
+// Engine is the agent's engine, run for one command. It satisfies [access.Engine].
 type Engine struct {
 	*preview
 	close func()
 }
 
-var _ cli.Engine = Engine{}
+var _ access.Engine = Engine{}
 
 // Close ends the watches and the processes, and removes the mirrors.
 func (e Engine) Close() error {

@@ -12,20 +12,20 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
-	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
 // Renderer renders without a cluster, confined as in the agent: what a repository
-// holds is no more to be trusted on a person's machine. It satisfies [cli.Renderer].
+// holds is no more to be trusted on a person's machine. It satisfies [access.Renderer].
 type Renderer struct {
 	// Program is this program, of which the command render-worker renders.
 	Program string
 }
 
-var _ cli.Renderer = Renderer{}
+var _ access.Renderer = Renderer{}
 
 // Render returns the objects in the order of the source.
-func (r Renderer) Render(ctx context.Context, request cli.RenderRequest) ([]syncline.Object, error) {
+func (r Renderer) Render(ctx context.Context, request access.RenderRequest) ([]syncline.Object, error) {
 	pool := confined.NewPool(confined.Options{Command: []string{r.Program, "render-worker"}})
 	defer pool.Close()
 	tree, revision, done, err := openTree(ctx, request)
@@ -49,7 +49,7 @@ func (r Renderer) Render(ctx context.Context, request cli.RenderRequest) ([]sync
 }
 
 // openTree opens the folder or the revision that the request names.
-func openTree(ctx context.Context, request cli.RenderRequest) (tree syncline.Tree, revision string, done func(), err error) {
+func openTree(ctx context.Context, request access.RenderRequest) (tree syncline.Tree, revision string, done func(), err error) {
 	if request.Root != "" {
 		files, err := folder.Open(request.Root)
 		if err != nil {

@@ -1,4 +1,5 @@
-// Package journal tells people how the state of an App changes. It keeps nothing.
+// Package journal tells people how the state of an App changes, in the log and in events
+// of its resource.
 package journal
 
 import (

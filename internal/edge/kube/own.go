@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -260,8 +261,8 @@ func (c *Cluster) Delete(ctx context.Context, resource schema.GroupVersionResour
 
 // Happening is something to tell people of an object, in its events.
 type Happening struct {
-	// About is the object.
-	About *unstructured.Unstructured
+	// About is the object; its name, kind and UID count.
+	About corev1.ObjectReference
 	// Reason is one word, such as "OperationStarted".
 	Reason  string
 	Message string
@@ -272,10 +273,7 @@ type Happening struct {
 // Tell records an event of an object. The message is cut at 1,000 bytes, which
 // is as long as the API server takes.
 func (c *Cluster) Tell(ctx context.Context, h Happening) error {
-	namespace := h.About.GetNamespace()
-	if namespace == "" {
-		namespace = corev1.NamespaceDefault
-	}
+	namespace := cmp.Or(h.About.Namespace, corev1.NamespaceDefault)
 	kind := corev1.EventTypeNormal
 	if h.Warning {
 		kind = corev1.EventTypeWarning
@@ -284,14 +282,10 @@ func (c *Cluster) Tell(ctx context.Context, h Happening) error {
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Event"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace,
-			Name:      fmt.Sprintf("%s.%x", h.About.GetName(), h.At.UnixNano()),
+			Name:      fmt.Sprintf("%s.%x", cut(h.About.Name, 200), h.At.UnixNano()), // 253 are the most
 		},
-		InvolvedObject: corev1.ObjectReference{
-			APIVersion: h.About.GetAPIVersion(), Kind: h.About.GetKind(),
-			Namespace: h.About.GetNamespace(), Name: h.About.GetName(),
-			UID: h.About.GetUID(), ResourceVersion: h.About.GetResourceVersion(),
-		},
-		Reason: h.Reason, Message: cut(h.Message, 1000), Type: kind,
+		InvolvedObject: h.About,
+		Reason:         h.Reason, Message: cut(h.Message, 1000), Type: kind,
 		FirstTimestamp: metav1.NewTime(h.At), LastTimestamp: metav1.NewTime(h.At), Count: 1,
 		Source: corev1.EventSource{Component: "syncline"}, ReportingController: "syncline",
 	}

@@ -33,9 +33,9 @@ func toOperation(op v1alpha1.Operation, found *problems) syncline.Operation {
 	return operation
 }
 
-// fromOperation is the inverse of toOperation. With plural, the revisions and
+// FromOperation is the inverse of toOperation. With plural, the revisions and
 // sources are written as lists, as for an Application with spec.sources.
-func fromOperation(op syncline.Operation, plural bool) v1alpha1.Operation {
+func FromOperation(op syncline.Operation, plural bool) v1alpha1.Operation {
 	sync := v1alpha1.SyncOperation{
 		Prune:        op.Prune,
 		DryRun:       op.DryRun,
@@ -48,7 +48,7 @@ func fromOperation(op syncline.Operation, plural bool) v1alpha1.Operation {
 	}
 	sync.Revision, sync.Revisions = fromRevisions(op.Revisions, plural)
 	sync.Source, sync.Sources = fromSources(op.Sources, plural)
-	return v1alpha1.Operation{Sync: &sync, Retry: fromRetry(op.Retry), InitiatedBy: fromInitiator(op.By)}
+	return v1alpha1.Operation{Sync: &sync, Retry: FromRetry(op.Retry), InitiatedBy: fromInitiator(op.By)}
 }
 
 func toStrategy(s *v1alpha1.SyncStrategy) (skipHooks, force bool) {

@@ -77,15 +77,15 @@ func answers(report syncline.Report, cr *v1alpha1.Application) map[string]any {
 func statusChanges(report syncline.Report, cr *v1alpha1.Application, status v1alpha1.ApplicationStatus, more bool) (map[string]any, error) {
 	changes := map[string]any{}
 	if !equality.Semantic.DeepEqual(cr.Status, status) { // which is much cheaper than JSON
-		from, err := toJSON(cr.Status)
+		from, err := ToJSON(cr.Status)
 		if err != nil {
 			return nil, err
 		}
-		to, err := toJSON(status)
+		to, err := ToJSON(status)
 		if err != nil {
 			return nil, err
 		}
-		changes = mergePatch(from, to)
+		changes = MergePatch(from, to)
 	}
 	// A definition of Application which is not Syncline's drops this field
 	// again: alone it must not make a status that changes for ever.

@@ -221,7 +221,7 @@ func (f *folder) operation(op syncline.Operation) v1alpha1.Operation {
 			return operationWithoutNulls(candidate)
 		}
 	}
-	written := fromOperation(op, f.plural)
+	written := FromOperation(op, f.plural)
 	written.Sync.Source, written.Sync.Sources = f.sources(op.Sources)
 	return written
 }

@@ -1,7 +1,6 @@
-package goal
+package command
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -83,7 +82,7 @@ func confirming(app State) (Question, bool) {
 	if len(waiting) == 0 || slices.ContainsFunc(waiting, func(b syncline.Blocker) bool { return approvalIn(b.Why) == "" }) {
 		return Question{}, false
 	}
-	q := Question{Digest: approvalIn(waiting[0].Why), Why: BlockerText(waiting[0])}
+	q := Question{Digest: approvalIn(waiting[0].Why), Why: waiting[0].String()}
 	for _, blocker := range waiting {
 		q.Refs = append(q.Refs, blocker.Ref)
 	}
@@ -97,21 +96,6 @@ func Confirming(app State) (Question, bool) {
 		return deletionAsked(app)
 	}
 	return held(app)
-}
-
-// Blocked returns a Stalled error when the App goes on only when a person
-// approves what it would delete, else nil.
-func Blocked(app State) error {
-	q, asked := Asked(app)
-	if !asked {
-		return nil
-	}
-	err := syncline.Errorf(syncline.Stalled, "app %s waits for a person: %s", app.ID, q.Why)
-	if strings.Contains(q.Why, "--approve-prune") || strings.Contains(q.Why, "confirm-deletion") {
-		return err // it says how already
-	}
-	return syncline.WithHint(err,
-		fmt.Sprintf("look with: syncline app diff %[1]s; approve with: syncline app sync %[1]s --approve-prune", app.ID))
 }
 
 // approvalIn returns the digest that a message asks a person to approve, or "";

@@ -1,4 +1,4 @@
-package declare
+package request
 
 import (
 	"encoding/json"
@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	"pgregory.net/rapid"
+
+	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 )
 
 // trees draws JSON objects without null, which a merge patch cannot write.
@@ -26,7 +28,7 @@ func trees() *rapid.Generator[map[string]any] {
 func TestMergePatchMakesOneIntoTheOther(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		from, to := trees().Draw(t, "from"), trees().Draw(t, "to")
-		patch := mergePatch(from, to)
+		patch := application.MergePatch(from, to)
 		text := func(v any) []byte {
 			encoded, err := json.Marshal(v)
 			if err != nil {
@@ -76,7 +78,7 @@ func TestUpsertPatch(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, UpsertPatch(c.existing, c.declared)); diff != "" {
+			if diff := cmp.Diff(c.want, upsertPatch(c.existing, c.declared)); diff != "" {
 				t.Error(diff)
 			}
 		})
