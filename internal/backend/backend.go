@@ -117,8 +117,8 @@ func (b *Backend) Delete(ctx context.Context, id syncline.AppID, uid types.UID) 
 
 // app translates a resource.
 func (b *Backend) app(u *unstructured.Unstructured) cli.App {
-	app, cr := application.Read(u, b.controlPlane)
-	return cli.App{App: app, Report: application.ReportOf(app, cr), Manifest: withoutManagedFields(u)}
+	app, _ := application.Read(u, b.controlPlane)
+	return cli.App{App: app, Report: application.ReportOf(app), Manifest: withoutManagedFields(u)}
 }
 
 // withoutManagedFields leaves out what only the API server reads.

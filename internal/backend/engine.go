@@ -82,10 +82,10 @@ type controlPlane struct {
 // what their statuses say. Who may not read credentials may still look at public
 // repositories, and for who may not read Applications there are none.
 func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
-	apps := application.NewStore(nil, namespace)
 	known := controlPlane{
-		project.NewStore(), repository.NewStore(), catalog.Others{Catalog: catalog.New(), Apps: apps, Namespace: namespace},
+		project.NewStore(), repository.NewStore(), catalog.Others{Catalog: catalog.New(), Namespace: namespace},
 	}
+	apps := application.NewStore(nil, namespace, known.others.Catalog.Apps)
 	listed, err := cluster.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil {
 		return known, err

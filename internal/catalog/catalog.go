@@ -1,6 +1,7 @@
-// Package catalog is the memory of what turns came to: the last Plan and Report
-// of every App, and which Apps want which objects. It decides nothing, and
-// forgets everything when the process ends.
+// Package catalog is the memory of the Apps: each as it is declared, with what its last
+// turn came to and its last Plan, and which Apps want which objects. Who shows Apps
+// lists and follows them here. It decides nothing, and forgets everything when the
+// process ends.
 package catalog
 
 import (
@@ -13,20 +14,13 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// Entry is what is known of one App.
-type Entry struct {
-	App syncline.App
-	// Plan is the last one that was made; nil before there was one. Its changes do
-	// not have the desired objects, which are most of it: a render has them.
-	Plan *syncline.Plan
-	// Report is the last one; nil before there was one.
-	Report *syncline.Report
-}
-
 // Catalog is safe for concurrent use. The zero value is not; use New.
 type Catalog struct {
-	mu      sync.RWMutex
-	entries map[syncline.AppID]Entry
+	// Apps are the Apps, with their plans.
+	Apps *Apps
+
+	mu    sync.RWMutex
+	plans map[syncline.AppID]*syncline.Plan
 	// clusters are those of which plans have objects.
 	clusters map[syncline.ClusterID]*cluster
 }
@@ -71,7 +65,7 @@ func (c counts) add(container syncline.Container, id syncline.AppID, n int) {
 
 // New returns an empty Catalog.
 func New() *Catalog {
-	return &Catalog{entries: map[syncline.AppID]Entry{}, clusters: map[syncline.ClusterID]*cluster{}}
+	return &Catalog{Apps: NewApps(), plans: map[syncline.AppID]*syncline.Plan{}, clusters: map[syncline.ClusterID]*cluster{}}
 }
 
 func newCluster() *cluster {
@@ -91,36 +85,20 @@ func (c *Catalog) on(id syncline.ClusterID) *cluster {
 	return &cluster{}
 }
 
-// Put takes note of what a turn came to. A nil Plan or Report leaves the last
-// one. It returns what was known before.
-func (c *Catalog) Put(entry Entry) (before Entry) {
+// Plan takes note of a plan of an App that is declared. It returns the Apps that may have
+// to act on it: they have objects in their plans that this App declared until now.
+func (c *Catalog) Plan(id syncline.AppID, plan syncline.Plan) (concerned []syncline.AppID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before = c.entries[entry.App.ID]
-	if entry.Report == nil {
-		entry.Report = before.Report
+	if !c.Apps.has(id) { // it is gone, and nobody would forget the plan
+		return nil
 	}
-	if entry.Plan == nil {
-		entry.Plan = before.Plan
-	} else {
-		entry.Plan = kept(*entry.Plan, before.Plan)
-		c.reindex(entry.App.ID, before.Plan, entry.Plan)
-	}
-	c.entries[entry.App.ID] = entry
-	return before
-}
-
-// Plan takes note of a plan alone. It returns the Apps that may have to act on
-// it: they have objects in their plans that this App declared until now.
-func (c *Catalog) Plan(app syncline.App, plan syncline.Plan) (concerned []syncline.AppID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	entry := c.entries[app.ID]
-	before := entry.Plan
-	entry.App, entry.Plan = app, kept(plan, before)
-	c.reindex(app.ID, before, entry.Plan)
-	c.entries[app.ID] = entry
-	return c.left(app.ID, before)
+	before := c.plans[id]
+	after := kept(plan, before)
+	c.reindex(id, before, after)
+	c.plans[id] = after
+	c.Apps.planned(id, after)
+	return c.left(id, before)
 }
 
 // Restore takes note of what an App declares in a cluster by its status, before a plan
@@ -132,7 +110,7 @@ func (c *Catalog) Restore(app syncline.App, on syncline.ClusterID) {
 			plan.Changes = append(plan.Changes, syncline.Change{Ref: object.Ref, Action: syncline.Keep})
 		}
 	}
-	c.Plan(app, plan)
+	c.Plan(app.ID, plan)
 }
 
 // left returns who has objects of a plan of an App that it declares no more.
@@ -185,18 +163,20 @@ func declaredBeside(before, now []syncline.Change) (refs []syncline.Ref) {
 
 // Delete forgets an App. It returns whom that concerns, as [Catalog.Plan] does.
 func (c *Catalog) Delete(id syncline.AppID) (concerned []syncline.AppID) {
+	app, _ := c.Apps.App(id)
+	c.Apps.Remove(id)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	entry := c.entries[id]
-	c.reindex(id, entry.Plan, nil)
-	delete(c.entries, id)
-	cascade := entry.App.Deleting != nil && entry.App.Deleting.Cascade
-	for _, change := range changesOf(entry.Plan) {
-		if on := c.on(entry.Plan.Cluster); len(on.wanting[change.Ref]) > 0 {
-			on.abandoned[change.Ref] = late{entry.App.Instance, cascade}
+	plan := c.plans[id]
+	c.reindex(id, plan, nil)
+	delete(c.plans, id)
+	cascade := app.Deleting != nil && app.Deleting.Cascade
+	for _, change := range changesOf(plan) {
+		if on := c.on(plan.Cluster); len(on.wanting[change.Ref]) > 0 {
+			on.abandoned[change.Ref] = late{app.Instance, cascade}
 		}
 	}
-	return c.left(id, entry.Plan)
+	return c.left(id, plan)
 }
 
 // Abandoned reports whether an App that tracking called so had the object of a
@@ -208,14 +188,6 @@ func (c *Catalog) Abandoned(instance string, on syncline.ClusterID, ref syncline
 	last, ok := c.on(on).abandoned[ref]
 	gone = ok && last.instance == instance
 	return gone, gone && last.cascade
-}
-
-// Get returns what is known of an App.
-func (c *Catalog) Get(id syncline.AppID) (Entry, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	entry, ok := c.entries[id]
-	return entry, ok
 }
 
 // Wanting returns the Apps whose last plan has the object of a cluster.
@@ -261,7 +233,7 @@ func (c *Catalog) Inside(on syncline.ClusterID, container syncline.Ref) map[sync
 	defer c.mu.RUnlock()
 	inside := map[syncline.AppID][]syncline.Ref{}
 	for id := range c.on(on).inside[container.Contains()] {
-		for _, change := range changesOf(c.entries[id].Plan) {
+		for _, change := range changesOf(c.plans[id]) {
 			if declares(change) && slices.Contains(change.Ref.Containers(), container.Contains()) {
 				inside[id] = append(inside[id], change.Ref)
 			}
@@ -274,7 +246,7 @@ func (c *Catalog) Inside(on syncline.ClusterID, container syncline.Ref) map[sync
 func (c *Catalog) Planned(id syncline.AppID) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.entries[id].Plan != nil
+	return c.plans[id] != nil
 }
 
 // Kinds returns those of which the last plans have objects in a cluster. It looks at
@@ -295,8 +267,8 @@ func (c *Catalog) WantingKind(on syncline.ClusterID, kind schema.GroupKind) []sy
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	var ids []syncline.AppID
-	for id, entry := range c.entries {
-		if entry.Plan != nil && entry.Plan.Cluster == on && slices.ContainsFunc(entry.Plan.Changes, func(change syncline.Change) bool {
+	for id, plan := range c.plans {
+		if plan.Cluster == on && slices.ContainsFunc(plan.Changes, func(change syncline.Change) bool {
 			return change.Ref.GroupKind() == kind
 		}) {
 			ids = append(ids, id)

@@ -432,9 +432,9 @@ func TestDeletion(t *testing.T) {
 		}{
 			"nothing was ever delivered":      {gone: true},
 			"it has something all the same":   {live: true},
-			"something was delivered":         {past: syncline.Past{History: []syncline.Deployment{{}}}},
+			"something was delivered":         {past: syncline.Past{Report: syncline.Report{History: []syncline.Deployment{{}}}}},
 			"more than the status could list": {past: syncline.Past{Unlisted: true}},
-			"a sync did something":            {past: syncline.Past{Operation: &syncline.OperationState{Phase: syncline.OperationFailed, Results: []syncline.ObjectResult{{}}}}},
+			"a sync did something":            {past: syncline.Past{Report: syncline.Report{Operation: &syncline.OperationState{Phase: syncline.OperationFailed, Results: []syncline.ObjectResult{{}}}}}},
 		} {
 			w := newWorld()
 			if past.live {
