@@ -18,6 +18,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
@@ -59,9 +60,10 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	fleet.Live(syncline.LocalCluster).Sweep()
 	pool := confined.NewPool(confined.Options{Command: []string{program, "render-worker"}})
 	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
+	e.memory = plan.New(expressions)
 	e.reach = func(on syncline.ClusterID, as syncline.Identity) (reader, error) { return fleet.Access(on, as) }
-	e.turns = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
-		destination.Clusters{Fleet: fleet}, engine.Options{ReadOnly: true, Expressions: expressions, Others: known.others})
+	e.planner = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
+		destination.Clusters{Fleet: fleet}, engine.Options{Others: known.others})
 	e.close = func() {
 		fleet.Close()
 		pool.Close()

@@ -269,7 +269,11 @@ func (t *turn) inherited() (inherited []syncline.Live) {
 func (n *neighbours) Undecided(ref syncline.Ref) error {
 	t := n.t
 	n.follow()
-	on, until := t.pending.await(t.app.ID, n.cause, t.now, func(of party) bool {
+	await := t.pending.await
+	if t.preview {
+		await = t.pending.wouldAwait
+	}
+	on, until := await(t.app.ID, n.cause, t.now, func(of party) bool {
 		if of.target.ID != t.target.ID {
 			return false
 		}

@@ -275,7 +275,23 @@ func (p *pending) forget(id syncline.AppID) (free []syncline.AppID) {
 func (p *pending) await(id syncline.AppID, cause string, now time.Time, counts func(party) bool) (on *awaited, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w := p.begun(id, cause, now)
+	return p.next(id, p.begun(id, cause, now), now, counts)
+}
+
+// wouldAwait returns what await would, and leaves everything as it is.
+func (p *pending) wouldAwait(id syncline.AppID, cause string, now time.Time, counts func(party) bool) (on *awaited, until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := wait{cause: cause, upTo: p.last, since: now}
+	if known := p.waits[id]; known != nil && known.cause == cause {
+		w = *known
+	}
+	w.in = &parties{} // so that nobody is noted to be waited for
+	return p.next(id, &w, now, counts)
+}
+
+// next returns for whom a wait of an App is.
+func (p *pending) next(id syncline.AppID, w *wait, now time.Time, counts func(party) bool) (on *awaited, until time.Time) {
 	longest := w.since.Add(longestPatience)
 	if !now.Before(longest) {
 		return nil, longest
