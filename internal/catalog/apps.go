@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -364,7 +365,9 @@ func sorted(ids map[syncline.AppID]struct{}) []syncline.AppID {
 	return slices.SortedFunc(maps.Keys(ids), compareIDs)
 }
 
-func compareIDs(a, b syncline.AppID) int { return strings.Compare(a.String(), b.String()) }
+func compareIDs(a, b syncline.AppID) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
+}
 
 // App returns an App as it is declared now.
 func (a *Apps) App(id syncline.AppID) (syncline.App, bool) {
