@@ -146,6 +146,25 @@ func TestByInstance(t *testing.T) {
 	}
 }
 
+// A new process lists what the resources say as soon as it has read them, before any turn.
+func TestTheListIsCompleteFromTheStatuses(t *testing.T) {
+	store := newStore(&answers{})
+	store.Put(sighting("10", func(content map[string]any) {
+		set("OutOfSync", "status", "sync", "status")(content)
+		set("Degraded", "status", "health", "status")(content)
+		set([]any{map[string]any{"type": "SyncError", "message": "no"}}, "status", "conditions")(content)
+		set([]any{"web:1"}, "status", "summary", "images")(content)
+	}))
+	listed, since := store.List(catalog.Filter{Sync: syncline.OutOfSync, Health: syncline.Degraded})
+	if len(listed) != 1 || len(listed[0].App.Past.Conditions) != 1 || !slices.Equal(listed[0].App.Past.Images, []string{"web:1"}) {
+		t.Fatalf("listed are %+v", listed)
+	}
+	store.Put(sighting("11", nil))
+	if updates, err := store.Watch(since).Next(t.Context()); err != nil || len(updates) != 1 || updates[0].Entry.App.Past.Sync != "" {
+		t.Errorf("told are %+v, %v", updates, err)
+	}
+}
+
 func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
 	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
 	report := syncline.Report{App: id, Sync: syncline.Synced, Health: syncline.Health{Status: syncline.Healthy}}
