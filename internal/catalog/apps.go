@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Apps are the Apps as they are declared, each with what was last kept of its turns, and
@@ -64,7 +65,7 @@ type Entry struct {
 // Way is by what project a repository is reached, and how it is spelled there.
 type Way struct {
 	Project string
-	Address syncline.Address
+	Address upstream.Address
 }
 
 // Change is what became of an App when its resource was seen.
@@ -320,7 +321,7 @@ func (a *Apps) OfProject(name string) []syncline.AppID {
 }
 
 // OfRepository returns the Apps that read the repository of that
-// [syncline.Address.Key], in the order of their names.
+// [upstream.Address.Key], in the order of their names.
 func (a *Apps) OfRepository(key string) []syncline.AppID {
 	a.mu.RLock()
 	defer a.mu.RUnlock()

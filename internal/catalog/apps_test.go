@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/catalog"
 )
 
@@ -40,7 +41,7 @@ func TestAppsAreFoundByWhatTheyUse(t *testing.T) {
 		}
 	}
 	wantNames("project", apps.OfProject("red"), "a", "b")
-	wantNames("repository", apps.OfRepository(syncline.RepoKey("https://git.example/team/a")), "a", "b")
+	wantNames("repository", apps.OfRepository(upstream.Key("https://git.example/team/a")), "a", "b")
 	wantNames("template", apps.OfRepositories("https://git.example/team"), "a", "b", "c")
 	if ways := apps.Ways("https://git.example/team/a"); len(ways) != 2 {
 		t.Errorf("two spellings are %d ways", len(ways))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/catalog"
 )
 
@@ -245,7 +246,7 @@ func TestFilter(t *testing.T) {
 	app.Destination = syncline.Destination{Name: "in-cluster", Namespace: "shop"}
 	app.Past.Sync, app.Past.Health.Status = syncline.OutOfSync, syncline.Degraded
 	apps.Declare(app, nil)
-	address := syncline.AddressOf("https://git.example/web.git")
+	address := upstream.AddressOf("https://git.example/web.git")
 	for name, filter := range map[string]struct{ is, isNot catalog.Filter }{
 		"project":    {catalog.Filter{Project: "red"}, catalog.Filter{Project: "blue"}},
 		"cluster":    {catalog.Filter{Target: syncline.Target{Name: "in-cluster"}}, catalog.Filter{Target: syncline.Target{Name: "other"}}},

@@ -17,7 +17,7 @@ type Filter struct {
 	Namespace string
 	Sync      syncline.SyncStatus
 	Health    syncline.HealthStatus
-	// Repository is the [syncline.Address.Key] of one that they read.
+	// Repository is the [upstream.Address.Key] of one that they read.
 	Repository string
 }
 

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
@@ -130,7 +131,7 @@ func TestAPreviewThatCannotBeMade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(config("a", "1"))
-			w.project.SourceRepos = []syncline.RepoPattern{syncline.RepoGlob("https://git.example/*")}
+			w.project.SourceRepos = []upstream.Pattern{upstream.PatternOf("https://git.example/*")}
 			w.app.Request = &syncline.Operation{}
 			test.spoil(w)
 			made, err := w.preview(t)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/automation/coalesce"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
@@ -177,7 +178,7 @@ func (e *estate) Tree(context.Context, syncline.App, syncline.Source, string) (s
 
 func (e *estate) Project(string) (syncline.Project, error) {
 	return syncline.Project{
-		Name: "default", SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("*")},
+		Name: "default", SourceRepos: []upstream.Pattern{upstream.PatternOf("*")},
 		Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
 		ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "*", "")},
 	}, nil
