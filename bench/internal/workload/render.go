@@ -163,8 +163,8 @@ func (o Options) renderPool(ctx context.Context, tree syncline.Tree, tool string
 	return group.Wait()
 }
 
-func sourceOf(tool string, i int) (syncline.Source, error) {
-	if tool == AloneKustomize {
+func sourceOf(alone string, i int) (syncline.Source, error) {
+	if alone == AloneKustomize {
 		return syncline.Source{RepoURL: "https://git.example/bench", Path: input.Overlay(i)}, nil
 	}
 	values, err := json.Marshal(input.Values(i)) // which is YAML too

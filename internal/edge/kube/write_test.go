@@ -255,16 +255,16 @@ func TestPruneSendsThePlannedUID(t *testing.T) {
 		}
 		return next.RoundTrip(request)
 	})
-	for option, policy := range map[string]string{
+	for written, policy := range map[string]string{
 		"": "Foreground", "PrunePropagationPolicy=foreground": "Foreground",
 		"PrunePropagationPolicy=background": "Background", "PrunePropagationPolicy=orphan": "Orphan",
 	} {
 		object := b.configMap("extra-"+strings.ToLower(policy), "blue")
 		uid := b.create(object)
-		b.write(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Options: option.Parse(option)})
+		b.write(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Options: option.Parse(written)})
 		sent, _ := body.Load().(string)
 		if !strings.Contains(sent, fmt.Sprintf(`"preconditions":{"uid":%q,"resourceVersion":`, uid)) || !strings.Contains(sent, fmt.Sprintf(`"propagationPolicy":%q`, policy)) {
-			t.Errorf("%s: the deletion says %s", option, sent)
+			t.Errorf("%s: the deletion says %s", written, sent)
 		}
 		b.somebodyWaits(object.Ref())
 	}

@@ -190,11 +190,11 @@ func TestTheHintNamesWhatHelps(t *testing.T) {
 			if strings.Contains(hint, "Replace=true") != test.replace || strings.Contains(hint, "Force=true") != test.force {
 				t.Errorf("the hint is %q", hint)
 			}
-			for option, helps := range map[string]bool{"Replace=true": test.replace, "Force=true": test.force} {
+			for written, helps := range map[string]bool{"Replace=true": test.replace, "Force=true": test.force} {
 				f.planner = plan.New(plan.InProcess{})
-				f.app.Policy.Options = option.List{option}
+				f.app.Policy.Options = option.List{written}
 				if c := f.plan(t, configA).Changes[0]; (c.Err == nil) != helps {
-					t.Errorf("with %s: %v", option, c.Err)
+					t.Errorf("with %s: %v", written, c.Err)
 				}
 			}
 		})
