@@ -29,7 +29,7 @@ const (
 var large = map[string]int{
 	"internal/edge/git":    3570,
 	"internal/edge/kube":   3120,
-	"internal/engine":      3150,
+	"internal/engine":      2936,
 	"internal/engine/plan": 3860,
 	"internal/front/cli":   2970,
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/few"
 )
 
 // Catalog is safe for concurrent use. The zero value is not; use New.
@@ -29,7 +30,7 @@ type Catalog struct {
 // its name is another object.
 type cluster struct {
 	// wanting holds the Apps whose plans have an object, and whether they declare it.
-	wanting map[syncline.Ref]map[syncline.AppID]bool
+	wanting map[syncline.Ref]few.Map[syncline.AppID, bool]
 	// inside counts, for each container, the objects that the plans have in it.
 	inside counts
 	// leaving counts the containers that the plans have and do not declare.
@@ -49,18 +50,23 @@ type late struct {
 }
 
 // counts say how many objects each App has.
-type counts map[syncline.Container]map[syncline.AppID]int
+type counts map[syncline.Container]few.Map[syncline.AppID, int]
 
 func (c counts) add(container syncline.Container, id syncline.AppID, n int) {
-	if c[container] == nil {
-		c[container] = map[syncline.AppID]int{}
+	of := c[container]
+	before, _ := of.Get(id)
+	if of.Set(id, before+n); before+n == 0 {
+		of.Delete(id)
 	}
-	if c[container][id] += n; c[container][id] == 0 {
-		delete(c[container], id)
-	}
-	if len(c[container]) == 0 {
+	if c[container] = of; of.Len() == 0 {
 		delete(c, container)
 	}
+}
+
+// of returns the Apps that have something in a container.
+func (c counts) of(container syncline.Container) []syncline.AppID {
+	apps := c[container]
+	return slices.Collect(apps.Keys())
 }
 
 // New returns an empty Catalog.
@@ -70,7 +76,7 @@ func New() *Catalog {
 
 func newCluster() *cluster {
 	return &cluster{
-		wanting: map[syncline.Ref]map[syncline.AppID]bool{},
+		wanting: map[syncline.Ref]few.Map[syncline.AppID, bool]{},
 		inside:  counts{},
 		leaving: counts{}, unserving: map[syncline.AppID]int{}, abandoned: map[syncline.Ref]late{},
 	}
@@ -120,10 +126,11 @@ func (c *Catalog) left(id syncline.AppID, before *syncline.Plan) []syncline.AppI
 	}
 	on, concerned := c.on(before.Cluster), map[syncline.AppID]struct{}{}
 	for _, change := range changesOf(before) {
-		if !declares(change) || on.wanting[change.Ref][id] {
+		wanting := on.wanting[change.Ref]
+		if still, _ := wanting.Get(id); still || !declares(change) {
 			continue
 		}
-		for other := range on.wanting[change.Ref] {
+		for other := range wanting.Keys() {
 			if other != id {
 				concerned[other] = struct{}{}
 			}
@@ -132,7 +139,7 @@ func (c *Catalog) left(id syncline.AppID, before *syncline.Plan) []syncline.AppI
 	return slices.Collect(maps.Keys(concerned))
 }
 
-// kept returns what is kept of a plan, without the desired objects. Where it is not
+// kept returns what is kept of a plan, without the objects to write. Where it is not
 // known what the App declares beyond it, what was known before is kept: what an App was
 // seen to declare is not let go because that cannot be looked up.
 func kept(plan syncline.Plan, before *syncline.Plan) *syncline.Plan {
@@ -141,7 +148,7 @@ func kept(plan syncline.Plan, before *syncline.Plan) *syncline.Plan {
 	}
 	plan.Changes = slices.Clone(plan.Changes)
 	for i := range plan.Changes {
-		plan.Changes[i].Desired = syncline.Object{}
+		plan.Changes[i].Desired, plan.Changes[i].Merged = syncline.Object{}, syncline.Object{}
 	}
 	return &plan
 }
@@ -172,7 +179,8 @@ func (c *Catalog) Delete(id syncline.AppID) (concerned []syncline.AppID) {
 	delete(c.plans, id)
 	cascade := app.Deleting != nil && app.Deleting.Cascade
 	for _, change := range changesOf(plan) {
-		if on := c.on(plan.Cluster); len(on.wanting[change.Ref]) > 0 {
+		on := c.on(plan.Cluster)
+		if _, wanted := on.wanting[change.Ref]; wanted {
 			on.abandoned[change.Ref] = late{app.Instance, cascade}
 		}
 	}
@@ -194,7 +202,8 @@ func (c *Catalog) Abandoned(instance string, on syncline.ClusterID, ref syncline
 func (c *Catalog) Wanting(on syncline.ClusterID, ref syncline.Ref) []syncline.AppID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Collect(maps.Keys(c.on(on).wanting[ref]))
+	wanting := c.on(on).wanting[ref]
+	return slices.Collect(wanting.Keys())
 }
 
 // Declaring returns the Apps whose last plan declares the object of a cluster.
@@ -202,7 +211,8 @@ func (c *Catalog) Declaring(on syncline.ClusterID, ref syncline.Ref) []syncline.
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	var ids []syncline.AppID
-	for id, declares := range c.on(on).wanting[ref] {
+	wanting := c.on(on).wanting[ref]
+	for id, declares := range wanting.All() {
 		if declares {
 			ids = append(ids, id)
 		}
@@ -215,7 +225,7 @@ func (c *Catalog) Declaring(on syncline.ClusterID, ref syncline.Ref) []syncline.
 func (c *Catalog) Leaving(on syncline.ClusterID, container syncline.Container) []syncline.AppID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Collect(maps.Keys(c.on(on).leaving[container]))
+	return c.on(on).leaving.of(container)
 }
 
 // LeavingServing returns the Apps whose last plan has something that Apps need, such
@@ -232,7 +242,7 @@ func (c *Catalog) Inside(on syncline.ClusterID, container syncline.Ref) map[sync
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	inside := map[syncline.AppID][]syncline.Ref{}
-	for id := range c.on(on).inside[container.Contains()] {
+	for _, id := range c.on(on).inside.of(container.Contains()) {
 		for _, change := range changesOf(c.plans[id]) {
 			if declares(change) && slices.Contains(change.Ref.Containers(), container.Contains()) {
 				inside[id] = append(inside[id], change.Ref)
@@ -305,17 +315,19 @@ func (c *Catalog) reindex(id syncline.AppID, old, fresh *syncline.Plan) {
 // wants any more: see drop.
 func (c *cluster) remove(id syncline.AppID, plan *syncline.Plan) {
 	for _, change := range changesOf(plan) {
-		delete(c.wanting[change.Ref], id)
+		wanting := c.wanting[change.Ref]
+		wanting.Delete(id)
+		c.wanting[change.Ref] = wanting
 		c.count(id, change, -1)
 	}
 }
 
 func (c *cluster) add(id syncline.AppID, plan *syncline.Plan) {
 	for _, change := range changesOf(plan) {
-		if c.wanting[change.Ref] == nil {
-			c.wanting[change.Ref] = map[syncline.AppID]bool{}
-		}
-		c.wanting[change.Ref][id] = c.wanting[change.Ref][id] || declares(change)
+		wanting := c.wanting[change.Ref]
+		declared, _ := wanting.Get(id)
+		wanting.Set(id, declared || declares(change))
+		c.wanting[change.Ref] = wanting
 		c.count(id, change, 1)
 	}
 }
@@ -323,7 +335,7 @@ func (c *cluster) add(id syncline.AppID, plan *syncline.Plan) {
 // drop forgets the objects of a plan that nobody wants any more.
 func (c *cluster) drop(plan *syncline.Plan) {
 	for _, change := range changesOf(plan) {
-		if len(c.wanting[change.Ref]) == 0 {
+		if wanting := c.wanting[change.Ref]; wanting.Len() == 0 {
 			delete(c.wanting, change.Ref)
 			delete(c.abandoned, change.Ref)
 		}

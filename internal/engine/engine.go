@@ -19,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/pending"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
 	"github.com/syncline-io/syncline/internal/engine/render"
@@ -113,7 +114,7 @@ type Engine struct {
 	options  Options
 
 	affected *affected.Index
-	pending  *pending
+	pending  *pending.Set
 
 	mu sync.Mutex
 	// failing says since when the turns of an App fail for reasons that may pass.
@@ -144,7 +145,7 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 	}
 	return &Engine{
 		Sources: sources, Renderer: renderer, Projects: projects, Clusters: clusters,
-		planner: plan.New(options.Expressions), options: options, affected: affected.NewIndex(render.Traceable), pending: newPending(),
+		planner: plan.New(options.Expressions), options: options, affected: affected.NewIndex(render.Traceable), pending: pending.New(),
 		failing: map[syncline.AppID]time.Time{}, wanting: map[syncline.AppID]*want{},
 	}
 }
@@ -188,7 +189,7 @@ func (e *Engine) Forget(id syncline.AppID) {
 	e.Abandon(id)
 	e.planner.Forget(id)
 	e.affected.Forget(id)
-	e.wake(e.pending.forget(id))
+	e.wake(e.pending.Forget(id))
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.failing, id)
@@ -210,7 +211,7 @@ const approvalsAhead = time.Minute
 // Turn does the next thing that can be done for the App and reports. Failures
 // counts how many turns of it failed in a row.
 func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Result {
-	began := e.pending.begin(app.ID)
+	began := e.pending.Begin(app.ID)
 	if app.Paused {
 		e.Abandon(app.ID)
 		e.ended(e.newTurn(app, e.planner), began)

@@ -17,8 +17,8 @@ type Resources interface {
 	// Draft returns what a report changes in its App's resource; nil when that says it
 	// already, or there is no such resource any more.
 	Draft(report syncline.Report) (*Draft, error)
-	// Write writes a draft. It reports whether there still was a resource.
-	Write(ctx context.Context, draft *Draft) (written bool, err error)
+	// WriteDraft writes a draft. It reports whether there still was a resource.
+	WriteDraft(ctx context.Context, draft *Draft) (written bool, err error)
 }
 
 // Draft is a change of a resource that is not written yet.
@@ -78,7 +78,7 @@ func (w *Writer) Save(ctx context.Context, report syncline.Report) (kept bool, e
 			return false, ctx.Err()
 		}
 	}
-	kept, err = w.resources.Write(ctx, draft)
+	kept, err = w.resources.WriteDraft(ctx, draft)
 	if kept {
 		w.note(report.App, report.At)
 	}

@@ -41,7 +41,7 @@ func saysTheSame(a, b syncline.Report) bool {
 	return a.Sync == b.Sync && a.Health == b.Health && slices.Equal(a.Objects, b.Objects) && slices.Equal(a.Revisions, b.Revisions)
 }
 
-func (n *notes) Write(_ context.Context, draft *Draft) (bool, error) {
+func (n *notes) WriteDraft(_ context.Context, draft *Draft) (bool, error) {
 	if n.writing != nil {
 		n.writing()
 	}

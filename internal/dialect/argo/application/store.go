@@ -24,7 +24,7 @@ type Resources interface {
 type Store struct {
 	// Changed is told what somebody changed between the last sighting and our
 	// write, whose answer shows it first: the watch has nothing new to tell then.
-	// Set it before the first Write. Default: nobody is told.
+	// Set it before the first WriteDraft. Default: nobody is told.
 	Changed func(app syncline.App, change catalog.Change)
 
 	apps         *catalog.Apps
@@ -84,9 +84,9 @@ func (s *Store) Draft(report syncline.Report) (*coalesce.Draft, error) {
 	}, nil
 }
 
-// Write patches an Application. What the API server answers is known at once, so that
+// WriteDraft patches an Application. What the API server answers is known at once, so that
 // the next turn builds on it. The end of one that is not found is told by the watch.
-func (s *Store) Write(ctx context.Context, draft *coalesce.Draft) (written bool, err error) {
+func (s *Store) WriteDraft(ctx context.Context, draft *coalesce.Draft) (written bool, err error) {
 	u, err := s.resources.PatchApplication(ctx, draft.App, draft.Patch)
 	switch {
 	case syncline.KindOf(err) == syncline.NotFound:
