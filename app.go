@@ -86,31 +86,20 @@ func (a App) DeletionDigest() Digest {
 
 // Past is what earlier turns of an App wrote down in its resource.
 type Past struct {
-	// ResourceVersion is that of the resource when it was read; "" when it has none.
-	ResourceVersion string
-	Operation       *OperationState
+	// Report is the last one, as far as the resource holds it: its Objects are those
+	// that the App was known to have, whose kinds are watched before anything is
+	// decided, so that none is forgotten; Sources, Revisions and Destination those last
+	// compared with; Sync and Health those last concluded; Rendered is that of the last
+	// deployment, "" when that was not written down.
+	Report
 	// Requested says that the App still asks for that operation, which goes on: as of
 	// Argo CD, which takes away what it was asked for at the end only.
 	Requested bool
 	// Invalid lists why the operation cannot be carried on when it was not ended:
 	// whoever may write the resource can write anything there.
 	Invalid []Condition
-	History []Deployment
-	// Rendered identifies what the last deployment rendered to; "" when that was
-	// not written down.
-	Rendered Digest
-	// Objects are those that the App was known to have; their kinds are watched
-	// before anything is decided, so that none is forgotten.
-	Objects []ObjectReport
 	// Unlisted reports whether the App had more objects than could be written down.
 	Unlisted bool
-	// Sources, Revisions and Destination are those last compared with.
-	Sources     []Source
-	Revisions   []string
-	Destination Destination
-	// Sync and Health are those last concluded.
-	Sync   SyncStatus
-	Health Health
 	// ReconciledAt is when the revisions were last resolved.
 	ReconciledAt time.Time
 }

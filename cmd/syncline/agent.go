@@ -36,7 +36,8 @@ type agent struct {
 	repositories *repository.Store
 	trust        *repository.Trust
 	settings     *settings.Store
-	apps         *application.Store
+	applications *application.Store
+	apps         *catalog.Apps
 	catalog      *catalog.Catalog
 	resolver     *source.Resolver
 	loop         *engine.Loop
@@ -107,11 +108,11 @@ func (a *agent) run(ctx context.Context) error {
 		}
 	}
 	a.fleet.Live(syncline.LocalCluster).Sweep()
-	applications := a.watch(ctx, &group, v1alpha1.ApplicationResource(), kube.WatchOptions{}, kube.Handler{
-		Set:  func(u *unstructured.Unstructured) { a.onApplication(a.apps.Put(u)) },
+	all := a.watch(ctx, &group, v1alpha1.ApplicationResource(), kube.WatchOptions{}, kube.Handler{
+		Set:  func(u *unstructured.Unstructured) { a.onApplication(a.applications.Put(u)) },
 		Gone: a.onApplicationGone,
 	})
-	group.Go(func() { a.releaser.Run(ctx, applications) })
+	group.Go(func() { a.releaser.Run(ctx, all) })
 	group.Go(func() { _ = a.resolver.Poll(ctx) }) // it ends with ctx only
 	group.Go(func() { a.waker.Follow(ctx) })
 	group.Go(func() { a.teller.Run(ctx) })
@@ -168,22 +169,22 @@ func (a *agent) onRepository(concerns []repository.Concern) {
 	}
 }
 
-func (a *agent) onApplication(app syncline.App, change application.Change) {
+func (a *agent) onApplication(app syncline.App, change catalog.Change) {
 	switch change {
-	case application.Declared:
+	case catalog.Declared:
 		a.releaser.Look()
 		a.waker.Declared(app)
-	case application.Asked:
+	case catalog.Asked:
 		a.waker.Asked(app)
 	}
 }
 
 func (a *agent) onApplicationGone(name types.NamespacedName) {
 	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: name.Namespace, Name: name.Name}
-	a.apps.Delete(id)
+	concerned := a.catalog.Delete(id)
 	a.releaser.Look()
 	a.teller.Forget(id)
-	a.waker.Gone(id, a.catalog.Delete(id))
+	a.waker.Gone(id, concerned)
 }
 
 // letGoEvery is how often clusters and kinds are looked for that no App needs any more.
@@ -209,15 +210,14 @@ func (a *agent) letGo(ctx context.Context) {
 	}
 }
 
-// Publish takes note of what a turn came to, and tells what people want to know.
-func (a *agent) Publish(app syncline.App, result engine.Result) {
-	before := a.catalog.Put(catalog.Entry{App: app, Report: result.Report})
-	if result.Report == nil {
-		return
-	}
-	if before.Report == nil {
-		before.Report = &syncline.Report{}
-	}
-	journal.Log(slog.With("app", app.ID.String()), *before.Report, *result.Report)
-	a.teller.See(app, *before.Report, *result.Report)
+// Publish tells what became of an App.
+func (a *agent) Publish(app syncline.App) {
+	before, now := a.apps.Told(app.ID)
+	journal.Log(slog.With("app", app.ID.String()), before, now)
+	a.teller.See(app, before, now)
+}
+
+// Unsaved logs what people cannot read in the App's resource.
+func (a *agent) Unsaved(report syncline.Report, err error) {
+	journal.LogUnsaved(slog.With("app", report.App.String()), report, err)
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/automation/coalesce"
 	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
 	"github.com/syncline-io/syncline/internal/base/confined"
@@ -133,11 +134,13 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *git.St
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,
 		projects: project.NewStore(), repositories: repository.NewStore(), trust: &repository.Trust{}, settings: settings.NewStore(),
-		apps:    application.NewStore(resources{cluster}, options.ControlPlane),
 		catalog: catalog.New(), teller: journal.NewTeller(resources{cluster}),
 	}
-	due := queue.New(queue.Backoff{})
-	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: due}
+	a.apps = a.catalog.Apps
+	a.applications = application.NewStore(resources{cluster}, options.ControlPlane, a.apps)
+	reports, due := coalesce.New(a.applications), queue.New(queue.Backoff{})
+	reports.Later = due.AddAt
+	a.loop = &engine.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
 	a.waker = &wake.Waker{
 		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,
 		RecordAfter: time.Duration(options.RecordSeconds) * time.Second, Pending: make(chan string, wake.MaxPending),
@@ -164,20 +167,20 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *git.St
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
 			Poll:     2 * poll, // the resolver asks every poll by itself
 			Guard:    plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
-			Others:   catalog.Others{Catalog: a.catalog, Apps: a.apps, Namespace: a.namespace, Projects: project.Kind(), Mark: a.waker.Mark},
+			Others:   catalog.Others{Catalog: a.catalog, Namespace: a.namespace, Projects: project.Kind(), Mark: a.waker.Mark},
 			Dialects: dialects(),
 
 			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second,
 		})
 	a.waker.Commits = a.loop.Engine
-	a.listen(due, own)
+	a.listen(own)
 	return a, destination.JoinLocal(a.fleet, cluster)
 }
 
 // listen has what the stores know tell whom it concerns.
-func (a *agent) listen(due *queue.Queue, own *rules.Set) {
-	a.apps.Later, a.apps.Changed = due.AddAt, a.onApplication
-	a.apps.Left = func(id syncline.AppID, way application.Way) {
+func (a *agent) listen(own *rules.Set) {
+	a.applications.Changed = a.onApplication
+	a.apps.Left = func(id syncline.AppID, way catalog.Way) {
 		a.loop.Interrupt(id)
 		a.resolver.Review(way.Address.Key())
 	}

@@ -107,8 +107,8 @@ func (b *Backend) Do(ctx context.Context, c command.Command) (access.Outcome, er
 
 // app translates a resource.
 func (b *Backend) app(u *unstructured.Unstructured) access.App {
-	app, cr := application.Read(u, b.controlPlane)
-	return access.App{App: app, Report: application.ReportOf(app, cr), Manifest: withoutManagedFields(u)}
+	app, _ := application.Read(u, b.controlPlane)
+	return access.App{App: app, Report: application.ReportOf(app), Manifest: withoutManagedFields(u)}
 }
 
 // withoutManagedFields leaves out what only the API server reads.

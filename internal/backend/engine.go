@@ -19,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
@@ -60,11 +61,10 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	fleet.Live(syncline.LocalCluster).Sweep()
 	pool := confined.NewPool(confined.Options{Command: []string{program, "render-worker"}})
 	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
+	e.memory = plan.New(expressions)
 	e.reach = func(on syncline.ClusterID, as syncline.Identity) (reader, error) { return fleet.Access(on, as) }
-	e.turns = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
-		destination.Clusters{Fleet: fleet}, engine.Options{
-			ReadOnly: true, Expressions: expressions, Others: known.others, Dialects: syncline.Dialects{convention.Dialect()},
-		})
+	e.planner = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
+		destination.Clusters{Fleet: fleet}, engine.Options{Others: known.others, Dialects: syncline.Dialects{convention.Dialect()}})
 	e.close = func() {
 		fleet.Close()
 		pool.Close()
@@ -85,10 +85,10 @@ type controlPlane struct {
 // what their statuses say. Who may not read credentials may still look at public
 // repositories, and for who may not read Applications there are none.
 func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
-	apps := application.NewStore(nil, namespace)
 	known := controlPlane{
-		project.NewStore(), &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}}, catalog.Others{Catalog: catalog.New(), Apps: apps, Namespace: namespace, Projects: project.Kind()},
+		project.NewStore(), &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}}, catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
 	}
+	apps := application.NewStore(nil, namespace, known.others.Catalog.Apps)
 	listed, err := cluster.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil {
 		return known, err

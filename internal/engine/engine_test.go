@@ -189,11 +189,11 @@ func (w *world) keep(r syncline.Report) {
 	if r.Rendered != "" && !w.foreign {
 		deployed = r.Rendered
 	}
-	w.app.Past = syncline.Past{
+	w.app.Past = syncline.Past{Report: syncline.Report{
 		Rendered:  deployed,
 		Operation: r.Operation, History: r.History, Objects: r.Objects, Sources: r.Sources, Revisions: r.Revisions,
 		Destination: r.Destination, Sync: r.Sync, Health: r.Health,
-	}
+	}}
 	if r.Consumed {
 		w.app.Request = nil
 	}

@@ -24,6 +24,10 @@ type turn struct {
 	*Engine
 	app syncline.App
 	now time.Time
+	// planner makes the plans, with what it remembers of the App; preview says that the
+	// turn ends with one.
+	planner *plan.Planner
+	preview bool
 	// failures is how many turns failed in a row before this one, and outage for
 	// how long.
 	failures int
@@ -166,9 +170,6 @@ func (t *turn) enter() error {
 func (t *turn) invalid(conditions []syncline.Condition) error {
 	t.conditions = append(t.conditions, conditions...)
 	t.end()
-	if t.options.ReadOnly {
-		return nil
-	}
 	if t.app.Request != nil && !t.running() {
 		t.start(*t.app.Request)
 		t.consumed = true
@@ -225,7 +226,7 @@ const newSources = time.Second
 // operation whose revisions are yet to be fixed it is asked anew.
 func (t *turn) maxAge() time.Duration {
 	switch {
-	case t.options.ReadOnly: // every turn of one command is about the same
+	case t.preview: // it may be made many times before it is known what is needed
 		return t.options.Poll
 	case t.app.Refresh != syncline.NoRefresh || t.running():
 		return 0
@@ -344,9 +345,6 @@ func (t *turn) conclude() Result {
 		report.Revisions = t.app.Past.Revisions
 	}
 	report.Spent = t.spent()
-	if t.options.ReadOnly { // nothing was begun
-		report.Operation, report.Consumed, report.Spent = t.app.Past.Operation, false, false
-	}
 	t.reportObjects(&report)
 	if t.app.Deleting != nil {
 		t.reportLeaving(&report)

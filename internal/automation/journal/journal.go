@@ -25,6 +25,18 @@ func Log(log *slog.Logger, before, after syncline.Report) {
 	}
 }
 
+// LogUnsaved logs what a report says that could not be kept, and why: nobody reads it
+// anywhere else.
+func LogUnsaved(log *slog.Logger, report syncline.Report, err error) {
+	log.Warn("the report could not be kept", "err", err, "sync", report.Sync, "health", report.Health.Status, "revisions", report.Revisions)
+	if op := report.Operation; op != nil {
+		log.Warn("operation that could not be kept", "phase", op.Phase, "message", op.Message)
+	}
+	for _, condition := range report.Conditions {
+		log.Warn("condition that could not be kept", "type", condition.Type, "message", condition.Message)
+	}
+}
+
 // sameStage reports whether an operation is the one before, and in the same
 // phase. In a status its times are in seconds.
 func sameStage(before, after *syncline.OperationState) bool {

@@ -47,7 +47,7 @@ type country struct {
 func newCountry(t *testing.T, workers int) *country {
 	t.Helper()
 	c := &country{t: t, apps: map[syncline.AppID]syncline.App{}, turns: map[string]int{}, texts: map[string]string{}}
-	c.loop = &engine.Loop{Apps: c, Audience: c, Queue: queue.New(queue.Backoff{}), Workers: workers}
+	c.loop = &engine.Loop{Apps: c, Reports: c, Audience: c, Queue: queue.New(queue.Backoff{}), Workers: workers}
 	c.fleet = kube.NewFleet(kube.FleetOptions{Changed: c.changed, Live: func(id syncline.ClusterID) live.Options {
 		return live.Options{
 			OnChange: func(change live.Change) {
@@ -130,21 +130,23 @@ func (c *country) App(id syncline.AppID) (syncline.App, bool) {
 	return app, ok
 }
 
-func (c *country) Save(_ context.Context, r syncline.Report) error {
+func (c *country) Save(_ context.Context, r syncline.Report) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	app, ok := c.apps[r.App]
 	if ok {
-		app.Past = syncline.Past{
+		app.Past = syncline.Past{Report: syncline.Report{
 			Operation: r.Operation, History: r.History, Objects: r.Objects, Sources: r.Sources, Revisions: r.Revisions,
 			Destination: r.Destination, Sync: r.Sync, Health: r.Health,
-		}
+		}}
 		c.apps[r.App] = app
 	}
-	return nil
+	return true, nil
 }
 
-func (c *country) Publish(app syncline.App, _ engine.Result) {
+func (c *country) Unsaved(syncline.Report, error) {}
+
+func (c *country) Publish(app syncline.App) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turns[app.ID.Name]++

@@ -264,14 +264,14 @@ func TestWhatNothingRecords(t *testing.T) {
 	}{
 		"few":                          {made: 10, pruned: 10},
 		"too many":                     {made: 11},
-		"too many, recorded":           {made: 11, past: syncline.Past{Objects: reported(names(11)...)}, pruned: 11, held: true},
-		"too many, applied":            {made: 11, past: syncline.Past{Operation: results(syncline.ResultSynced, names(11)...)}, pruned: 11, held: true},
-		"too many, skipped":            {made: 11, past: syncline.Past{Operation: results(syncline.ResultPruneSkipped, names(11)...)}},
-		"too many, recorded as claims": {made: 11, past: syncline.Past{Objects: claimed}},
+		"too many, recorded":           {made: 11, past: syncline.Past{Report: syncline.Report{Objects: reported(names(11)...)}}, pruned: 11, held: true},
+		"too many, applied":            {made: 11, past: syncline.Past{Report: syncline.Report{Operation: results(syncline.ResultSynced, names(11)...)}}, pruned: 11, held: true},
+		"too many, skipped":            {made: 11, past: syncline.Past{Report: syncline.Report{Operation: results(syncline.ResultPruneSkipped, names(11)...)}}},
+		"too many, recorded as claims": {made: 11, past: syncline.Past{Report: syncline.Report{Objects: claimed}}},
 		"too many, not all are listed": {made: 11, past: syncline.Past{Unlisted: true}, pruned: 11, held: true},
-		"too many with what is":        {made: 11, past: syncline.Past{Objects: reported("left-00", "left-01")}, pruned: 2},
+		"too many with what is":        {made: 11, past: syncline.Past{Report: syncline.Report{Objects: reported("left-00", "left-01")}}, pruned: 2},
 		"every, none recorded":         {made: 1, guard: plan.Guard{Every: true}},
-		"every, recorded":              {made: 2, guard: plan.Guard{Every: true}, past: syncline.Past{Objects: reported("left-00")}, pruned: 1, held: true},
+		"every, recorded":              {made: 2, guard: plan.Guard{Every: true}, past: syncline.Past{Report: syncline.Report{Objects: reported("left-00")}}, pruned: 1, held: true},
 		"waits for nobody":             {made: 1, annotations: confirm},
 	} {
 		t.Run(name, func(t *testing.T) {

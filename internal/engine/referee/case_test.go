@@ -337,10 +337,10 @@ func (a *arena) keep(r syncline.Report) {
 	if r.Rendered != "" {
 		rendered = r.Rendered
 	}
-	a.app.Past = syncline.Past{
+	a.app.Past = syncline.Past{Report: syncline.Report{
 		Rendered: rendered, Operation: r.Operation, History: r.History, Objects: r.Objects, Sources: r.Sources, Revisions: r.Revisions,
 		Destination: r.Destination, Sync: r.Sync, Health: r.Health,
-	}
+	}}
 	if r.Consumed {
 		a.app.Request = nil
 	}

@@ -91,18 +91,8 @@ func (w *world) write(u *unstructured.Unstructured) error {
 }
 
 func toApp(u *unstructured.Unstructured) access.App {
-	app, cr := application.Read(u, "argocd")
-	report := syncline.Report{
-		App: app.ID, Sync: syncline.SyncStatus(cr.Status.Sync.Status), Health: app.Past.Health,
-		Revisions: app.Past.Revisions, Objects: app.Past.Objects, Operation: app.Past.Operation, History: app.Past.History,
-	}
-	for _, c := range cr.Status.Conditions {
-		report.Conditions = append(report.Conditions, syncline.Condition{Type: syncline.ConditionType(c.Type), Message: c.Message})
-	}
-	if cr.Status.Syncline != nil {
-		report.Waiting = application.ReportOf(app, cr).Waiting
-	}
-	return access.App{App: app, Report: report, Manifest: u.Object}
+	app, _ := application.Read(u, "argocd")
+	return access.App{App: app, Report: application.ReportOf(app), Manifest: u.Object}
 }
 
 func (w *world) Get(_ context.Context, id syncline.AppID) (access.App, error) {

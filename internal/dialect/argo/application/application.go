@@ -58,7 +58,7 @@ func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 		Refresh:      refresh(cr),
 		Deleting:     deletion(cr),
 		Paused:       cr.Annotations[v1alpha1.SkipReconcileAnnotation] == "true",
-		Past:         toPast(cr),
+		Past:         toPast(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: cr.Namespace, Name: cr.Name}, cr),
 	}
 	readApprovals(cr, &app)
 	checkSpec(cr.Spec, &found)

@@ -164,8 +164,8 @@ func wholeRequest() *syncline.Operation {
 
 func wholePast() syncline.Past {
 	source := syncline.Source{RepoURL: "https://git.example.com/shop.git", Path: "deploy/web", TargetRevision: "v1.1"}
-	return syncline.Past{
-		ResourceVersion: "42",
+	return syncline.Past{ReconciledAt: at("2026-11-20T09:59:00Z"), Report: syncline.Report{
+		App: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"}, ResourceVersion: "42",
 		Operation: &syncline.OperationState{
 			Operation: syncline.Operation{
 				Revisions: []string{"c0ffee"}, Sources: []syncline.Source{source}, Force: true,
@@ -190,13 +190,12 @@ func wholePast() syncline.Past {
 			Version: "v1", Sync: syncline.OutOfSync, Wave: -1, RequiresPruning: true,
 			Health: syncline.Health{Status: syncline.Progressing, Message: "0 of 1 replicas are updated"},
 		}},
-		Sources:      []syncline.Source{source},
-		Revisions:    []string{"decade"},
-		Destination:  syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: "web"},
-		Sync:         syncline.OutOfSync,
-		Health:       syncline.Health{Status: syncline.Progressing, Message: "Caused by apps/Deployment:web/web"},
-		ReconciledAt: at("2026-11-20T09:59:00Z"),
-	}
+		Sources:     []syncline.Source{source},
+		Revisions:   []string{"decade"},
+		Destination: syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: "web"},
+		Sync:        syncline.OutOfSync,
+		Health:      syncline.Health{Status: syncline.Progressing, Message: "Caused by apps/Deployment:web/web"},
+	}}
 }
 
 func TestReadHelm(t *testing.T) {
@@ -451,11 +450,11 @@ func TestInitiatorsAreShortAndPrintable(t *testing.T) {
 		if got := app.Request.By.Username; got != want {
 			t.Errorf("of %.40q is read %.300q, want %.300q", given, got, want)
 		}
-		patch, _, err := application.Patch(syncline.Report{
+		patched, err := application.Patch(syncline.Report{
 			App: app.ID, Consumed: true, Operation: &syncline.OperationState{Operation: *app.Request},
 		}, cr)
-		if err != nil || len(patch) > 2000 {
-			t.Errorf("%v: a patch of %d bytes is written for %.40q", err, len(patch), given)
+		if err != nil || len(patched.Patch) > 2000 {
+			t.Errorf("%v: a patch of %d bytes is written for %.40q", err, len(patched.Patch), given)
 		}
 	}
 }

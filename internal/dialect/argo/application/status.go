@@ -319,7 +319,7 @@ func sortedSet(texts []string) []string {
 func (f *folder) syncline(report syncline.Report) *v1alpha1.SynclineStatus {
 	listed := report.Waiting[:min(len(report.Waiting), maxWaiting)]
 	status := v1alpha1.SynclineStatus{
-		WaitingMore: int64(len(report.Waiting) - len(listed)),
+		WaitingMore: int64(len(report.Waiting) - len(listed) + report.WaitingMore),
 		Waiting:     each(listed, fromBlocker),
 		Rendered:    string(report.Rendered),
 	}

@@ -119,8 +119,8 @@ func purpose(verb command.Verb) string {
 // when there is none. There may be nothing left to write.
 func (w Writer) next(c command.Command, u *unstructured.Unstructured) (Write, error) {
 	if u != nil {
-		app, cr := application.Read(u.DeepCopy(), w.ControlPlane)
-		if err := command.Check(c, command.State{App: app, Report: application.ReportOf(app, cr)}); err != nil {
+		app, _ := application.Read(u.DeepCopy(), w.ControlPlane)
+		if err := command.Check(c, command.State{App: app, Report: application.ReportOf(app)}); err != nil {
 			return Write{}, err
 		}
 	}

@@ -1,4 +1,6 @@
-package engine
+// Package pending knows which Apps may come to declare something else than is known of
+// them, and which others wait for that. It runs no turn, and looks at no App.
+package pending
 
 import (
 	"container/list"
@@ -17,7 +19,7 @@ const (
 	longestPatience = 10 * time.Minute
 )
 
-// pending knows the Apps that may come to declare something else than is known of
+// Set knows the Apps that may come to declare something else than is known of
 // them, because they are new, declared otherwise, or touched by a commit: until
 // their next turn has ended. It also knows who waits for that. It is safe for
 // concurrent use.
@@ -26,30 +28,23 @@ const (
 // so for those with a number up to then, and never for one that waits for it in
 // turn, directly or through others: what may be declared by then is not known, but
 // both would stand still. Nothing here looks at all Apps.
-type pending struct {
+type Set struct {
 	mu      sync.Mutex
 	last    int
 	apps    map[syncline.AppID]*expected
-	parties map[party]*parties
+	parties map[Party]*parties
 	waits   map[syncline.AppID]*wait
 }
 
-// party are Apps of which one may have what the others may.
-type party struct {
-	project string
-	target  syncline.Target
-}
-
-// partyOf is that of an App whose cluster may not be known: it may have nothing of
-// any other.
-func (e *Engine) partyOf(app syncline.App) party {
-	target, _ := e.Clusters.Target(app.Destination)
-	return party{app.Project, target}
+// Party are Apps of which one may have what the others may.
+type Party struct {
+	Project string
+	Target  syncline.Target
 }
 
 // parties are the Apps of a party that are pending.
 type parties struct {
-	party party
+	party Party
 	// order holds the *expected by their numbers.
 	order *list.List
 	// waiting are those who wait for some of them.
@@ -59,10 +54,9 @@ type parties struct {
 // expected is an App that is pending.
 type expected struct {
 	id    syncline.AppID
-	party party
+	party Party
 	// number is that under which it is waited for, latest that of the last reason
-	// why it is pending, and at the revision that was it, by [revisionAt]; "" for
-	// another reason.
+	// why it is pending, and at the revision that was it, "" for another reason.
 	number, latest int
 	at             string
 	// until is how long it is waited for.
@@ -70,10 +64,10 @@ type expected struct {
 	place *list.Element
 }
 
-// awaited is an App for which another waits.
-type awaited struct {
-	id    syncline.AppID
-	party party
+// Awaited is an App for which another waits.
+type Awaited struct {
+	ID    syncline.AppID
+	Party Party
 }
 
 // wait is that of an App which wants to delete something.
@@ -87,24 +81,17 @@ type wait struct {
 	in *parties
 }
 
-// revisionAt names a revision of a source among those of all sources; "" stays "".
-func revisionAt(source syncline.Source, revision string) string {
-	if revision == "" {
-		return ""
-	}
-	return source.Key() + " " + source.Chart + " " + revision
-}
-
-func newPending() *pending {
-	return &pending{
-		apps: map[syncline.AppID]*expected{}, parties: map[party]*parties{}, waits: map[syncline.AppID]*wait{},
+// New returns an empty Set.
+func New() *Set {
+	return &Set{
+		apps: map[syncline.AppID]*expected{}, parties: map[Party]*parties{}, waits: map[syncline.AppID]*wait{},
 	}
 }
 
-// mark makes an App pending, or pending anew: because of a revision, by [revisionAt],
+// Mark makes an App pending, or pending anew: because of a revision, by a name of it,
 // or of "" for another reason. It returns who has nobody to wait for any more, because the App
 // is of another party now.
-func (p *pending) mark(id syncline.AppID, of party, at string, now time.Time) (free []syncline.AppID) {
+func (p *Set) Mark(id syncline.AppID, of Party, at string, now time.Time) (free []syncline.AppID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last++
@@ -132,7 +119,7 @@ func (p *pending) mark(id syncline.AppID, of party, at string, now time.Time) (f
 	return free
 }
 
-func (p *pending) remove(known *expected) {
+func (p *Set) remove(known *expected) {
 	delete(p.apps, known.id)
 	group := p.parties[known.party]
 	group.order.Remove(known.place)
@@ -140,31 +127,31 @@ func (p *pending) remove(known *expected) {
 }
 
 // drop forgets a party in which nobody is pending or waited for.
-func (p *pending) drop(group *parties) {
+func (p *Set) drop(group *parties) {
 	if group.order.Len() == 0 && len(group.waiting) == 0 {
 		delete(p.parties, group.party)
 	}
 }
 
-// has reports whether an App is pending.
-func (p *pending) has(id syncline.AppID) bool {
+// Has reports whether an App is pending.
+func (p *Set) Has(id syncline.AppID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.apps[id] != nil
 }
 
-// begin returns what end has to be told of a turn of an App that begins. Whether it
+// Begin returns what End has to be told of a turn of an App that begins. Whether it
 // still waits is for the turn to say.
-func (p *pending) begin(id syncline.AppID) int {
+func (p *Set) Begin(id syncline.AppID) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stop(id)
 	return p.last
 }
 
-// end takes note that a turn of an App has ended which began so, and came to those
+// End takes note that a turn of an App has ended which began so, and came to those
 // revisions. It returns who has nobody to wait for any more.
-func (p *pending) end(id syncline.AppID, began int, cameTo func(at string) bool) (free []syncline.AppID) {
+func (p *Set) End(id syncline.AppID, began int, cameTo func(at string) bool) (free []syncline.AppID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known := p.apps[id]
@@ -182,9 +169,9 @@ func (p *pending) end(id syncline.AppID, began int, cameTo func(at string) bool)
 	return p.released(group)
 }
 
-// fail takes note that a turn of an App which began so came to nothing, for a
+// Fail takes note that a turn of an App which began so came to nothing, for a
 // reason that may pass.
-func (p *pending) fail(id syncline.AppID, began int, now time.Time) {
+func (p *Set) Fail(id syncline.AppID, began int, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known := p.apps[id]
@@ -198,7 +185,7 @@ func (p *pending) fail(id syncline.AppID, began int, now time.Time) {
 
 // released takes those out of a party who need not wait for it any more, nil for one
 // in which nobody is, and lets the others wait for the next.
-func (p *pending) released(group *parties) (free []syncline.AppID) {
+func (p *Set) released(group *parties) (free []syncline.AppID) {
 	if group == nil {
 		return nil
 	}
@@ -214,7 +201,7 @@ func (p *pending) released(group *parties) (free []syncline.AppID) {
 }
 
 // stop lets an App wait for nobody.
-func (p *pending) stop(id syncline.AppID) {
+func (p *Set) stop(id syncline.AppID) {
 	if w := p.waits[id]; w != nil && w.in != nil {
 		delete(w.in.waiting, id)
 		p.drop(w.in)
@@ -229,7 +216,7 @@ func (w *wait) start(id syncline.AppID, on *expected, in *parties) {
 
 // first returns the first of the Apps of a party up to a number that one has to
 // wait for, and longer than now.
-func (p *pending) first(group *parties, id syncline.AppID, upTo int, now time.Time) *expected {
+func (p *Set) first(group *parties, id syncline.AppID, upTo int, now time.Time) *expected {
 	for place := group.order.Front(); place != nil; place = place.Next() {
 		switch app := place.Value.(*expected); {
 		case app.number > upTo:
@@ -243,7 +230,7 @@ func (p *pending) first(group *parties, id syncline.AppID, upTo int, now time.Ti
 
 // waitsFor reports whether an App waits for another, through any number of others,
 // or is it. There are no circles to follow: nobody begins one.
-func (p *pending) waitsFor(id, other syncline.AppID) bool {
+func (p *Set) waitsFor(id, other syncline.AppID) bool {
 	for id != other {
 		w := p.waits[id]
 		if w == nil || w.in == nil {
@@ -254,8 +241,8 @@ func (p *pending) waitsFor(id, other syncline.AppID) bool {
 	return true
 }
 
-// forget drops an App that is gone. It returns who has nobody to wait for any more.
-func (p *pending) forget(id syncline.AppID) (free []syncline.AppID) {
+// Forget drops an App that is gone. It returns who has nobody to wait for any more.
+func (p *Set) Forget(id syncline.AppID) (free []syncline.AppID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stop(id)
@@ -269,13 +256,29 @@ func (p *pending) forget(id syncline.AppID) (free []syncline.AppID) {
 	return p.released(group)
 }
 
-// await returns for whom an App has to wait, and until when, which wants to delete
+// Await returns for whom an App has to wait, and until when, which wants to delete
 // something for a cause; for nobody when it need not wait. It waits for those Apps that
 // were pending when it began to, in the parties that count, one after the other.
-func (p *pending) await(id syncline.AppID, cause string, now time.Time, counts func(party) bool) (on *awaited, until time.Time) {
+func (p *Set) Await(id syncline.AppID, cause string, now time.Time, counts func(Party) bool) (on *Awaited, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w := p.begun(id, cause, now)
+	return p.next(id, p.begun(id, cause, now), now, counts)
+}
+
+// WouldAwait returns what Await would, and leaves everything as it is.
+func (p *Set) WouldAwait(id syncline.AppID, cause string, now time.Time, counts func(Party) bool) (on *Awaited, until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := wait{cause: cause, upTo: p.last, since: now}
+	if known := p.waits[id]; known != nil && known.cause == cause {
+		w = *known
+	}
+	w.in = &parties{} // so that nobody is noted to be waited for
+	return p.next(id, &w, now, counts)
+}
+
+// next returns for whom a wait of an App is.
+func (p *Set) next(id syncline.AppID, w *wait, now time.Time, counts func(Party) bool) (on *Awaited, until time.Time) {
 	longest := w.since.Add(longestPatience)
 	if !now.Before(longest) {
 		return nil, longest
@@ -288,7 +291,7 @@ func (p *pending) await(id syncline.AppID, cause string, now time.Time, counts f
 		if w.in == nil { // what else it waits for is asked again when that came
 			w.start(id, first, group)
 		}
-		on, until = &awaited{first.id, of}, longest
+		on, until = &Awaited{first.id, of}, longest
 		if first.until.Before(longest) {
 			until = first.until
 		}
@@ -298,7 +301,7 @@ func (p *pending) await(id syncline.AppID, cause string, now time.Time, counts f
 }
 
 // begun returns the wait of an App for a cause.
-func (p *pending) begun(id syncline.AppID, cause string, now time.Time) *wait {
+func (p *Set) begun(id syncline.AppID, cause string, now time.Time) *wait {
 	w := p.waits[id]
 	if w == nil || w.cause != cause {
 		p.stop(id)
