@@ -87,18 +87,17 @@ func (a *agent) run(ctx context.Context) error {
 	defer group.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	ruled := kube.Handler{Set: noting(a.settings.Put, "some health rules cannot be read"), Gone: a.settings.Delete}
+	trusted := kube.Handler{Set: noting(a.trust.Put, "some servers of repositories are not trusted"), Gone: a.trust.Delete}
 	known := []<-chan struct{}{
 		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, kube.Handler{
 			Set: func(u *unstructured.Unstructured) { _ = a.projects.Put(u) }, Gone: a.projects.Delete, // its Apps say what is wrong
 		}),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{LabelSelector: repository.Selector}, kube.Handler{
-			Set: a.putRepository, Gone: a.repositories.Delete,
-		}),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: settings.Name}, kube.Handler{
-			Set: a.putSettings, Gone: a.settings.Delete,
-		}),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.KnownHostsName}, kube.Handler{Set: a.putTrust, Gone: a.trust.Delete}),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.CertificatesName}, kube.Handler{Set: a.putTrust, Gone: a.trust.Delete}),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{LabelSelector: repository.Selector},
+			kube.Handler{Set: a.putRepository, Gone: a.repositories.Delete}),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: settings.Name}, ruled),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.KnownHostsName}, trusted),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.CertificatesName}, trusted),
 	}
 	for _, settings := range known {
 		select {
@@ -141,15 +140,12 @@ func (a *agent) putRepository(u *unstructured.Unstructured) {
 	}
 }
 
-func (a *agent) putSettings(u *unstructured.Unstructured) {
-	if err := a.settings.Put(u); err != nil {
-		slog.Error("some health rules cannot be read", "err", err)
-	}
-}
-
-func (a *agent) putTrust(u *unstructured.Unstructured) {
-	if err := a.trust.Put(u); err != nil {
-		slog.Warn("some servers of repositories are not trusted", "err", err)
+// noting has a store take note of what is seen, and logs what cannot be read of it.
+func noting(put func(*unstructured.Unstructured) error, unread string) func(*unstructured.Unstructured) {
+	return func(u *unstructured.Unstructured) {
+		if err := put(u); err != nil {
+			slog.Error(unread, "err", err)
+		}
 	}
 }
 

@@ -53,8 +53,9 @@ var sideways = []string{
 	"internal/base/upstream -> internal/base/sealed",
 	"internal/base/confined/confinedtest -> .",
 	"internal/base/confined/confinedtest -> internal/base/confined",
-	"internal/edge/kube/served -> internal/edge/kube/failure",            // what its errors mean
-	"internal/dialect/argo/request -> internal/dialect/argo/application", // whose translation it writes
+	"internal/edge/kube/served -> internal/edge/kube/failure",                       // what its errors mean
+	"internal/dialect/argo/request -> internal/dialect/argo/application",            // whose translation it writes
+	"internal/dialect/argo/request -> internal/dialect/argo/application/convention", // and that of sources
 	"internal/front/cli -> internal/front/client",
 	"internal/front/server -> internal/front/auth",
 }

@@ -104,7 +104,7 @@ func newEstate(memo int64) *estate {
 	e := &estate{catalog: catalog.New(), now: tenOClock}
 	e.store = application.NewStore(e, controlPlane, e.catalog.Apps)
 	e.writer = coalesce.New(e.store)
-	e.engine = engine.New(e, render.New(render.Tools{}, render.Options{MemoBytes: memo}), e, e, engine.Options{
+	e.engine = engine.New(e, render.New(render.Tools{Dialects: syncline.Dialects{convention.Dialect()}}, render.Options{MemoBytes: memo}), e, e, engine.Options{
 		Others: catalog.Others{Catalog: e.catalog, Namespace: controlPlane}, Now: func() time.Time { return e.now },
 	})
 	return e
