@@ -87,8 +87,8 @@ func (a *agent) run(ctx context.Context) error {
 	defer group.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ruled := kube.Handler{Set: noting(a.settings.Put, "some health rules cannot be read"), Gone: a.settings.Delete}
-	trusted := kube.Handler{Set: noting(a.trust.Put, "some servers of repositories are not trusted"), Gone: a.trust.Delete}
+	ruled := kube.Handler{Set: noting(a.settings.Put, "health rules"), Gone: a.settings.Delete}
+	trusted := kube.Handler{Set: noting(a.trust.Put, "servers of repositories that are trusted"), Gone: a.trust.Delete}
 	known := []<-chan struct{}{
 		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, kube.Handler{
 			Set: func(u *unstructured.Unstructured) { _ = a.projects.Put(u) }, Gone: a.projects.Delete, // its Apps say what is wrong
@@ -140,11 +140,11 @@ func (a *agent) putRepository(u *unstructured.Unstructured) {
 	}
 }
 
-// noting has a store take note of what is seen, and logs what cannot be read of it.
-func noting(put func(*unstructured.Unstructured) error, unread string) func(*unstructured.Unstructured) {
+// noting has a store take note of what is seen, and logs what cannot be read of what.
+func noting(put func(*unstructured.Unstructured) error, what string) func(*unstructured.Unstructured) {
 	return func(u *unstructured.Unstructured) {
 		if err := put(u); err != nil {
-			slog.Error(unread, "err", err)
+			slog.Error("some settings cannot be read", "settings", what, "err", err)
 		}
 	}
 }

@@ -103,14 +103,8 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 	for i := range listed {
 		_ = known.access.Store.Put(&listed[i]) // what cannot be read concerns nothing
 	}
-	for _, name := range []string{repository.KnownHostsName, repository.CertificatesName} {
-		listed, err = cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Namespace: namespace, Name: name})
-		if err != nil && syncline.KindOf(err) != syncline.Denied {
-			return known, err
-		}
-		for i := range listed {
-			_ = known.access.Trust.Put(&listed[i]) // what cannot be read trusts nobody
-		}
+	if err := readTrust(ctx, cluster, namespace, known.access.Trust); err != nil {
+		return known, err
 	}
 	listed, err = cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil && syncline.KindOf(err) != syncline.Denied {
@@ -122,4 +116,18 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 		}
 	}
 	return known, nil
+}
+
+// readTrust reads which servers of repositories are trusted, if that may be read.
+func readTrust(ctx context.Context, cluster *kube.Cluster, namespace string, trust *repository.Trust) error {
+	for _, name := range []string{repository.KnownHostsName, repository.CertificatesName} {
+		listed, err := cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Namespace: namespace, Name: name})
+		if err != nil && syncline.KindOf(err) != syncline.Denied {
+			return err
+		}
+		for i := range listed {
+			_ = trust.Put(&listed[i]) // what cannot be read trusts nobody
+		}
+	}
+	return nil
 }

@@ -222,6 +222,8 @@ func BenchmarkDeclare(b *testing.B) {
 					}
 				})
 			}
+			pace := time.NewTicker(time.Millisecond)
+			defer pace.Stop()
 			var held time.Duration
 			version := 1
 			for b.Loop() {
@@ -230,7 +232,7 @@ func BenchmarkDeclare(b *testing.B) {
 				began := time.Now()
 				apps.Declare(app, nil)
 				held += time.Since(began)
-				time.Sleep(time.Millisecond) // as changes come
+				<-pace.C // as changes come
 			}
 			cancel()
 			group.Wait()

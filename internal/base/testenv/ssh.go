@@ -142,7 +142,7 @@ func (s *SSHServer) serve() {
 		fault := s.fault
 		s.mu.Unlock()
 		s.ended.Go(func() {
-			defer client.Close() //nolint:errcheck // it was served
+			defer client.Close()
 			if !fault.Close {
 				s.run(client, fault)
 			}

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -64,7 +63,7 @@ func TestTrust(t *testing.T) {
 		Open: func(changed func()) storetest.Opened {
 			trust := &repository.Trust{Changed: func([]repository.Concern) { changed() }}
 			return storetest.Opened{Store: trust, Held: trust.Held, Read: func() string {
-				return fmt.Sprintf("%s", trusting(trust, "ssh://git@git.example/a").KnownHosts)
+				return string(trusting(trust, "ssh://git@git.example/a").KnownHosts)
 			}}
 		},
 		One:    configMap(repository.KnownHostsName, map[string]any{"ssh_known_hosts": "# a note\n" + hostLine("git.example")}),

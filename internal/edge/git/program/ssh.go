@@ -60,16 +60,11 @@ func (g *Git) overSSH(r *Remote, repo upstream.Repository) error {
 		shell.alias = "[" + address.Host() + "]:" + address.Port()
 	}
 	if text := repo.SSHKey.Reveal(); text != "" {
-		key, err := ssh.ParseRawPrivateKey([]byte(text))
-		if missing := (*ssh.PassphraseMissingError)(nil); errors.As(err, &missing) {
-			return syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s: its private key for ssh is protected by a passphrase", r.Name),
-				"use a key without one, which may read this repository only")
-		} else if err != nil { // which may quote it
-			return syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s: its private key for ssh cannot be read", r.Name),
-				"write it as ssh-keygen does, in PEM, with the line breaks that it has")
+		key, err := r.readKey(text)
+		if err != nil {
+			return err
 		}
-		shell.key, r.withCredentials = key, true
-		r.keyDigest = sha256.Sum256([]byte(text))
+		shell.key, r.withCredentials, r.keyDigest = key, true, sha256.Sum256([]byte(text))
 	}
 	if len(repo.KnownHosts) > maxKnownHosts {
 		return syncline.Errorf(syncline.Invalid, "repository %s: %s has more than %d bytes", r.Name, shell.knownHosts, maxKnownHosts)
@@ -83,6 +78,20 @@ func (g *Git) overSSH(r *Remote, repo upstream.Repository) error {
 	}
 	r.shell = shell
 	return nil
+}
+
+// readKey reads a private key. Its errors quote nothing of it.
+func (r *Remote) readKey(text string) (any, error) {
+	key, err := ssh.ParseRawPrivateKey([]byte(text))
+	switch missing := (*ssh.PassphraseMissingError)(nil); {
+	case errors.As(err, &missing):
+		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s: its private key for ssh is protected by a passphrase", r.Name),
+			"use a key without one, which may read this repository only")
+	case err != nil:
+		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s: its private key for ssh cannot be read", r.Name),
+			"write it as ssh-keygen does, in PEM, with the line breaks that it has")
+	}
+	return key, nil
 }
 
 // clientConfig is a configuration of ssh in which nothing is asked, forwarded or
@@ -161,7 +170,7 @@ func serveKey(dir string, key any) (socket string, end func(), err error) {
 				return // it was closed
 			}
 			go func() {
-				defer client.Close()                            //nolint:errcheck // it was answered
+				defer client.Close()
 				_ = agent.ServeAgent(readOnly{keyring}, client) // ends with the client
 			}()
 		}
