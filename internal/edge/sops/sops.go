@@ -157,14 +157,14 @@ func (d *Decrypter) dataKey(ctx context.Context, keys Keys, h header) ([]byte, e
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	var shares [][]byte
-	var failures []error
+	var failed failures
 	for _, group := range h.groups {
 		if len(shares) == h.threshold {
 			break
 		}
 		share, err := d.share(ctx, keys, group)
 		if err != nil {
-			failures = append(failures, err)
+			failed = append(failed, err)
 			continue
 		}
 		shares = append(shares, share)
@@ -172,9 +172,9 @@ func (d *Decrypter) dataKey(ctx context.Context, keys Keys, h header) ([]byte, e
 	switch {
 	case len(shares) < h.threshold && len(h.groups) > 1:
 		return nil, fmt.Errorf("%d of its %d groups of keys are needed, and %d could be used: %w",
-			h.threshold, len(h.groups), len(shares), errors.Join(failures...))
+			h.threshold, len(h.groups), len(shares), failed)
 	case len(shares) < h.threshold:
-		return nil, errors.Join(failures...)
+		return nil, failed
 	case len(h.groups) == 1:
 		return shares[0], nil
 	}
@@ -189,7 +189,7 @@ func (d *Decrypter) share(ctx context.Context, keys Keys, group []Key) ([]byte, 
 			return share, nil
 		}
 	}
-	var failures []error
+	var failed failures
 	for _, key := range group {
 		service := keys.services[key.Kind]
 		if service == nil {
@@ -204,13 +204,40 @@ func (d *Decrypter) share(ctx context.Context, keys Keys, group []Key) ([]byte, 
 			return share, nil
 		}
 		if !errors.Is(err, errNoFit) {
-			failures = append(failures, fmt.Errorf("%s: %w", key, err))
+			failed = append(failed, fmt.Errorf("%s: %w", key, err))
 		}
 	}
-	if len(failures) == 0 {
+	if len(failed) == 0 {
 		return nil, errNoFit
 	}
-	return nil, errors.Join(failures...)
+	return nil, failed
+}
+
+// failures are why each of several keys or groups opened nothing, on one line.
+type failures []error //nolint:errname // it is several
+
+// Error returns the texts of all, each once.
+func (f failures) Error() string {
+	var texts []string
+	for _, err := range f {
+		if text := err.Error(); !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap returns all.
+func (f failures) Unwrap() []error { return f }
+
+// mayPass reports whether any of them is expected to pass.
+func (f failures) mayPass() bool {
+	return slices.ContainsFunc(f, func(err error) bool {
+		if several, ok := errors.AsType[failures](err); ok {
+			return several.mayPass()
+		}
+		return syncline.KindOf(err) == syncline.Transient || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	})
 }
 
 // broken says that a file is not as it has to be.
@@ -230,35 +257,13 @@ func (f file) changed() error {
 // locked says that none of an owner's keys opens a file. What may pass is Transient.
 func (f file) locked(owner string, err error) error {
 	kind := syncline.Invalid
-	for _, failure := range flat(err) {
-		if syncline.KindOf(failure) == syncline.Transient || errors.Is(failure, context.DeadlineExceeded) || errors.Is(failure, context.Canceled) {
-			kind = syncline.Transient
-		}
+	if (failures{err}).mayPass() {
+		kind = syncline.Transient
 	}
 	return syncline.WithHint(
-		syncline.Errorf(kind, "%s is encrypted by sops, and no key of project %q opens it: %s%s", f.name, owner, oneLine(err), f.encryptedFor()),
+		syncline.Errorf(kind, "%s is encrypted by sops, and no key of project %q opens it: %w%s", f.name, owner, err, f.encryptedFor()),
 		"add a key of one of its recipients to the project, or encrypt the file for a recipient whose key is there")
 }
-
-// flat returns the errors that were joined in an error, however deep.
-func flat(err error) []error {
-	switch wrapped := err.(type) { //nolint:errorlint // its own shape is asked for
-	case interface{ Unwrap() []error }:
-		var all []error
-		for _, one := range wrapped.Unwrap() {
-			all = append(all, flat(one)...)
-		}
-		return all
-	case interface{ Unwrap() error }:
-		return append(flat(wrapped.Unwrap()), err)
-	case nil:
-		return nil
-	}
-	return []error{err}
-}
-
-// oneLine returns the text of an error, which may be of several.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // maxNamed is how many recipients an error names.
 const maxNamed = 10
