@@ -11,6 +11,7 @@ import (
 	"filippo.io/age/armor"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 )
 
 // maxIdentities is how many age identities, or PGP keys, one project may have.
@@ -21,7 +22,7 @@ type ageIdentities []age.Identity
 
 // NewAge reads age identities, one a line, and comments; or an SSH private key without
 // a passphrase. No error shows anything of them.
-func NewAge(texts ...syncline.Sealed) (Service, error) {
+func NewAge(texts ...sealed.Text) (Service, error) {
 	var identities ageIdentities
 	for i, text := range texts {
 		read, err := readIdentities(text.Reveal())

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 	"github.com/syncline-io/syncline/internal/edge/sops/document"
 )
 
@@ -117,7 +117,7 @@ func HasCiphertext(content map[string]any) (field string, has bool) {
 			encoded, _ := data[key].(string)
 			text, err := base64.StdEncoding.DecodeString(encoded)
 			if err == nil && (hasValue(string(text)) || Is(text, key)) {
-				return "data." + syncline.ShownKey(key), true
+				return "data." + sealed.ShownKey(key), true
 			}
 		}
 	}
@@ -137,7 +137,7 @@ func findCiphertext(value any, field string) (string, bool) {
 		}
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(value)) {
-			if found, has := findCiphertext(value[key], strings.TrimPrefix(field+"."+syncline.ShownKey(key), ".")); has {
+			if found, has := findCiphertext(value[key], strings.TrimPrefix(field+"."+sealed.ShownKey(key), ".")); has {
 				return found, true
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/bound"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 	"github.com/syncline-io/syncline/internal/edge/sops"
 )
 
@@ -53,8 +54,8 @@ func FuzzKeys(f *testing.F) {
 			return
 		}
 		bound.Limits{Bytes: 256 << 20}.Run(t, func() {
-			_, _ = sops.NewAge(syncline.Sealed(text))
-			_, _ = sops.NewPGP(sops.PGPKey{Armored: syncline.Sealed(text)})
+			_, _ = sops.NewAge(sealed.Text(text))
+			_, _ = sops.NewPGP(sops.PGPKey{Armored: sealed.Text(text)})
 		})
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 	"github.com/syncline-io/syncline/internal/edge/sops"
 )
 
@@ -54,11 +55,11 @@ func key(t testing.TB, name string) string {
 // keys returns those of some files, for a project.
 func keys(t testing.TB, project string, names ...string) sops.Keys {
 	t.Helper()
-	var ages []syncline.Sealed
+	var ages []sealed.Text
 	var pgps []sops.PGPKey
-	secrets := map[string]syncline.Sealed{}
+	secrets := map[string]sealed.Text{}
 	for _, name := range names {
-		text := syncline.Sealed(key(t, name))
+		text := sealed.Text(key(t, name))
 		secrets[name] = text
 		if strings.HasSuffix(name, ".asc") {
 			pgps = append(pgps, sops.PGPKey{Armored: text, Passphrase: "throw away"})

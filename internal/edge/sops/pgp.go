@@ -11,10 +11,11 @@ import (
 	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 )
 
 // PGPKey is an armored private key, with the passphrase that it needs, if any.
-type PGPKey struct{ Armored, Passphrase syncline.Sealed }
+type PGPKey struct{ Armored, Passphrase sealed.Text }
 
 // pgpKeys unwraps by PGP private keys, which are decrypted already.
 type pgpKeys openpgp.EntityList

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 	"github.com/syncline-io/syncline/internal/edge/sops/document"
 	"github.com/syncline-io/syncline/internal/edge/sops/shamir"
 )
@@ -76,7 +77,7 @@ type Keys struct {
 // NewKeys returns the keys of an owner, a project, by the kind of what they unwrap.
 // Secrets are what they were made of: what was unwrapped is theirs alone, and no more
 // when they change.
-func NewKeys(owner string, services map[Kind]Service, secrets map[string]syncline.Sealed) Keys {
+func NewKeys(owner string, services map[Kind]Service, secrets map[string]sealed.Text) Keys {
 	sum := sha256.New()
 	part(sum, owner)
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 	"github.com/syncline-io/syncline/internal/edge/sops"
 	"github.com/syncline-io/syncline/internal/edge/sops/document"
 )
@@ -106,8 +107,8 @@ func TestWhoCanDecrypt(t *testing.T) {
 
 // TestKeysThatCannotBeRead are refused, and not shown.
 func TestKeysThatCannotBeRead(t *testing.T) {
-	secret := syncline.Sealed("AGE-SECRET-KEY-1QQQQ")
-	locked := syncline.Sealed(key(t, "pgp-locked.asc"))
+	secret := sealed.Text("AGE-SECRET-KEY-1QQQQ")
+	locked := sealed.Text(key(t, "pgp-locked.asc"))
 	for name, read := range map[string]func() (sops.Service, error){
 		"no age identity":      func() (sops.Service, error) { return sops.NewAge(secret) },
 		"no SSH key":           func() (sops.Service, error) { return sops.NewAge("-----BEGIN OPENSSH PRIVATE KEY-----\nQQQQ") },
@@ -115,7 +116,7 @@ func TestKeysThatCannotBeRead(t *testing.T) {
 		"no passphrase":        func() (sops.Service, error) { return sops.NewPGP(sops.PGPKey{Armored: locked}) },
 		"another's passphrase": func() (sops.Service, error) { return sops.NewPGP(sops.PGPKey{Armored: locked, Passphrase: "QQQQ"}) },
 		"too many age identities": func() (sops.Service, error) {
-			return sops.NewAge(syncline.Sealed(strings.Repeat(key(t, "age.agekey"), 101)))
+			return sops.NewAge(sealed.Text(strings.Repeat(key(t, "age.agekey"), 101)))
 		},
 	} {
 		_, err := read()
@@ -168,8 +169,8 @@ func TestWhatIsKeptIsTheOwners(t *testing.T) {
 		calls++
 		return nil, syncline.Errorf(syncline.Denied, "permission denied")
 	})}
-	token := func(text string) map[string]syncline.Sealed {
-		return map[string]syncline.Sealed{"token": syncline.Sealed(text)}
+	token := func(text string) map[string]sealed.Text {
+		return map[string]sealed.Text{"token": sealed.Text(text)}
 	}
 	for _, step := range []struct {
 		what  string
