@@ -54,7 +54,7 @@ func (c *cache) get(key cacheKey) ([]byte, bool) {
 	if !found {
 		return nil, false
 	}
-	kept := element.Value.(*entry) //nolint:errcheck,forcetypeassert // nothing else is in it
+	kept := element.Value.(*entry)
 	if !c.now().Before(kept.until) {
 		c.drop(element)
 		return nil, false
@@ -65,7 +65,7 @@ func (c *cache) get(key cacheKey) ([]byte, bool) {
 
 // drop forgets an entry, with the lock held.
 func (c *cache) drop(element *list.Element) {
-	kept := element.Value.(*entry) //nolint:errcheck,forcetypeassert // nothing else is in it
+	kept := element.Value.(*entry)
 	delete(c.entries, kept.key)
 	c.recent.Remove(element)
 }

@@ -59,13 +59,15 @@ func inspect(name string, text []byte) (file, bool) {
 	if f.wrong != nil {
 		return f, document.FormatOf(name) != document.Binary && metadataLine().Match(text)
 	}
-	if f.metadata["mac"] == nil && f.metadata["lastmodified"] == nil || isSopsSecret(f.documents) {
-		return file{}, false
-	}
-	if f.format == document.Binary && (len(f.documents[0]) != 1 || f.documents[0][0].Key != "data") {
+	if f.isObject() {
 		f.format = document.JSON
 	}
-	return f, true
+	return f, (f.metadata["mac"] != nil || f.metadata["lastmodified"] != nil) && !isSopsSecret(f.documents)
+}
+
+// isObject reports whether what is taken for a binary file has other fields than one has.
+func (f file) isObject() bool {
+	return f.format == document.Binary && (len(f.documents[0]) != 1 || f.documents[0][0].Key != "data")
 }
 
 // formatOf returns the format of an encrypted file: by its name, and by what is in it

@@ -163,8 +163,7 @@ type runner struct {
 func newProgram(t testing.TB) *runner {
 	t.Helper()
 	r := &runner{dir: t.TempDir()}
-	home, err := os.MkdirTemp("", "gpg") // whose sockets may have short paths only
-	fatal(t, err)
+	home := t.TempDir()
 	var ages []string
 	for _, name := range []string{"age.agekey", "age-second.agekey", "age-pq.agekey"} {
 		ages = append(ages, key(t, name))
@@ -172,10 +171,7 @@ func newProgram(t testing.TB) *runner {
 	fatal(t, os.WriteFile(filepath.Join(r.dir, "ages"), []byte(strings.Join(ages, "")), 0o600))
 	fatal(t, os.WriteFile(filepath.Join(home, "gpg.conf"), []byte("trust-model always\nbatch\npinentry-mode loopback\n"), 0o600))
 	r.env = append(os.Environ(), "HOME="+r.dir, "SOPS_AGE_KEY_FILE="+filepath.Join(r.dir, "ages"), "GNUPGHOME="+home)
-	t.Cleanup(func() {
-		r.run(t, "gpgconf", nil, "--kill", "all")
-		_ = os.RemoveAll(home)
-	})
+	t.Cleanup(func() { r.run(t, "gpgconf", nil, "--kill", "all") })
 	for _, name := range []string{"pgp-open.asc", "pgp-curve.asc", "pgp-locked.asc"} {
 		r.run(t, "gpg", []byte(key(t, name)), "--import", "--quiet", "--passphrase", "throw away")
 	}
@@ -187,7 +183,7 @@ func (r *runner) run(t testing.TB, name string, stdin []byte, args ...string) []
 	t.Helper()
 	command := exec.CommandContext(t.Context(), name, args...)
 	if t.Context().Err() != nil { // it is the cleanup
-		command = exec.Command(name, args...) //nolint:noctx // it ends at once
+		command = exec.Command(name, args...)
 	}
 	var stderr bytes.Buffer
 	command.Dir, command.Env, command.Stdin, command.Stderr = r.dir, r.env, bytes.NewReader(stdin), &stderr

@@ -238,17 +238,23 @@ func (h *header) readGroups(m *metadata) error {
 		}
 		h.groups = append(h.groups, keys)
 	}
-	h.threshold = int(m.ShamirThreshold)
-	if h.threshold == 0 || len(groups) == 1 {
-		h.threshold = len(groups)
-	}
 	switch {
 	case count == 0:
 		return errors.New("it has no recipient")
 	case count > maxKeys || len(groups) > maxGroups:
 		return fmt.Errorf("it has %d recipients in %d groups: at most %d in %d are read", count, len(groups), maxKeys, maxGroups)
-	case h.threshold < 1 || h.threshold > len(groups), len(groups) > 1 && h.threshold < 2:
-		return fmt.Errorf("it needs %d of its %d groups of keys, which cannot be", h.threshold, len(groups))
+	}
+	return h.setThreshold(int(m.ShamirThreshold))
+}
+
+// setThreshold takes how many groups are needed: all where nothing is said.
+func (h *header) setThreshold(said int) error {
+	groups := len(h.groups)
+	if said == 0 || groups == 1 {
+		said = groups
+	}
+	if h.threshold = said; groups > 1 && said < 2 || said > groups {
+		return fmt.Errorf("it needs %d of its %d groups of keys, which cannot be", said, groups)
 	}
 	return nil
 }

@@ -215,7 +215,7 @@ func (d *Decrypter) share(ctx context.Context, keys Keys, group []Key) ([]byte, 
 }
 
 // failures are why each of several keys or groups opened nothing, on one line.
-type failures []error //nolint:errname // it is several
+type failures []error
 
 // Error returns the texts of all, each once.
 func (f failures) Error() string {

@@ -24,41 +24,47 @@ func Split(format Format, documents []Branch) ([]Branch, map[string]any, error) 
 	if format == Dotenv {
 		return splitDotenv(documents[0])
 	}
-	var metadata Branch
+	var found []any
 	for i, document := range documents {
 		rest := document[:0:0]
 		for _, item := range document {
-			if item.Comment != nil || item.Key != metadataKey {
-				rest = append(rest, item)
-				continue
-			}
-			fields, isMapping := item.Value.(Branch)
 			switch {
-			case i > 0:
-			case metadata != nil:
-				return nil, nil, fmt.Errorf("it has %q twice", metadataKey)
-			case !isMapping:
-				return documents, nil, nil
-			default:
-				metadata = slices.Clip(append(Branch{}, fields...))
+			case item.Comment != nil || item.Key != metadataKey:
+				rest = append(rest, item)
+			case i == 0:
+				found = append(found, item.Value)
 			}
 		}
 		documents[i] = rest
 	}
-	if metadata == nil {
+	if len(found) > 1 {
+		return nil, nil, fmt.Errorf("it has %q twice", metadataKey)
+	}
+	if len(found) == 0 {
 		return documents, nil, nil
 	}
-	if format != INI {
-		plain, _ := plainOf(metadata).(map[string]any)
-		return documents, plain, nil
+	metadata, isMapping := found[0].(Branch)
+	if !isMapping {
+		return documents, nil, nil
 	}
-	for i, item := range metadata {
+	if format == INI {
+		nested, err := nest(unescaped(metadata))
+		return documents, nested, err
+	}
+	plain, _ := plainOf(metadata).(map[string]any)
+	return documents, plain, nil
+}
+
+// unescaped returns fields with the line breaks that INI has no other way to write.
+func unescaped(fields Branch) Branch {
+	var out Branch
+	for _, item := range fields {
 		if text, isText := item.Value.(string); isText {
-			metadata[i].Value = strings.ReplaceAll(text, `\n`, "\n")
+			item.Value = strings.ReplaceAll(text, `\n`, "\n")
 		}
+		out = append(out, item)
 	}
-	nested, err := nest(metadata)
-	return documents, nested, err
+	return out
 }
 
 func splitDotenv(document Branch) ([]Branch, map[string]any, error) {

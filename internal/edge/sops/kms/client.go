@@ -216,7 +216,7 @@ func newRequest(ctx context.Context, address, contentType string, body []byte) (
 	return request, nil
 }
 
-// empty refuses an answer without a key.
+// notEmpty refuses an answer without a key.
 func notEmpty(data []byte, err error) ([]byte, error) {
 	if err != nil || len(data) == 0 {
 		return nil, syncline.Errorf(syncline.Invalid, "the service answered no key")
