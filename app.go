@@ -12,22 +12,18 @@ import (
 // AppID names an App by the resource that declares it. Resources of two kinds may
 // have one name.
 type AppID struct {
-	// Kind is that of the resource, such as [KindApplication].
+	// Group and Kind are those of the resource, such as "argoproj.io" and "Application".
+	Group     string
 	Kind      string
 	Namespace string
 	Name      string
 }
 
-// KindApplication is the kind of Argo CD's Application.
-const KindApplication = "Application"
-
 // String returns "namespace/name", which is what people call it.
 func (id AppID) String() string { return id.Namespace + "/" + id.Name }
 
 // Ref names the resource as an object of its cluster.
-func (id AppID) Ref() Ref {
-	return Ref{Group: groupOfApps, Kind: id.Kind, Namespace: id.Namespace, Name: id.Name}
-}
+func (id AppID) Ref() Ref { return Ref(id) }
 
 // NamespacedName is what the API server calls the resource.
 func (id AppID) NamespacedName() types.NamespacedName {
@@ -90,31 +86,20 @@ func (a App) DeletionDigest() Digest {
 
 // Past is what earlier turns of an App wrote down in its resource.
 type Past struct {
-	// ResourceVersion is that of the resource when it was read; "" when it has none.
-	ResourceVersion string
-	Operation       *OperationState
+	// Report is the last one, as far as the resource holds it: its Objects are those
+	// that the App was known to have, whose kinds are watched before anything is
+	// decided, so that none is forgotten; Sources, Revisions and Destination those last
+	// compared with; Sync and Health those last concluded; Rendered is that of the last
+	// deployment, "" when that was not written down.
+	Report
 	// Requested says that the App still asks for that operation, which goes on: as of
 	// Argo CD, which takes away what it was asked for at the end only.
 	Requested bool
 	// Invalid lists why the operation cannot be carried on when it was not ended:
 	// whoever may write the resource can write anything there.
 	Invalid []Condition
-	History []Deployment
-	// Rendered identifies what the last deployment rendered to; "" when that was
-	// not written down.
-	Rendered Digest
-	// Objects are those that the App was known to have; their kinds are watched
-	// before anything is decided, so that none is forgotten.
-	Objects []ObjectReport
 	// Unlisted reports whether the App had more objects than could be written down.
 	Unlisted bool
-	// Sources, Revisions and Destination are those last compared with.
-	Sources     []Source
-	Revisions   []string
-	Destination Destination
-	// Sync and Health are those last concluded.
-	Sync   SyncStatus
-	Health Health
 	// ReconciledAt is when the revisions were last resolved.
 	ReconciledAt time.Time
 }

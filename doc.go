@@ -55,6 +55,7 @@
 //   - blocker: what a turn would wait for, written down. [Blocker]
 //   - change: what happens to one object, and why. [Change], of a closed set of [Action].
 //   - claim: an annotation that says whose an object is and was not written by us. [ClaimText]
+//   - command: what somebody asks of one App, of a closed set. internal/command, Command
 //   - dialect: a kind of resources that declare Apps. internal/dialect/argo
 //   - digest: what identifies content. [Digest]; of applied fields, [Live.Applied]
 //   - gate: the one way to write to a cluster. internal/engine/apply/gate.go

@@ -1,6 +1,9 @@
 package syncline
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // SyncStatus says whether the cluster is as declared.
 type SyncStatus string
@@ -15,9 +18,11 @@ const (
 // Report is the outcome of one turn of an App: all that there is to show.
 type Report struct {
 	App AppID
-	At  time.Time
-	// ResourceVersion is [Past.ResourceVersion] of the App that the turn was about: what
-	// was asked for later is not answered by it.
+	// At is when the turn began; zero for what was read from a resource.
+	At time.Time
+	// ResourceVersion is that of the resource which the turn was about, or, in a Past, when
+	// it was read: what was asked for later is not answered by the report. It is "" when the
+	// resource has none.
 	ResourceVersion string
 	// Sources and Destination are what was compared, at Revisions.
 	Sources     []Source
@@ -36,10 +41,12 @@ type Report struct {
 	// Rendered identifies what the deployment rendered to that this turn completed;
 	// "" when it completed none.
 	Rendered Digest
-	// Waiting lists what has to happen before the App is done.
-	Waiting []Blocker
-	Images  []string
-	URLs    []string
+	// Waiting lists what has to happen before the App is done, and WaitingMore counts
+	// what is left out there: a resource lists the first only.
+	Waiting     []Blocker
+	WaitingMore int
+	Images      []string
+	URLs        []string
 	// Resolved reports that the revisions were resolved in this turn.
 	Resolved bool
 	// AtEnd says which hooks want to run when the App is deleted; nil when the source
@@ -112,4 +119,16 @@ type Blocker struct {
 	Why string
 	// Until is when it ends by itself; zero when it does not.
 	Until time.Time
+}
+
+// String says the blocker on one line.
+func (b Blocker) String() string {
+	text := strings.Join(strings.Fields(b.Why), " ")
+	if b.Ref != (Ref{}) {
+		text = b.Ref.String() + ": " + text
+	}
+	if !b.Until.IsZero() {
+		text += " (until " + b.Until.UTC().Format(time.RFC3339) + ")"
+	}
+	return text
 }

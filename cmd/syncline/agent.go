@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,14 +26,6 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
-func secrets() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
-}
-
-func configMaps() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
-}
-
 // agent joins what the engine needs with the watches that bring it events.
 type agent struct {
 	namespace    string
@@ -41,12 +34,15 @@ type agent struct {
 	projects     *project.Store
 	releaser     *project.Releaser
 	repositories *repository.Store
+	trust        *repository.Trust
 	settings     *settings.Store
-	apps         *application.Store
+	applications *application.Store
+	apps         *catalog.Apps
 	catalog      *catalog.Catalog
 	resolver     *source.Resolver
 	loop         *engine.Loop
 	waker        *wake.Waker
+	teller       *journal.Teller
 }
 
 // resources writes what the control plane is told by, under a field manager of its own.
@@ -61,6 +57,15 @@ func (r resources) PatchApplication(ctx context.Context, id syncline.AppID, patc
 func (r resources) PatchProject(ctx context.Context, name types.NamespacedName, patch []byte) error {
 	_, err := r.patch(ctx, v1alpha1.AppProjectResource(), name, patch)
 	return err
+}
+
+// Tell writes an event of an Application.
+func (r resources) Tell(ctx context.Context, id syncline.AppID, uid types.UID, event journal.Event) error {
+	about := corev1.ObjectReference{
+		APIVersion: v1alpha1.ApplicationResource().GroupVersion().String(), Kind: v1alpha1.ApplicationKind,
+		Namespace: id.Namespace, Name: id.Name, UID: uid,
+	}
+	return r.cluster.Tell(ctx, kube.Happening{About: about, Reason: event.Reason, Message: event.Message, Warning: event.Warning, At: time.Now()})
 }
 
 func (r resources) patch(
@@ -82,16 +87,17 @@ func (a *agent) run(ctx context.Context) error {
 	defer group.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	ruled := kube.Handler{Set: noting(a.settings.Put, "some health rules cannot be read"), Gone: a.settings.Delete}
+	trusted := kube.Handler{Set: noting(a.trust.Put, "some servers of repositories are not trusted"), Gone: a.trust.Delete}
 	known := []<-chan struct{}{
 		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, kube.Handler{
 			Set: func(u *unstructured.Unstructured) { _ = a.projects.Put(u) }, Gone: a.projects.Delete, // its Apps say what is wrong
 		}),
-		a.watch(ctx, &group, secrets(), kube.WatchOptions{LabelSelector: repository.Selector}, kube.Handler{
-			Set: a.putRepository, Gone: a.repositories.Delete,
-		}),
-		a.watch(ctx, &group, configMaps(), kube.WatchOptions{Name: settings.Name}, kube.Handler{
-			Set: a.putSettings, Gone: a.settings.Delete,
-		}),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{LabelSelector: repository.Selector},
+			kube.Handler{Set: a.putRepository, Gone: a.repositories.Delete}),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: settings.Name}, ruled),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.KnownHostsName}, trusted),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.CertificatesName}, trusted),
 	}
 	for _, settings := range known {
 		select {
@@ -101,13 +107,14 @@ func (a *agent) run(ctx context.Context) error {
 		}
 	}
 	a.fleet.Live(syncline.LocalCluster).Sweep()
-	applications := a.watch(ctx, &group, v1alpha1.ApplicationResource(), kube.WatchOptions{}, kube.Handler{
-		Set:  func(u *unstructured.Unstructured) { a.onApplication(a.apps.Put(u)) },
+	all := a.watch(ctx, &group, v1alpha1.ApplicationResource(), kube.WatchOptions{}, kube.Handler{
+		Set:  func(u *unstructured.Unstructured) { a.onApplication(a.applications.Put(u)) },
 		Gone: a.onApplicationGone,
 	})
-	group.Go(func() { a.releaser.Run(ctx, applications) })
+	group.Go(func() { a.releaser.Run(ctx, all) })
 	group.Go(func() { _ = a.resolver.Poll(ctx) }) // it ends with ctx only
 	group.Go(func() { a.waker.Follow(ctx) })
+	group.Go(func() { a.teller.Run(ctx) })
 	group.Go(func() { a.letGo(ctx) })
 	slog.Info("syncline is running", "namespace", a.namespace)
 	a.loop.Run(ctx)
@@ -133,15 +140,18 @@ func (a *agent) putRepository(u *unstructured.Unstructured) {
 	}
 }
 
-func (a *agent) putSettings(u *unstructured.Unstructured) {
-	if err := a.settings.Put(u); err != nil {
-		slog.Error("some health rules cannot be read", "err", err)
+// noting has a store take note of what is seen, and logs what cannot be read of it.
+func noting(put func(*unstructured.Unstructured) error, unread string) func(*unstructured.Unstructured) {
+	return func(u *unstructured.Unstructured) {
+		if err := put(u); err != nil {
+			slog.Error(unread, "err", err)
+		}
 	}
 }
 
 // listRepositories looks at all repository Secrets.
 func (a *agent) listRepositories(ctx context.Context) error {
-	listed, err := a.cluster.ListObjects(ctx, secrets(), kube.WatchOptions{Namespace: a.namespace, LabelSelector: repository.Selector})
+	listed, err := a.cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: a.namespace, LabelSelector: repository.Selector})
 	for i := range listed {
 		a.putRepository(&listed[i])
 	}
@@ -155,21 +165,22 @@ func (a *agent) onRepository(concerns []repository.Concern) {
 	}
 }
 
-func (a *agent) onApplication(app syncline.App, change application.Change) {
+func (a *agent) onApplication(app syncline.App, change catalog.Change) {
 	switch change {
-	case application.Declared:
+	case catalog.Declared:
 		a.releaser.Look()
 		a.waker.Declared(app)
-	case application.Asked:
+	case catalog.Asked:
 		a.waker.Asked(app)
 	}
 }
 
 func (a *agent) onApplicationGone(name types.NamespacedName) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: name.Namespace, Name: name.Name}
-	a.apps.Delete(id)
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: name.Namespace, Name: name.Name}
+	concerned := a.catalog.Delete(id)
 	a.releaser.Look()
-	a.waker.Gone(id, a.catalog.Delete(id))
+	a.teller.Forget(id)
+	a.waker.Gone(id, concerned)
 }
 
 // letGoEvery is how often clusters and kinds are looked for that no App needs any more.
@@ -195,14 +206,14 @@ func (a *agent) letGo(ctx context.Context) {
 	}
 }
 
-// Publish takes note of what a turn came to, and logs what people want to know.
-func (a *agent) Publish(app syncline.App, result engine.Result) {
-	before := a.catalog.Put(catalog.Entry{App: app, Report: result.Report})
-	if result.Report == nil {
-		return
-	}
-	if before.Report == nil {
-		before.Report = &syncline.Report{}
-	}
-	journal.Log(slog.With("app", app.ID.String()), *before.Report, *result.Report)
+// Publish tells what became of an App.
+func (a *agent) Publish(app syncline.App) {
+	before, now := a.apps.Told(app.ID)
+	journal.Log(slog.With("app", app.ID.String()), before, now)
+	a.teller.See(app, before, now)
+}
+
+// Unsaved logs what people cannot read in the App's resource.
+func (a *agent) Unsaved(report syncline.Report, err error) {
+	journal.LogUnsaved(slog.With("app", report.App.String()), report, err)
 }

@@ -16,19 +16,20 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/lua"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
 // dependencies is what the command line is given. Program is this program.
 func dependencies(program string) cli.Deps {
 	return cli.Deps{
-		Connect: func(_ context.Context, connection cli.Connection) (cli.Backend, error) {
+		Connect: func(_ context.Context, connection access.Connection) (access.Backend, error) {
 			cluster, err := connect(connection, "syncline-cli")
 			if err != nil {
 				return nil, err
 			}
 			return backend.New(cluster, connection.ControlPlane), nil
 		},
-		Engine: func(ctx context.Context, connection cli.Connection) (cli.Engine, error) {
+		Engine: func(ctx context.Context, connection access.Connection) (access.Engine, error) {
 			cluster, err := connect(connection, "syncline-cli")
 			if err != nil {
 				return nil, err
@@ -36,9 +37,11 @@ func dependencies(program string) cli.Deps {
 			return backend.StartEngine(ctx, cluster, connection.ControlPlane, program)
 		},
 		Renderer: backend.Renderer{Program: program},
-		Server:   func(ctx context.Context, options cli.ServerOptions) error { return serve(ctx, options, program) },
+		Server:   func(ctx context.Context, options access.ServerOptions) error { return serve(ctx, options, program) },
 		RenderWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
-			return render.Serve(ctx, in, out, render.Tools{Helm: helm.Renderer{}, Kustomize: &kustomize.Renderer{}, Jsonnet: jsonnet.Renderer{}})
+			return render.Serve(ctx, in, out, render.Tools{
+				Helm: helm.Renderer{}, Kustomize: &kustomize.Renderer{}, Jsonnet: jsonnet.Renderer{}, Dialects: dialects(),
+			})
 		},
 		JQWorker:  jq.Serve,
 		LuaWorker: lua.Serve,
@@ -48,7 +51,7 @@ func dependencies(program string) cli.Deps {
 }
 
 // connect prepares the API server of a connection; it sends no request.
-func connect(connection cli.Connection, agent string) (*kube.Cluster, error) {
+func connect(connection access.Connection, agent string) (*kube.Cluster, error) {
 	config, err := kube.ReadConfig(connection.Kubeconfig, connection.Context)
 	if err != nil {
 		return nil, err

@@ -7,13 +7,13 @@ import (
 
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/container"
-	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
 // limitMemory has garbage collected sooner when the memory of the container gets
 // scarce, unless GOMEMLIMIT says otherwise. The processes that the agent starts
 // may use their limits all at once; what is left is the agent's.
-func limitMemory(options cli.ServerOptions) {
+func limitMemory(options access.ServerOptions) {
 	limit, limited := container.Memory(os.ReadFile)
 	if !limited || os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -25,7 +25,7 @@ func limitMemory(options cli.ServerOptions) {
 
 // ownMemory is what is left for the agent in a container, and at least a quarter:
 // not all processes use what they may.
-func ownMemory(limit int64, options cli.ServerOptions) int64 {
+func ownMemory(limit int64, options access.ServerOptions) int64 {
 	processes := int64(options.RenderWorkers)*int64(options.RenderMemoryMiB)<<20 + 2*confined.QuickMemory // and those for jq and Lua
 	return max(limit/4, (limit-processes)/10*9)
 }

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/automation/coalesce"
+	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/profile"
@@ -35,7 +37,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/queue"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
-	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
 // gcPercent is how much may be allocated, of what is in use, until garbage is
@@ -45,7 +47,7 @@ const gcPercent = 50
 
 // serve runs the agent until ctx is done. Program is this program, which works on what
 // others wrote in processes of its own.
-func serve(ctx context.Context, options cli.ServerOptions, program string) (err error) {
+func serve(ctx context.Context, options access.ServerOptions, program string) (err error) {
 	if err := startLog(options); err != nil {
 		return err
 	}
@@ -91,7 +93,7 @@ func serve(ctx context.Context, options cli.ServerOptions, program string) (err 
 }
 
 // newRenderPool returns the processes that render.
-func newRenderPool(program string, options cli.ServerOptions) *confined.Pool {
+func newRenderPool(program string, options access.ServerOptions) *confined.Pool {
 	return confined.NewPool(confined.Options{
 		Command: []string{program, "render-worker"}, Size: options.RenderWorkers,
 		Memory: int64(options.RenderMemoryMiB) << 20, Timeout: time.Duration(options.RenderSeconds) * time.Second,
@@ -105,7 +107,7 @@ func newRenderPool(program string, options cli.ServerOptions) *confined.Pool {
 }
 
 // openMirrors opens the mirrors of an agent, in which many may name addresses.
-func openMirrors(dir string, limits cli.GitLimits) (*git.Store, error) {
+func openMirrors(dir string, limits access.GitLimits) (*git.Store, error) {
 	options := git.Options{
 		Dir: dir, HideReasons: true,
 		MaxMemory: int64(limits.MemoryMiB) << 20, MaxPack: int64(limits.PackMiB) << 20, MaxDisk: int64(limits.DiskMiB) << 20,
@@ -128,15 +130,17 @@ type workers struct {
 }
 
 // newAgent joins the parts of the agent.
-func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, workers workers) (*agent, error) {
+func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *git.Store, workers workers) (*agent, error) {
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,
-		projects: project.NewStore(), repositories: repository.NewStore(), settings: settings.NewStore(),
-		apps:    application.NewStore(resources{cluster}, options.ControlPlane),
-		catalog: catalog.New(),
+		projects: project.NewStore(), repositories: repository.NewStore(), trust: &repository.Trust{}, settings: settings.NewStore(),
+		catalog: catalog.New(), teller: journal.NewTeller(resources{cluster}),
 	}
-	due := queue.New(queue.Backoff{})
-	a.loop = &engine.Loop{Apps: a.apps, Audience: a, Queue: due}
+	a.apps = a.catalog.Apps
+	a.applications = application.NewStore(resources{cluster}, options.ControlPlane, a.apps)
+	reports, due := coalesce.New(a.applications), queue.New(queue.Backoff{})
+	reports.Later = due.AddAt
+	a.loop = &engine.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
 	a.waker = &wake.Waker{
 		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,
 		RecordAfter: time.Duration(options.RecordSeconds) * time.Second, Pending: make(chan string, wake.MaxPending),
@@ -158,28 +162,29 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	}})
 	a.waker.Clusters = a.fleet
 	a.loop.Engine = engine.New(
-		source.New(a.resolver, &repository.Access{Store: a.repositories, List: a.listRepositories}),
+		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}),
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
-			Poll:   2 * poll, // the resolver asks every poll by itself
-			Guard:  plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
-			Others: catalog.Others{Catalog: a.catalog, Apps: a.apps, Namespace: a.namespace, Mark: a.waker.Mark},
+			Poll:     2 * poll, // the resolver asks every poll by itself
+			Guard:    plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
+			Others:   catalog.Others{Catalog: a.catalog, Namespace: a.namespace, Projects: project.Kind(), Mark: a.waker.Mark},
+			Dialects: dialects(),
 
 			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second,
 		})
 	a.waker.Commits = a.loop.Engine
-	a.listen(due, own)
+	a.listen(own)
 	return a, destination.JoinLocal(a.fleet, cluster)
 }
 
 // listen has what the stores know tell whom it concerns.
-func (a *agent) listen(due *queue.Queue, own *rules.Set) {
-	a.apps.Later, a.apps.Changed = due.AddAt, a.onApplication
-	a.apps.Left = func(id syncline.AppID, way application.Way) {
+func (a *agent) listen(own *rules.Set) {
+	a.applications.Changed = a.onApplication
+	a.apps.Left = func(id syncline.AppID, way catalog.Way) {
 		a.loop.Interrupt(id)
 		a.resolver.Review(way.Address.Key())
 	}
-	a.projects.Changed, a.repositories.Changed = a.waker.Project, a.onRepository
+	a.projects.Changed, a.repositories.Changed, a.trust.Changed = a.waker.Project, a.onRepository, a.onRepository
 	a.settings.Changed = func(found settings.Rules) {
 		for _, kind := range own.Replace(found.Find) {
 			a.fleet.Reread(kind)
@@ -197,8 +202,8 @@ func (a *agent) listen(due *queue.Queue, own *rules.Set) {
 func newChecks(runner rules.Runner, project func(string) string, again func(schema.GroupKind)) (checks health.Checks, own *rules.Set) {
 	options := rules.Options{Runner: runner, Dialects: dialects(), Owner: project, Again: again}
 	own = rules.New(options)
-	options.Find = lua.Check
-	return health.Checks{Own: own, Library: rules.New(options)}, own
+	options.Find = settings.Replaceable(lua.Check)
+	return health.Checks{Own: own, Library: rules.New(options), Dialects: dialects()}, own
 }
 
 // dataDir makes the folder for mirrors. A temporary one is removed in the end.
@@ -211,7 +216,7 @@ func dataDir(path string) (dir string, remove func(), err error) {
 }
 
 // startLog makes the log that the options ask for the default one.
-func startLog(options cli.ServerOptions) error {
+func startLog(options access.ServerOptions) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(options.LogLevel)); err != nil {
 		return syncline.Errorf(syncline.Invalid, "log level %q is neither info nor debug", options.LogLevel)

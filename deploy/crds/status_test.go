@@ -35,18 +35,18 @@ func TestReportsAreWrittenOnce(t *testing.T) {
 				t.Cleanup(func() { remove(t, applications, u.GetName()) })
 				app, cr := application.Read(created, namespace)
 				report := reportOn(app)
-				patch, _, err := application.Patch(report, cr)
-				if err != nil || patch == nil {
-					t.Fatalf("patch %q, error %v", patch, err)
+				made, err := application.Patch(report, cr)
+				if err != nil || made.Patch == nil {
+					t.Fatalf("patch %q, error %v", made.Patch, err)
 				}
-				patched, err := applications.Patch(t.Context(), u.GetName(), types.MergePatchType, patch,
+				patched, err := applications.Patch(t.Context(), u.GetName(), types.MergePatchType, made.Patch,
 					metav1.PatchOptions{FieldValidation: metav1.FieldValidationStrict})
 				if err != nil {
-					t.Fatalf("%v\npatch: %s", err, patch)
+					t.Fatalf("%v\npatch: %s", err, made.Patch)
 				}
 				after, cr := application.Read(patched, namespace)
-				if patch, _, _ := application.Patch(report, cr); patch != nil {
-					t.Errorf("the same report changes more: %s", patch)
+				if again, _ := application.Patch(report, cr); again.Patch != nil {
+					t.Errorf("the same report changes more: %s", again.Patch)
 				}
 				if past := after.Past.Operation; !reflect.DeepEqual(past.Sources, app.Sources) {
 					t.Errorf("sources (-declared +read back):\n%s", cmp.Diff(app.Sources, past.Sources))

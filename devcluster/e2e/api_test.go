@@ -257,6 +257,33 @@ func (a *api) get(ctx context.Context, t target, path string) (string, error) {
 	return find(object, path)
 }
 
+// errUntold says that there is no such event.
+var errUntold = errors.New("no event tells that")
+
+// told returns when an event of an object has a reason, and a message that matches; it says what there is otherwise.
+func (a *api) told(ctx context.Context, about target, reason string, message *regexp.Regexp) error {
+	events, err := a.objects(ctx, target{kind: "events", namespace: about.namespace})
+	if err != nil {
+		return err
+	}
+	of := fields.OneTermEqualSelector("involvedObject.name", about.name).String()
+	return retry(ctx, func(err error) bool { return errors.Is(err, errUntold) }, func() error {
+		list, err := events.List(ctx, metav1.ListOptions{FieldSelector: of})
+		if err != nil {
+			return err
+		}
+		var others []string
+		for i := range list.Items {
+			said, _, _ := unstructured.NestedString(list.Items[i].Object, "message")
+			if list.Items[i].Object["reason"] == reason && message.MatchString(said) {
+				return nil
+			}
+			others = append(others, fmt.Sprintf("%v: %s", list.Items[i].Object["reason"], said))
+		}
+		return fmt.Errorf("%w: there are %q", errUntold, others)
+	})
+}
+
 // condition is what is wanted at a path of an object: a text, or a /regular expression/.
 type condition struct{ path, want string }
 

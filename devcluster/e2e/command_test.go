@@ -22,9 +22,9 @@ var errUsage = errors.New("wrong arguments: see README.md")
 
 func words() map[string]command {
 	return map[string]command{
-		"repo": repo, "commit": commit, "tag": tag, "git": git, "gitserver": gitserver, "gitfault": gitfault, "gitcount": gitcount,
+		"repo": repo, "commit": commit, "tag": tag, "git": git, "gitserver": gitserver, "sshserver": sshserver, "gitfault": gitfault, "gitcount": gitcount,
 		"apply": apply, "refused": refused, "accepted": accepted, "expand": expand, "edit": edit, "remove": remove,
-		"await": await, "gone": gone, "get": get, "columns": columns, "synced": synced, "refresh": refresh, "same": same, "match": match,
+		"await": await, "gone": gone, "get": get, "columns": columns, "told": told, "synced": synced, "refresh": refresh, "same": same, "match": match,
 		"syncline": runSyncline, "code": runCode,
 		"audit": auditCount, "mark": mark, "order": order,
 		"cluster": clusterCommand, "server": serverCommand, "apiserver": apiserver, "fault": fault, "log": logged, "grown": grown,
@@ -217,6 +217,18 @@ func get(s *script, ts *testscript.TestScript, args []string) error {
 	}
 	fmt.Fprintln(ts.Stdout(), text)
 	return nil
+}
+
+// told APP REASON MESSAGE waits for an event of an Application, as "kubectl get events" shows it.
+func told(s *script, _ *testscript.TestScript, args []string) error {
+	if len(args) != 3 {
+		return errUsage
+	}
+	message, err := regexp.Compile(args[2])
+	if err != nil {
+		return err
+	}
+	return s.cluster.api.told(s.ctx, s.where("app", args[0]), args[1], message)
 }
 
 // columns KIND NAME prints the columns that kubectl shows.

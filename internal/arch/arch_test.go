@@ -25,11 +25,13 @@ var may = map[string][]string{
 	"engine":     {".", "base"},
 	"automation": {".", "base"},
 	"catalog":    {".", "base"},
+	// What speaks against a command, for who asks and for who writes it down.
+	"command": {".", "base"},
 	// A cluster of the edge as the engine looks at it, and what commands do by themselves.
 	"destination": {".", "edge", "engine"},
-	"backend":     {".", "base", "api", "edge", "engine", "catalog", "destination", "dialect", "front"},
-	"dialect":     {".", "base", "api", "engine", "automation", "catalog"},
-	"front":       {".", "base", "ui", "engine", "catalog"},
+	"backend":     {".", "base", "api", "command", "edge", "engine", "catalog", "destination", "dialect", "front"},
+	"dialect":     {".", "base", "api", "command", "engine", "automation", "catalog"},
+	"front":       {".", "base", "ui", "command", "engine", "catalog"},
 	"demo":        {".", "base", "api", "edge"},
 	"cmd":         {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front", "destination", "backend"},
 	"arch":        {},
@@ -51,6 +53,9 @@ var sideways = []string{
 	"internal/base/upstream -> internal/base/sealed",
 	"internal/base/confined/confinedtest -> .",
 	"internal/base/confined/confinedtest -> internal/base/confined",
+	"internal/edge/kube/served -> internal/edge/kube/failure",                       // what its errors mean
+	"internal/dialect/argo/request -> internal/dialect/argo/application",            // whose translation it writes
+	"internal/dialect/argo/request -> internal/dialect/argo/application/convention", // and that of sources
 	"internal/front/cli -> internal/front/client",
 	"internal/front/server -> internal/front/auth",
 }

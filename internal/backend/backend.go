@@ -6,7 +6,6 @@ package backend
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,48 +17,54 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/command"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/request"
 	"github.com/syncline-io/syncline/internal/edge/kube"
-	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
-// Backend is a way in. It satisfies [cli.Backend].
+// Backend is a way in. It satisfies [access.Backend].
 type Backend struct {
 	cluster      *kube.Cluster
 	controlPlane string
+	writer       request.Writer
 }
 
-var _ cli.Backend = (*Backend)(nil)
+var _ access.Backend = (*Backend)(nil)
 
 // New returns the way in through an API server. Apps in the namespace of the control
 // plane are tracked by their bare name.
 func New(cluster *kube.Cluster, controlPlane string) *Backend {
-	return &Backend{cluster: cluster, controlPlane: controlPlane}
+	return &Backend{
+		cluster: cluster, controlPlane: controlPlane,
+		writer: request.Writer{Applications: applications{cluster}, ControlPlane: controlPlane},
+	}
 }
 
 // Get returns one App as it is now.
-func (b *Backend) Get(ctx context.Context, id syncline.AppID) (cli.App, error) {
+func (b *Backend) Get(ctx context.Context, id syncline.AppID) (access.App, error) {
 	u, err := b.cluster.GetObject(ctx, v1alpha1.ApplicationResource(), id.NamespacedName())
 	if err != nil {
-		return cli.App{}, explain(id, err)
+		return access.App{}, explain(id, err)
 	}
 	return b.app(u), nil
 }
 
 // List returns the chosen Apps as they are now.
-func (b *Backend) List(ctx context.Context, query cli.Query) ([]cli.App, error) {
+func (b *Backend) List(ctx context.Context, query access.Query) ([]access.App, error) {
 	if query.Name != "" {
-		app, err := b.Get(ctx, syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace, Name: query.Name})
+		app, err := b.Get(ctx, syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: query.Namespace, Name: query.Name})
 		if syncline.KindOf(err) == syncline.NotFound {
 			return nil, nil
 		}
-		return []cli.App{app}, err
+		return []access.App{app}, err
 	}
 	items, err := b.cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), watchOptions(query))
 	if err != nil {
-		return nil, explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace}, err)
+		return nil, explain(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: query.Namespace}, err)
 	}
-	apps := make([]cli.App, 0, len(items))
+	apps := make([]access.App, 0, len(items))
 	for i := range items {
 		apps = append(apps, b.app(&items[i]))
 	}
@@ -68,10 +73,10 @@ func (b *Backend) List(ctx context.Context, query cli.Query) ([]cli.App, error) 
 }
 
 // Watch tells all of the chosen Apps, again and again.
-func (b *Backend) Watch(ctx context.Context, query cli.Query, see func([]cli.App) bool) error {
+func (b *Backend) Watch(ctx context.Context, query access.Query, see func([]access.App) bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	w := &appWatch{query: query, translate: b.app, see: see, end: cancel, known: map[types.NamespacedName]cli.App{}}
+	w := &appWatch{query: query, translate: b.app, see: see, end: cancel, known: map[types.NamespacedName]access.App{}}
 	b.cluster.WatchObjects(ctx, v1alpha1.ApplicationResource(), watchOptions(query), kube.Handler{
 		Set: w.set, Gone: w.gone, Synced: w.complete, Failed: w.failed,
 	})
@@ -79,46 +84,31 @@ func (b *Backend) Watch(ctx context.Context, query cli.Query, see func([]cli.App
 	case errors.Is(cause, errSeen):
 		return nil
 	case w.fatal != nil:
-		return explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace, Name: query.Name}, w.fatal)
+		return explain(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: query.Namespace, Name: query.Name}, w.fatal)
 	default:
 		return cause
 	}
 }
 
-// Create makes a resource.
-func (b *Backend) Create(ctx context.Context, manifest map[string]any) (cli.App, error) {
-	u, err := b.cluster.Create(ctx, v1alpha1.ApplicationResource(), &unstructured.Unstructured{Object: manifest})
-	if err != nil {
-		name := (&unstructured.Unstructured{Object: manifest})
-		return cli.App{}, explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: name.GetNamespace(), Name: name.GetName()}, err)
-	}
-	return b.app(u), nil
-}
+// Check says what is wrong with a command whatever there is.
+func (b *Backend) Check(c command.Command) error { return b.writer.Check(c) }
 
-// Patch changes a resource by a merge patch.
-func (b *Backend) Patch(ctx context.Context, id syncline.AppID, patch map[string]any) (cli.App, error) {
-	data, err := json.Marshal(patch)
-	if err != nil {
-		return cli.App{}, syncline.Errorf(syncline.Internal, "patch of app %s: %w", id, err)
+// Do carries out a command.
+func (b *Backend) Do(ctx context.Context, c command.Command) (access.Outcome, error) {
+	u, effect, err := b.writer.Do(ctx, c)
+	switch {
+	case err != nil:
+		return access.Outcome{}, explain(c.App, err)
+	case u == nil:
+		return access.Outcome{Effect: effect}, nil
 	}
-	u, err := b.cluster.Patch(ctx, v1alpha1.ApplicationResource(), id.NamespacedName(),
-		kube.Patch{Type: types.MergePatchType, Data: data, Manager: "syncline-cli"})
-	if err != nil {
-		return cli.App{}, explain(id, err)
-	}
-	return b.app(u), nil
-}
-
-// Delete deletes exactly the resource that has the UID.
-func (b *Backend) Delete(ctx context.Context, id syncline.AppID, uid types.UID) error {
-	err := b.cluster.Delete(ctx, v1alpha1.ApplicationResource(), id.NamespacedName(), uid)
-	return explain(id, err)
+	return access.Outcome{App: b.app(u), Effect: effect}, nil
 }
 
 // app translates a resource.
-func (b *Backend) app(u *unstructured.Unstructured) cli.App {
-	app, cr := application.Read(u, b.controlPlane)
-	return cli.App{App: app, Report: application.ReportOf(app, cr), Manifest: withoutManagedFields(u)}
+func (b *Backend) app(u *unstructured.Unstructured) access.App {
+	app, _ := application.Read(u, b.controlPlane)
+	return access.App{App: app, Report: application.ReportOf(app), Manifest: withoutManagedFields(u)}
 }
 
 // withoutManagedFields leaves out what only the API server reads.
@@ -127,11 +117,11 @@ func withoutManagedFields(u *unstructured.Unstructured) map[string]any {
 	return u.Object
 }
 
-func watchOptions(query cli.Query) kube.WatchOptions {
+func watchOptions(query access.Query) kube.WatchOptions {
 	return kube.WatchOptions{Namespace: query.Namespace, LabelSelector: query.Selector, Name: query.Name}
 }
 
-func compareApps(a, b cli.App) int {
+func compareApps(a, b access.App) int {
 	return cmp.Or(cmp.Compare(a.ID.Namespace, b.ID.Namespace), cmp.Compare(a.ID.Name, b.ID.Name))
 }
 
@@ -140,11 +130,11 @@ var errSeen = errors.New("seen")
 
 // appWatch turns single changes into pictures of all Apps.
 type appWatch struct {
-	query     cli.Query
-	translate func(*unstructured.Unstructured) cli.App
-	see       func([]cli.App) bool
+	query     access.Query
+	translate func(*unstructured.Unstructured) access.App
+	see       func([]access.App) bool
 	end       context.CancelCauseFunc
-	known     map[types.NamespacedName]cli.App
+	known     map[types.NamespacedName]access.App
 	synced    bool
 	ended     bool
 	fatal     error
@@ -184,7 +174,7 @@ func (w *appWatch) show() {
 	if !w.synced || w.ended {
 		return
 	}
-	apps := make([]cli.App, 0, len(w.known))
+	apps := make([]access.App, 0, len(w.known))
 	for _, app := range w.known {
 		apps = append(apps, app)
 	}

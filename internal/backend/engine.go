@@ -12,23 +12,25 @@ import (
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/edge/jq"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
-// Engine is the agent's engine, run for one command. It satisfies [cli.Engine].
+// Engine is the agent's engine, run for one command. It satisfies [access.Engine].
 type Engine struct {
 	*preview
 	close func()
 }
 
-var _ cli.Engine = Engine{}
+var _ access.Engine = Engine{}
 
 // Close ends the watches and the processes, and removes the mirrors.
 func (e Engine) Close() error {
@@ -44,7 +46,7 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	if err != nil {
 		return Engine{}, err
 	}
-	sources, remove, err := temporarySources(known.repositories, false)
+	sources, remove, err := temporarySources(known.access, false)
 	if err != nil {
 		return Engine{}, err
 	}
@@ -59,9 +61,10 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	fleet.Live(syncline.LocalCluster).Sweep()
 	pool := confined.NewPool(confined.Options{Command: []string{program, "render-worker"}})
 	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
+	e.memory = plan.New(expressions)
 	e.reach = func(on syncline.ClusterID, as syncline.Identity) (reader, error) { return fleet.Access(on, as) }
-	e.turns = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
-		destination.Clusters{Fleet: fleet}, engine.Options{ReadOnly: true, Expressions: expressions, Others: known.others})
+	e.planner = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
+		destination.Clusters{Fleet: fleet}, engine.Options{Others: known.others, Dialects: syncline.Dialects{convention.Dialect()}})
 	e.close = func() {
 		fleet.Close()
 		pool.Close()
@@ -73,19 +76,19 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 
 // controlPlane is what is read once of a control plane.
 type controlPlane struct {
-	projects     *project.Store
-	repositories *repository.Store
-	others       catalog.Others
+	projects *project.Store
+	access   *repository.Access
+	others   catalog.Others
 }
 
 // readControlPlane reads the projects, the repositories and what Applications declare, by
 // what their statuses say. Who may not read credentials may still look at public
 // repositories, and for who may not read Applications there are none.
 func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
-	apps := application.NewStore(nil, namespace)
 	known := controlPlane{
-		project.NewStore(), repository.NewStore(), catalog.Others{Catalog: catalog.New(), Apps: apps, Namespace: namespace},
+		project.NewStore(), &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}}, catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
 	}
+	apps := application.NewStore(nil, namespace, known.others.Catalog.Apps)
 	listed, err := cluster.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil {
 		return known, err
@@ -98,7 +101,16 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 		return known, err
 	}
 	for i := range listed {
-		_ = known.repositories.Put(&listed[i]) // what cannot be read concerns nothing
+		_ = known.access.Store.Put(&listed[i]) // what cannot be read concerns nothing
+	}
+	for _, name := range []string{repository.KnownHostsName, repository.CertificatesName} {
+		listed, err = cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Namespace: namespace, Name: name})
+		if err != nil && syncline.KindOf(err) != syncline.Denied {
+			return known, err
+		}
+		for i := range listed {
+			_ = known.access.Trust.Put(&listed[i]) // what cannot be read trusts nobody
+		}
 	}
 	listed, err = cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil && syncline.KindOf(err) != syncline.Denied {

@@ -19,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
 var cluster *testenv.Cluster
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // connect prepares the tests' cluster, or the one of a kubeconfig and a context.
-func connect(connection cli.Connection) (*kube.Cluster, error) {
+func connect(connection access.Connection) (*kube.Cluster, error) {
 	config, err := kube.ReadConfig(connection.Kubeconfig, connection.Context)
 	if err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func connect(connection cli.Connection) (*kube.Cluster, error) {
 	return kube.Connect(config, kube.Options{UserAgent: "test"})
 }
 
-func connectBackend(_ context.Context, connection cli.Connection) (cli.Backend, error) {
+func connectBackend(_ context.Context, connection access.Connection) (access.Backend, error) {
 	cluster, err := connect(connection)
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func connectBackend(_ context.Context, connection cli.Connection) (cli.Backend, 
 }
 
 // command runs the command line against the tests' cluster.
-func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
+func commandLine(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, err bytes.Buffer
 	args = append([]string{"--kubeconfig", cluster.Kubeconfig}, args...)
@@ -57,7 +58,7 @@ func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
 // of one test.
 func controlPlane(t *testing.T) (namespace string) {
 	t.Helper()
-	api, err := connect(cli.Connection{Kubeconfig: cluster.Kubeconfig})
+	api, err := connect(access.Connection{Kubeconfig: cluster.Kubeconfig})
 	if err != nil {
 		t.Fatal(err)
 	}

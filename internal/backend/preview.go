@@ -2,17 +2,18 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/plan"
 )
 
-// turns take turns of Apps and write nothing, as those of an [engine.Engine] that is
-// read-only.
-type turns interface {
-	Turn(ctx context.Context, app syncline.App, failures int) engine.Result
+// planner makes plans and writes nothing, as an [engine.Engine] does.
+type planner interface {
+	Preview(ctx context.Context, app syncline.App, memory *plan.Planner) (syncline.Plan, error)
 }
 
 // reader reads objects of the cluster.
@@ -21,10 +22,12 @@ type reader interface {
 	Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error)
 }
 
-// preview says what turns would come to: it waits for what of the cluster is not known
+// preview says what a turn would do: it waits for what of the cluster is not known
 // yet, and plans as the agent would.
 type preview struct {
-	turns turns
+	planner planner
+	// memory is what is remembered of one preview for the next.
+	memory *plan.Planner
 	// reach returns what reads objects of a cluster as an identity.
 	reach func(on syncline.ClusterID, as syncline.Identity) (reader, error)
 	// ready is signalled when more of the cluster is known.
@@ -51,19 +54,14 @@ func (p *preview) Teardown(ctx context.Context, app syncline.App) (syncline.Plan
 	return p.plan(ctx, app)
 }
 
-// plan takes the turn of an App, once it is known what the App owns: an approval
+// plan makes the plan of an App, once it is known what the App owns: an approval
 // names what the agent prunes.
 func (p *preview) plan(ctx context.Context, app syncline.App) (syncline.Plan, error) {
-	app.Paused = false
 	for {
-		result := p.turns.Turn(ctx, app, 0)
-		switch {
-		case result.Err != nil:
-			return syncline.Plan{}, result.Err
-		case result.Plan != nil && syncline.KindOf(result.Plan.Unknown) != syncline.Waiting:
-			return *result.Plan, nil
-		case result.Plan == nil && !result.Watching:
-			return syncline.Plan{}, refusal(result)
+		made, err := p.planner.Preview(ctx, app, p.memory)
+		early := errors.Is(err, engine.ErrWatching) || err == nil && syncline.KindOf(made.Unknown) == syncline.Waiting
+		if !early {
+			return made, err
 		}
 		select {
 		case <-p.ready:
@@ -73,26 +71,18 @@ func (p *preview) plan(ctx context.Context, app syncline.App) (syncline.Plan, er
 	}
 }
 
-// refusal is the error of a turn that made no plan because the App is invalid.
-func refusal(result engine.Result) error {
-	if result.Report == nil || len(result.Report.Conditions) == 0 {
-		return syncline.Errorf(syncline.Internal, "no plan was made")
-	}
-	return syncline.Errorf(syncline.Invalid, "%s", result.Report.Conditions[0].Message)
-}
-
 // Live returns the App's objects as they are, sorted by ref.
 func (p *preview) Live(ctx context.Context, app syncline.App) ([]syncline.Object, error) {
-	plan, err := p.Plan(ctx, app, syncline.Operation{})
+	made, err := p.Plan(ctx, app, syncline.Operation{})
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := p.reach(plan.Cluster, app.As)
+	cluster, err := p.reach(made.Cluster, app.As)
 	if err != nil {
 		return nil, err
 	}
 	var objects []syncline.Object
-	for _, change := range plan.Changes {
+	for _, change := range made.Changes {
 		if change.UID == "" {
 			continue
 		}

@@ -8,22 +8,29 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine"
+	"github.com/syncline-io/syncline/internal/engine/plan"
 )
 
-// scripted are turns that come to one result after the other.
+// made is what one preview comes to.
+type made struct {
+	plan syncline.Plan
+	err  error
+}
+
+// scripted comes to one preview after the other.
 type scripted struct {
-	results []engine.Result
+	results []made
 	asked   []syncline.App
-	// after is called after each turn.
+	// after is called after each.
 	after func()
 }
 
-func (s *scripted) Turn(_ context.Context, app syncline.App, _ int) engine.Result {
+func (s *scripted) Preview(_ context.Context, app syncline.App, _ *plan.Planner) (syncline.Plan, error) {
 	s.asked = append(s.asked, app)
 	result := s.results[0]
 	s.results = s.results[1:]
 	s.after()
-	return result
+	return result.plan, result.err
 }
 
 // objects are those of a cluster, by name.
@@ -38,39 +45,39 @@ func (o objects) Read(_ context.Context, ref syncline.Ref, _ string) (syncline.O
 }
 
 func TestPreview(t *testing.T) {
-	plan := &syncline.Plan{Revisions: []string{"one"}}
-	unknown := &syncline.Plan{Unknown: syncline.Errorf(syncline.Waiting, "what it owns is not known")}
+	whole := syncline.Plan{Revisions: []string{"one"}}
+	unknown := syncline.Plan{Unknown: syncline.Errorf(syncline.Waiting, "what it owns is not known")}
+	unreadable := syncline.Plan{Revisions: []string{"one"}, Unknown: syncline.Errorf(syncline.Denied, "it cannot be listed")}
 	failed := errors.New("no")
 	for name, test := range map[string]struct {
-		results []engine.Result
-		known   bool // more of the cluster gets known after each turn
+		results []made
+		known   bool // more of the cluster gets known after each
 		want    string
 		kind    syncline.Kind
 	}{
-		"a plan":                               {results: []engine.Result{{Plan: plan}}},
-		"an error":                             {results: []engine.Result{{Err: failed}}, want: "no", kind: syncline.KindOf(failed)},
-		"what it waits for gets known":         {results: []engine.Result{{Watching: true}, {Plan: unknown}, {Plan: plan}}, known: true},
-		"what it waits for never gets known":   {results: []engine.Result{{Watching: true}}, want: "could not be read in time", kind: syncline.Transient},
-		"an invalid App":                       {results: []engine.Result{{Report: &syncline.Report{Conditions: []syncline.Condition{{Message: "bad"}}}}}, want: "bad", kind: syncline.Invalid},
-		"neither a plan nor a reason for none": {results: []engine.Result{{}}, want: "no plan was made", kind: syncline.Internal},
+		"a plan":                             {results: []made{{plan: whole}}},
+		"a plan without what nobody may see": {results: []made{{plan: unreadable}}},
+		"an error":                           {results: []made{{err: failed}}, want: "no", kind: syncline.KindOf(failed)},
+		"what it waits for gets known":       {results: []made{{err: engine.ErrWatching}, {plan: unknown}, {plan: whole}}, known: true},
+		"what it waits for never gets known": {results: []made{{err: engine.ErrWatching}}, want: "could not be read in time", kind: syncline.Transient},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			p := &preview{ready: make(chan struct{}, 1)}
-			turns := &scripted{results: test.results, after: cancel}
+			previews := &scripted{results: test.results, after: cancel}
 			if test.known {
-				turns.after = p.known
+				previews.after = p.known
 			}
-			p.turns = turns
-			got, err := p.Plan(ctx, syncline.App{Paused: true, Deleting: &syncline.Deletion{}}, syncline.Operation{})
+			p.planner = previews
+			got, err := p.Plan(ctx, syncline.App{Deleting: &syncline.Deletion{}}, syncline.Operation{})
 			if test.want == "" && (err != nil || len(got.Revisions) != 1) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 			if test.want != "" && (err == nil || syncline.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("got %v (%s), want %q (%s)", err, syncline.KindOf(err), test.want, test.kind)
 			}
-			if app := turns.asked[0]; app.Request == nil || app.Deleting != nil || app.Paused {
+			if app := previews.asked[0]; app.Request == nil || app.Deleting != nil {
 				t.Errorf("asked is %+v, want the operation and nothing else", app)
 			}
 		})
@@ -78,12 +85,12 @@ func TestPreview(t *testing.T) {
 }
 
 func TestPreviewOfTheEnd(t *testing.T) {
-	turns := &scripted{results: []engine.Result{{Plan: &syncline.Plan{}}}, after: func() {}}
-	p := &preview{turns: turns}
+	previews := &scripted{results: []made{{}}, after: func() {}}
+	p := &preview{planner: previews}
 	if _, err := p.Teardown(t.Context(), syncline.App{Request: &syncline.Operation{}}); err != nil {
 		t.Fatal(err)
 	}
-	if app := turns.asked[0]; app.Request != nil || app.Deleting == nil || !app.Deleting.Cascade {
+	if app := previews.asked[0]; app.Request != nil || app.Deleting == nil || !app.Deleting.Cascade {
 		t.Errorf("asked is %+v, want the end with all objects", app)
 	}
 }
@@ -101,10 +108,10 @@ func TestPreviewLive(t *testing.T) {
 		}
 		cluster[name] = object
 	}
-	plan := &syncline.Plan{Changes: []syncline.Change{{Ref: ref("b"), UID: "2"}, {Ref: ref("new")}, {Ref: ref("gone"), UID: "3"}, {Ref: ref("a"), UID: "1"}}}
+	whole := syncline.Plan{Changes: []syncline.Change{{Ref: ref("b"), UID: "2"}, {Ref: ref("new")}, {Ref: ref("gone"), UID: "3"}, {Ref: ref("a"), UID: "1"}}}
 	p := &preview{
-		turns: &scripted{results: []engine.Result{{Plan: plan}}, after: func() {}},
-		reach: func(syncline.ClusterID, syncline.Identity) (reader, error) { return cluster, nil },
+		planner: &scripted{results: []made{{plan: whole}}, after: func() {}},
+		reach:   func(syncline.ClusterID, syncline.Identity) (reader, error) { return cluster, nil },
 	}
 	found, err := p.Live(t.Context(), syncline.App{})
 	if err != nil || len(found) != 2 || found[0].Ref() != ref("a") || found[1].Ref() != ref("b") {

@@ -1,6 +1,7 @@
-// Package catalog is the memory of what turns came to: the last Plan and Report
-// of every App, and which Apps want which objects. It decides nothing, and
-// forgets everything when the process ends.
+// Package catalog is the memory of the Apps: each as it is declared, with what its last
+// turn came to and its last Plan, and which Apps want which objects. Who shows Apps
+// lists and follows them here. It decides nothing, and forgets everything when the
+// process ends.
 package catalog
 
 import (
@@ -11,22 +12,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/few"
 )
-
-// Entry is what is known of one App.
-type Entry struct {
-	App syncline.App
-	// Plan is the last one that was made; nil before there was one. Its changes do
-	// not have the desired objects, which are most of it: a render has them.
-	Plan *syncline.Plan
-	// Report is the last one; nil before there was one.
-	Report *syncline.Report
-}
 
 // Catalog is safe for concurrent use. The zero value is not; use New.
 type Catalog struct {
-	mu      sync.RWMutex
-	entries map[syncline.AppID]Entry
+	// Apps are the Apps, with their plans.
+	Apps *Apps
+
+	mu    sync.RWMutex
+	plans map[syncline.AppID]*syncline.Plan
 	// clusters are those of which plans have objects.
 	clusters map[syncline.ClusterID]*cluster
 }
@@ -35,7 +30,7 @@ type Catalog struct {
 // its name is another object.
 type cluster struct {
 	// wanting holds the Apps whose plans have an object, and whether they declare it.
-	wanting map[syncline.Ref]map[syncline.AppID]bool
+	wanting map[syncline.Ref]few.Map[syncline.AppID, bool]
 	// inside counts, for each container, the objects that the plans have in it.
 	inside counts
 	// leaving counts the containers that the plans have and do not declare.
@@ -55,28 +50,33 @@ type late struct {
 }
 
 // counts say how many objects each App has.
-type counts map[syncline.Container]map[syncline.AppID]int
+type counts map[syncline.Container]few.Map[syncline.AppID, int]
 
 func (c counts) add(container syncline.Container, id syncline.AppID, n int) {
-	if c[container] == nil {
-		c[container] = map[syncline.AppID]int{}
+	of := c[container]
+	before, _ := of.Get(id)
+	if of.Set(id, before+n); before+n == 0 {
+		of.Delete(id)
 	}
-	if c[container][id] += n; c[container][id] == 0 {
-		delete(c[container], id)
-	}
-	if len(c[container]) == 0 {
+	if c[container] = of; of.Len() == 0 {
 		delete(c, container)
 	}
 }
 
+// of returns the Apps that have something in a container.
+func (c counts) of(container syncline.Container) []syncline.AppID {
+	apps := c[container]
+	return slices.Collect(apps.Keys())
+}
+
 // New returns an empty Catalog.
 func New() *Catalog {
-	return &Catalog{entries: map[syncline.AppID]Entry{}, clusters: map[syncline.ClusterID]*cluster{}}
+	return &Catalog{Apps: NewApps(), plans: map[syncline.AppID]*syncline.Plan{}, clusters: map[syncline.ClusterID]*cluster{}}
 }
 
 func newCluster() *cluster {
 	return &cluster{
-		wanting: map[syncline.Ref]map[syncline.AppID]bool{},
+		wanting: map[syncline.Ref]few.Map[syncline.AppID, bool]{},
 		inside:  counts{},
 		leaving: counts{}, unserving: map[syncline.AppID]int{}, abandoned: map[syncline.Ref]late{},
 	}
@@ -91,36 +91,20 @@ func (c *Catalog) on(id syncline.ClusterID) *cluster {
 	return &cluster{}
 }
 
-// Put takes note of what a turn came to. A nil Plan or Report leaves the last
-// one. It returns what was known before.
-func (c *Catalog) Put(entry Entry) (before Entry) {
+// Plan takes note of a plan of an App that is declared. It returns the Apps that may have
+// to act on it: they have objects in their plans that this App declared until now.
+func (c *Catalog) Plan(id syncline.AppID, plan syncline.Plan) (concerned []syncline.AppID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before = c.entries[entry.App.ID]
-	if entry.Report == nil {
-		entry.Report = before.Report
+	if !c.Apps.has(id) { // it is gone, and nobody would forget the plan
+		return nil
 	}
-	if entry.Plan == nil {
-		entry.Plan = before.Plan
-	} else {
-		entry.Plan = kept(*entry.Plan, before.Plan)
-		c.reindex(entry.App.ID, before.Plan, entry.Plan)
-	}
-	c.entries[entry.App.ID] = entry
-	return before
-}
-
-// Plan takes note of a plan alone. It returns the Apps that may have to act on
-// it: they have objects in their plans that this App declared until now.
-func (c *Catalog) Plan(app syncline.App, plan syncline.Plan) (concerned []syncline.AppID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	entry := c.entries[app.ID]
-	before := entry.Plan
-	entry.App, entry.Plan = app, kept(plan, before)
-	c.reindex(app.ID, before, entry.Plan)
-	c.entries[app.ID] = entry
-	return c.left(app.ID, before)
+	before := c.plans[id]
+	after := kept(plan, before)
+	c.reindex(id, before, after)
+	c.plans[id] = after
+	c.Apps.planned(id, after)
+	return c.left(id, before)
 }
 
 // Restore takes note of what an App declares in a cluster by its status, before a plan
@@ -132,7 +116,7 @@ func (c *Catalog) Restore(app syncline.App, on syncline.ClusterID) {
 			plan.Changes = append(plan.Changes, syncline.Change{Ref: object.Ref, Action: syncline.Keep})
 		}
 	}
-	c.Plan(app, plan)
+	c.Plan(app.ID, plan)
 }
 
 // left returns who has objects of a plan of an App that it declares no more.
@@ -142,10 +126,11 @@ func (c *Catalog) left(id syncline.AppID, before *syncline.Plan) []syncline.AppI
 	}
 	on, concerned := c.on(before.Cluster), map[syncline.AppID]struct{}{}
 	for _, change := range changesOf(before) {
-		if !declares(change) || on.wanting[change.Ref][id] {
+		wanting := on.wanting[change.Ref]
+		if still, _ := wanting.Get(id); still || !declares(change) {
 			continue
 		}
-		for other := range on.wanting[change.Ref] {
+		for other := range wanting.Keys() {
 			if other != id {
 				concerned[other] = struct{}{}
 			}
@@ -154,7 +139,7 @@ func (c *Catalog) left(id syncline.AppID, before *syncline.Plan) []syncline.AppI
 	return slices.Collect(maps.Keys(concerned))
 }
 
-// kept returns what is kept of a plan, without the desired objects. Where it is not
+// kept returns what is kept of a plan, without the objects to write. Where it is not
 // known what the App declares beyond it, what was known before is kept: what an App was
 // seen to declare is not let go because that cannot be looked up.
 func kept(plan syncline.Plan, before *syncline.Plan) *syncline.Plan {
@@ -163,7 +148,7 @@ func kept(plan syncline.Plan, before *syncline.Plan) *syncline.Plan {
 	}
 	plan.Changes = slices.Clone(plan.Changes)
 	for i := range plan.Changes {
-		plan.Changes[i].Desired = syncline.Object{}
+		plan.Changes[i].Desired, plan.Changes[i].Merged = syncline.Object{}, syncline.Object{}
 	}
 	return &plan
 }
@@ -185,18 +170,21 @@ func declaredBeside(before, now []syncline.Change) (refs []syncline.Ref) {
 
 // Delete forgets an App. It returns whom that concerns, as [Catalog.Plan] does.
 func (c *Catalog) Delete(id syncline.AppID) (concerned []syncline.AppID) {
+	app, _ := c.Apps.App(id)
+	c.Apps.Remove(id)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	entry := c.entries[id]
-	c.reindex(id, entry.Plan, nil)
-	delete(c.entries, id)
-	cascade := entry.App.Deleting != nil && entry.App.Deleting.Cascade
-	for _, change := range changesOf(entry.Plan) {
-		if on := c.on(entry.Plan.Cluster); len(on.wanting[change.Ref]) > 0 {
-			on.abandoned[change.Ref] = late{entry.App.Instance, cascade}
+	plan := c.plans[id]
+	c.reindex(id, plan, nil)
+	delete(c.plans, id)
+	cascade := app.Deleting != nil && app.Deleting.Cascade
+	for _, change := range changesOf(plan) {
+		on := c.on(plan.Cluster)
+		if _, wanted := on.wanting[change.Ref]; wanted {
+			on.abandoned[change.Ref] = late{app.Instance, cascade}
 		}
 	}
-	return c.left(id, entry.Plan)
+	return c.left(id, plan)
 }
 
 // Abandoned reports whether an App that tracking called so had the object of a
@@ -210,19 +198,12 @@ func (c *Catalog) Abandoned(instance string, on syncline.ClusterID, ref syncline
 	return gone, gone && last.cascade
 }
 
-// Get returns what is known of an App.
-func (c *Catalog) Get(id syncline.AppID) (Entry, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	entry, ok := c.entries[id]
-	return entry, ok
-}
-
 // Wanting returns the Apps whose last plan has the object of a cluster.
 func (c *Catalog) Wanting(on syncline.ClusterID, ref syncline.Ref) []syncline.AppID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Collect(maps.Keys(c.on(on).wanting[ref]))
+	wanting := c.on(on).wanting[ref]
+	return slices.Collect(wanting.Keys())
 }
 
 // Declaring returns the Apps whose last plan declares the object of a cluster.
@@ -230,7 +211,8 @@ func (c *Catalog) Declaring(on syncline.ClusterID, ref syncline.Ref) []syncline.
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	var ids []syncline.AppID
-	for id, declares := range c.on(on).wanting[ref] {
+	wanting := c.on(on).wanting[ref]
+	for id, declares := range wanting.All() {
 		if declares {
 			ids = append(ids, id)
 		}
@@ -243,7 +225,7 @@ func (c *Catalog) Declaring(on syncline.ClusterID, ref syncline.Ref) []syncline.
 func (c *Catalog) Leaving(on syncline.ClusterID, container syncline.Container) []syncline.AppID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Collect(maps.Keys(c.on(on).leaving[container]))
+	return c.on(on).leaving.of(container)
 }
 
 // LeavingServing returns the Apps whose last plan has something that Apps need, such
@@ -260,8 +242,8 @@ func (c *Catalog) Inside(on syncline.ClusterID, container syncline.Ref) map[sync
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	inside := map[syncline.AppID][]syncline.Ref{}
-	for id := range c.on(on).inside[container.Contains()] {
-		for _, change := range changesOf(c.entries[id].Plan) {
+	for _, id := range c.on(on).inside.of(container.Contains()) {
+		for _, change := range changesOf(c.plans[id]) {
 			if declares(change) && slices.Contains(change.Ref.Containers(), container.Contains()) {
 				inside[id] = append(inside[id], change.Ref)
 			}
@@ -274,7 +256,7 @@ func (c *Catalog) Inside(on syncline.ClusterID, container syncline.Ref) map[sync
 func (c *Catalog) Planned(id syncline.AppID) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.entries[id].Plan != nil
+	return c.plans[id] != nil
 }
 
 // Kinds returns those of which the last plans have objects in a cluster. It looks at
@@ -295,8 +277,8 @@ func (c *Catalog) WantingKind(on syncline.ClusterID, kind schema.GroupKind) []sy
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	var ids []syncline.AppID
-	for id, entry := range c.entries {
-		if entry.Plan != nil && entry.Plan.Cluster == on && slices.ContainsFunc(entry.Plan.Changes, func(change syncline.Change) bool {
+	for id, plan := range c.plans {
+		if plan.Cluster == on && slices.ContainsFunc(plan.Changes, func(change syncline.Change) bool {
 			return change.Ref.GroupKind() == kind
 		}) {
 			ids = append(ids, id)
@@ -333,17 +315,19 @@ func (c *Catalog) reindex(id syncline.AppID, old, fresh *syncline.Plan) {
 // wants any more: see drop.
 func (c *cluster) remove(id syncline.AppID, plan *syncline.Plan) {
 	for _, change := range changesOf(plan) {
-		delete(c.wanting[change.Ref], id)
+		wanting := c.wanting[change.Ref]
+		wanting.Delete(id)
+		c.wanting[change.Ref] = wanting
 		c.count(id, change, -1)
 	}
 }
 
 func (c *cluster) add(id syncline.AppID, plan *syncline.Plan) {
 	for _, change := range changesOf(plan) {
-		if c.wanting[change.Ref] == nil {
-			c.wanting[change.Ref] = map[syncline.AppID]bool{}
-		}
-		c.wanting[change.Ref][id] = c.wanting[change.Ref][id] || declares(change)
+		wanting := c.wanting[change.Ref]
+		declared, _ := wanting.Get(id)
+		wanting.Set(id, declared || declares(change))
+		c.wanting[change.Ref] = wanting
 		c.count(id, change, 1)
 	}
 }
@@ -351,7 +335,7 @@ func (c *cluster) add(id syncline.AppID, plan *syncline.Plan) {
 // drop forgets the objects of a plan that nobody wants any more.
 func (c *cluster) drop(plan *syncline.Plan) {
 	for _, change := range changesOf(plan) {
-		if len(c.wanting[change.Ref]) == 0 {
+		if wanting := c.wanting[change.Ref]; wanting.Len() == 0 {
 			delete(c.wanting, change.Ref)
 			delete(c.abandoned, change.Ref)
 		}
@@ -375,7 +359,7 @@ func changesOf(plan *syncline.Plan) []syncline.Change {
 // it leaves.
 func (c *cluster) count(id syncline.AppID, change syncline.Change, n int) {
 	if !declares(change) {
-		if change.Ref.ServesApps() {
+		if change.ServesApps {
 			if c.unserving[id] += n; c.unserving[id] == 0 {
 				delete(c.unserving, id)
 			}

@@ -20,7 +20,7 @@ type ahead struct {
 // now and the operation does not deliver: whoever waits to know that need not wait
 // for its end, which may be hours away.
 func (t *turn) lookAhead(ctx context.Context) {
-	if t.options.Others == nil || t.options.ReadOnly || t.plan == nil || !t.running() || t.app.Deleting != nil {
+	if t.options.Others == nil || t.plan == nil || !t.running() || t.app.Deleting != nil {
 		return
 	}
 	next := &turn{Engine: t.Engine, app: t.app, now: t.now, target: t.target, project: t.project, judge: t.judge, cluster: t.cluster}

@@ -13,7 +13,7 @@ import (
 
 // automate begins an operation when the App's policy asks for one.
 func (t *turn) automate(context.Context) error {
-	if t.options.ReadOnly || t.running() {
+	if t.running() {
 		return nil
 	}
 	if t.premature(syncline.Operation{Prune: t.app.Policy.Automated && t.app.Policy.Prune}) {

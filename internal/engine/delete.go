@@ -45,7 +45,7 @@ func (t *turn) withWayOut(err error) error {
 // behind: it says so itself, and nothing in its cluster is tracked as its own.
 func (t *turn) neverDelivered() bool {
 	past := t.app.Past
-	if t.options.ReadOnly || t.running() || past.Unlisted || len(past.History)+len(past.Objects) > 0 ||
+	if t.running() || past.Unlisted || len(past.History)+len(past.Objects) > 0 ||
 		past.Operation != nil && len(past.Operation.Results) > 0 {
 		return false
 	}
@@ -68,11 +68,6 @@ const leaving = "Operation terminated: the application is being deleted"
 // none is left, the App itself may go. It stays while it may have objects that
 // are not known. An operation that goes on is terminated first.
 func (t *turn) delete(ctx context.Context) error {
-	if t.options.ReadOnly {
-		teardown, err := t.teardown(ctx)
-		t.plan, t.silent = &teardown, true
-		return err
-	}
 	if t.running() && t.app.Deleting.Cascade {
 		return t.stop(ctx)
 	}
@@ -119,7 +114,7 @@ func (t *turn) hooksAtEnd() error {
 // teardown plans what is deleted with the App, without what its project refuses, and
 // what other Apps declare or need. It is a Waiting error while that is not known.
 func (t *turn) teardown(ctx context.Context) (syncline.Plan, error) {
-	teardown, unknown := plan.Teardown(t.app, heir{t.cluster, t.inherited()})
+	teardown, unknown := plan.Teardown(t.app, t.options.Dialects, heir{t.cluster, t.inherited()})
 	teardown = t.allowed(teardown)
 	teardown.Unknown, t.result.Watching = unknown, unknown != nil
 	if len(teardown.Changes) == 0 || t.options.Others == nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/pending"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
 	"github.com/syncline-io/syncline/internal/engine/render"
@@ -96,11 +97,12 @@ type Options struct {
 	// performs as long again. A fetch that takes longer goes on, and so does the
 	// next turn with what was learned.
 	Limit time.Duration
-	// ReadOnly plans and reports but never begins or continues an operation.
-	ReadOnly bool
 	// Others knows the other Apps, which may declare what one of them is about to
 	// delete. Default: there are none.
 	Others Others
+	// Dialects are those in which Apps are declared, which other Apps may deliver.
+	// Default: none, and no object is taken for an App.
+	Dialects syncline.Dialects
 	// Now is the clock, default time.Now.
 	Now func() time.Time
 }
@@ -115,7 +117,7 @@ type Engine struct {
 	options  Options
 
 	affected *affected.Index
-	pending  *pending
+	pending  *pending.Set
 
 	mu sync.Mutex
 	// failing says since when the turns of an App fail for reasons that may pass.
@@ -146,7 +148,7 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 	}
 	return &Engine{
 		Sources: sources, Renderer: renderer, Projects: projects, Clusters: clusters,
-		planner: plan.New(options.Expressions), options: options, affected: affected.NewIndex(render.Traceable), pending: newPending(),
+		planner: plan.New(options.Expressions), options: options, affected: affected.NewIndex(render.Traceable), pending: pending.New(),
 		failing: map[syncline.AppID]time.Time{}, wanting: map[syncline.AppID]*want{},
 	}
 }
@@ -190,7 +192,7 @@ func (e *Engine) Forget(id syncline.AppID) {
 	e.Abandon(id)
 	e.planner.Forget(id)
 	e.affected.Forget(id)
-	e.wake(e.pending.forget(id))
+	e.wake(e.pending.Forget(id))
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.failing, id)
@@ -212,27 +214,18 @@ const approvalsAhead = time.Minute
 // Turn does the next thing that can be done for the App and reports. Failures
 // counts how many turns of it failed in a row.
 func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Result {
-	began := e.pending.begin(app.ID)
+	began := e.pending.Begin(app.ID)
 	if app.Paused {
 		e.Abandon(app.ID)
-		e.ended(&turn{Engine: e, app: app, now: e.options.Now()}, began)
+		e.ended(e.newTurn(app, e.planner), began)
 		return Result{}
 	}
 	if app.Refresh == syncline.RefreshHard {
 		e.planner.Forget(app.ID)
 	}
 	e.affected.Expect(app)
-	if now := e.options.Now(); app.ApprovedAt.After(now.Add(approvalsAhead)) {
-		app.ApprovedAt = time.Time{} // it would approve what nobody has seen
-	}
-	t := &turn{Engine: e, app: app, now: e.options.Now(), failures: failures, history: app.Past.History}
-	t.outage = e.outage(app.ID, t.now)
-	t.target, t.nowhere = e.Clusters.Target(app.Destination)
-	t.result.Cluster = t.target.ID
-	if past := app.Past.Operation; past != nil {
-		t.operation = plausible(*past, t.now)
-		t.app.Past.Operation = plausible(*past, t.now)
-	}
+	t := e.newTurn(app, e.planner)
+	t.failures, t.outage = failures, e.outage(app.ID, t.now)
 	ctx, cancel := context.WithTimeoutCause(ctx, e.options.Limit, overrunError(e.options.Limit))
 	defer cancel()
 	ctx, settle := e.want(ctx, app.ID)
@@ -255,6 +248,21 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 	e.affected.Learn(app, t.rendered)
 	e.ended(t, began)
 	return result
+}
+
+// newTurn returns a turn of an App that has not begun.
+func (e *Engine) newTurn(app syncline.App, planner *plan.Planner) *turn {
+	t := &turn{Engine: e, app: app, now: e.options.Now(), planner: planner, history: app.Past.History}
+	if app.ApprovedAt.After(t.now.Add(approvalsAhead)) {
+		t.app.ApprovedAt = time.Time{} // it would approve what nobody has seen
+	}
+	t.target, t.nowhere = e.Clusters.Target(app.Destination)
+	t.result.Cluster = t.target.ID
+	if past := app.Past.Operation; past != nil {
+		t.operation = plausible(*past, t.now)
+		t.app.Past.Operation = plausible(*past, t.now)
+	}
+	return t
 }
 
 // plausible returns the state of an operation as it can be: who may write the
@@ -372,16 +380,23 @@ func (t *turn) steps() []step {
 			{"delete", t.delete, syncline.DeletionError, true},
 		}
 	}
+	return append(t.delivery(t.begin),
+		step{"automate", t.automate, syncline.SyncError, false},
+		step{"operate", t.operate, syncline.SyncError, true},
+	)
+}
+
+// delivery lists the stages of a turn that delivers up to its plan, which is that of the
+// operation that begin takes up.
+func (t *turn) delivery(begin func(context.Context) error) []step {
 	return []step{
 		{"validate", t.validate, syncline.InvalidSpecError, false},
-		{"begin", t.begin, syncline.SyncError, false},
+		{"begin", begin, syncline.SyncError, false},
 		{"target", t.found, syncline.InvalidSpecError, false},
 		{"connect", t.connect, syncline.ComparisonError, false},
 		{"resolve", t.resolve, syncline.ComparisonError, false},
 		{"render", t.render, syncline.ComparisonError, false},
 		{"watch", t.watch, syncline.ComparisonError, false},
 		{"plan", t.makePlan, syncline.ComparisonError, false},
-		{"automate", t.automate, syncline.SyncError, false},
-		{"operate", t.operate, syncline.SyncError, true},
 	}
 }

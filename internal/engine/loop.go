@@ -12,24 +12,36 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/queue"
 )
 
-// Apps is where Apps are declared and reported.
+// Apps are the Apps as they are declared.
 type Apps interface {
 	// App returns the App as it is declared now, with what was kept last; false
 	// when there is none.
 	App(id syncline.AppID) (syncline.App, bool)
-	// Save writes the report down. It writes nothing when nothing changed.
-	Save(ctx context.Context, report syncline.Report) error
 }
 
-// Audience is told what every turn came to.
+// Reports is where the reports of Apps are kept.
+type Reports interface {
+	// Save keeps a report, and writes nothing when it says nothing new. It reports
+	// whether the App says now what the report does: words that nobody waits for may be
+	// kept by a later turn.
+	Save(ctx context.Context, report syncline.Report) (kept bool, err error)
+}
+
+// Audience is told what turns came to, once that is kept: what is heard is what an App
+// says of itself, also to another process.
 type Audience interface {
-	Publish(app syncline.App, result Result)
+	// Publish tells of an App that says now what its turn came to.
+	Publish(app syncline.App)
+	// Unsaved tells of a report that could not be kept, and why. The App still says what
+	// was kept last, and another turn follows.
+	Unsaved(report syncline.Report, err error)
 }
 
 // Loop runs the turns that a queue says are due, and keeps their reports.
 type Loop struct {
 	Engine   *Engine
 	Apps     Apps
+	Reports  Reports
 	Audience Audience
 	Queue    *queue.Queue
 	// Workers is how many turns run at once, default 16.
@@ -156,19 +168,22 @@ func (l *Loop) turn(ctx, turn context.Context, app syncline.App) (failed bool) {
 		l.Queue.Add(app.ID, app.Project, queue.Commit)
 		return false
 	}
-	l.Audience.Publish(app, result)
 	if result.Watching || result.Report != nil && len(result.Report.Waiting) > 0 {
 		l.await(app, result.Cluster, known)
 	}
 	return l.follow(ctx, app, result)
 }
 
-// follow keeps the report of a turn and arranges the next one.
+// follow keeps the report of a turn, tells of it, and arranges the next turn.
 func (l *Loop) follow(ctx context.Context, app syncline.App, result Result) (failed bool) {
 	if result.Report != nil {
-		if err := l.Apps.Save(ctx, *result.Report); err != nil {
-			slog.Warn("the report could not be kept", "app", app.ID.String(), "err", err)
+		kept, err := l.Reports.Save(ctx, *result.Report)
+		if err != nil {
+			l.Audience.Unsaved(*result.Report, err)
 			return true
+		}
+		if saved, exists := l.Apps.App(app.ID); kept && exists {
+			l.Audience.Publish(saved)
 		}
 	}
 	if result.Again {

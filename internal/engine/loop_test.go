@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,10 +26,13 @@ type loopWorld struct {
 	keepErr error
 	keeps   int
 	turns   int
-	// during is called in every turn, after the engine has run; looking when the
-	// loop asks for the App.
-	during  func()
-	looking func()
+	// later says that reports are kept by a later turn. Heard are the sync statuses that
+	// were published, and unsaved those that could not be kept, with why.
+	later          bool
+	heard, unsaved []string
+	// saving is called when a turn has a report, after the engine has run; watched when
+	// a turn has asked what it waits for; looking when the loop asks for the App.
+	saving, watched, looking func()
 }
 
 // run runs the test in a bubble, with the loop going until its end.
@@ -37,8 +41,8 @@ func run(t *testing.T, w *world, test func(t *testing.T, l *loopWorld)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &loopWorld{world: w}
 		w.options.Now = nil
-		l.engine = engine.New(w, w, w, w, engine.Options{})
-		l.loop = &engine.Loop{Engine: l.engine, Apps: l, Audience: l, Queue: queue.New(queue.Backoff{}), Workers: 2}
+		l.engine = engine.New(w, w, w, l, engine.Options{})
+		l.loop = &engine.Loop{Engine: l.engine, Apps: l, Reports: l, Audience: l, Queue: queue.New(queue.Backoff{}), Workers: 2}
 		ctx, stop := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		group.Go(func() { l.loop.Run(ctx) })
@@ -58,25 +62,57 @@ func (l *loopWorld) App(id syncline.AppID) (syncline.App, bool) {
 	return l.app, !missing && id == l.app.ID
 }
 
-func (l *loopWorld) Save(_ context.Context, report syncline.Report) error {
+// Target counts a turn, which begins with it.
+func (l *loopWorld) Target(to syncline.Destination) (syncline.Target, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.keepErr != nil {
-		return l.keepErr
+	l.turns++
+	return l.world.Target(to)
+}
+
+// Cluster returns the world itself.
+func (l *loopWorld) Cluster(syncline.ClusterID, syncline.Identity) (engine.Cluster, error) {
+	return l, nil
+}
+
+func (l *loopWorld) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersionKind, error) {
+	pending, err := l.world.Watch(kinds)
+	l.call(&l.watched)
+	return pending, err
+}
+
+// call calls a function of the test, without the lock.
+func (l *loopWorld) call(f *func()) {
+	l.mu.Lock()
+	now := *f
+	l.mu.Unlock()
+	if now != nil {
+		now()
+	}
+}
+
+func (l *loopWorld) Save(_ context.Context, report syncline.Report) (bool, error) {
+	l.call(&l.saving)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.keepErr != nil || l.later {
+		return false, l.keepErr
 	}
 	l.keeps++
 	l.keep(report)
-	return nil
+	return true, nil
 }
 
-func (l *loopWorld) Publish(syncline.App, engine.Result) {
+func (l *loopWorld) Publish(app syncline.App) {
 	l.mu.Lock()
-	l.turns++
-	during := l.during
-	l.mu.Unlock()
-	if during != nil {
-		during()
-	}
+	defer l.mu.Unlock()
+	l.heard = append(l.heard, string(app.Past.Sync))
+}
+
+func (l *loopWorld) Unsaved(report syncline.Report, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unsaved = append(l.unsaved, string(report.Sync)+": "+err.Error())
 }
 
 // pass lets time pass on the bubble's clock, and waits until nothing more happens.
@@ -145,12 +181,46 @@ func TestAReportThatCannotBeKeptIsTriedAgain(t *testing.T) {
 	})
 }
 
+// What is heard is what was kept: nothing of a report that waits for a later turn, and of
+// one that cannot be kept that it could not.
+func TestOnlyWhatWasKeptIsPublished(t *testing.T) {
+	w := newWorld(config("a", "1"))
+	run(t, w, func(t *testing.T, l *loopWorld) {
+		hears := func(when string, heard, unsaved []string) {
+			t.Helper()
+			l.set(func() {
+				if !slices.Equal(l.heard, heard) || !slices.Equal(l.unsaved, unsaved) {
+					t.Errorf("%s: heard is %q and unsaved %q, want %q and %q", when, l.heard, l.unsaved, heard, unsaved)
+				}
+				l.heard, l.unsaved = nil, nil
+			})
+		}
+		l.set(func() { l.later = true })
+		l.ask()
+		hears("while it waits", nil, nil)
+		l.set(func() { l.later = false })
+		l.ask()
+		hears("when it is kept", []string{"OutOfSync"}, nil)
+		l.ask()
+		hears("when it says nothing new", []string{"OutOfSync"}, nil)
+		l.set(func() { l.keepErr = syncline.Errorf(syncline.Transient, "503") })
+		l.ask()
+		hears("when it cannot be kept", nil, []string{"OutOfSync: 503"})
+		l.set(func() { l.keepErr = nil })
+		pass(time.Minute)
+		hears("when that passed", []string{"OutOfSync"}, nil)
+		l.set(func() { l.saving = func() { l.set(func() { l.missing = true }) } })
+		l.ask()
+		hears("when the App is gone by then", nil, nil)
+	})
+}
+
 func TestAPanicEndsATurnAndNothingElse(t *testing.T) {
 	w := newWorld(config("a", "1"))
 	w.automate()
 	run(t, w, func(t *testing.T, l *loopWorld) {
 		panics := 5
-		l.during = func() {
+		l.saving = func() {
 			if panics--; panics >= 0 {
 				panic("a defect")
 			}
@@ -179,7 +249,7 @@ func TestAnAppThatWaitsForTheClusterIsWoken(t *testing.T) {
 				l.Blind(configMaps, false)
 				l.loop.ClusterReady(syncline.LocalCluster)
 			})
-			l.during = once
+			l.watched = once
 			l.ask()
 		},
 	} {
@@ -259,7 +329,7 @@ func TestTheLoopEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &loopWorld{world: w}
 		l.engine = engine.New(w, w, w, w, engine.Options{})
-		l.loop = &engine.Loop{Engine: l.engine, Apps: l, Audience: l, Queue: queue.New(queue.Backoff{})}
+		l.loop = &engine.Loop{Engine: l.engine, Apps: l, Reports: l, Audience: l, Queue: queue.New(queue.Backoff{})}
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
 		l.looking = func() { t.Error("it begins a turn after its end") }

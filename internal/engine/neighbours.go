@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/pending"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
 )
@@ -46,8 +47,23 @@ type Others interface {
 func (e *Engine) Expect(app syncline.App) {
 	if e.options.Others != nil {
 		e.affected.Expect(app)
-		e.wake(e.pending.mark(app.ID, e.partyOf(app), "", e.options.Now()))
+		e.wake(e.pending.Mark(app.ID, e.partyOf(app), "", e.options.Now()))
 	}
+}
+
+// partyOf is that of an App whose cluster may not be known: it may have nothing of
+// any other.
+func (e *Engine) partyOf(app syncline.App) pending.Party {
+	target, _ := e.Clusters.Target(app.Destination)
+	return pending.Party{Project: app.Project, Target: target}
+}
+
+// revisionAt names a revision of a source among those of all sources; "" stays "".
+func revisionAt(source syncline.Source, revision string) string {
+	if revision == "" {
+		return ""
+	}
+	return source.Key() + " " + source.Chart + " " + revision
 }
 
 // planned lets others know what the App declares by the plan of a turn.
@@ -64,14 +80,14 @@ func (e *Engine) ended(t *turn, began int) {
 	case e.options.Others == nil || errors.Is(t.result.Err, ErrChanged):
 	case t.ahead != nil && t.ahead.err == nil:
 		e.affected.Found(t.app.ID, t.ahead.revisions)
-		e.wake(e.pending.end(t.app.ID, began, cameTo(t.app.Sources, t.ahead.revisions)))
+		e.wake(e.pending.End(t.app.ID, began, cameTo(t.app.Sources, t.ahead.revisions)))
 	case t.ahead != nil:
-		e.pending.fail(t.app.ID, began, t.now)
+		e.pending.Fail(t.app.ID, began, t.now)
 	case t.conclusive():
 		e.affected.Found(t.app.ID, t.revisions)
-		e.wake(e.pending.end(t.app.ID, began, cameTo(t.sources, t.revisions)))
+		e.wake(e.pending.End(t.app.ID, began, cameTo(t.sources, t.revisions)))
 	case t.result.Err != nil && syncline.KindOf(t.result.Err) != syncline.Waiting:
-		e.pending.fail(t.app.ID, began, t.now)
+		e.pending.Fail(t.app.ID, began, t.now)
 	}
 }
 
@@ -226,7 +242,7 @@ func (n *neighbours) Left(instance string, ref syncline.Ref) bool {
 		return gone
 	case app.Deleting != nil:
 		return true
-	case n.t.pending.has(app.ID):
+	case n.t.pending.Has(app.ID):
 		return false
 	}
 	return !slices.ContainsFunc(n.t.options.Others.Declaring(n.t.target.ID, ref), func(other syncline.App) bool { return other.ID == app.ID })
@@ -269,23 +285,27 @@ func (t *turn) inherited() (inherited []syncline.Live) {
 func (n *neighbours) Undecided(ref syncline.Ref) error {
 	t := n.t
 	n.follow()
-	on, until := t.pending.await(t.app.ID, n.cause, t.now, func(of party) bool {
-		if of.target.ID != t.target.ID {
+	await := t.pending.Await
+	if t.preview {
+		await = t.pending.WouldAwait
+	}
+	on, until := await(t.app.ID, n.cause, t.now, func(of pending.Party) bool {
+		if of.Target.ID != t.target.ID {
 			return false
 		}
-		project, err := t.Projects.Project(of.project)
-		return err == nil && policy.For(project, of.target, "").Object(ref) == nil
+		project, err := t.Projects.Project(of.Project)
+		return err == nil && policy.For(project, of.Target, "").Object(ref) == nil
 	})
 	if on == nil {
 		return nil
 	}
-	t.wake([]syncline.AppID{on.id})
+	t.wake([]syncline.AppID{on.ID})
 	if t.result.At.IsZero() || until.Before(t.result.At) {
 		t.result.At = until
 	}
 	whose := "other applications that changed at the same time"
-	if on.party.project == t.app.Project { // those of others are not for its people to know
-		whose += ", such as " + on.id.String() + ","
+	if on.Party.Project == t.app.Project { // those of others are not for its people to know
+		whose += ", such as " + on.ID.String() + ","
 	}
 	return syncline.Errorf(syncline.Waiting, "%s are compared first: the object may belong to one of them now", whose)
 }

@@ -18,12 +18,6 @@ import (
 // retry of one that failed.
 func (t *turn) begin(ctx context.Context) error {
 	switch {
-	case t.options.ReadOnly: // it is planned for, and not begun
-		t.operation = nil
-		if t.app.Request != nil {
-			t.start(*t.app.Request)
-			t.consumed = true
-		}
 	case t.running() && t.operation.Phase == syncline.OperationTerminating:
 		t.operation.FinishedAt = time.Time{} // no wait for a retry keeps it from ending
 	case t.app.Request != nil && !t.running():
@@ -137,9 +131,6 @@ func (t *turn) beginning() time.Time {
 
 // operate performs the next part of the operation.
 func (t *turn) operate(ctx context.Context) error {
-	if t.options.ReadOnly {
-		return nil
-	}
 	writer, err := t.writer()
 	if err != nil {
 		return err

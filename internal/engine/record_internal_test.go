@@ -10,12 +10,12 @@ import (
 func TestOccasions(t *testing.T) {
 	sources := []syncline.Source{{Path: "web"}}
 	synced := func(change func(*syncline.Past)) syncline.App {
-		past := syncline.Past{
+		past := syncline.Past{Report: syncline.Report{
 			Rendered: "old",
 			Operation: &syncline.OperationState{
 				Phase: syncline.OperationSucceeded, Sources: sources, Revisions: []string{"1"},
 			},
-		}
+		}}
 		if change != nil {
 			change(&past)
 		}
@@ -28,7 +28,7 @@ func TestOccasions(t *testing.T) {
 		want     occasion
 	}{
 		"never synced":                 {syncline.App{Sources: sources}, "1", false, firstSync},
-		"only its history is left":     {syncline.App{Past: syncline.Past{History: []syncline.Deployment{{}}}}, "1", false, repetition},
+		"only its history is left":     {syncline.App{Past: syncline.Past{Report: syncline.Report{History: []syncline.Deployment{{}}}}}, "1", false, repetition},
 		"a new commit":                 {synced(nil), "2", false, newRender},
 		"a new commit, digest lost":    {synced(func(p *syncline.Past) { p.Rendered = "" }), "2", false, repetition},
 		"the same commit":              {synced(nil), "1", false, repetition},

@@ -136,7 +136,7 @@ func (e *Engine) pendAll(touched []*affected.Member, at string) {
 // pend makes an App pending: a commit may have changed what it declares.
 func (e *Engine) pend(known *affected.Member, at string) {
 	if e.options.Others != nil {
-		e.wake(e.pending.mark(known.ID, e.partyOf(syncline.App{Project: known.Project, Destination: known.Cluster}), at, e.options.Now()))
+		e.wake(e.pending.Mark(known.ID, e.partyOf(syncline.App{Project: known.Project, Destination: known.Cluster}), at, e.options.Now()))
 	}
 }
 

@@ -24,6 +24,10 @@ type turn struct {
 	*Engine
 	app syncline.App
 	now time.Time
+	// planner makes the plans, with what it remembers of the App; preview says that the
+	// turn ends with one.
+	planner *plan.Planner
+	preview bool
 	// failures is how many turns failed in a row before this one, and outage for
 	// how long.
 	failures int
@@ -166,9 +170,6 @@ func (t *turn) enter() error {
 func (t *turn) invalid(conditions []syncline.Condition) error {
 	t.conditions = append(t.conditions, conditions...)
 	t.end()
-	if t.options.ReadOnly {
-		return nil
-	}
 	if t.app.Request != nil && !t.running() {
 		t.start(*t.app.Request)
 		t.consumed = true
@@ -200,8 +201,8 @@ func (t *turn) resolve(ctx context.Context) error {
 	}
 	revisions := make([]string, 0, len(t.sources))
 	for i, source := range t.sources {
-		if t.running() && i < len(t.operation.Operation.Revisions) {
-			source.TargetRevision = t.operation.Operation.Revisions[i]
+		if asked := t.operation; t.running() && len(asked.Operation.Revisions) == len(t.sources) && asked.Operation.Revisions[i] != "" {
+			source.TargetRevision = asked.Operation.Revisions[i]
 		}
 		commit, err := t.Sources.Resolve(ctx, t.app, source, t.maxAge())
 		if err != nil {
@@ -225,7 +226,7 @@ const newSources = time.Second
 // operation whose revisions are yet to be fixed it is asked anew.
 func (t *turn) maxAge() time.Duration {
 	switch {
-	case t.options.ReadOnly: // every turn of one command is about the same
+	case t.preview: // it may be made many times before it is known what is needed
 		return t.options.Poll
 	case t.app.Refresh != syncline.NoRefresh || t.running():
 		return 0
@@ -298,7 +299,7 @@ func (t *turn) makePlan(ctx context.Context) error {
 	t.plan = nil
 	made, err := t.planner.Build(ctx, plan.Input{
 		App: t.app, Objects: t.objects, Revisions: t.revisions, Guard: t.options.Guard, Operation: t.going(),
-		Cluster: t.cluster, Memory: t.cluster, Unanswered: t.unanswered, Judge: t.judge.Change,
+		Cluster: t.cluster, Memory: t.cluster, Unanswered: t.unanswered, Judge: t.judge.Change, Dialects: t.options.Dialects,
 		Neighbours: func() plan.Neighbours { return t.neighbours(ctx) },
 	})
 	if err != nil {
@@ -344,9 +345,6 @@ func (t *turn) conclude() Result {
 		report.Revisions = t.app.Past.Revisions
 	}
 	report.Spent = t.spent()
-	if t.options.ReadOnly { // nothing was begun
-		report.Operation, report.Consumed, report.Spent = t.app.Past.Operation, false, false
-	}
 	t.reportObjects(&report)
 	if t.app.Deleting != nil {
 		t.reportLeaving(&report)
@@ -383,15 +381,15 @@ func (t *turn) reportObjects(report *syncline.Report) {
 		report.Sync = status.Sync(*t.plan)
 		report.Objects = status.Objects(*t.plan, t.cluster, t.app.Dialect.Conventions)
 		t.reportUnanswered(report)
-		report.Health = health.Aggregate(t.app.ID, report.Objects)
+		report.Health = health.Aggregate(t.app.ID, t.options.Dialects, report.Objects)
 	case t.leaving != nil:
 		report.Objects = status.Leaving(*t.leaving, t.app.Past.Objects, t.cluster, t.app.Dialect.Conventions)
-		report.Health = health.Aggregate(t.app.ID, report.Objects)
+		report.Health = health.Aggregate(t.app.ID, t.options.Dialects, report.Objects)
 	case memory != nil:
 		report.Objects = status.Unknown(t.app.Past.Objects, memory, t.app.Dialect.Conventions)
-		report.Health = health.Aggregate(t.app.ID, report.Objects)
+		report.Health = health.Aggregate(t.app.ID, t.options.Dialects, report.Objects)
 	case t.cluster != nil && len(t.app.Past.Objects) == 0: // it has none that could be unhealthy
-		report.Health = health.Aggregate(t.app.ID, nil)
+		report.Health = health.Aggregate(t.app.ID, t.options.Dialects, nil)
 	default:
 		report.Objects = status.Unknown(t.app.Past.Objects, nil, t.app.Dialect.Conventions)
 	}

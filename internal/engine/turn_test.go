@@ -57,26 +57,13 @@ func TestAManualAppIsComparedAndNotTouched(t *testing.T) {
 	w.expectWrites(t, "create ConfigMap/shop/a")
 }
 
-func TestPausedAndReadOnly(t *testing.T) {
+func TestAPausedAppIsNotLookedAt(t *testing.T) {
 	w := newWorld(config("a", "1"))
 	w.automate()
-	w.app.Request = &syncline.Operation{}
-	w.app.Paused = true
+	w.app.Request, w.app.Paused = &syncline.Operation{}, true
 	if result := w.turn(t); result.Report != nil || result.Plan != nil {
 		t.Errorf("a paused App is looked at: %+v", result)
 	}
-	w.app.Paused = false
-	w.options.ReadOnly = true
-	w.restart()
-	result := w.turn(t)
-	if result.Plan == nil || len(result.Plan.Changes) != 1 {
-		t.Errorf("got no plan: %+v", result)
-	}
-	w.app.Invalid = []syncline.Condition{{Type: syncline.InvalidSpecError, Message: "no"}}
-	if result := w.turn(t); result.Report.Consumed || result.Report.Operation != nil {
-		t.Errorf("it takes up an operation: %+v", result.Report)
-	}
-	w.expectWrites(t)
 }
 
 func TestAnInvalidApp(t *testing.T) {
@@ -434,9 +421,9 @@ func TestDeletion(t *testing.T) {
 		}{
 			"nothing was ever delivered":      {gone: true},
 			"it has something all the same":   {live: true},
-			"something was delivered":         {past: syncline.Past{History: []syncline.Deployment{{}}}},
+			"something was delivered":         {past: syncline.Past{Report: syncline.Report{History: []syncline.Deployment{{}}}}},
 			"more than the status could list": {past: syncline.Past{Unlisted: true}},
-			"a sync did something":            {past: syncline.Past{Operation: &syncline.OperationState{Phase: syncline.OperationFailed, Results: []syncline.ObjectResult{{}}}}},
+			"a sync did something":            {past: syncline.Past{Report: syncline.Report{Operation: &syncline.OperationState{Phase: syncline.OperationFailed, Results: []syncline.ObjectResult{{}}}}}},
 		} {
 			w := newWorld()
 			if past.live {

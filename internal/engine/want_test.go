@@ -53,7 +53,7 @@ func runSlow(t *testing.T, test func(t *testing.T, l *loopWorld, s *slowSources)
 		w.options.Now = nil
 		l, s := &loopWorld{world: w}, &slowSources{world: w}
 		l.engine = engine.New(s, w, w, w, engine.Options{Limit: time.Minute})
-		l.loop = &engine.Loop{Engine: l.engine, Apps: l, Audience: l, Queue: queue.New(queue.Backoff{}), Workers: 2}
+		l.loop = &engine.Loop{Engine: l.engine, Apps: l, Reports: l, Audience: l, Queue: queue.New(queue.Backoff{}), Workers: 2}
 		ctx, stop := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		group.Go(func() { l.loop.Run(ctx) })

@@ -17,8 +17,9 @@ type measure struct {
 	// packages and files have lines, by path and by file.
 	packages, files map[string]int
 	functions       []function
-	// references counts how often a function is named.
-	references          map[*types.Func]int
+	// references counts how often a function is named, and calls how often it is called
+	// where it is named.
+	references, calls   map[*types.Func]int
 	exported, explained int
 	// small are the interfaces with at most three members.
 	interfaces, small int
@@ -35,7 +36,7 @@ type function struct {
 func newMeasure(root string, loaded []*packages.Package) *measure {
 	m := &measure{
 		root: root, loaded: map[string]*packages.Package{}, packages: map[string]int{}, files: map[string]int{},
-		references: map[*types.Func]int{}, depths: map[string]int{},
+		references: map[*types.Func]int{}, calls: map[*types.Func]int{}, depths: map[string]int{},
 	}
 	for _, p := range loaded {
 		m.loaded[p.PkgPath] = p
@@ -57,12 +58,46 @@ func (m *measure) read(p *packages.Package) {
 		for _, declaration := range file.Decls {
 			m.declaration(p, declaration)
 		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			if call, ok := node.(*ast.CallExpr); ok {
+				m.call(p, call)
+			}
+			return true
+		})
 	}
 	for _, used := range p.TypesInfo.Uses {
 		if f, ok := used.(*types.Func); ok {
 			m.references[f.Origin()]++
 		}
 	}
+}
+
+// call counts the call of a function of the module, generic ones too.
+func (m *measure) call(p *packages.Package, call *ast.CallExpr) {
+	function := ast.Unparen(call.Fun)
+	switch instance := function.(type) {
+	case *ast.IndexExpr:
+		function = instance.X
+	case *ast.IndexListExpr:
+		function = instance.X
+	}
+	var name *ast.Ident
+	switch f := function.(type) {
+	case *ast.Ident:
+		name = f
+	case *ast.SelectorExpr:
+		name = f.Sel
+	}
+	if called, ok := p.TypesInfo.Uses[name].(*types.Func); ok {
+		m.calls[called.Origin()]++
+	}
+}
+
+// hasOneCaller reports whether the lines of a function could stand where it is called:
+// its package names it once, to call it. What is exported is for others, and what is
+// named without a call is a value, of a table or for somebody to call.
+func (m *measure) hasOneCaller(f function) bool {
+	return !f.object.Exported() && m.references[f.object] == 1 && m.calls[f.object] == 1
 }
 
 func (m *measure) declaration(p *packages.Package, declaration ast.Decl) {

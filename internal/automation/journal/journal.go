@@ -1,4 +1,5 @@
-// Package journal tells people how the state of an App changes. It keeps nothing.
+// Package journal tells people how the state of an App changes, in the log and in events
+// of its resource.
 package journal
 
 import (
@@ -21,6 +22,18 @@ func Log(log *slog.Logger, before, after syncline.Report) {
 		if !slices.Contains(before.Conditions, condition) {
 			log.Warn("condition", "type", condition.Type, "message", condition.Message)
 		}
+	}
+}
+
+// LogUnsaved logs what a report says that could not be kept, and why: nobody reads it
+// anywhere else.
+func LogUnsaved(log *slog.Logger, report syncline.Report, err error) {
+	log.Warn("the report could not be kept", "err", err, "sync", report.Sync, "health", report.Health.Status, "revisions", report.Revisions)
+	if op := report.Operation; op != nil {
+		log.Warn("operation that could not be kept", "phase", op.Phase, "message", op.Message)
+	}
+	for _, condition := range report.Conditions {
+		log.Warn("condition that could not be kept", "type", condition.Type, "message", condition.Message)
 	}
 }
 

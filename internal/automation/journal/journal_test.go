@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -32,5 +33,19 @@ func TestAnOperationIsLoggedOnce(t *testing.T) {
 	}
 	if lines := strings.Count(text.String(), "msg=operation"); lines != 3 {
 		t.Errorf("%d lines, want those of begin, end and the next one:\n%s", lines, text.String())
+	}
+}
+
+// What could not be kept is in no status: the log has all of it.
+func TestWhatCouldNotBeKeptIsLogged(t *testing.T) {
+	var text bytes.Buffer
+	journal.LogUnsaved(slog.New(slog.NewTextHandler(&text, nil)), syncline.Report{
+		Sync: syncline.OutOfSync, Operation: &syncline.OperationState{Phase: syncline.OperationFailed, Message: "a webhook refused it"},
+		Conditions: []syncline.Condition{{Type: syncline.SyncError, Message: "one object failed"}},
+	}, errors.New("413 too large"))
+	for _, part := range []string{"413 too large", "OutOfSync", "a webhook refused it", "one object failed"} {
+		if !strings.Contains(text.String(), part) {
+			t.Errorf("%q is not in the log:\n%s", part, text.String())
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
@@ -46,7 +47,7 @@ type country struct {
 func newCountry(t *testing.T, workers int) *country {
 	t.Helper()
 	c := &country{t: t, apps: map[syncline.AppID]syncline.App{}, turns: map[string]int{}, texts: map[string]string{}}
-	c.loop = &engine.Loop{Apps: c, Audience: c, Queue: queue.New(queue.Backoff{}), Workers: workers}
+	c.loop = &engine.Loop{Apps: c, Reports: c, Audience: c, Queue: queue.New(queue.Backoff{}), Workers: workers}
 	c.fleet = kube.NewFleet(kube.FleetOptions{Changed: c.changed, Live: func(id syncline.ClusterID) live.Options {
 		return live.Options{
 			OnChange: func(change live.Change) {
@@ -77,7 +78,7 @@ func (c *country) join(name string, config *rest.Config, text string) {
 	c.t.Helper()
 	c.set(name, config)
 	c.commit(name, text)
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: name}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: name}
 	c.mu.Lock()
 	c.apps[id] = syncline.App{
 		Dialect: convention.Dialect(),
@@ -108,7 +109,7 @@ func (c *country) changed(target syncline.Target) {
 }
 
 func (c *country) due(name string) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: name}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: name}
 	if _, declared := c.App(id); declared {
 		c.loop.Queue.Add(id, "default", queue.Drift)
 	}
@@ -129,21 +130,23 @@ func (c *country) App(id syncline.AppID) (syncline.App, bool) {
 	return app, ok
 }
 
-func (c *country) Save(_ context.Context, r syncline.Report) error {
+func (c *country) Save(_ context.Context, r syncline.Report) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	app, ok := c.apps[r.App]
 	if ok {
-		app.Past = syncline.Past{
+		app.Past = syncline.Past{Report: syncline.Report{
 			Operation: r.Operation, History: r.History, Objects: r.Objects, Sources: r.Sources, Revisions: r.Revisions,
 			Destination: r.Destination, Sync: r.Sync, Health: r.Health,
-		}
+		}}
 		c.apps[r.App] = app
 	}
-	return nil
+	return true, nil
 }
 
-func (c *country) Publish(app syncline.App, _ engine.Result) {
+func (c *country) Unsaved(syncline.Report, error) {}
+
+func (c *country) Publish(app syncline.App) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turns[app.ID.Name]++
@@ -197,7 +200,7 @@ func (c *country) turnsOf(name string) int {
 // synced waits until an App is synced.
 func (c *country) synced(name string) {
 	c.t.Helper()
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: name}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: name}
 	eventually(c.t, name+" is synced", func() bool {
 		app, _ := c.App(id)
 		past := app.Past

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/kube/failure"
 	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
 )
 
@@ -182,7 +184,7 @@ func (c *Cluster) GetObject(ctx context.Context, resource schema.GroupVersionRes
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	u, err := c.own(resource, name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
-	return u, failed(refOf(resource, name), "read", err)
+	return u, failure.Of(refOf(resource, name), "read", err)
 }
 
 // ListObjects returns Syncline's own objects as they are now.
@@ -191,7 +193,7 @@ func (c *Cluster) ListObjects(ctx context.Context, resource schema.GroupVersionR
 	defer cancel()
 	list, err := c.own(resource, options.Namespace).List(ctx, options.narrow(metav1.ListOptions{}))
 	if err != nil {
-		return nil, failed(refOf(resource, types.NamespacedName{Namespace: options.Namespace}), "list", err)
+		return nil, failure.Of(refOf(resource, types.NamespacedName{Namespace: options.Namespace}), "list", err)
 	}
 	return list.Items, nil
 }
@@ -207,7 +209,7 @@ func (c *Cluster) Patch(ctx context.Context, resource schema.GroupVersionResourc
 	defer cancel()
 	u, err := c.own(resource, name.Namespace).Patch(ctx, name.Name, patch.Type, patch.Data,
 		metav1.PatchOptions{FieldManager: patch.Manager}, subresources...)
-	return u, failed(refOf(resource, name), "patch", err)
+	return u, failure.Of(refOf(resource, name), "patch", err)
 }
 
 // Patch is a change of one object.
@@ -228,7 +230,7 @@ func (c *Cluster) Create(ctx context.Context, resource schema.GroupVersionResour
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	u, err := c.own(resource, object.GetNamespace()).Create(ctx, object, metav1.CreateOptions{})
-	return u, failed(refOf(resource, nameOf(object)), "create", err)
+	return u, failure.Of(refOf(resource, nameOf(object)), "create", err)
 }
 
 // CreateMissing creates an object unless there is one of its name. It looks
@@ -254,13 +256,13 @@ func (c *Cluster) Delete(ctx context.Context, resource schema.GroupVersionResour
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	return failed(refOf(resource, name), "delete", c.own(resource, name.Namespace).Delete(ctx, name.Name, options))
+	return failure.Of(refOf(resource, name), "delete", c.own(resource, name.Namespace).Delete(ctx, name.Name, options))
 }
 
 // Happening is something to tell people of an object, in its events.
 type Happening struct {
-	// About is the object.
-	About *unstructured.Unstructured
+	// About is the object; its name, kind and UID count.
+	About corev1.ObjectReference
 	// Reason is one word, such as "OperationStarted".
 	Reason  string
 	Message string
@@ -271,10 +273,7 @@ type Happening struct {
 // Tell records an event of an object. The message is cut at 1,000 bytes, which
 // is as long as the API server takes.
 func (c *Cluster) Tell(ctx context.Context, h Happening) error {
-	namespace := h.About.GetNamespace()
-	if namespace == "" {
-		namespace = corev1.NamespaceDefault
-	}
+	namespace := cmp.Or(h.About.Namespace, corev1.NamespaceDefault)
 	kind := corev1.EventTypeNormal
 	if h.Warning {
 		kind = corev1.EventTypeWarning
@@ -283,20 +282,16 @@ func (c *Cluster) Tell(ctx context.Context, h Happening) error {
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Event"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace,
-			Name:      fmt.Sprintf("%s.%x", h.About.GetName(), h.At.UnixNano()),
+			Name:      fmt.Sprintf("%s.%x", cut(h.About.Name, 200), h.At.UnixNano()), // 253 are the most
 		},
-		InvolvedObject: corev1.ObjectReference{
-			APIVersion: h.About.GetAPIVersion(), Kind: h.About.GetKind(),
-			Namespace: h.About.GetNamespace(), Name: h.About.GetName(),
-			UID: h.About.GetUID(), ResourceVersion: h.About.GetResourceVersion(),
-		},
-		Reason: h.Reason, Message: cut(h.Message, 1000), Type: kind,
+		InvolvedObject: h.About,
+		Reason:         h.Reason, Message: cut(h.Message, 1000), Type: kind,
 		FirstTimestamp: metav1.NewTime(h.At), LastTimestamp: metav1.NewTime(h.At), Count: 1,
 		Source: corev1.EventSource{Component: "syncline"}, ReportingController: "syncline",
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(event)
 	if err != nil {
-		return failed(syncline.Ref{Kind: "Event", Namespace: namespace, Name: event.Name}, "create", err)
+		return failure.Of(syncline.Ref{Kind: "Event", Namespace: namespace, Name: event.Name}, "create", err)
 	}
 	_, err = c.Create(ctx, corev1.SchemeGroupVersion.WithResource("events"), &unstructured.Unstructured{Object: content})
 	return err

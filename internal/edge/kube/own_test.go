@@ -183,7 +183,8 @@ func TestOwnObjects(t *testing.T) {
 
 func TestTellMakesAnEvent(t *testing.T) {
 	b := newBench(t)
-	about := b.write(syncline.Write{Action: syncline.Create, Object: b.configMap("about", "blue")}).Reveal()
+	object := b.write(syncline.Write{Action: syncline.Create, Object: b.configMap("about", "blue")})
+	about := corev1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: b.namespace, Name: "about", UID: object.Reveal().GetUID()}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	if err := b.Tell(context.Background(), kube.Happening{About: about, Reason: "OperationStarted", Message: "a sync began", At: at}); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
@@ -201,7 +202,7 @@ func TestWhatOnlyAnAnnotationClaims(t *testing.T) {
 	if err := (plan.Guard{Every: true}).Check(p, ""); err != nil {
 		t.Errorf("it stops the App: %v", err)
 	}
-	if down, _ := plan.Teardown(f.app, f.Cluster); len(down.Changes) > 0 {
+	if down, _ := plan.Teardown(f.app, dialects(), f.Cluster); len(down.Changes) > 0 {
 		t.Errorf("a deletion of the App deletes it: %q", steps(down))
 	}
 	selection := []syncline.Selector{{Kind: "ConfigMap", Name: "left"}}
@@ -263,14 +264,14 @@ func TestWhatNothingRecords(t *testing.T) {
 	}{
 		"few":                          {made: 10, pruned: 10},
 		"too many":                     {made: 11},
-		"too many, recorded":           {made: 11, past: syncline.Past{Objects: reported(names(11)...)}, pruned: 11, held: true},
-		"too many, applied":            {made: 11, past: syncline.Past{Operation: results(syncline.ResultSynced, names(11)...)}, pruned: 11, held: true},
-		"too many, skipped":            {made: 11, past: syncline.Past{Operation: results(syncline.ResultPruneSkipped, names(11)...)}},
-		"too many, recorded as claims": {made: 11, past: syncline.Past{Objects: claimed}},
+		"too many, recorded":           {made: 11, past: syncline.Past{Report: syncline.Report{Objects: reported(names(11)...)}}, pruned: 11, held: true},
+		"too many, applied":            {made: 11, past: syncline.Past{Report: syncline.Report{Operation: results(syncline.ResultSynced, names(11)...)}}, pruned: 11, held: true},
+		"too many, skipped":            {made: 11, past: syncline.Past{Report: syncline.Report{Operation: results(syncline.ResultPruneSkipped, names(11)...)}}},
+		"too many, recorded as claims": {made: 11, past: syncline.Past{Report: syncline.Report{Objects: claimed}}},
 		"too many, not all are listed": {made: 11, past: syncline.Past{Unlisted: true}, pruned: 11, held: true},
-		"too many with what is":        {made: 11, past: syncline.Past{Objects: reported("left-00", "left-01")}, pruned: 2},
+		"too many with what is":        {made: 11, past: syncline.Past{Report: syncline.Report{Objects: reported("left-00", "left-01")}}, pruned: 2},
 		"every, none recorded":         {made: 1, guard: plan.Guard{Every: true}},
-		"every, recorded":              {made: 2, guard: plan.Guard{Every: true}, past: syncline.Past{Objects: reported("left-00")}, pruned: 1, held: true},
+		"every, recorded":              {made: 2, guard: plan.Guard{Every: true}, past: syncline.Past{Report: syncline.Report{Objects: reported("left-00")}}, pruned: 1, held: true},
 		"waits for nobody":             {made: 1, annotations: confirm},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -324,7 +325,7 @@ func TestWhatNothingRecords(t *testing.T) {
 
 func TestGuard(t *testing.T) {
 	many := func(pruned, kept int) syncline.Plan {
-		p := syncline.Plan{App: syncline.AppID{Kind: syncline.KindApplication, Name: "web"}}
+		p := syncline.Plan{App: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "web"}}
 		add := func(action syncline.Action, n int) {
 			for i := range n {
 				name := fmt.Sprintf("%s-%d", action, i)
@@ -437,7 +438,7 @@ metadata: {name: web, namespace: argocd, annotations: {argocd.argoproj.io/tracki
 			`{name: wheels.example.com, annotations: {argocd.argoproj.io/tracking-id: "web:apiextensions.k8s.io/CustomResourceDefinition:shop/wheels.example.com"}}`, 1),
 	))
 	f.app.Deleting = &syncline.Deletion{Since: time.Unix(1700000000, 0), Cascade: true, Propagation: "background"}
-	p, _ := plan.Teardown(f.app, f.Cluster)
+	p, _ := plan.Teardown(f.app, dialects(), f.Cluster)
 	expectSteps(t, p,
 		"Sync 5 prune ConfigMap/shop/last",
 		"Sync 0 prune ConfigMap/shop/a",
@@ -467,7 +468,7 @@ metadata: {name: web, namespace: argocd, annotations: {argocd.argoproj.io/tracki
 		"not at all, at all": {waits: true},
 	} {
 		f.app.ApprovedPrune, f.app.ApprovedAt = test.approved, test.at
-		p, _ = plan.Teardown(f.app, f.Cluster)
+		p, _ = plan.Teardown(f.app, dialects(), f.Cluster)
 		if c := change(t, p, "unconfirmed"); (c.Err != nil) != test.waits {
 			t.Errorf("approved %s: %v", name, c.Err)
 		}
@@ -486,7 +487,7 @@ func TestTeardownOfANamespace(t *testing.T) {
 		f.app.Deleting = &syncline.Deletion{Cascade: true}
 		f.Put(t, leftNamespace)
 		f.Put(t, left(`, argocd.argoproj.io/sync-options: "`+options+`"`))
-		p, _ := plan.Teardown(f.app, f.Cluster)
+		p, _ := plan.Teardown(f.app, dialects(), f.Cluster)
 		expectSteps(t, p, want...)
 	}
 }

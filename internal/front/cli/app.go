@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
+	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
@@ -38,40 +40,40 @@ func (p *program) appID(text string) (syncline.AppID, error) {
 	if name == "" || namespace == "" || strings.Contains(name, "/") {
 		return syncline.AppID{}, usage.Errorf("%q is neither NAME nor NAMESPACE/NAME of an app", text)
 	}
-	return syncline.AppID{Kind: syncline.KindApplication, Namespace: namespace, Name: name}, nil
+	return declare.ID(namespace, name), nil
 }
 
 // getApp returns an App by name, and an error that suggests another when there
 // is none.
-func (p *program) getApp(ctx context.Context, backend Reader, text string) (App, error) {
+func (p *program) getApp(ctx context.Context, backend access.Reader, text string) (access.App, error) {
 	id, err := p.appID(text)
 	if err != nil {
-		return App{}, err
+		return access.App{}, err
 	}
 	app, err := backend.Get(ctx, id)
 	if syncline.KindOf(err) == syncline.NotFound {
-		return App{}, suggestApp(ctx, backend, id, err)
+		return access.App{}, suggestApp(ctx, backend, id, err)
 	}
 	return app, err
 }
 
 // open returns the App that a command is about, looked at again first if that is
 // asked for, and the way in to it.
-func (p *program) open(ctx context.Context, name string, again refreshing) (Backend, App, error) {
+func (p *program) open(ctx context.Context, name string, again refreshing) (access.Backend, access.App, error) {
 	backend, err := p.backend(ctx)
 	if err != nil {
-		return nil, App{}, err
+		return nil, access.App{}, err
 	}
 	app, err := p.getApp(ctx, backend, name)
 	if err == nil && (again.refresh || again.hard) {
-		app, err = p.refreshApp(ctx, backend, app.ID, again.hard)
+		app, err = p.refreshApp(ctx, backend, app, again.hard)
 	}
 	return backend, app, err
 }
 
 // suggestApp adds to a NotFound error which App may have been meant.
-func suggestApp(ctx context.Context, backend Reader, id syncline.AppID, err error) error {
-	others, listErr := backend.List(ctx, Query{})
+func suggestApp(ctx context.Context, backend access.Reader, id syncline.AppID, err error) error {
+	others, listErr := backend.List(ctx, access.Query{})
 	if listErr != nil {
 		return err
 	}
@@ -112,17 +114,17 @@ func (c choice) String() string {
 }
 
 // chosen returns the Apps that the command is about.
-func (p *program) chosen(ctx context.Context, backend Reader, c choice) ([]App, error) {
+func (p *program) chosen(ctx context.Context, backend access.Reader, c choice) ([]access.App, error) {
 	byLabel := c.selector != "" || len(c.projects) > 0
 	if byLabel == (len(c.names) > 0) {
 		return nil, usage.Errorf("name apps, or choose them by --selector or --project")
 	}
 	if byLabel {
-		apps, err := backend.List(ctx, Query{Namespace: p.namespace, Selector: c.selector})
+		apps, err := backend.List(ctx, access.Query{Namespace: p.namespace, Selector: c.selector})
 		if err != nil {
 			return nil, err
 		}
-		apps = slices.DeleteFunc(apps, func(a App) bool {
+		apps = slices.DeleteFunc(apps, func(a access.App) bool {
 			return len(c.projects) > 0 && !slices.Contains(c.projects, a.Project)
 		})
 		if len(apps) == 0 {
@@ -132,7 +134,7 @@ func (p *program) chosen(ctx context.Context, backend Reader, c choice) ([]App, 
 		}
 		return apps, nil
 	}
-	var apps []App
+	var apps []access.App
 	for _, name := range c.names {
 		app, err := p.getApp(ctx, backend, name)
 		if err != nil {
@@ -153,7 +155,7 @@ func (p *program) completeApps(cmd *cobra.Command, args []string, toComplete str
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	namespace, _, qualified := strings.Cut(toComplete, "/")
-	query := Query{Namespace: cmp.Or(p.namespace, p.connection.ControlPlane)}
+	query := access.Query{Namespace: cmp.Or(p.namespace, p.connection.ControlPlane)}
 	if qualified {
 		query.Namespace = namespace
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
@@ -37,58 +39,29 @@ that was asked for before the time that it gives, as in "2006-01-02T15:04:05Z".`
 
 // approveWaiting approves the deletions that the operation or the deletion of an
 // App waits with: those that its status shows.
-func (p *program) approveWaiting(ctx context.Context, backend Backend, app App) (App, error) {
-	shown, waits := goal.Confirming(app.state())
+func (p *program) approveWaiting(ctx context.Context, backend access.Backend, app access.App) (access.App, error) {
+	shown, waits := command.Confirming(app.State())
 	if !waits {
-		return App{}, syncline.WithHint(syncline.Errorf(syncline.Invalid, "app %s waits for no approval of a deletion", app.ID),
+		return access.App{}, syncline.WithHint(syncline.Errorf(syncline.Invalid, "app %s waits for no approval of a deletion", app.ID),
 			fmt.Sprintf("see what it waits for with: syncline app get %s", app.ID))
 	}
-	const attempts = 10
-	for range attempts {
-		written, err := backend.Patch(ctx, app.ID, map[string]any{"metadata": map[string]any{
-			"annotations": approvalOf(shown.Digest), "resourceVersion": resourceVersion(app.Manifest),
-		}})
-		if err == nil {
-			for _, ref := range shown.Refs {
-				p.notef("approved to delete: %s", ref)
-			}
-			return written, nil
-		}
-		if syncline.KindOf(err) != syncline.Conflict {
-			return App{}, err
-		}
-		if app, err = backend.Get(ctx, app.ID); err != nil {
-			return App{}, err
-		}
-		if now, _ := goal.Confirming(app.state()); now.Digest != shown.Digest {
-			return App{}, changedMeanwhile(app)
-		}
+	done, err := backend.Do(ctx, app.Asked(command.Approve{Digest: shown.Digest}))
+	if err != nil {
+		return access.App{}, err
 	}
-	return App{}, syncline.Errorf(syncline.Conflict, "app %s changes too fast to approve anything", app.ID)
-}
-
-// approvalOf is the annotation that approves what has the digest; none when there is
-// nothing to approve.
-func approvalOf(digest syncline.Digest) map[string]any {
-	if digest == "" {
-		return nil
+	for _, ref := range shown.Refs {
+		p.notef("approved to delete: %s", ref)
 	}
-	return map[string]any{syncline.AnnotationApprovePrune: string(digest)}
-}
-
-// changedMeanwhile says that what a person was shown is not what there is now.
-func changedMeanwhile(app App) error {
-	return syncline.WithHint(syncline.Errorf(syncline.Stalled, "app %s is another than was shown by now: nothing was done", app.ID),
-		"look at it, and ask again")
+	return done.App, nil
 }
 
 // approve returns what lets the operation prune what its plan says: the digest that
 // the person was shown. When that is another, it asks.
-func (p *program) approve(app App, part syncline.Plan, partial bool, f *syncFlags) (syncline.Digest, error) {
+func (p *program) approve(app access.App, part syncline.Plan, partial bool, f *syncFlags) (syncline.Digest, error) {
 	digest := part.PruneDigest()
-	shown, _ := goal.Asked(app.state())
+	shown, _ := command.Asked(app.State())
 	switch {
-	case digest == "" || partial && !confirms(part):
+	case digest == "" || partial && !goal.Confirms(part):
 		return "", nil // what is asked for by name needs no approval
 	case f.preview || digest == shown.Digest:
 		p.notePrunes(part, "approved to delete")
@@ -104,16 +77,6 @@ func (p *program) approve(app App, part syncline.Plan, partial bool, f *syncFlag
 		}
 	}
 	return digest, nil
-}
-
-// confirms reports whether something that the plan prunes waits for a person.
-func confirms(part syncline.Plan) bool {
-	for _, change := range part.Changes {
-		if change.Action == syncline.Prune && syncline.KindOf(change.Err) == syncline.Waiting {
-			return true
-		}
-	}
-	return false
 }
 
 // notePrunes lists what the plan prunes.

@@ -1,15 +1,15 @@
 package cli
 
 import (
-	"context"
-	"slices"
+	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
@@ -47,31 +47,32 @@ it is there and added where it is not; other lists are replaced.`,
 }
 
 func (p *program) create(cmd *cobra.Command, args []string, f *createFlags) error {
-	manifests, err := p.declared(cmd, args, f)
-	if err != nil {
-		return err
-	}
 	ctx := cmd.Context()
 	backend, err := p.backend(ctx)
 	if err != nil {
 		return err
 	}
-	var created []App
-	for _, manifest := range manifests {
-		app, done, err := createOne(ctx, backend, manifest, f.upsert)
+	commands, err := p.declared(cmd, args, f, backend)
+	if err != nil {
+		return err
+	}
+	var created []access.App
+	for _, asked := range commands {
+		done, err := backend.Do(ctx, asked)
 		if err != nil {
 			return err
 		}
-		p.notef("app %s %s", app.ID, done)
-		created = append(created, app)
+		p.notef("app %s %s", done.App.ID, done.Effect)
+		created = append(created, done.App)
 	}
 	return p.printApps(created, f.output.value)
 }
 
-// declared returns the resources that the command line asks for.
-func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags) ([]map[string]any, error) {
+// declared returns the commands that the command line comes to, each of which is
+// checked before the first is carried out.
+func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags, check access.Commander) ([]command.Command, error) {
 	if f.file != "" {
-		return p.fromFile(cmd, args, f)
+		return p.fromFile(cmd, args, f, check)
 	}
 	if len(args) == 0 {
 		return nil, usage.Errorf("name the app, or give a file by -f")
@@ -80,77 +81,51 @@ func (p *program) declared(cmd *cobra.Command, args []string, f *createFlags) ([
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := f.application.Manifest(cmd.Flags(), id, p.in)
-	return []map[string]any{manifest}, usage.Of(err)
+	declaration, err := f.application.New(cmd.Flags(), p.in)
+	if err != nil {
+		return nil, usage.Of(err)
+	}
+	asked := access.App{App: syncline.App{ID: id}}.Asked(command.Declare{Declaration: declaration, Upsert: f.upsert})
+	return []command.Command{asked}, usage.Of(check.Check(asked))
 }
 
-// fromFile returns the resources of a file. When it has one, the name and the
-// other flags of the command line count instead of what it says, as for argocd.
-func (p *program) fromFile(cmd *cobra.Command, args []string, f *createFlags) ([]map[string]any, error) {
+// fromFile returns the commands of a file, one for each of its resources. When it has
+// one, the name and the other flags of the command line count instead of what it says,
+// as for argocd.
+func (p *program) fromFile(cmd *cobra.Command, args []string, f *createFlags, check access.Commander) ([]command.Command, error) {
 	content, err := declare.ReadFile(f.file, p.in)
 	if err != nil {
 		return nil, err
 	}
-	manifests, err := declare.Parse(f.file, content, p.namespace)
+	resources, err := declare.Parse(f.file, content)
 	if err != nil {
 		return nil, err
 	}
-	given, err := overrides(cmd)
-	if err != nil || len(args) == 0 && len(given) == 0 {
-		return manifests, err
+	var commands []command.Command
+	for _, resource := range resources {
+		id := declare.ID(cmp.Or(resource.Ref.Namespace, p.namespace), resource.Ref.Name)
+		asked := access.App{App: syncline.App{ID: id}}.Asked(command.Declare{Resource: resource.Content, Upsert: f.upsert})
+		if err := check.Check(asked); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.file, err)
+		}
+		commands = append(commands, asked)
 	}
-	if len(manifests) > 1 {
-		return nil, usage.Errorf("%s has %d Applications: leave out %s", f.file, len(manifests), strings.Join(append(args, given...), ", "))
+	given, err := declare.Given(cmd)
+	if err != nil || len(args) == 0 && len(given) == 0 {
+		return commands, usage.Of(err)
+	}
+	if len(commands) > 1 {
+		return nil, usage.Errorf("%s has %d Applications: leave out %s", f.file, len(commands), strings.Join(append(args, given...), ", "))
 	}
 	if len(args) > 0 {
-		id, err := p.appID(args[0])
-		if err != nil {
+		if commands[0].App, err = p.appID(args[0]); err != nil {
 			return nil, err
 		}
-		_ = unstructured.SetNestedField(manifests[0], id.Name, "metadata", "name")
-		_ = unstructured.SetNestedField(manifests[0], id.Namespace, "metadata", "namespace")
 	}
-	return manifests, usage.Of(f.application.Override(cmd.Flags(), manifests[0], p.in))
-}
-
-// overrides lists the given flags that say something about the app. One that says
-// nothing, such as --self-heal=false, would take away nothing of a file.
-func overrides(cmd *cobra.Command) (given []string, err error) {
-	cmd.Flags().Visit(func(flag *pflag.Flag) {
-		ofAll := cmd.InheritedFlags().Lookup(flag.Name) != nil
-		if ofAll || slices.Contains([]string{"file", "upsert", "output"}, flag.Name) {
-			return
-		}
-		given = append(given, "--"+flag.Name)
-		if value := flag.Value.String(); value == "" || value == "false" {
-			err = usage.Errorf("--%s=%s takes nothing away from a file: change it there", flag.Name, value)
-		}
-	})
-	return given, err
-}
-
-// createOne makes one App, or changes it with upsert, and says what was done.
-func createOne(ctx context.Context, backend Backend, manifest map[string]any, upsert bool) (App, string, error) {
-	app, err := backend.Create(ctx, manifest)
-	if syncline.KindOf(err) != syncline.Conflict {
-		return app, "created", err
-	}
-	name, _, _ := unstructured.NestedString(manifest, "metadata", "name")
-	namespace, _, _ := unstructured.NestedString(manifest, "metadata", "namespace")
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: namespace, Name: name}
-	existing, err := backend.Get(ctx, id)
+	declaration, err := f.application.Over(cmd.Flags(), p.in)
 	if err != nil {
-		return App{}, "", err
+		return nil, usage.Of(err)
 	}
-	patch := declare.UpsertPatch(existing.Manifest, manifest)
-	switch {
-	case len(patch) == 0:
-		return existing, "unchanged", nil
-	case !upsert:
-		return App{}, "", syncline.WithHint(
-			syncline.Errorf(syncline.Conflict, "app %s: existing application spec is different, use upsert flag to force update", id),
-			"change it with --upsert")
-	}
-	app, err = backend.Patch(ctx, id, patch)
-	return app, "changed", err
+	commands[0].Verb = command.Declare{Resource: resources[0].Content, Declaration: declaration, Upsert: f.upsert}
+	return commands, usage.Of(check.Check(commands[0]))
 }

@@ -4,15 +4,14 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
-	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/command"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
@@ -84,7 +83,7 @@ func (p *program) delete(ctx context.Context, f *deleteFlags) error {
 
 // deleteQuestion tells what would be deleted: by the agent's own plan, which knows
 // what the status does not list.
-func (p *program) deleteQuestion(ctx context.Context, apps []App) (string, error) {
+func (p *program) deleteQuestion(ctx context.Context, apps []access.App) (string, error) {
 	engine, err := p.engine(ctx)
 	if err != nil {
 		return "", err
@@ -116,41 +115,17 @@ func (p *program) deleteQuestion(ctx context.Context, apps []App) (string, error
 // mostListed is how many objects a question lists.
 const mostListed = 50
 
-// deleteOne deletes an App after making its finalizer say what happens to the
-// objects.
-func (p *program) deleteOne(ctx context.Context, backend Backend, app App, f *deleteFlags) error {
-	current, _, _ := unstructured.NestedStringSlice(app.Manifest, "metadata", "finalizers")
-	wanted := slices.DeleteFunc(slices.Clone(current), func(name string) bool {
-		return name == declare.FinalizerCascade || strings.HasPrefix(name, declare.FinalizerCascade+"/")
-	})
+// deleteOne deletes an App.
+func (p *program) deleteOne(ctx context.Context, backend access.Backend, app access.App, f *deleteFlags) error {
+	done, err := backend.Do(ctx, app.Asked(command.Delete{Cascade: f.cascade, Background: f.propagation == "background"}))
 	switch {
-	case f.cascade && f.propagation == "background":
-		wanted = append(wanted, declare.FinalizerCascade+"/background")
-	case f.cascade:
-		wanted = append(wanted, declare.FinalizerCascade)
-	}
-	if !slices.Equal(current, wanted) {
-		_, err := backend.Patch(ctx, app.ID, map[string]any{"metadata": map[string]any{
-			"finalizers": declare.Texts(wanted), "resourceVersion": resourceVersion(app.Manifest),
-		}})
-		if syncline.KindOf(err) == syncline.Conflict {
-			if app, err = backend.Get(ctx, app.ID); err == nil {
-				return p.deleteOne(ctx, backend, app, f)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	err := backend.Delete(ctx, app.ID, app.UID)
-	if syncline.KindOf(err) == syncline.NotFound && app.Deleting != nil {
-		p.notef("app %s is deleted", app.ID) // it waited for nothing but what was taken away
-		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	case done.Effect == command.Gone:
+		p.notef("app %s is deleted", app.ID)
+	default:
+		p.notef("app %s is being deleted", app.ID)
 	}
-	p.notef("app %s is being deleted", app.ID)
 	return nil
 }
 

@@ -9,8 +9,8 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
-	"github.com/syncline-io/syncline/internal/front/cli/declare"
-	"github.com/syncline-io/syncline/internal/front/cli/goal"
+	"github.com/syncline-io/syncline/internal/command"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
@@ -64,7 +64,7 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 	for _, warning := range plan.Warnings {
 		p.notef("%s: %s", warning.Type, warning.Message)
 	}
-	question, waits := goal.Asked(app.state())
+	question, waits := command.Asked(app.State())
 	if waits {
 		p.notef("it waits for a person: %s", question.Why)
 	}
@@ -83,7 +83,7 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 }
 
 // plan makes the plan of an operation with an engine of its own.
-func (p *program) plan(ctx context.Context, app App, operation syncline.Operation) (syncline.Plan, error) {
+func (p *program) plan(ctx context.Context, app access.App, operation syncline.Operation) (syncline.Plan, error) {
 	engine, err := p.engine(ctx)
 	if err != nil {
 		return syncline.Plan{}, err
@@ -94,7 +94,7 @@ func (p *program) plan(ctx context.Context, app App, operation syncline.Operatio
 
 // declaredBy is the operation that brings the cluster to all that an App declares,
 // or that another revision does.
-func declaredBy(app App, revision string) syncline.Operation {
+func declaredBy(app access.App, revision string) syncline.Operation {
 	operation := syncline.Operation{Prune: true, Options: app.Policy.Options}
 	if revision != "" {
 		operation.Revisions = []string{revision}
@@ -102,10 +102,10 @@ func declaredBy(app App, revision string) syncline.Operation {
 	return operation
 }
 
-func (p *program) printPlan(plan syncline.Plan, question goal.Question, f format) error {
+func (p *program) printPlan(plan syncline.Plan, question command.Question, f format) error {
 	switch f {
 	case formatJSON, formatYAML:
-		document := planDocument(plan)
+		document := view.Document(plan)
 		if question.Why != "" {
 			document["waitsForApproval"] = question.Why
 		}
@@ -120,44 +120,4 @@ func (p *program) printPlan(plan syncline.Plan, question goal.Question, f format
 		fmt.Fprint(p.out, view.Diff(plan, p.out.Palette()))
 	}
 	return nil
-}
-
-// planDocument is a plan for programs to read. Keeps are left out.
-func planDocument(plan syncline.Plan) map[string]any {
-	changes := []any{}
-	for _, change := range plan.Changes {
-		if change.Action != syncline.Keep || change.Err != nil {
-			changes = append(changes, changeDocument(change))
-		}
-	}
-	return map[string]any{
-		"app": plan.App.String(), "revisions": declare.Texts(plan.Revisions), "pruneDigest": string(plan.PruneDigest()),
-		"differs": view.Differs(plan), "changes": changes,
-	}
-}
-
-func changeDocument(change syncline.Change) map[string]any {
-	f := declare.Fields{
-		"kind": change.Ref.Kind, "name": change.Ref.Name, "role": string(change.Role),
-		"action": string(change.Action), "phase": string(change.Phase), "wave": change.Wave,
-	}
-	f.Set("group", change.Ref.Group)
-	f.Set("namespace", change.Ref.Namespace)
-	f.Set("version", change.Version)
-	f.Set("why", change.Why)
-	if change.Err != nil {
-		f["error"] = change.Err.Error()
-	}
-	var differences []any
-	for _, field := range change.Fields {
-		difference := declare.Fields{"path": field.Path}
-		difference.Set("live", field.Live)
-		difference.Set("desired", field.Desired)
-		differences = append(differences, difference.JSON())
-	}
-	f.Set("fields", differences)
-	if view.ShowsWhole(change) {
-		f["desired"] = change.Desired.Redacted()
-	}
-	return f.JSON()
 }

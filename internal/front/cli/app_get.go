@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
@@ -43,12 +44,12 @@ func (p *program) get(cmd *cobra.Command, name string, f getFlags) error {
 		return err
 	}
 	show := view.Showing{Wide: f.output.value == formatWide, Operation: f.showOperation, Parameters: f.showParams}
-	draw := func(apps []App) []string {
+	draw := func(apps []access.App) []string {
 		show.Waiting = blockerTexts(apps[0])
 		return view.App(apps[0].App, apps[0].Report, show, p.out.Palette())
 	}
 	if f.watch {
-		query := Query{Namespace: app.ID.Namespace, Name: app.ID.Name}
+		query := access.Query{Namespace: app.ID.Namespace, Name: app.ID.Name}
 		return p.watch(ctx, backend, watching{query: query, format: f.output.value, draw: ifAny(draw), once: true})
 	}
 	switch f.output.value {
@@ -57,14 +58,14 @@ func (p *program) get(cmd *cobra.Command, name string, f getFlags) error {
 	case formatName:
 		p.printLines([]string{app.ID.String()})
 	default:
-		p.printLines(draw([]App{app}))
+		p.printLines(draw([]access.App{app}))
 	}
 	return nil
 }
 
 // ifAny draws nothing when there are no Apps.
-func ifAny(draw func([]App) []string) func([]App) []string {
-	return func(apps []App) []string {
+func ifAny(draw func([]access.App) []string) func([]access.App) []string {
+	return func(apps []access.App) []string {
 		if len(apps) == 0 {
 			return nil
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
@@ -49,7 +50,7 @@ func (p *program) list(cmd *cobra.Command, f listFlags) error {
 	if err != nil {
 		return err
 	}
-	query := Query{Namespace: p.namespace, Selector: f.selector}
+	query := access.Query{Namespace: p.namespace, Selector: f.selector}
 	if f.all {
 		query.Namespace = ""
 	}
@@ -75,8 +76,8 @@ func (p *program) list(cmd *cobra.Command, f listFlags) error {
 }
 
 // filter keeps the Apps that the flags choose.
-func (f listFlags) filter(apps []App) []App {
-	return slices.DeleteFunc(slices.Clone(apps), func(a App) bool {
+func (f listFlags) filter(apps []access.App) []access.App {
+	return slices.DeleteFunc(slices.Clone(apps), func(a access.App) bool {
 		hasRepo := slices.ContainsFunc(a.Sources, func(s syncline.Source) bool { return s.RepoURL == f.repo })
 		return len(f.projects) > 0 && !slices.Contains(f.projects, a.Project) ||
 			f.repo != "" && !hasRepo ||
@@ -85,11 +86,11 @@ func (f listFlags) filter(apps []App) []App {
 }
 
 // drawList returns a function that lays out a table of Apps.
-func (p *program) drawList(f listFlags) func([]App) []string {
+func (p *program) drawList(f listFlags) func([]access.App) []string {
 	palette := p.out.Palette()
 	wide := f.output.value == formatWide
 	var widths []int
-	return func(apps []App) []string {
+	return func(apps []access.App) []string {
 		table := view.Table{Widths: widths, Header: view.ListHeader(wide)}
 		for _, app := range apps {
 			table.Add(view.ListRow(app.App, app.Report, wide, palette)...)

@@ -12,6 +12,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
@@ -58,7 +59,7 @@ func (p *program) manifests(ctx context.Context, name, source, revision string, 
 }
 
 // objects returns the App's objects, as they are or as they are declared.
-func (p *program) objects(ctx context.Context, app App, source, revision string) ([]syncline.Object, error) {
+func (p *program) objects(ctx context.Context, app access.App, source, revision string) ([]syncline.Object, error) {
 	if source == "git" {
 		plan, err := p.plan(ctx, app, declaredBy(app, revision))
 		return desired(plan), err

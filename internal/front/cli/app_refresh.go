@@ -8,7 +8,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/front/cli/declare"
+	"github.com/syncline-io/syncline/internal/command"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
@@ -49,27 +50,17 @@ func (p *program) refresh(ctx context.Context, c choice, hard, async bool) error
 	}
 	for _, app := range apps {
 		if async {
-			if _, err = backend.Patch(ctx, app.ID, refreshPatch(hard)); err != nil {
+			if _, err = backend.Do(ctx, app.Asked(command.Refresh{Hard: hard, At: time.Now()})); err != nil {
 				return err
 			}
 			continue
 		}
-		if app, err = p.refreshApp(ctx, backend, app.ID, hard); err != nil {
+		if app, err = p.refreshApp(ctx, backend, app, hard); err != nil {
 			return err
 		}
 		p.notef("%s is %s and %s%s", app.ID, app.Report.Sync, app.Report.Health.Status, view.At(app.Report.Revisions))
 	}
 	return nil
-}
-
-func refreshPatch(hard bool) map[string]any {
-	kind := syncline.RefreshNormal
-	if hard {
-		kind = syncline.RefreshHard
-	}
-	return map[string]any{"metadata": map[string]any{"annotations": map[string]any{
-		declare.AnnotationRefresh: string(kind), declare.AnnotationAsked: time.Now().UTC().Format(time.RFC3339Nano),
-	}}}
 }
 
 // refreshing says whether the agent has to look at an App again first.
@@ -83,27 +74,28 @@ func (r *refreshing) add(flags *pflag.FlagSet, usage string) {
 // refreshApp asks for a refresh and waits until the agent has done it, which it has
 // not before an operation that goes on has ended. Where that waits for a person, it
 // is the error that says so.
-func (p *program) refreshApp(ctx context.Context, backend Backend, id syncline.AppID, hard bool) (App, error) {
-	if _, err := backend.Patch(ctx, id, refreshPatch(hard)); err != nil {
-		return App{}, err
+func (p *program) refreshApp(ctx context.Context, backend access.Backend, app access.App, hard bool) (access.App, error) {
+	if _, err := backend.Do(ctx, app.Asked(command.Refresh{Hard: hard, At: time.Now()})); err != nil {
+		return access.App{}, err
 	}
-	var refreshed App
+	id := app.ID
+	var refreshed access.App
 	var verdict goal.Verdict
-	err := backend.Watch(ctx, Query{Namespace: id.Namespace, Name: id.Name}, func(apps []App) bool {
+	err := backend.Watch(ctx, access.Query{Namespace: id.Namespace, Name: id.Name}, func(apps []access.App) bool {
 		if len(apps) == 0 {
 			verdict = goal.Goal{}.Judge(id, nil)
 			return true
 		}
 		refreshed = apps[0]
-		state := refreshed.state()
+		state := refreshed.State()
 		verdict = goal.Goal{}.Judge(id, &state)
 		return verdict.Failed != nil || len(verdict.Blockers) == 0
 	})
 	switch {
 	case verdict.Failed != nil:
-		return App{}, verdict.Failed
+		return access.App{}, verdict.Failed
 	case endedBy(ctx, err, errTimedOut):
-		return App{}, &goal.Error{Err: syncline.Errorf(syncline.Waiting, "the refresh of %s is not done yet", id), Details: verdict.Blockers}
+		return access.App{}, &goal.Error{Err: syncline.Errorf(syncline.Waiting, "the refresh of %s is not done yet", id), Details: verdict.Blockers}
 	}
 	return refreshed, err
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
@@ -32,9 +33,11 @@ func (p *program) resources(cmd *cobra.Command, name string, f format, watch boo
 	if err != nil {
 		return err
 	}
-	draw := func(apps []App) []string { return view.Objects(apps[0].Report, f == formatWide, p.out.Palette()) }
+	draw := func(apps []access.App) []string {
+		return view.Objects(apps[0].Report, f == formatWide, p.out.Palette())
+	}
 	if watch {
-		query := Query{Namespace: app.ID.Namespace, Name: app.ID.Name}
+		query := access.Query{Namespace: app.ID.Namespace, Name: app.ID.Name}
 		return p.watch(ctx, backend, watching{query: query, format: f, draw: ifAny(draw), once: true})
 	}
 	switch f {
@@ -45,7 +48,7 @@ func (p *program) resources(cmd *cobra.Command, name string, f format, watch boo
 			p.printLines([]string{object.Ref.String()})
 		}
 	default:
-		p.printLines(draw([]App{app}))
+		p.printLines(draw([]access.App{app}))
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
@@ -111,7 +113,7 @@ func (f *syncFlags) check() error {
 	return err
 }
 
-func (p *program) syncOne(cmd *cobra.Command, backend Backend, app App, f *syncFlags) error {
+func (p *program) syncOne(cmd *cobra.Command, backend access.Backend, app access.App, f *syncFlags) error {
 	ctx := cmd.Context()
 	if f.approvesWaiting(app) {
 		app, err := p.approveWaiting(ctx, backend, app)
@@ -120,44 +122,45 @@ func (p *program) syncOne(cmd *cobra.Command, backend Backend, app App, f *syncF
 		}
 		return p.syncAsked(ctx, backend, app, f)
 	}
-	if err := goal.InProgress(app.state()); err != nil {
+	if err := command.InProgress(app.State()); err != nil {
 		return err
 	}
 	if err := f.checkRevision(app); err != nil {
 		return err
 	}
-	asked, err := p.prepare(ctx, app, f)
+	asked, err := p.prepare(cmd, app, f)
 	if err != nil {
 		return err
 	}
-	operation := f.operation.Manifest(cmd.Flags(), asked.operation)
-	app, err = requestOperation(ctx, backend, app, operation, approvalOf(asked.approved))
+	sync := app.Asked(command.Sync{Operation: asked.operation, Approve: asked.approved, Notes: f.operation.Notes()})
+	sync.Declared = command.Declared(app.App) // of which the operation was made, and its plan
+	done, err := backend.Do(ctx, sync)
 	if err != nil {
 		return err
 	}
-	return p.syncAsked(ctx, backend, app, f)
+	return p.syncAsked(ctx, backend, done.App, f)
 }
 
 // syncAsked follows the sync that was asked for, unless that is not wanted.
-func (p *program) syncAsked(ctx context.Context, backend Backend, app App, f *syncFlags) error {
+func (p *program) syncAsked(ctx context.Context, backend access.Backend, app access.App, f *syncFlags) error {
 	if f.async {
 		p.notef("sync of %s asked for", app.ID)
-		return p.printApps([]App{app}, f.output.value)
+		return p.printApps([]access.App{app}, f.output.value)
 	}
 	return p.followSync(ctx, backend, app, f.output.value)
 }
 
 // approvesWaiting reports whether nothing is asked for but to approve what the
 // operation of an App waits with.
-func (f *syncFlags) approvesWaiting(app App) bool {
-	_, waits := goal.Confirming(app.state())
+func (f *syncFlags) approvesWaiting(app access.App) bool {
+	_, waits := command.Confirming(app.State())
 	another := f.operation.DryRun || f.operation.Revision != "" || len(f.patterns) > 0 || len(f.labels) > 0
 	return waits && f.approvePrune && !another
 }
 
 // checkRevision refuses, as Argo CD does, to sync an App to what its policy would
 // replace at once.
-func (f *syncFlags) checkRevision(app App) error {
+func (f *syncFlags) checkRevision(app access.App) error {
 	wanted := f.operation.Revision
 	if wanted == "" || f.operation.DryRun || !app.Policy.Automated || len(app.Sources) == 0 {
 		return nil
@@ -183,13 +186,14 @@ type request struct {
 // prepare makes the operation that is asked for, and shows the plan of that very
 // operation to the person and has it approved where the flags say so. It delivers
 // the revisions that were shown.
-func (p *program) prepare(ctx context.Context, app App, f *syncFlags) (request, error) {
-	r := request{operation: f.operation.Operation(app.Policy.Options)}
+func (p *program) prepare(cmd *cobra.Command, app access.App, f *syncFlags) (request, error) {
+	ctx := cmd.Context()
+	r := request{operation: f.operation.Operation(cmd.Flags(), app.Policy.Options)}
 	var err error
 	if r.operation.Selection, err = p.selection(ctx, app, r.operation, f); err != nil {
 		return request{}, err
 	}
-	_, waits := goal.Asked(app.state())
+	_, waits := command.Asked(app.State())
 	approve := f.approvePrune && !f.operation.DryRun && (waits || f.preview)
 	if !f.preview && !approve {
 		return r, nil
@@ -225,7 +229,7 @@ func (p *program) preview(plan syncline.Plan, operation syncline.Operation, yes 
 
 // selection returns the objects that --resource and --label choose. Labels are
 // those of the plan of the whole operation.
-func (p *program) selection(ctx context.Context, app App, whole syncline.Operation, f *syncFlags) ([]syncline.Selector, error) {
+func (p *program) selection(ctx context.Context, app access.App, whole syncline.Operation, f *syncFlags) ([]syncline.Selector, error) {
 	if len(f.labels) > 0 {
 		labels, err := declare.Pairs("label", f.labels)
 		if err != nil {
@@ -235,7 +239,7 @@ func (p *program) selection(ctx context.Context, app App, whole syncline.Operati
 		if err != nil {
 			return nil, err
 		}
-		selectors := labelled(plan, labels, f.patterns)
+		selectors := goal.Labelled(plan, labels, f.patterns)
 		if len(selectors) == 0 {
 			return nil, syncline.Errorf(syncline.NotFound, "No matching resources found for labels: %s", strings.Join(f.labels, ", "))
 		}
@@ -253,27 +257,8 @@ func (p *program) selection(ctx context.Context, app App, whole syncline.Operati
 	return selectors, nil
 }
 
-// labelled returns the planned objects with the labels that the patterns allow.
-func labelled(plan syncline.Plan, labels map[string]string, patterns []goal.Pattern) []syncline.Selector {
-	var selectors []syncline.Selector
-	for _, change := range plan.Changes {
-		if change.Desired.IsZero() || change.Role != syncline.RoleResource || !goal.Matches(patterns, change.Ref) {
-			continue
-		}
-		has := change.Desired.Labels()
-		all := true
-		for name, value := range labels {
-			all = all && has[name] == value
-		}
-		if all {
-			selectors = append(selectors, goal.SelectorOf(change.Ref))
-		}
-	}
-	return selectors
-}
-
 // followSync shows the sync that was just asked for until it is over.
-func (p *program) followSync(ctx context.Context, backend Reader, app App, f format) error {
+func (p *program) followSync(ctx context.Context, backend access.Reader, app access.App, f format) error {
 	last, err := p.follow(ctx, backend, app)
 	switch {
 	case endedBy(ctx, err, errTimedOut):
@@ -284,25 +269,25 @@ func (p *program) followSync(ctx context.Context, backend Reader, app App, f for
 	case err != nil:
 		return err
 	}
-	if err := p.printApps([]App{last}, f); err != nil {
+	if err := p.printApps([]access.App{last}, f); err != nil {
 		return err
 	}
 	drawn := !p.quiet && p.err.IsTerminal() && p.out.IsTerminal()
 	if f == formatWide || f == formatTable && !drawn {
 		p.printLines(view.Results(last.Report, p.out.Palette()))
 	}
-	if err := goal.Failure(last.state()); err != nil {
-		return cmp.Or(goal.Blocked(last.state()), err)
+	if err := goal.Failure(last.State()); err != nil {
+		return cmp.Or(goal.Blocked(last.State()), err)
 	}
-	return goal.Unpruned(last.state())
+	return goal.Unpruned(last.State())
 }
 
 // syncTimeout lists what the sync still waits for.
-func syncTimeout(app App) error {
+func syncTimeout(app access.App) error {
 	return &goal.Error{
 		Err: syncline.WithHint(
 			syncline.Errorf(syncline.Waiting, "the sync of %s is not over yet", app.ID),
 			fmt.Sprintf("it goes on; follow it with: syncline app wait %s", app.ID)),
-		Details: goal.OperationBlockers(app.state()),
+		Details: goal.OperationBlockers(app.State()),
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
@@ -94,16 +96,16 @@ func (f *waitFlags) wanted() (goal.Goal, error) {
 }
 
 // wait watches Apps until the goal holds for all of them, or fails for one.
-func (p *program) wait(ctx context.Context, backend Reader, apps []App, wanted goal.Goal) error {
+func (p *program) wait(ctx context.Context, backend access.Reader, apps []access.App, wanted goal.Goal) error {
 	ids := make([]syncline.AppID, 0, len(apps))
 	for _, app := range apps {
 		ids = append(ids, app.ID)
 	}
 	waiting := goal.NewWait(wanted, ids)
-	err := backend.Watch(ctx, queryFor(apps), func(now []App) bool {
-		states := map[syncline.AppID]goal.State{}
+	err := backend.Watch(ctx, access.QueryFor(apps), func(now []access.App) bool {
+		states := map[syncline.AppID]command.State{}
 		for _, app := range now {
-			states[app.ID] = app.state()
+			states[app.ID] = app.State()
 		}
 		for _, text := range waiting.Look(states) {
 			p.notef("%s", text)
@@ -119,23 +121,9 @@ func (p *program) wait(ctx context.Context, backend Reader, apps []App, wanted g
 	return err
 }
 
-// queryFor returns the narrowest query that covers the Apps.
-func queryFor(apps []App) Query {
-	query := Query{Namespace: apps[0].ID.Namespace}
-	if len(apps) == 1 {
-		query.Name = apps[0].ID.Name
-	}
-	for _, app := range apps {
-		if app.ID.Namespace != query.Namespace {
-			query.Namespace = ""
-		}
-	}
-	return query
-}
-
 // printReached prints the Apps as they are now.
-func (p *program) printReached(ctx context.Context, backend Reader, apps []App, f format) error {
-	var reached []App
+func (p *program) printReached(ctx context.Context, backend access.Reader, apps []access.App, f format) error {
+	var reached []access.App
 	for _, app := range apps {
 		app, err := backend.Get(ctx, app.ID)
 		if err != nil {

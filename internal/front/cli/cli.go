@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
@@ -35,7 +36,7 @@ type program struct {
 	streams    Streams
 	in         io.Reader
 	out, err   *view.Paper
-	connection Connection
+	connection access.Connection
 	// namespace is where Apps without a namespace are looked for.
 	namespace string
 	color     string
@@ -138,7 +139,7 @@ func (p *program) getenv(name string) string {
 }
 
 // backend opens the way in.
-func (p *program) backend(ctx context.Context) (Backend, error) {
+func (p *program) backend(ctx context.Context) (access.Backend, error) {
 	if p.deps.Connect == nil {
 		return nil, syncline.Errorf(syncline.Internal, "this program was built without access to clusters")
 	}
@@ -146,7 +147,7 @@ func (p *program) backend(ctx context.Context) (Backend, error) {
 }
 
 // engine starts an engine for one command.
-func (p *program) engine(ctx context.Context) (Engine, error) {
+func (p *program) engine(ctx context.Context) (access.Engine, error) {
 	if p.deps.Engine == nil {
 		return nil, syncline.Errorf(syncline.Internal, "this program was built without an engine")
 	}

@@ -5,27 +5,28 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
 // follow shows the operation that app has been asked for until it is over, or
 // waits for a person, and returns the App as it is then or when ctx ended.
-func (p *program) follow(ctx context.Context, backend Reader, app App) (App, error) {
+func (p *program) follow(ctx context.Context, backend access.Reader, app access.App) (access.App, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	pictures := make(chan App)
+	pictures := make(chan access.App)
 	ended := make(chan error, 1)
 	found := true
 	go func() {
-		query := Query{Namespace: app.ID.Namespace, Name: app.ID.Name}
-		ended <- backend.Watch(ctx, query, func(apps []App) bool {
+		query := access.Query{Namespace: app.ID.Namespace, Name: app.ID.Name}
+		ended <- backend.Watch(ctx, query, func(apps []access.App) bool {
 			if found = len(apps) > 0; !found {
 				return true
 			}
 			select {
 			case pictures <- apps[0]:
-				return goal.Over(apps[0].state())
+				return goal.Over(apps[0].State())
 			case <-ctx.Done():
 				return true
 			}
@@ -44,16 +45,16 @@ func (p *program) follow(ctx context.Context, backend Reader, app App) (App, err
 }
 
 // blockerTexts says what the operation of an App waits for.
-func blockerTexts(app App) []string {
+func blockerTexts(app access.App) []string {
 	var texts []string
 	for _, blocker := range goal.Waiting(app.Report) {
-		texts = append(texts, goal.BlockerText(blocker))
+		texts = append(texts, blocker.String())
 	}
 	return texts
 }
 
 // drawAll shows pictures as they come, and moves the clock between them.
-func (p *program) drawAll(app App, pictures <-chan App) App {
+func (p *program) drawAll(app access.App, pictures <-chan access.App) access.App {
 	show := p.progress()
 	const tick = time.Second
 	ticker := time.NewTicker(tick)

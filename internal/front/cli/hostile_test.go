@@ -16,6 +16,7 @@ import (
 
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
 // hostile is a text that steers a terminal in every way that we know: it writes
@@ -200,7 +201,7 @@ func runCommand(t *testing.T, dir string, args []string, streams cli.Streams) {
 	}
 	deps := dependencies(dir)
 	deps.Getenv = nil
-	deps.Server = func(context.Context, cli.ServerOptions) error { return nil }
+	deps.Server = func(context.Context, access.ServerOptions) error { return nil }
 	cli.Main(t.Context(), adapted, deps, streams)
 }
 

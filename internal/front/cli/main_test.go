@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -33,8 +34,8 @@ func run() int {
 func dependencies(dir string) cli.Deps {
 	w := &world{dir: dir}
 	return cli.Deps{
-		Connect:      func(_ context.Context, c cli.Connection) (cli.Backend, error) { return w, w.connected(c) },
-		Engine:       func(context.Context, cli.Connection) (cli.Engine, error) { return engine{dir}, nil },
+		Connect:      func(_ context.Context, c access.Connection) (access.Backend, error) { return w, w.connected(c) },
+		Engine:       func(context.Context, access.Connection) (access.Engine, error) { return engine{dir}, nil },
 		Renderer:     renderer{dir},
 		Server:       serve,
 		RenderWorker: echo,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
@@ -73,7 +74,7 @@ func encode(w io.Writer, f format, value any) error {
 	return err
 }
 
-func manifestsOf(apps []App) []map[string]any {
+func manifestsOf(apps []access.App) []map[string]any {
 	manifests := make([]map[string]any, 0, len(apps))
 	for _, app := range apps {
 		manifests = append(manifests, app.Manifest)
@@ -83,7 +84,7 @@ func manifestsOf(apps []App) []map[string]any {
 
 // printApps prints Apps as data; as a table, which a person reads, it prints
 // nothing.
-func (p *program) printApps(apps []App, f format) error {
+func (p *program) printApps(apps []access.App, f format) error {
 	switch f {
 	case formatJSON, formatYAML:
 		if len(apps) == 1 {

@@ -1,15 +1,13 @@
 package cli
 
 import (
-	"cmp"
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
 	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
@@ -77,7 +75,7 @@ func (p *program) render(cmd *cobra.Command, args []string, f *renderFlags) erro
 	return printObjects(p.out, f.output.value, objects, f.showSecrets)
 }
 
-func (p *program) rendered(ctx context.Context, request RenderRequest) ([]syncline.Object, error) {
+func (p *program) rendered(ctx context.Context, request access.RenderRequest) ([]syncline.Object, error) {
 	if p.deps.Renderer == nil {
 		return nil, syncline.Errorf(syncline.Internal, "this program was built without a renderer")
 	}
@@ -92,26 +90,26 @@ func (p *program) rendered(ctx context.Context, request RenderRequest) ([]syncli
 
 func (p *program) warn(warning syncline.Condition) { p.notef("%s: %s", warning.Type, warning.Message) }
 
-func (p *program) renderRequest(cmd *cobra.Command, args []string, f *renderFlags) (RenderRequest, error) {
+func (p *program) renderRequest(cmd *cobra.Command, args []string, f *renderFlags) (access.RenderRequest, error) {
 	source, err := f.source.Read(cmd.Flags(), p.in)
 	if err != nil {
-		return RenderRequest{}, usage.Of(err)
+		return access.RenderRequest{}, usage.Of(err)
 	}
 	source.TargetRevision = f.revision
 	if err := checkRender(source, args); err != nil {
-		return RenderRequest{}, err
+		return access.RenderRequest{}, err
 	}
-	request := RenderRequest{Source: source, AppName: f.appName, Project: f.project, Namespace: f.namespace, ShowSecrets: f.showSecrets, Warn: p.warn}
+	request := access.RenderRequest{Source: source, AppName: f.appName, Project: f.project, Namespace: f.namespace, ShowSecrets: f.showSecrets, Warn: p.warn}
 	if f.verbose {
 		request.PassedOver = func(file, why string) { p.notef("not rendered: %s: %s", file, why) }
 	}
 	if len(args) > 0 {
-		request.Root, request.Source.Path, err = locate(args[0])
+		request.Root, request.Source.Path, err = declare.Locate(args[0])
 	} else {
-		request.Source.RepoURL, err = localRepository(source.RepoURL)
+		request.Source.RepoURL, err = declare.LocalRepository(source.RepoURL)
 	}
 	if request.AppName == "" {
-		request.AppName = nameOf(request)
+		request.AppName = request.Name()
 	}
 	return request, err
 }
@@ -128,59 +126,4 @@ func checkRender(source syncline.Source, args []string) error {
 		return usage.Errorf("--rev, --path and --helm-chart are about --repo")
 	}
 	return nil
-}
-
-// localRepository makes the path of a folder absolute and leaves a URL.
-func localRepository(url string) (string, error) {
-	info, err := os.Stat(url)
-	if err != nil || !info.IsDir() {
-		return url, nil //nolint:nilerr // then it is a URL, or the one who reads it says what is wrong
-	}
-	absolute, err := filepath.Abs(url)
-	if err != nil {
-		return "", syncline.Errorf(syncline.Invalid, "%s: %w", url, err)
-	}
-	return absolute, nil
-}
-
-// locate returns the tree that a folder is in, and the folder's path in it.
-func locate(folder string) (root, path string, err error) {
-	absolute, err := filepath.Abs(folder)
-	if err != nil {
-		return "", "", syncline.Errorf(syncline.Invalid, "%s: %w", folder, err)
-	}
-	info, err := os.Stat(absolute)
-	switch {
-	case os.IsNotExist(err):
-		return "", "", syncline.Errorf(syncline.Invalid, "%s does not exist", folder)
-	case err != nil:
-		return "", "", syncline.Errorf(syncline.Invalid, "%w", err)
-	case !info.IsDir():
-		return "", "", syncline.Errorf(syncline.Invalid, "%s is not a folder", folder)
-	}
-	for root = absolute; ; root = filepath.Dir(root) {
-		if _, err := os.Lstat(filepath.Join(root, ".git")); err == nil {
-			break
-		}
-		if root == filepath.Dir(root) {
-			return absolute, "", nil
-		}
-	}
-	relative, err := filepath.Rel(root, absolute)
-	if err != nil {
-		return "", "", syncline.Errorf(syncline.Internal, "%s: %w", folder, err)
-	}
-	if relative == "." {
-		relative = ""
-	}
-	return root, filepath.ToSlash(relative), nil
-}
-
-// nameOf names the App after what it renders.
-func nameOf(request RenderRequest) string {
-	base := filepath.Base(cmp.Or(request.Source.Path, request.Source.Chart, request.Root, request.Source.RepoURL))
-	if base == "." || base == string(filepath.Separator) {
-		return "app"
-	}
-	return base
 }

@@ -22,8 +22,11 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/visible"
+	"github.com/syncline-io/syncline/internal/command"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
-	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/dialect/argo/request"
+	"github.com/syncline-io/syncline/internal/front/cli/access"
+	"github.com/syncline-io/syncline/internal/front/cli/declare"
 )
 
 // world is a cluster made of files, so that a script can show what is in it
@@ -38,7 +41,7 @@ import (
 //	                 .yaml.next says
 type world struct{ dir string }
 
-func (w *world) connected(c cli.Connection) error {
+func (w *world) connected(c access.Connection) error {
 	if c.Context == "nowhere" {
 		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "context %q does not exist", c.Context), "see the kubeconfig")
 	}
@@ -84,39 +87,29 @@ func (w *world) write(u *unstructured.Unstructured) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(w.file(syncline.AppID{Kind: syncline.KindApplication, Namespace: u.GetNamespace(), Name: u.GetName()}), text, 0o600)
+	return os.WriteFile(w.file(declare.ID(u.GetNamespace(), u.GetName())), text, 0o600)
 }
 
-func toApp(u *unstructured.Unstructured) cli.App {
-	app, cr := application.Read(u, "argocd")
-	report := syncline.Report{
-		App: app.ID, Sync: syncline.SyncStatus(cr.Status.Sync.Status), Health: app.Past.Health,
-		Revisions: app.Past.Revisions, Objects: app.Past.Objects, Operation: app.Past.Operation, History: app.Past.History,
-	}
-	for _, c := range cr.Status.Conditions {
-		report.Conditions = append(report.Conditions, syncline.Condition{Type: syncline.ConditionType(c.Type), Message: c.Message})
-	}
-	if cr.Status.Syncline != nil {
-		report.Waiting = application.ReportOf(app, cr).Waiting
-	}
-	return cli.App{App: app, Report: report, Manifest: u.Object}
+func toApp(u *unstructured.Unstructured) access.App {
+	app, _ := application.Read(u, "argocd")
+	return access.App{App: app, Report: application.ReportOf(app), Manifest: u.Object}
 }
 
-func (w *world) Get(_ context.Context, id syncline.AppID) (cli.App, error) {
+func (w *world) Get(_ context.Context, id syncline.AppID) (access.App, error) {
 	if err := w.failing(); err != nil {
-		return cli.App{}, err
+		return access.App{}, err
 	}
 	u, err := w.read(w.file(id))
 	if errors.Is(err, os.ErrNotExist) {
-		return cli.App{}, syncline.Errorf(syncline.NotFound, "app %s does not exist", id)
+		return access.App{}, syncline.Errorf(syncline.NotFound, "app %s does not exist", id)
 	}
 	if err != nil {
-		return cli.App{}, err
+		return access.App{}, err
 	}
 	return toApp(u), nil
 }
 
-func (w *world) List(_ context.Context, query cli.Query) ([]cli.App, error) {
+func (w *world) List(_ context.Context, query access.Query) ([]access.App, error) {
 	if err := w.failing(); err != nil {
 		return nil, err
 	}
@@ -128,7 +121,7 @@ func (w *world) List(_ context.Context, query cli.Query) ([]cli.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	var apps []cli.App
+	var apps []access.App
 	for _, file := range files {
 		u, err := w.read(file)
 		if err != nil {
@@ -150,7 +143,7 @@ type happening struct {
 }
 
 // Watch lets the events happen one after the other, and then nothing more.
-func (w *world) Watch(ctx context.Context, query cli.Query, see func([]cli.App) bool) error {
+func (w *world) Watch(ctx context.Context, query access.Query, see func([]access.App) bool) error {
 	events, err := filepath.Glob(filepath.Join(w.dir, "events", "*.yaml"))
 	if err != nil {
 		return err
@@ -184,7 +177,7 @@ func (w *world) happen(ctx context.Context, file string) error {
 		return err
 	}
 	namespace, name, _ := strings.Cut(h.App, "/")
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: namespace, Name: name}
+	id := declare.ID(namespace, name)
 	switch {
 	case h.Gone:
 		return os.Remove(w.file(id))
@@ -206,36 +199,59 @@ func waitFor(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-func (w *world) Create(_ context.Context, manifest map[string]any) (cli.App, error) {
-	if err := w.failing(); err != nil {
-		return cli.App{}, err
-	}
-	u := &unstructured.Unstructured{Object: maps.Clone(manifest)}
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: u.GetNamespace(), Name: u.GetName()}
-	if _, err := os.Stat(w.file(id)); err == nil {
-		return cli.App{}, syncline.Errorf(syncline.Conflict, "app %s exists", id)
-	}
-	if err := os.MkdirAll(filepath.Join(w.dir, "apps"), 0o755); err != nil {
-		return cli.App{}, err
-	}
-	return toApp(u), w.write(u)
+// commands are carried out as at an API server.
+func (w *world) writer() request.Writer {
+	return request.Writer{Applications: applications{w}, ControlPlane: "argocd"}
 }
 
-func (w *world) Patch(ctx context.Context, id syncline.AppID, patch map[string]any) (cli.App, error) {
-	app, err := w.Get(ctx, id)
+func (w *world) Check(c command.Command) error { return w.writer().Check(c) }
+
+func (w *world) Do(ctx context.Context, c command.Command) (access.Outcome, error) {
+	u, effect, err := w.writer().Do(ctx, c)
+	if err != nil || u == nil {
+		return access.Outcome{Effect: effect}, err
+	}
+	return access.Outcome{App: toApp(u), Effect: effect}, nil
+}
+
+// applications are the files.
+type applications struct{ *world }
+
+func (a applications) Read(ctx context.Context, id syncline.AppID) (*unstructured.Unstructured, error) {
+	app, err := a.Get(ctx, id)
 	if err != nil {
-		return cli.App{}, err
+		return nil, err
+	}
+	return &unstructured.Unstructured{Object: app.Manifest}, nil
+}
+
+func (a applications) Send(ctx context.Context, write request.Write) (*unstructured.Unstructured, error) {
+	if write.Create != nil {
+		u := &unstructured.Unstructured{Object: maps.Clone(write.Create)}
+		if err := os.MkdirAll(filepath.Join(a.dir, "apps"), 0o755); err != nil {
+			return nil, err
+		}
+		return u, a.write(u)
+	}
+	u, err := a.Read(ctx, write.App)
+	switch {
+	case err != nil:
+		return nil, err
+	case write.Delete != "" && len(u.GetFinalizers()) > 0:
+		u.Object["metadata"].(map[string]any)["deletionTimestamp"] = "2026-01-02T03:04:05Z"
+		return nil, a.write(u)
+	case write.Delete != "":
+		return nil, os.Remove(a.file(write.App))
+	}
+	var patch map[string]any
+	if err := json.Unmarshal(write.Patch, &patch); err != nil {
+		return nil, err
 	}
 	wanted, conditional, _ := unstructured.NestedString(patch, "metadata", "resourceVersion")
-	current, _, _ := unstructured.NestedString(app.Manifest, "metadata", "resourceVersion")
-	if conditional && (w.overtaken() || wanted != current) {
-		return cli.App{}, syncline.Errorf(syncline.Conflict, "app %s changed", id)
+	if conditional && (a.overtaken() || wanted != u.GetResourceVersion()) {
+		return nil, syncline.Errorf(syncline.Conflict, "app %s changed", write.App)
 	}
-	u, err := w.patch(id, patch)
-	if err != nil {
-		return cli.App{}, err
-	}
-	return toApp(u), nil
+	return a.patch(write.App, patch)
 }
 
 // overtaken counts down the file "conflicts".
@@ -288,21 +304,6 @@ func own(u *unstructured.Unstructured, patch map[string]any) {
 		Manager: "syncline-cli", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "argoproj.io/v1alpha1",
 		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(owned)),
 	}))
-}
-
-func (w *world) Delete(_ context.Context, id syncline.AppID, uid types.UID) error {
-	u, err := w.read(w.file(id))
-	if err != nil {
-		return syncline.Errorf(syncline.NotFound, "app %s does not exist", id)
-	}
-	if u.GetUID() != uid {
-		return syncline.Errorf(syncline.Conflict, "app %s is another one", id)
-	}
-	if len(u.GetFinalizers()) > 0 {
-		u.Object["metadata"].(map[string]any)["deletionTimestamp"] = "2026-01-02T03:04:05Z"
-		return w.write(u)
-	}
-	return os.Remove(w.file(id))
 }
 
 // engine plans what the file plan.yaml says and reads live.yaml.
@@ -376,7 +377,7 @@ func (e engine) Close() error { return nil }
 // renderer reads plain manifests, and writes the request down.
 type renderer struct{ dir string }
 
-func (r renderer) Render(_ context.Context, request cli.RenderRequest) ([]syncline.Object, error) {
+func (r renderer) Render(_ context.Context, request access.RenderRequest) ([]syncline.Object, error) {
 	root, err := filepath.EvalSymlinks(request.Root)
 	if err != nil {
 		root = request.Root
@@ -450,7 +451,7 @@ func objectsIn(file string) ([]syncline.Object, error) {
 	return objects, nil
 }
 
-func serve(_ context.Context, options cli.ServerOptions) error {
+func serve(_ context.Context, options access.ServerOptions) error {
 	_, err := fmt.Fprintf(os.Stdout, "serving %+v\n", options)
 	return err
 }

@@ -89,7 +89,7 @@ func TestReadTranslatesEveryField(t *testing.T) {
 	app, _ := application.Read(load(t, "whole.yaml"), controlPlane)
 	want := syncline.App{
 		Dialect:  convention.Dialect(),
-		ID:       syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"},
+		ID:       syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"},
 		UID:      "5b7f1b46-5d8e-4ed4-9e1c-3c8f3f4f1f00",
 		Instance: "web",
 		Project:  "shop",
@@ -164,8 +164,8 @@ func wholeRequest() *syncline.Operation {
 
 func wholePast() syncline.Past {
 	source := syncline.Source{RepoURL: "https://git.example.com/shop.git", Path: "deploy/web", TargetRevision: "v1.1"}
-	return syncline.Past{
-		ResourceVersion: "42",
+	return syncline.Past{ReconciledAt: at("2026-11-20T09:59:00Z"), Report: syncline.Report{
+		App: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"}, ResourceVersion: "42",
 		Operation: &syncline.OperationState{
 			Operation: syncline.Operation{
 				Revisions: []string{"c0ffee"}, Sources: []syncline.Source{source}, Force: true,
@@ -190,13 +190,12 @@ func wholePast() syncline.Past {
 			Version: "v1", Sync: syncline.OutOfSync, Wave: -1, RequiresPruning: true,
 			Health: syncline.Health{Status: syncline.Progressing, Message: "0 of 1 replicas are updated"},
 		}},
-		Sources:      []syncline.Source{source},
-		Revisions:    []string{"decade"},
-		Destination:  syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: "web"},
-		Sync:         syncline.OutOfSync,
-		Health:       syncline.Health{Status: syncline.Progressing, Message: "Caused by apps/Deployment:web/web"},
-		ReconciledAt: at("2026-11-20T09:59:00Z"),
-	}
+		Sources:     []syncline.Source{source},
+		Revisions:   []string{"decade"},
+		Destination: syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: "web"},
+		Sync:        syncline.OutOfSync,
+		Health:      syncline.Health{Status: syncline.Progressing, Message: "Caused by apps/Deployment:web/web"},
+	}}
 }
 
 func TestReadHelm(t *testing.T) {
@@ -368,8 +367,16 @@ func TestReadNamesProblems(t *testing.T) {
 			`spec.source has options of more than one tool: helm, kustomize; keep one of them`},
 		{"a count that is none", `spec: {source: {kustomize: {replicas: [{name: web, count: many}]}}}`,
 			`spec.source.kustomize.replicas: count of "web" is "many": it has to be a whole number`},
-		{"two sources", `spec: {sources: [{repoURL: a, path: b}, {repoURL: a, path: c}]}`,
-			`spec.sources has 2 entries: more than one source is not supported yet`},
+		{"a bad source of two", `spec: {sources: [{repoURL: 'https://a/b', path: b}, {repoURL: 'https://a/b'}]}`,
+			`spec.sources[1] has neither path nor chart`},
+		{"nothing but refs", `spec: {sources: [{repoURL: 'https://a/b', ref: b}, {repoURL: 'https://a/b', ref: c}]}`,
+			`spec.sources has only entries with a ref and no path`},
+		{"two of one ref", `spec: {sources: [{repoURL: 'https://a/b', path: b, ref: c}, {repoURL: 'https://a/b', ref: c}]}`,
+			`spec.sources[1].ref is "c", as that of spec.sources[0]: give each its own`},
+		{"a ref that is none", `spec: {sources: [{repoURL: 'https://a/b', path: b, ref: a/b}]}`,
+			`spec.sources[0].ref is "a/b": it has to be of letters`},
+		{"too many sources", "spec: {sources: [" + strings.Repeat(`{repoURL: 'https://a/b', path: b},`, 33) + "]}",
+			`spec.sources has 33 entries: at most 32`},
 		{"a bad source of one", `spec: {sources: [{repoURL: a}]}`, `spec.sources[0] has neither path nor chart`},
 		{"a hydrator", `spec: {sourceHydrator: {drySource: {}}}`, `spec.sourceHydrator is not supported yet`},
 		{"a bad duration", `spec: {syncPolicy: {retry: {backoff: {duration: soon}}}}`,
@@ -382,12 +389,17 @@ func TestReadNamesProblems(t *testing.T) {
 			`spec.syncPolicy.syncOptions is a text: it has to be a list`},
 		{"an empty operation", `operation: {}`, `operation.sync is missing: say what to sync`},
 		{"local manifests", `operation: {sync: {manifests: ['{}']}}`, `operation.sync.manifests is not supported yet`},
-		{"an operation on two sources", `operation: {sync: {sources: [{}, {}]}}`, `operation.sync.sources has 2 entries`},
+		{"an operation on a bad source of two",
+			`operation: {sync: {sources: [{repoURL: 'https://a/b', path: c}, {repoURL: 'https://a/b'}]}}`,
+			`operation.sync.sources[1] has neither path nor chart`},
+		{"one revision of two sources",
+			`operation: {sync: {revision: v1, sources: [{repoURL: 'https://a/b', path: c}, {repoURL: 'https://a/b', path: d}]}}`,
+			`operation.sync has 1 revisions for 2 sources`},
 		{"an operation on a chart", `operation: {sync: {source: {repoURL: a, chart: b}}}`, `operation.sync.source.chart is "b"`},
 		{"an operation on a bad list", `operation: {sync: {sources: [{repoURL: a}]}}`, `operation.sync.sources[0] has neither`},
 		{"an operation with a bad retry", `operation: {sync: {}, retry: {backoff: {duration: x}}}`,
 			`operation.retry.backoff.duration is "x"`},
-		{"too many revisions", `operation: {sync: {revisions: [a, b]}}`, `operation.sync.revisions has 2 entries for 1 sources`},
+		{"too many revisions", `operation: {sync: {revisions: [a, b]}}`, `operation.sync has 2 revisions for 1 sources`},
 		{"an operation of another type", `operation: {sync: {prune: 1}}`, `operation.sync.prune is a number`},
 	}
 	for _, test := range tests {
@@ -438,11 +450,11 @@ func TestInitiatorsAreShortAndPrintable(t *testing.T) {
 		if got := app.Request.By.Username; got != want {
 			t.Errorf("of %.40q is read %.300q, want %.300q", given, got, want)
 		}
-		patch, _, err := application.Patch(syncline.Report{
+		patched, err := application.Patch(syncline.Report{
 			App: app.ID, Consumed: true, Operation: &syncline.OperationState{Operation: *app.Request},
 		}, cr)
-		if err != nil || len(patch) > 2000 {
-			t.Errorf("%v: a patch of %d bytes is written for %.40q", err, len(patch), given)
+		if err != nil || len(patched.Patch) > 2000 {
+			t.Errorf("%v: a patch of %d bytes is written for %.40q", err, len(patched.Patch), given)
 		}
 	}
 }

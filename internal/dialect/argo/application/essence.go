@@ -14,6 +14,12 @@ import (
 func essence(cr *v1alpha1.Application) *v1alpha1.Application {
 	cr = shorten(cr, &problems{})
 	kept := &v1alpha1.Application{Operation: cr.Operation, Status: cr.Status}
+	fit(&kept.Status.Resources)
+	fit(&kept.Status.History)
+	fit(&kept.Status.Conditions)
+	if state := kept.Status.OperationState; state != nil && state.SyncResult != nil {
+		fit(&state.SyncResult.Resources)
+	}
 	kept.Namespace, kept.Name, kept.UID, kept.ResourceVersion = cr.Namespace, cr.Name, cr.UID, cr.ResourceVersion
 	kept.Finalizers, kept.DeletionTimestamp = cr.Finalizers, cr.DeletionTimestamp
 	for _, name := range answerable() {
@@ -23,6 +29,14 @@ func essence(cr *v1alpha1.Application) *v1alpha1.Application {
 	}
 	kept.Spec.Source, kept.Spec.Sources, kept.Spec.IgnoreDifferences = cr.Spec.Source, cr.Spec.Sources, cr.Spec.IgnoreDifferences
 	return kept
+}
+
+// fit gives back the room of a list that was left for more, as by who decodes JSON: for
+// one entry of the history as much again as three take.
+func fit[T any](list *[]T) {
+	if len(*list) < cap(*list) {
+		*list = append(make([]T, 0, len(*list)), *list...)
+	}
 }
 
 // maxName is how long what names something in a spec may be, in bytes: as a path

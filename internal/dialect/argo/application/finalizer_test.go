@@ -39,10 +39,11 @@ func TestFinalizersOfHooks(t *testing.T) {
 				cr.DeletionTimestamp = &metav1.Time{}
 				cr.DeletionTimestamp.Time = cr.DeletionTimestamp.AddDate(2026, 0, 0)
 			}
-			patch, _, err := application.Patch(test.report, cr)
+			patched, err := application.Patch(test.report, cr)
 			if err != nil {
 				t.Fatal(err)
 			}
+			patch := patched.Patch
 			var changed struct {
 				Metadata struct {
 					Finalizers      []string `json:"finalizers"`

@@ -32,9 +32,9 @@ func FuzzApplication(f *testing.F) {
 		}
 		bound.Limits{}.Run(t, func() {
 			app, cr := application.Read(u, "argocd")
-			report := application.ReportOf(app, cr)
+			report := application.ReportOf(app)
 			report.At = time.Unix(1_800_000_000, 0)
-			_, _, _ = application.Patch(report, cr) // an error is an answer
+			_, _ = application.Patch(report, cr) // an error is an answer
 		})
 	})
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// mergePatch returns the JSON merge patch (RFC 7386) that turns from into to,
+// MergePatch returns the JSON merge patch (RFC 7386) that turns from into to,
 // empty when they are equal. Neither may hold a null, which such a patch cannot
 // write. Lists are replaced whole.
-func mergePatch(from, to map[string]any) map[string]any {
+func MergePatch(from, to map[string]any) map[string]any {
 	patch := map[string]any{}
 	for key, wanted := range to {
 		is, exists := from[key]
@@ -20,7 +20,7 @@ func mergePatch(from, to map[string]any) map[string]any {
 		wantedObject, okWanted := wanted.(map[string]any)
 		switch {
 		case okIs && okWanted:
-			if inner := mergePatch(isObject, wantedObject); len(inner) > 0 {
+			if inner := MergePatch(isObject, wantedObject); len(inner) > 0 {
 				patch[key] = inner
 			}
 		case !exists || !reflect.DeepEqual(is, wanted):
@@ -35,8 +35,8 @@ func mergePatch(from, to map[string]any) map[string]any {
 	return patch
 }
 
-// toJSON returns a value as the maps and lists of its JSON, whole numbers exact.
-func toJSON(value any) (map[string]any, error) {
+// ToJSON returns a value as the maps and lists of its JSON, whole numbers exact.
+func ToJSON(value any) (map[string]any, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return nil, syncline.Errorf(syncline.Internal, "write as JSON: %w", err)

@@ -7,33 +7,42 @@ import (
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 )
 
-// toPast reads back what [Patch] wrote, or Argo CD did.
-func toPast(cr *v1alpha1.Application) syncline.Past {
-	s := cr.Status
-	past := syncline.Past{
-		ResourceVersion: cr.ResourceVersion,
-		Operation:       toOperationState(s.OperationState),
-		History:         each(s.History, toDeployment),
-		Objects:         each(s.Resources, toObjectReport),
-		Sources:         toSources(s.Sync.ComparedTo.Source, s.Sync.ComparedTo.Sources),
-		Revisions:       toRevisions(s.Sync.Revision, s.Sync.Revisions),
-		Destination:     toDestination(s.Sync.ComparedTo.Destination),
-		Sync:            syncline.SyncStatus(s.Sync.Status),
-		Health:          syncline.Health{Status: syncline.HealthStatus(s.Health.Status), Message: s.Health.Message},
-		ReconciledAt:    toTime(s.ReconciledAt),
-		Unlisted: slices.ContainsFunc(s.Conditions, func(c v1alpha1.ApplicationCondition) bool {
-			return c.Type == string(syncline.UnlistedWarning)
-		}),
-	}
-	if s.OperationState != nil {
+// toPast reads back what [Patch] wrote into the Application that declares an App, or
+// Argo CD did.
+func toPast(id syncline.AppID, cr *v1alpha1.Application) syncline.Past {
+	past := syncline.Past{Report: toReport(id, cr.Status)}
+	past.ResourceVersion = cr.ResourceVersion
+	past.ReconciledAt = toTime(cr.Status.ReconciledAt)
+	past.Unlisted = slices.ContainsFunc(past.Conditions, func(c syncline.Condition) bool { return c.Type == syncline.UnlistedWarning })
+	if state := cr.Status.OperationState; state != nil {
 		var found problems
-		checkStatusOperation(s.OperationState, &found)
+		checkStatusOperation(state, &found)
 		past.Invalid = found
 	}
-	if s.Syncline != nil {
-		past.Rendered = syncline.Digest(s.Syncline.Rendered)
-	}
 	return past
+}
+
+// toReport reads a report back out of a status.
+func toReport(id syncline.AppID, s v1alpha1.ApplicationStatus) syncline.Report {
+	report := syncline.Report{
+		App:         id,
+		Operation:   toOperationState(s.OperationState),
+		History:     each(s.History, toDeployment),
+		Objects:     each(s.Resources, toObjectReport),
+		Sources:     toSources(s.Sync.ComparedTo.Source, s.Sync.ComparedTo.Sources),
+		Revisions:   toRevisions(s.Sync.Revision, s.Sync.Revisions),
+		Destination: toDestination(s.Sync.ComparedTo.Destination),
+		Sync:        syncline.SyncStatus(s.Sync.Status),
+		Health:      syncline.Health{Status: syncline.HealthStatus(s.Health.Status), Message: s.Health.Message},
+		Conditions:  each(s.Conditions, toCondition),
+		Images:      s.Summary.Images,
+		URLs:        s.Summary.ExternalURLs,
+	}
+	if s.Syncline != nil {
+		report.Rendered = syncline.Digest(s.Syncline.Rendered)
+		report.Waiting, report.WaitingMore = each(s.Syncline.Waiting, toBlocker), int(s.Syncline.WaitingMore)
+	}
+	return report
 }
 
 func toDeployment(h v1alpha1.RevisionHistory) syncline.Deployment {
@@ -65,20 +74,11 @@ func toObjectReport(r v1alpha1.ResourceStatus) syncline.ObjectReport {
 	return report
 }
 
-// ReportOf reads the last report back out of an Application that [Read]
-// translated to app.
-func ReportOf(app syncline.App, cr *v1alpha1.Application) syncline.Report {
-	report := syncline.Report{
-		App: app.ID, ResourceVersion: app.Past.ResourceVersion, Revisions: app.Past.Revisions,
-		Destination: app.Destination, Sources: app.Sources,
-		Sync: app.Past.Sync, Health: app.Past.Health,
-		Objects: app.Past.Objects, Operation: app.Past.Operation, History: app.Past.History,
-		Images: cr.Status.Summary.Images, URLs: cr.Status.Summary.ExternalURLs,
-		Conditions: each(cr.Status.Conditions, toCondition),
-	}
-	if cr.Status.Syncline != nil {
-		report.Waiting = each(cr.Status.Syncline.Waiting, toBlocker)
-	}
+// ReportOf returns the last report of an App that [Read] translated, about what it
+// declares now.
+func ReportOf(app syncline.App) syncline.Report {
+	report := app.Past.Report
+	report.Sources, report.Destination = app.Sources, app.Destination
 	return report
 }
 

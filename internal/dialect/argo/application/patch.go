@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 
@@ -15,9 +14,17 @@ import (
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
-// Patch returns the JSON merge patch that brings the Application to what the
-// report says, nil when there is nothing to change, and how long after the last
-// one it may wait.
+// Patched is what becomes of an Application.
+type Patched struct {
+	// Patch is the JSON merge patch that brings it there, nil when nothing changes.
+	Patch []byte
+	// Status is what it says then.
+	Status v1alpha1.ApplicationStatus
+	// Answers says that more than the status changes: what was asked for is done.
+	Answers bool
+}
+
+// Patch brings the Application to what the report says.
 //
 // It changes the status, and nothing in it that the types do not know. It also
 // takes away what was asked for and is done: the operation, the refresh
@@ -30,24 +37,21 @@ import (
 //
 // Status.reconciledAt moves only together with something else, because an
 // unchanged status is not written.
-func Patch(report syncline.Report, cr *v1alpha1.Application) (patch []byte, pause time.Duration, err error) {
+func Patch(report syncline.Report, cr *v1alpha1.Application) (Patched, error) {
 	content := answers(report, cr)
 	status := newStatus(report, cr)
 	changes, err := statusChanges(report, cr, status, len(content) > 0)
 	if err != nil {
-		return nil, 0, fmt.Errorf("make the status of Application %s: %w", report.App, err)
+		return Patched{}, fmt.Errorf("make the status of Application %s: %w", report.App, err)
 	}
-	switch {
-	case len(content) == 0 && len(changes) == 0:
-		return nil, 0, nil
-	case len(content) == 0:
-		pause = pauseOf(cr.Status, status)
-	}
+	patched := Patched{Status: status, Answers: len(content) > 0}
 	if len(changes) > 0 {
 		content["status"] = changes
 	}
-	patch, err = json.Marshal(content)
-	return patch, pause, err
+	if len(content) > 0 {
+		patched.Patch, err = json.Marshal(content)
+	}
+	return patched, err
 }
 
 // answers returns what is to be changed besides the status, because what was
@@ -77,15 +81,15 @@ func answers(report syncline.Report, cr *v1alpha1.Application) map[string]any {
 func statusChanges(report syncline.Report, cr *v1alpha1.Application, status v1alpha1.ApplicationStatus, more bool) (map[string]any, error) {
 	changes := map[string]any{}
 	if !equality.Semantic.DeepEqual(cr.Status, status) { // which is much cheaper than JSON
-		from, err := toJSON(cr.Status)
+		from, err := ToJSON(cr.Status)
 		if err != nil {
 			return nil, err
 		}
-		to, err := toJSON(status)
+		to, err := ToJSON(status)
 		if err != nil {
 			return nil, err
 		}
-		changes = mergePatch(from, to)
+		changes = MergePatch(from, to)
 	}
 	// A definition of Application which is not Syncline's drops this field
 	// again: alone it must not make a status that changes for ever.

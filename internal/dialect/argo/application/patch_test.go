@@ -33,11 +33,11 @@ func patch(t testing.TB, report syncline.Report, u *unstructured.Unstructured) [
 	if len(problems) > 0 {
 		t.Fatalf("the Application cannot be read: %v", problems)
 	}
-	text, _, err := application.Patch(report, cr)
+	patched, err := application.Patch(report, cr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return text
+	return patched.Patch
 }
 
 // apply does what the API server does with a merge patch.
@@ -408,8 +408,8 @@ func BenchmarkUnchanged(b *testing.B) {
 	cr, _ := v1alpha1.DecodeApplication(apply(b, u, patch(b, report, u)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if text, _, err := application.Patch(report, cr); text != nil || err != nil {
-			b.Fatalf("the report changes something: %s %v", text, err)
+		if patched, err := application.Patch(report, cr); patched.Patch != nil || err != nil {
+			b.Fatalf("the report changes something: %s %v", patched.Patch, err)
 		}
 	}
 }

@@ -67,8 +67,8 @@ func toDuration(path, text string, found *problems) time.Duration {
 	return duration
 }
 
-// fromRetry is the inverse of toRetry.
-func fromRetry(r syncline.Retry) v1alpha1.RetryStrategy {
+// FromRetry is the inverse of toRetry.
+func FromRetry(r syncline.Retry) v1alpha1.RetryStrategy {
 	retry := v1alpha1.RetryStrategy{Limit: r.Limit, Refresh: r.Refresh}
 	backoff := v1alpha1.Backoff{Duration: fromDuration(r.Duration), MaxDuration: fromDuration(r.MaxDuration)}
 	if r.Factor != 0 {

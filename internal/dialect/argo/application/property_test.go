@@ -118,9 +118,9 @@ func TestAStoreKeepsWhatAPatchReads(t *testing.T) {
 		app, _ := application.Read(u, controlPlane)
 		report.App = app.ID
 		written := &written{answers: answers{object: u}}
-		store := application.NewStore(written, controlPlane)
+		store := newStore(written)
 		store.Put(u)
-		if err := store.Save(t.Context(), report); err != nil {
+		if err := store.save(t, report); err != nil {
 			r.Fatal(err)
 		}
 		if diff := cmp.Diff(string(patchIn(r, report, u)), string(written.patch)); diff != "" {
@@ -178,17 +178,17 @@ func patchIn(r *rapid.T, report syncline.Report, u *unstructured.Unstructured) [
 	if len(problems) > 0 {
 		r.Fatalf("the Application cannot be read: %v", problems)
 	}
-	text, _, err := application.Patch(report, cr)
+	patched, err := application.Patch(report, cr)
 	if err != nil {
 		r.Fatal(err)
 	}
-	return text
+	return patched.Patch
 }
 
 func checkPast(r *rapid.T, report syncline.Report, u *unstructured.Unstructured) {
-	app, cr := application.Read(u, controlPlane)
+	app, _ := application.Read(u, controlPlane)
 	past := app.Past
-	read := application.ReportOf(app, cr)
+	read := application.ReportOf(app)
 	if read.Sync != report.Sync || len(read.Waiting) > len(report.Waiting) || (len(read.Conditions) == 0) != (len(report.Conditions) == 0) {
 		r.Fatalf("%+v was reported and %+v read", report, read)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // maxWaiting is how many blockers the status lists.
@@ -72,7 +73,7 @@ func (f *folder) know(source *v1alpha1.ApplicationSource, sources []v1alpha1.App
 		sources = append(slices.Clip(sources), *source)
 	}
 	for _, s := range sources {
-		f.known = append(f.known, knownSource{written: withoutNulls(s), means: toSource(s)})
+		f.known = append(f.known, knownSource{written: withoutNulls(s), means: convention.ToSource(s)})
 	}
 }
 
@@ -116,7 +117,7 @@ func (f *folder) sources(sources []syncline.Source) (*v1alpha1.ApplicationSource
 				return known.written
 			}
 		}
-		return fromSource(s)
+		return convention.FromSource(s)
 	})
 	if len(written) == 1 && !f.plural {
 		return &written[0], nil
@@ -220,7 +221,7 @@ func (f *folder) operation(op syncline.Operation) v1alpha1.Operation {
 			return operationWithoutNulls(candidate)
 		}
 	}
-	written := fromOperation(op, f.plural)
+	written := FromOperation(op, f.plural)
 	written.Sync.Source, written.Sync.Sources = f.sources(op.Sources)
 	return written
 }
@@ -308,7 +309,7 @@ func summary(report syncline.Report) v1alpha1.ApplicationSummary {
 }
 
 func sortedSet(texts []string) []string {
-	sorted := each(texts, same)
+	sorted := append([]string(nil), texts...)
 	slices.Sort(sorted)
 	return slices.Compact(sorted)
 }
@@ -318,7 +319,7 @@ func sortedSet(texts []string) []string {
 func (f *folder) syncline(report syncline.Report) *v1alpha1.SynclineStatus {
 	listed := report.Waiting[:min(len(report.Waiting), maxWaiting)]
 	status := v1alpha1.SynclineStatus{
-		WaitingMore: int64(len(report.Waiting) - len(listed)),
+		WaitingMore: int64(len(report.Waiting) - len(listed) + report.WaitingMore),
 		Waiting:     each(listed, fromBlocker),
 		Rendered:    string(report.Rendered),
 	}

@@ -11,6 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/automation/coalesce"
+	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 )
 
@@ -24,6 +27,26 @@ type answers struct {
 func (a *answers) PatchApplication(context.Context, syncline.AppID, []byte) (*unstructured.Unstructured, error) {
 	a.patches++
 	return a.object, a.err
+}
+
+// keeping is a Store with the Apps that it reads, and what writes their reports.
+type keeping struct {
+	*application.Store
+	*catalog.Apps
+	writer *coalesce.Writer
+}
+
+func newStore(resources application.Resources) keeping {
+	apps := catalog.NewApps()
+	store := application.NewStore(resources, controlPlane, apps)
+	return keeping{store, apps, coalesce.New(store)}
+}
+
+// save saves a report, as a turn does.
+func (k keeping) save(t testing.TB, report syncline.Report) error {
+	t.Helper()
+	_, err := k.writer.Save(t.Context(), report)
+	return err
 }
 
 // sighting is an Application as a watch tells it, changed by the given function.
@@ -63,22 +86,22 @@ func approve(object map[string]any) {
 func TestPutTellsWhatChanged(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(map[string]any)
-		want   application.Change
+		want   catalog.Change
 	}{
-		"nothing":                    {nil, application.Same},
-		"a status that we wrote":     {set("Synced", "status", "sync", "status"), application.Same},
-		"the spec":                   {set("other", "spec", "source", "path"), application.Declared},
-		"an operation":               {set(map[string]any{"prune": true}, "operation", "sync"), application.Asked},
-		"a refresh":                  {set("normal", "metadata", "annotations", "argocd.argoproj.io/refresh"), application.Asked},
-		"an approval":                {approve, application.Asked},
-		"a pause":                    {set("true", "metadata", "annotations", "argocd.argoproj.io/skip-reconcile"), application.Asked},
-		"a deletion":                 {set("2026-01-02T03:04:05Z", "metadata", "deletionTimestamp"), application.Asked},
-		"the end of an operation":    {set("Terminating", "status", "operationState", "phase"), application.Asked},
-		"a label that says nothing":  {set("x", "metadata", "labels", "team"), application.Same},
-		"another Application's name": {set("api", "metadata", "name"), application.Declared},
+		"nothing":                    {nil, catalog.Same},
+		"a status that we wrote":     {set("Synced", "status", "sync", "status"), catalog.Same},
+		"the spec":                   {set("other", "spec", "source", "path"), catalog.Declared},
+		"an operation":               {set(map[string]any{"prune": true}, "operation", "sync"), catalog.Asked},
+		"a refresh":                  {set("normal", "metadata", "annotations", "argocd.argoproj.io/refresh"), catalog.Asked},
+		"an approval":                {approve, catalog.Asked},
+		"a pause":                    {set("true", "metadata", "annotations", "argocd.argoproj.io/skip-reconcile"), catalog.Asked},
+		"a deletion":                 {set("2026-01-02T03:04:05Z", "metadata", "deletionTimestamp"), catalog.Asked},
+		"the end of an operation":    {set("Terminating", "status", "operationState", "phase"), catalog.Asked},
+		"a label that says nothing":  {set("x", "metadata", "labels", "team"), catalog.Same},
+		"another Application's name": {set("api", "metadata", "name"), catalog.Declared},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store := application.NewStore(&answers{}, "argocd")
+			store := newStore(&answers{})
 			store.Put(sighting("10", nil))
 			if _, got := store.Put(sighting("11", test.change)); got != test.want {
 				t.Errorf("got %v, want %v", got, test.want)
@@ -88,14 +111,14 @@ func TestPutTellsWhatChanged(t *testing.T) {
 }
 
 func TestPutNeverGoesBack(t *testing.T) {
-	store := application.NewStore(&answers{}, "argocd")
+	store := newStore(&answers{})
 	store.Put(sighting("10", set("new", "spec", "source", "path")))
 	for _, version := range []string{"9", "10"} {
-		if _, change := store.Put(sighting(version, set("old", "spec", "source", "path"))); change != application.Same {
+		if _, change := store.Put(sighting(version, set("old", "spec", "source", "path"))); change != catalog.Same {
 			t.Errorf("a sighting of version %s counts after that of 10: %v", version, change)
 		}
 	}
-	app, _ := store.App(syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"})
+	app, _ := store.App(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"})
 	if app.Sources[0].Path != "new" {
 		t.Errorf("path is %q", app.Sources[0].Path)
 	}
@@ -107,7 +130,7 @@ func TestPutNeverGoesBack(t *testing.T) {
 }
 
 func TestByInstance(t *testing.T) {
-	store := application.NewStore(&answers{}, "argocd")
+	store := newStore(&answers{})
 	store.Put(sighting("10", nil))
 	store.Put(sighting("10", set("team", "metadata", "namespace")))
 	for instance, namespace := range map[string]string{"web": "argocd", "team_web": "team"} {
@@ -115,7 +138,7 @@ func TestByInstance(t *testing.T) {
 			t.Errorf("%s is %v", instance, app.ID)
 		}
 	}
-	store.Delete(syncline.AppID{Kind: syncline.KindApplication, Namespace: "team", Name: "web"})
+	store.Remove(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "team", Name: "web"})
 	if _, ok := store.ByInstance("team_web"); ok {
 		t.Error("a deleted Application is found")
 	}
@@ -124,22 +147,41 @@ func TestByInstance(t *testing.T) {
 	}
 }
 
+// A new process lists what the resources say as soon as it has read them, before any turn.
+func TestTheListIsCompleteFromTheStatuses(t *testing.T) {
+	store := newStore(&answers{})
+	store.Put(sighting("10", func(content map[string]any) {
+		set("OutOfSync", "status", "sync", "status")(content)
+		set("Degraded", "status", "health", "status")(content)
+		set([]any{map[string]any{"type": "SyncError", "message": "no"}}, "status", "conditions")(content)
+		set([]any{"web:1"}, "status", "summary", "images")(content)
+	}))
+	listed, since := store.List(catalog.Filter{Sync: syncline.OutOfSync, Health: syncline.Degraded})
+	if len(listed) != 1 || len(listed[0].App.Past.Conditions) != 1 || !slices.Equal(listed[0].App.Past.Images, []string{"web:1"}) {
+		t.Fatalf("listed are %+v", listed)
+	}
+	store.Put(sighting("11", nil))
+	if updates, err := store.Watch(since).Next(t.Context()); err != nil || len(updates) != 1 || updates[0].Entry.App.Past.Sync != "" {
+		t.Errorf("told are %+v, %v", updates, err)
+	}
+}
+
 func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"}
 	report := syncline.Report{App: id, Sync: syncline.Synced, Health: syncline.Health{Status: syncline.Healthy}}
 	cluster := &answers{object: sighting("11", func(content map[string]any) {
 		set("Synced", "status", "sync", "status")(content)
 		set("Healthy", "status", "health", "status")(content)
 	})}
-	store := application.NewStore(cluster, "argocd")
+	store := newStore(cluster)
 	store.Put(sighting("10", nil))
-	if err := store.Save(t.Context(), report); err != nil || cluster.patches != 1 {
+	if err := store.save(t, report); err != nil || cluster.patches != 1 {
 		t.Fatalf("%d patches, %v", cluster.patches, err)
 	}
 	if app, _ := store.App(id); app.Past.ResourceVersion != "11" {
 		t.Errorf("the answer is not known: version %s", app.Past.ResourceVersion)
 	}
-	if err := store.Save(t.Context(), syncline.Report{App: syncline.AppID{Kind: syncline.KindApplication, Name: "none"}}); err != nil || cluster.patches != 1 {
+	if err := store.save(t, syncline.Report{App: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "none"}}); err != nil || cluster.patches != 1 {
 		t.Errorf("a report of nobody is written: %d, %v", cluster.patches, err)
 	}
 }
@@ -148,30 +190,30 @@ func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
 // before a report is written: its answer shows that first, and what the watch
 // tells afterwards is not new.
 func TestKeepTellsWhatSomebodyChangedMeanwhile(t *testing.T) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"}
 	asked := func(content map[string]any) { set(map[string]any{}, "operation", "sync")(content) }
 	for name, test := range map[string]struct {
 		change func(map[string]any)
-		want   []application.Change
+		want   []catalog.Change
 	}{
 		"nothing":    {nil, nil},
-		"a sync":     {asked, []application.Change{application.Asked}},
-		"the source": {set("new", "spec", "source", "path"), []application.Change{application.Declared}},
+		"a sync":     {asked, []catalog.Change{catalog.Asked}},
+		"the source": {set("new", "spec", "source", "path"), []catalog.Change{catalog.Declared}},
 		"no meaning": {set(map[string]any{}, "metadata", "annotations"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var told []application.Change
+			var told []catalog.Change
 			answer := sighting("12", test.change)
-			store := application.NewStore(&answers{object: answer}, "argocd")
-			store.Changed = func(_ syncline.App, change application.Change) { told = append(told, change) }
+			store := newStore(&answers{object: answer})
+			store.Changed = func(_ syncline.App, change catalog.Change) { told = append(told, change) }
 			store.Put(sighting("10", nil))
-			if err := store.Save(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); err != nil {
+			if err := store.save(t, syncline.Report{App: id, Sync: syncline.Synced}); err != nil {
 				t.Fatal(err)
 			}
-			if _, change := store.Put(sighting("11", test.change)); change != application.Same {
+			if _, change := store.Put(sighting("11", test.change)); change != catalog.Same {
 				t.Errorf("the watch tells %v, too", change)
 			}
-			if _, change := store.Put(answer); change != application.Same {
+			if _, change := store.Put(answer); change != catalog.Same {
 				t.Errorf("the watch tells %v, too", change)
 			}
 			if !slices.Equal(told, test.want) {
@@ -181,21 +223,20 @@ func TestKeepTellsWhatSomebodyChangedMeanwhile(t *testing.T) {
 	}
 }
 
-func TestKeepForgetsWhatIsGone(t *testing.T) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
+func TestKeepWritesNothingOfWhatIsGone(t *testing.T) {
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"}
 	cluster := &answers{err: syncline.Errorf(syncline.NotFound, "gone")}
-	store := application.NewStore(cluster, "argocd")
+	store := newStore(cluster)
 	store.Put(sighting("10", nil))
-	if err := store.Save(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); err != nil {
-		t.Fatal(err)
+	if kept, err := store.writer.Save(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); kept || err != nil {
+		t.Errorf("kept: %v, %v", kept, err)
 	}
-	if _, ok := store.App(id); ok {
-		t.Error("it is still there")
+	if _, ok := store.App(id); !ok {
+		t.Error("its end is not left to the watch")
 	}
-	store.Put(sighting("12", nil))
 	cluster.err = syncline.Errorf(syncline.Conflict, "changed")
-	if err := store.Save(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); syncline.KindOf(err) != syncline.Conflict {
-		t.Errorf("a conflict is %v", err)
+	if kept, err := store.writer.Save(t.Context(), syncline.Report{App: id, Sync: syncline.Synced}); kept || syncline.KindOf(err) != syncline.Conflict {
+		t.Errorf("a conflict is %v, %v", kept, err)
 	}
 }
 
@@ -203,7 +244,7 @@ func TestKeepForgetsWhatIsGone(t *testing.T) {
 // a moment.
 func progressing(second int, app, object, message string) syncline.Report {
 	return syncline.Report{
-		App:  syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"},
+		App:  syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"},
 		At:   time.Date(2026, 1, 2, 3, 4, second, 0, time.UTC),
 		Sync: syncline.Synced, Health: syncline.Health{Status: syncline.HealthStatus(app), Message: message},
 		Objects: []syncline.ObjectReport{{
@@ -236,13 +277,13 @@ func TestKeepLetsWordsWait(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := &merging{object: sighting("10", nil)}
-			store := application.NewStore(cluster, "argocd")
+			store := newStore(cluster)
 			var due time.Time
-			store.Later = func(_ syncline.AppID, at time.Time) { due = at }
+			store.writer.Later = func(_ syncline.AppID, at time.Time) { due = at }
 			store.Put(sighting("10", nil))
 			before := progressing(0, "Progressing", "Progressing", "0 of 2")
 			for _, report := range []syncline.Report{before, test.report} {
-				if err := store.Save(t.Context(), report); err != nil {
+				if err := store.save(t, report); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -272,10 +313,10 @@ func claiming(report syncline.Report) syncline.Report {
 
 func TestAClaimIsReadBack(t *testing.T) {
 	cluster := &merging{object: sighting("10", nil)}
-	store := application.NewStore(cluster, "argocd")
+	store := newStore(cluster)
 	store.Put(sighting("10", nil))
 	report := claiming(progressing(0, "Progressing", "Progressing", "0 of 2"))
-	if err := store.Save(t.Context(), report); err != nil {
+	if err := store.save(t, report); err != nil {
 		t.Fatal(err)
 	}
 	app, _ := store.App(report.App)
@@ -288,7 +329,7 @@ func TestAClaimIsReadBack(t *testing.T) {
 		t.Error("what is claimed counts as more than can be listed")
 	}
 	report.Conditions = []syncline.Condition{{Type: syncline.UnlistedWarning, Message: "x"}}
-	if err := store.Save(t.Context(), report); err != nil {
+	if err := store.save(t, report); err != nil {
 		t.Fatal(err)
 	}
 	if app, _ := store.App(report.App); !app.Past.Unlisted {
@@ -298,10 +339,10 @@ func TestAClaimIsReadBack(t *testing.T) {
 
 func TestKeepWritesEveryReportWhenNobodyCanBeAskedLater(t *testing.T) {
 	cluster := &merging{object: sighting("10", nil)}
-	store := application.NewStore(cluster, "argocd")
+	store := newStore(cluster)
 	store.Put(sighting("10", nil))
 	for _, message := range []string{"0 of 2", "1 of 2"} {
-		if err := store.Save(t.Context(), progressing(0, "Progressing", "Progressing", message)); err != nil {
+		if err := store.save(t, progressing(0, "Progressing", "Progressing", message)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -373,19 +414,19 @@ func (l *late) PatchApplication(ctx context.Context, id syncline.AppID, patch []
 // The watch may tell the end of an Application before the answer to the last write
 // about it comes.
 func TestTheAnswerToAWriteBringsNothingBack(t *testing.T) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"}
 	for name, recreated := range map[string]bool{"gone": false, "made anew": true} {
 		t.Run(name, func(t *testing.T) {
 			cluster := &late{answers: &answers{object: sighting("2", nil)}}
-			store := application.NewStore(cluster, "argocd")
+			store := newStore(cluster)
 			store.Put(sighting("1", nil))
 			cluster.meanwhile = func() {
-				store.Delete(id)
+				store.Remove(id)
 				if recreated {
 					store.Put(sighting("3", set("two", "metadata", "uid")))
 				}
 			}
-			if err := store.Save(t.Context(), syncline.Report{App: id, Sync: syncline.Synced, At: time.Unix(1, 0)}); err != nil {
+			if err := store.save(t, syncline.Report{App: id, Sync: syncline.Synced, At: time.Unix(1, 0)}); err != nil {
 				t.Fatal(err)
 			}
 			app, known := store.App(id)

@@ -5,11 +5,12 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/catalog"
 )
 
 // Usage says who needs which repositories, for whoever asks them for news.
 type Usage struct {
-	Apps *Store
+	Apps *catalog.Apps
 	// Reach returns how a project reaches the repository at an address, with what is
 	// known of it now.
 	Reach func(address upstream.Address, project string) upstream.Repository
@@ -29,14 +30,14 @@ func (u Usage) Owners(repo upstream.Repository) []string {
 }
 
 // takes reports whether a way reaches its repository so.
-func (u Usage) takes(way Way, access upstream.Access) bool {
+func (u Usage) takes(way catalog.Way, access upstream.Access) bool {
 	return u.Reach(way.Address, way.Project).Access() == access
 }
 
 // Uses reports whether an App that its project lets reaches a repository in that way.
 func (u Usage) Uses(repo upstream.Repository) bool {
 	access, key := repo.Access(), repo.Address.Key()
-	same := func(way Way) bool { return u.takes(way, access) }
+	same := func(way catalog.Way) bool { return u.takes(way, access) }
 	if !slices.ContainsFunc(u.Apps.Ways(key), same) {
 		return false
 	}
@@ -44,7 +45,7 @@ func (u Usage) Uses(repo upstream.Repository) bool {
 		app, known := u.Apps.App(id)
 		return known && u.Permits(app) && slices.ContainsFunc(app.Sources, func(source syncline.Source) bool {
 			address := source.Address()
-			return address.Key() == key && same(Way{Project: app.Project, Address: address})
+			return address.Key() == key && same(catalog.Way{Project: app.Project, Address: address})
 		})
 	})
 }

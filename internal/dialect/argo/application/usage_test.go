@@ -15,7 +15,7 @@ import (
 // these reach it.
 func TestUsage(t *testing.T) {
 	const url = "https://git.example.com/shop.git"
-	store := application.NewStore(nil, "argocd")
+	store := newStore(nil)
 	for name, project := range map[string]string{"a": "red", "b": "red", "c": "blue", "d": "refused"} {
 		store.Put(&unstructured.Unstructured{Object: map[string]any{
 			"metadata": map[string]any{"namespace": "argocd", "name": name},
@@ -29,7 +29,7 @@ func TestUsage(t *testing.T) {
 	reach := func(address upstream.Address, project string) upstream.Repository {
 		return upstream.Repository{Address: address, Declared: true, Username: project, Password: "p"}
 	}
-	usage := application.Usage{Apps: store, Reach: reach, Permits: func(app syncline.App) bool { return app.Project != "refused" }}
+	usage := application.Usage{Apps: store.Apps, Reach: reach, Permits: func(app syncline.App) bool { return app.Project != "refused" }}
 	for project, test := range map[string]struct {
 		owners []string
 		used   bool

@@ -3,6 +3,8 @@ package record
 import (
 	"iter"
 	"maps"
+
+	"github.com/syncline-io/syncline/internal/base/few"
 )
 
 // Difference is what differs between the files of two revisions.
@@ -18,12 +20,12 @@ type Difference interface {
 type Index[K comparable] struct {
 	reads map[K]Reads
 	// by holds who looked at what.
-	by map[read]map[K]struct{}
+	by map[read]few.Map[K, struct{}]
 }
 
 // NewIndex returns an empty Index.
 func NewIndex[K comparable]() *Index[K] {
-	return &Index[K]{reads: map[K]Reads{}, by: map[read]map[K]struct{}{}}
+	return &Index[K]{reads: map[K]Reads{}, by: map[read]few.Map[K, struct{}]{}}
 }
 
 // Add adds a computation, which the Index does not hold yet. Its reads have to
@@ -31,20 +33,21 @@ func NewIndex[K comparable]() *Index[K] {
 func (x *Index[K]) Add(key K, reads Reads) {
 	x.reads[key] = reads
 	for what := range reads.seen {
-		if x.by[what] == nil {
-			x.by[what] = map[K]struct{}{}
-		}
-		x.by[what][key] = struct{}{}
+		readers := x.by[what]
+		readers.Set(key, struct{}{})
+		x.by[what] = readers
 	}
 }
 
 // Remove removes a computation.
 func (x *Index[K]) Remove(key K) {
 	for what := range x.reads[key].seen {
-		delete(x.by[what], key)
-		if len(x.by[what]) == 0 {
+		readers := x.by[what]
+		if readers.Delete(key); readers.Len() == 0 {
 			delete(x.by, what)
+			continue
 		}
+		x.by[what] = readers
 	}
 	delete(x.reads, key)
 }
@@ -69,7 +72,8 @@ func (x *Index[K]) Touched(d Difference) map[K]struct{} {
 	d.Each(func(path string, entryDiffers, contentDiffers, listingDiffers bool) {
 		for kind, differs := range map[what]bool{entry: entryDiffers, content: contentDiffers, listing: listingDiffers} {
 			if differs {
-				maps.Copy(touched, x.by[read{what: kind, path: path}])
+				readers := x.by[read{what: kind, path: path}]
+				maps.Insert(touched, readers.All())
 			}
 		}
 	})

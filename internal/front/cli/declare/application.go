@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
 )
 
-// Application is an Application resource as flags declare it.
+// Application is what flags declare of an App.
 type Application struct {
 	Source       Source
 	Retry        Retry
@@ -52,50 +52,50 @@ func (a *Application) Bind(flags *pflag.FlagSet) {
 	flags.BoolVar(&a.finalizer, "set-finalizer", false, "delete the app's objects when the app is deleted")
 }
 
-// Manifest writes the resource that the flags declare. In is read for values
-// from stdin. The error is Invalid when the flags do not fit together.
-func (a *Application) Manifest(flags *pflag.FlagSet, id syncline.AppID, in io.Reader) (map[string]any, error) {
-	metadata, spec, err := a.declared(flags, in)
+// New returns what the flags declare of a new App. In is read for values from stdin.
+// The error is Invalid when the flags do not fit together.
+func (a *Application) New(flags *pflag.FlagSet, in io.Reader) (command.Declaration, error) {
+	declaration, err := a.Over(flags, in)
 	if err != nil {
-		return nil, err
+		return command.Declaration{}, err
 	}
-	if err := a.check(); err != nil {
-		return nil, err
-	}
-	metadata["name"], metadata["namespace"] = id.Name, id.Namespace
-	spec["project"] = a.project
-	return map[string]any{
-		"apiVersion": apiVersion, "kind": kind, "metadata": metadata.JSON(), "spec": spec.JSON(),
-	}, nil
+	declaration.Project = a.project
+	return declaration, a.check()
 }
 
-// declared returns what the given flags say, and nothing else.
-func (a *Application) declared(flags *pflag.FlagSet, in io.Reader) (metadata, spec Fields, err error) {
+// Over returns what the given flags declare over a resource, and nothing else: as
+// [Application.New].
+func (a *Application) Over(flags *pflag.FlagSet, in io.Reader) (command.Declaration, error) {
 	source, err := a.Source.Read(flags, in)
 	if err != nil {
-		return nil, nil, err
+		return command.Declaration{}, err
 	}
 	source.TargetRevision = a.revision
-	policy, err := a.syncPolicy(flags)
+	automated, err := a.automated()
 	if err != nil {
-		return nil, nil, err
+		return command.Declaration{}, err
 	}
-	destination := Fields{}
-	destination.Set("server", a.server)
-	destination.Set("name", a.name)
-	destination.Set("namespace", a.namespace)
-	spec = Fields{}
-	spec.Set("source", sourceManifest(source))
-	spec.Set("destination", destination.JSON())
-	spec.Set("syncPolicy", policy)
+	declaration := command.Declaration{
+		Source:      source,
+		Destination: syncline.Destination{Server: a.server, Name: a.name, Namespace: a.namespace},
+		Policy: syncline.SyncPolicy{
+			Automated: automated, Prune: a.autoPrune, SelfHeal: a.selfHeal, AllowEmpty: a.allowEmpty,
+			Options: a.syncOptions, Retry: a.Retry.read(flags, "sync-"),
+		},
+		ByHand:  a.policy != "" && !automated,
+		Cascade: a.finalizer,
+	}
 	if flags.Changed("project") {
-		spec["project"] = a.project
+		declaration.Project = a.project
 	}
 	if flags.Changed("revision-history-limit") {
-		spec["revisionHistoryLimit"] = a.historyLimit
+		declaration.HistoryLimit = &a.historyLimit
 	}
-	metadata, err = a.metadata()
-	return metadata, spec, err
+	if declaration.Labels, err = Pairs("label", a.labels); err != nil {
+		return command.Declaration{}, err
+	}
+	declaration.Annotations, err = Pairs("annotations", a.annotations)
+	return declaration, err
 }
 
 // check says what the flags lack.
@@ -109,34 +109,11 @@ func (a *Application) check() error {
 	case source.Path != "" && source.Chart != "":
 		return syncline.Errorf(syncline.Invalid, "--path and --helm-chart cannot be used together")
 	case !strings.HasPrefix(a.policy, "auto") && (a.autoPrune || a.selfHeal || a.allowEmpty):
-		return needAutomated("")
+		return syncline.Errorf(syncline.Invalid, "--auto-prune, --self-heal and --allow-empty need --sync-policy automated")
 	case (a.server == "") == (a.name == ""):
 		return syncline.Errorf(syncline.Invalid, "give the destination cluster by --dest-server or by --dest-name, such as --dest-server https://kubernetes.default.svc")
 	}
 	return nil
-}
-
-// needAutomated says what some flags need.
-func needAutomated(orWhere string) error {
-	return syncline.Errorf(syncline.Invalid, "--auto-prune, --self-heal and --allow-empty need --sync-policy automated%s", orWhere)
-}
-
-func (a *Application) metadata() (Fields, error) {
-	labels, err := Pairs("label", a.labels)
-	if err != nil {
-		return nil, err
-	}
-	annotations, err := Pairs("annotations", a.annotations)
-	if err != nil {
-		return nil, err
-	}
-	metadata := Fields{}
-	metadata.Set("labels", textMap(labels))
-	metadata.Set("annotations", textMap(annotations))
-	if a.finalizer {
-		metadata["finalizers"] = []any{FinalizerCascade}
-	}
-	return metadata, nil
 }
 
 // automated reports whether syncs are to be automated by the flags.
@@ -150,28 +127,15 @@ func (a *Application) automated() (bool, error) {
 	return false, syncline.Errorf(syncline.Invalid, "--sync-policy is %q, neither automated nor none", a.policy)
 }
 
-func (a *Application) syncPolicy(flags *pflag.FlagSet) (map[string]any, error) {
-	automated, err := a.automated()
-	if err != nil {
-		return nil, err
-	}
-	settings := Fields{}
-	settings.Set("prune", a.autoPrune)
-	settings.Set("selfHeal", a.selfHeal)
-	settings.Set("allowEmpty", a.allowEmpty)
-	policy := Fields{}
-	if automated || len(settings) > 0 {
-		policy["automated"] = settings.JSON()
-	}
-	policy.Set("syncOptions", Texts(a.syncOptions))
-	policy.Set("retry", a.Retry.manifest(flags, "sync-"))
-	return policy.JSON(), nil
+// Resource is one resource of a file.
+type Resource struct {
+	Ref     syncline.Ref
+	Content map[string]any
 }
 
-// Parse reads the Applications of a YAML or JSON file. Those without a
-// namespace get the given one.
-func Parse(file string, content []byte, namespace string) ([]map[string]any, error) {
-	var manifests []map[string]any
+// Parse reads the resources of a YAML or JSON file.
+func Parse(file string, content []byte) ([]Resource, error) {
+	var resources []Resource
 	for document := range strings.SplitSeq("\n"+string(content), "\n---") {
 		var manifest map[string]any
 		text, err := yaml.YAMLToJSONStrict([]byte(document))
@@ -188,19 +152,12 @@ func Parse(file string, content []byte, namespace string) ([]map[string]any, err
 		if err != nil {
 			return nil, err
 		}
-		ref := object.Ref()
-		if object.GroupVersionKind().GroupVersion().String() != apiVersion || ref.Kind != kind {
-			return nil, syncline.Errorf(syncline.Invalid, "%s: %s is not an Application of %s", file, ref, apiVersion)
-		}
-		if ref.Namespace == "" {
-			_ = unstructured.SetNestedField(manifest, namespace, "metadata", "namespace")
-		}
-		manifests = append(manifests, manifest)
+		resources = append(resources, Resource{object.Ref(), manifest})
 	}
-	if len(manifests) == 0 {
+	if len(resources) == 0 {
 		return nil, syncline.Errorf(syncline.Invalid, "%s has no Application", file)
 	}
-	return manifests, nil
+	return resources, nil
 }
 
 // Retry is how a failed sync is tried again, as flags declare it.
@@ -221,14 +178,10 @@ func (r *Retry) Bind(flags *pflag.FlagSet, prefix string) {
 	flags.Int64Var(&r.factor, prefix+"retry-backoff-factor", 2, "how many times as long each next wait is")
 }
 
-// manifest writes the retry, nil when no limit was given.
-func (r *Retry) manifest(flags *pflag.FlagSet, prefix string) map[string]any {
+// read returns the retry, nil when no limit was given.
+func (r *Retry) read(flags *pflag.FlagSet, prefix string) *syncline.Retry {
 	if !flags.Changed(prefix + "retry-limit") {
 		return nil
 	}
-	retry := Fields{"limit": r.limit, "backoff": map[string]any{
-		"duration": r.duration.String(), "maxDuration": r.maxDuration.String(), "factor": r.factor,
-	}}
-	retry.Set("refresh", r.refresh)
-	return retry.JSON()
+	return &syncline.Retry{Limit: r.limit, Duration: r.duration, MaxDuration: r.maxDuration, Factor: r.factor, Refresh: r.refresh}
 }

@@ -15,6 +15,6 @@ func FuzzParse(f *testing.F) {
 		if len(text) > 1<<15 {
 			return
 		}
-		bound.Limits{Bytes: 256 << 20}.Run(t, func() { _, _ = declare.Parse("file", text, "argocd") })
+		bound.Limits{Bytes: 256 << 20}.Run(t, func() { _, _ = declare.Parse("file", text) })
 	})
 }

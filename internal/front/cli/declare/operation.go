@@ -7,11 +7,8 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/command"
 )
-
-// initiator is who an operation of the command line says that it is by. The API
-// server's audit log knows the person.
-const initiator = "syncline-cli"
 
 // Operation is a sync as flags declare it.
 type Operation struct {
@@ -53,46 +50,27 @@ func (o *Operation) Check() error {
 }
 
 // Operation returns the operation that the flags declare. It is planned, shown and
-// written as it is: see Manifest. The options are the App's own; what flags ask for
-// goes over them.
-func (o *Operation) Operation(own option.List) syncline.Operation {
+// asked for as it is. The options are the App's own; what flags ask for goes over them.
+func (o *Operation) Operation(flags *pflag.FlagSet, own option.List) syncline.Operation {
 	operation := syncline.Operation{
 		Prune: o.Prune, DryRun: o.DryRun, Force: o.force, SkipHooks: o.strategy == "apply",
-		Options: o.options().Over(own), By: syncline.Initiator{Username: initiator},
+		Options: o.options().Over(own),
 	}
 	if o.Revision != "" {
 		operation.Revisions = []string{o.Revision}
 	}
+	if retry := o.Retry.read(flags, ""); retry != nil {
+		operation.Retry = *retry
+	}
 	return operation
 }
 
-// Manifest writes an operation as an Application's .operation, with what only who
-// looks at the record reads. How it is tried again is as the flags say.
-func (o *Operation) Manifest(flags *pflag.FlagSet, asked syncline.Operation) map[string]any {
-	sync := Fields{}
-	if len(asked.Revisions) == 1 {
-		sync["revision"] = asked.Revisions[0]
-	} else {
-		sync.Set("revisions", Texts(asked.Revisions))
-	}
-	sync.Set("prune", asked.Prune)
-	sync.Set("dryRun", asked.DryRun)
-	sync.Set("resources", selectionManifest(asked.Selection))
-	sync.Set("syncOptions", Texts(asked.Options))
-	switch {
-	case asked.SkipHooks:
-		sync["syncStrategy"] = map[string]any{"apply": map[string]any{"force": asked.Force}}
-	case o.strategy == "hook" || asked.Force:
-		sync["syncStrategy"] = map[string]any{"hook": map[string]any{"force": asked.Force}}
-	}
-	var infos []any
-	_ = eachPair("info", o.infos, func(name, value string) { // checked by Check
-		infos = append(infos, map[string]any{"name": name, "value": value})
-	})
-	operation := Fields{"sync": sync.JSON(), "initiatedBy": map[string]any{"username": asked.By.Username}}
-	operation.Set("info", infos)
-	operation.Set("retry", o.Retry.manifest(flags, ""))
-	return operation.JSON()
+// Notes returns what goes into the record of the operation. [Operation.Check] says what
+// is wrong with it.
+func (o *Operation) Notes() []command.Note {
+	var notes []command.Note
+	_ = eachPair("info", o.infos, func(name, value string) { notes = append(notes, command.Note{Name: name, Value: value}) })
+	return notes
 }
 
 // options are the sync options that flags ask for.
@@ -111,15 +89,4 @@ func (o *Operation) options() option.List {
 		}
 	}
 	return options
-}
-
-func selectionManifest(selection []syncline.Selector) []any {
-	var resources []any
-	for _, s := range selection {
-		resource := Fields{"kind": s.Kind, "name": s.Name}
-		resource.Set("group", s.Group)
-		resource.Set("namespace", s.Namespace)
-		resources = append(resources, resource.JSON())
-	}
-	return resources
 }

@@ -1,6 +1,5 @@
-// Package declare reads what flags and files declare, and writes it as the
-// custom resources have it: a source, an Application, an operation. It sends
-// nothing anywhere.
+// Package declare reads what flags and files declare: a source, an App, an operation.
+// It knows no resource, and sends nothing anywhere.
 package declare
 
 import (

@@ -10,13 +10,8 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
 )
-
-// State is an App and what became of it.
-type State struct {
-	syncline.App
-	Report syncline.Report
-}
 
 // Goal is a state that an App can be in. The zero Goal holds for every App that
 // exists and that no refresh was asked for.
@@ -90,18 +85,14 @@ func (g Goal) healths() []syncline.HealthStatus {
 
 // Judge says how the App called id stands to the Goal. App is nil when there is
 // none of that name.
-func (g Goal) Judge(id syncline.AppID, app *State) Verdict {
+func (g Goal) Judge(id syncline.AppID, app *command.State) Verdict {
 	switch {
 	case app == nil && g.Deleted:
 		return Verdict{}
 	case app == nil:
 		return Verdict{Failed: syncline.Errorf(syncline.NotFound, "app %s does not exist any more", id)}
 	case g.Deleted:
-		v := Verdict{Blockers: deletionBlockers(*app)}
-		if _, asked := deletionAsked(*app); asked {
-			v.Failed = &Error{Err: Blocked(*app), Details: v.Blockers}
-		}
-		return v
+		return deletion(*app)
 	case app.Refresh != syncline.NoRefresh:
 		return refreshing(*app)
 	}
@@ -121,9 +112,18 @@ func (g Goal) Judge(id syncline.AppID, app *State) Verdict {
 	return v
 }
 
+// deletion says what the end of an App waits for, which may be for a person to decide.
+func deletion(app command.State) Verdict {
+	v := Verdict{Blockers: deletionBlockers(app)}
+	if _, asked := command.Confirming(app); asked && app.Deleting != nil {
+		v.Failed = &Error{Err: Blocked(app), Details: v.Blockers}
+	}
+	return v
+}
+
 // refreshing says what a refresh that was asked for waits for: it is done when an
 // operation that goes on has ended, which may be for a person to decide.
-func refreshing(app State) Verdict {
+func refreshing(app command.State) Verdict {
 	going := OperationBlockers(app)
 	if app.Request != nil || len(going) == 0 {
 		return Verdict{Blockers: []string{"a refresh was asked for and is not done yet: " + whyNothing(app)}}
@@ -136,7 +136,7 @@ func refreshing(app State) Verdict {
 }
 
 // whyNothing says why nothing comes of what was asked for.
-func whyNothing(app State) string {
+func whyNothing(app command.State) string {
 	if app.Paused {
 		return "the app is paused, until its annotation argocd.argoproj.io/skip-reconcile is removed"
 	}
@@ -144,7 +144,7 @@ func whyNothing(app State) string {
 }
 
 // failure says whether waiting on is in vain.
-func (g Goal) failure(app State, reached bool) error {
+func (g Goal) failure(app command.State, reached bool) error {
 	if g.Operation || g.Sync && !reached {
 		failed := stuck(app)
 		if failed || !reached && idle(app) {
@@ -168,46 +168,40 @@ func (g Goal) failure(app State, reached bool) error {
 
 // stuck reports whether the last operation failed and nothing follows by itself. One
 // of another revision than that which everything is as it declares counts no more.
-func stuck(app State) bool {
+func stuck(app command.State) bool {
 	operation := app.Report.Operation
-	return operation != nil && !busy(app) && operation.Phase != syncline.OperationSucceeded && !willRepeat(app) && !overcome(app)
+	return operation != nil && !app.Busy() && operation.Phase != syncline.OperationSucceeded && !willRepeat(app) && !overcome(app)
 }
 
 // overcome reports whether the last operation was of a revision that is known, and
 // everything is as another one declares it.
-func overcome(app State) bool {
+func overcome(app command.State) bool {
 	delivered, compared := app.Report.Operation.Revisions, app.Report.Revisions
 	return app.Report.Sync == syncline.Synced && len(delivered) > 0 && len(compared) > 0 && !slices.Equal(delivered, compared)
 }
 
-// busy reports whether an operation goes on or was asked for.
-func busy(app State) bool {
-	operation := app.Report.Operation
-	return app.Request != nil || operation != nil && !operation.Phase.Done()
-}
-
 // idle reports whether no operation does anything: none goes on, or a person is
 // waited for.
-func idle(app State) bool {
-	_, waits := held(app)
-	return waits || !busy(app)
+func idle(app command.State) bool {
+	_, waits := command.Confirming(app)
+	return waits && app.Deleting == nil || !app.Busy()
 }
 
 // willRepeat reports whether the App's policy starts another operation by
 // itself, because the failed one delivered another revision.
-func willRepeat(app State) bool {
+func willRepeat(app command.State) bool {
 	return app.Policy.Automated && app.Report.Sync == syncline.OutOfSync && len(app.Report.Revisions) > 0 &&
 		!slices.Equal(app.Report.Revisions, app.Report.Operation.Revisions)
 }
 
 // chosen returns the objects that the Goal is about.
-func (g Goal) chosen(app State) []syncline.ObjectReport {
+func (g Goal) chosen(app command.State) []syncline.ObjectReport {
 	return slices.DeleteFunc(slices.Clone(app.Report.Objects), func(o syncline.ObjectReport) bool {
 		return !Matches(g.Resources, o.Ref)
 	})
 }
 
-func deletionBlockers(app State) []string {
+func deletionBlockers(app command.State) []string {
 	if app.Deleting == nil {
 		return []string{"nobody asked for the deletion"}
 	}
@@ -215,7 +209,7 @@ func deletionBlockers(app State) []string {
 	told := map[syncline.Ref]bool{}
 	for _, blocker := range app.Report.Waiting {
 		told[blocker.Ref] = true
-		waiting = append(waiting, BlockerText(blocker))
+		waiting = append(waiting, blocker.String())
 	}
 	objects := 0
 	for _, object := range app.Report.Objects {
@@ -232,7 +226,7 @@ func deletionBlockers(app State) []string {
 
 // OperationBlockers say what the App's operation waits for; there are none when
 // no operation goes on.
-func OperationBlockers(app State) []string {
+func OperationBlockers(app command.State) []string {
 	operation := app.Report.Operation
 	switch {
 	case app.Request != nil:
@@ -242,12 +236,12 @@ func OperationBlockers(app State) []string {
 	}
 	blockers := []string{"operation is " + withMessage(string(operation.Phase), operation.Message)}
 	for _, blocker := range Waiting(app.Report) {
-		blockers = append(blockers, BlockerText(blocker))
+		blockers = append(blockers, blocker.String())
 	}
 	return blockers
 }
 
-func (g Goal) syncBlockers(app State) []string {
+func (g Goal) syncBlockers(app command.State) []string {
 	whole := len(g.Resources) == 0
 	if whole && app.Report.Sync == syncline.Synced {
 		return nil
@@ -272,7 +266,7 @@ func (g Goal) syncBlockers(app State) []string {
 	return g.orNone(app, blockers)
 }
 
-func (g Goal) healthBlockers(app State, accepted []syncline.HealthStatus) []string {
+func (g Goal) healthBlockers(app command.State, accepted []syncline.HealthStatus) []string {
 	whole := len(g.Resources) == 0
 	health := app.Report.Health
 	if whole && slices.Contains(accepted, health.Status) {
@@ -293,7 +287,7 @@ func (g Goal) healthBlockers(app State, accepted []syncline.HealthStatus) []stri
 }
 
 // orNone says that no object is among those that the Goal is about, when so.
-func (g Goal) orNone(app State, blockers []string) []string {
+func (g Goal) orNone(app command.State, blockers []string) []string {
 	if len(g.Resources) > 0 && len(g.chosen(app)) == 0 {
 		return []string{"the app has no such resource yet"}
 	}
@@ -307,7 +301,7 @@ func withMessage(status, message string) string {
 	return status + ": " + message
 }
 
-func conditionLines(app State) []string {
+func conditionLines(app command.State) []string {
 	var lines []string
 	for _, condition := range app.Report.Conditions {
 		lines = append(lines, fmt.Sprintf("%s: %s", condition.Type, condition.Message))

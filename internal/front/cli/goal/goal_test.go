@@ -9,17 +9,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
 )
 
 var (
-	id  = syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "shop"}
+	id  = syncline.AppID{Group: "argoproj.io", Kind: "Application", Namespace: "argocd", Name: "shop"}
 	web = syncline.Ref{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"}
 	cm  = syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "settings"}
 )
 
 // settled is an App that is as it should be, after changes.
-func settled(changes ...func(*State)) *State {
-	app := &State{
+func settled(changes ...func(*command.State)) *command.State {
+	app := &command.State{
 		App: syncline.App{ID: id},
 		Report: syncline.Report{
 			Sync: syncline.Synced, Health: syncline.Health{Status: syncline.Healthy}, Revisions: []string{"1"},
@@ -36,38 +37,38 @@ func settled(changes ...func(*State)) *State {
 	return app
 }
 
-func outOfSync(app *State) {
+func outOfSync(app *command.State) {
 	app.Report.Sync = syncline.OutOfSync
 	app.Report.Objects[0].Sync = syncline.OutOfSync
 }
 
-func pruning(app *State) {
+func pruning(app *command.State) {
 	outOfSync(app)
 	app.Report.Objects[0].RequiresPruning = true
 }
 
-func health(status syncline.HealthStatus) func(*State) {
-	return func(app *State) {
+func health(status syncline.HealthStatus) func(*command.State) {
+	return func(app *command.State) {
 		app.Report.Health = syncline.Health{Status: status}
 		app.Report.Objects[1].Health = syncline.Health{Status: status, Message: "because"}
 	}
 }
 
-func phase(phase syncline.OperationPhase) func(*State) {
-	return func(app *State) {
+func phase(phase syncline.OperationPhase) func(*command.State) {
+	return func(app *command.State) {
 		app.Report.Operation.Phase = phase
 		app.Report.Operation.Message = "so it says"
 	}
 }
 
-func automated(app *State)  { app.Policy.Automated = true }
-func moved(app *State)      { app.Report.Revisions = []string{"2"} }
-func asked(app *State)      { app.Request = &syncline.Operation{} }
-func unresolved(app *State) { app.Report.Operation.Revisions = nil }
-func refresh(app *State)    { app.Refresh = syncline.RefreshNormal }
-func gone(app *State)       { app.Deleting = &syncline.Deletion{} }
-func never(app *State)      { app.Report = syncline.Report{} }
-func approval(app *State) {
+func automated(app *command.State)  { app.Policy.Automated = true }
+func moved(app *command.State)      { app.Report.Revisions = []string{"2"} }
+func asked(app *command.State)      { app.Request = &syncline.Operation{} }
+func unresolved(app *command.State) { app.Report.Operation.Revisions = nil }
+func refresh(app *command.State)    { app.Refresh = syncline.RefreshNormal }
+func gone(app *command.State)       { app.Deleting = &syncline.Deletion{} }
+func never(app *command.State)      { app.Report = syncline.Report{} }
+func approval(app *command.State) {
 	app.Report.Conditions = []syncline.Condition{{Type: syncline.PruneApprovalRequired, Message: "too much"}}
 }
 
@@ -78,7 +79,7 @@ func TestJudge(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		goal Goal
-		app  *State
+		app  *command.State
 		// want is the first blocker, or "failed CODE", or "" when it holds.
 		want string
 	}{
@@ -98,7 +99,7 @@ func TestJudge(t *testing.T) {
 		{"degraded is a failure", Goal{Health: true, FailDegraded: true}, settled(health(syncline.Degraded)), "failed 6"},
 		{"degraded is no failure when it will do", Goal{Degraded: true, FailDegraded: true}, settled(health(syncline.Degraded)), ""},
 
-		{"asked for of a paused one", all, settled(asked, func(app *State) { app.Paused = true }), "an operation was asked for and has not begun: the app is paused, until its annotation argocd.argoproj.io/skip-reconcile is removed"},
+		{"asked for of a paused one", all, settled(asked, func(app *command.State) { app.Paused = true }), "an operation was asked for and has not begun: the app is paused, until its annotation argocd.argoproj.io/skip-reconcile is removed"},
 		{"asked for", all, settled(asked), "an operation was asked for and has not begun: is syncline server running?"},
 		{"running", all, settled(phase(syncline.OperationRunning)), "operation is Running: so it says"},
 		{"running, but only sync counts", Goal{Sync: true}, settled(phase(syncline.OperationRunning)), ""},
@@ -177,7 +178,7 @@ func TestBlockersNameObjectsAndConditions(t *testing.T) {
 }
 
 func TestAFailureSaysEachReasonOnce(t *testing.T) {
-	app := settled(func(app *State) {
+	app := settled(func(app *command.State) {
 		app.Report.Operation = &syncline.OperationState{
 			Phase: syncline.OperationFailed, Message: "one or more objects failed to apply, reason: apps/Deployment/shop/web apply failed: no quota",
 			Results: []syncline.ObjectResult{
@@ -208,7 +209,7 @@ func TestWaitingIsFoundWhereNobodyWroteItDown(t *testing.T) {
 	}
 	var got []string
 	for _, blocker := range Waiting(app.Report) {
-		got = append(got, BlockerText(blocker))
+		got = append(got, blocker.String())
 	}
 	want := []string{"apps/Deployment/shop/web: Progressing: because", "batch/Job/migrate: the PreSync hook has not finished"}
 	if !slices.Equal(got, want) {

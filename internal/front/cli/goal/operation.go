@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
 )
 
 // Error is why waiting ended without the Goal.
@@ -27,7 +27,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Over reports whether the operation that was asked for has ended, or goes on
 // only when a person decides.
-func Over(app State) bool {
+func Over(app command.State) bool {
 	operation := app.Report.Operation
 	if app.Request != nil || operation == nil {
 		return false
@@ -35,38 +35,24 @@ func Over(app State) bool {
 	return operation.Phase.Done() || Blocked(app) != nil
 }
 
-// InProgress returns a Conflict when an operation has been asked for or goes
-// on, or the App is being deleted, so that no other can be asked for.
-func InProgress(app State) error {
-	switch {
-	case app.Deleting != nil:
-		return syncline.WithHint(syncline.Errorf(syncline.Conflict, "app %s is being deleted", app.ID),
-			fmt.Sprintf("see what it waits for with: syncline app wait %s --delete --timeout 5", app.ID))
-	case !busy(app):
+// Blocked returns a Stalled error when the App goes on only when a person
+// approves what it would delete, else nil.
+func Blocked(app command.State) error {
+	q, asked := command.Asked(app)
+	if !asked {
 		return nil
 	}
-	err := syncline.Errorf(syncline.Conflict, "app %s: another operation is in progress", app.ID)
-	if app.Request == nil && !app.Report.Operation.StartedAt.IsZero() {
-		operation := app.Report.Operation
-		err = syncline.Errorf(syncline.Conflict, "app %s: another operation is in progress, by %s since %s",
-			app.ID, by(operation.Operation.By), operation.StartedAt.UTC().Format(time.RFC3339))
+	err := syncline.Errorf(syncline.Stalled, "app %s waits for a person: %s", app.ID, q.Why)
+	if strings.Contains(q.Why, "--approve-prune") || strings.Contains(q.Why, "confirm-deletion") {
+		return err // it says how already
 	}
-	if _, waits := held(app); waits {
-		return syncline.WithHint(err, fmt.Sprintf("it waits for a person; approve its deletions with: syncline app confirm-deletion %s", app.ID))
-	}
-	return syncline.WithHint(err, fmt.Sprintf("wait for it with: syncline app wait %s --operation", app.ID))
-}
-
-func by(initiator syncline.Initiator) string {
-	if initiator.Automated {
-		return "the app's sync policy"
-	}
-	return cmp.Or(initiator.Username, "somebody")
+	return syncline.WithHint(err,
+		fmt.Sprintf("look with: syncline app diff %[1]s; approve with: syncline app sync %[1]s --approve-prune", app.ID))
 }
 
 // Failure returns what the last operation came to: nil when it succeeded, else
 // an error with the objects that failed and the conditions, each reason once.
-func Failure(app State) error {
+func Failure(app command.State) error {
 	operation := app.Report.Operation
 	if operation == nil || operation.Phase == syncline.OperationSucceeded {
 		return nil
@@ -90,7 +76,7 @@ func Failure(app State) error {
 // Unpruned returns a Stalled error when the last operation was to bring
 // everything to its revision and left objects that are to be pruned, else nil.
 // What is to be kept in any case is not meant.
-func Unpruned(app State) error {
+func Unpruned(app command.State) error {
 	operation := app.Report.Operation
 	if operation == nil || operation.Operation.DryRun || operation.Operation.Partial() || app.Report.Sync == syncline.Synced {
 		return nil
@@ -135,14 +121,12 @@ func Waiting(report syncline.Report) []syncline.Blocker {
 	return blockers
 }
 
-// BlockerText says a blocker on one line.
-func BlockerText(blocker syncline.Blocker) string {
-	text := strings.Join(strings.Fields(blocker.Why), " ")
-	if blocker.Ref != (syncline.Ref{}) {
-		text = blocker.Ref.String() + ": " + text
+// Confirms reports whether something that the plan prunes waits for a person.
+func Confirms(part syncline.Plan) bool {
+	for _, change := range part.Changes {
+		if change.Action == syncline.Prune && syncline.KindOf(change.Err) == syncline.Waiting {
+			return true
+		}
 	}
-	if !blocker.Until.IsZero() {
-		text += " (until " + blocker.Until.UTC().Format(time.RFC3339) + ")"
-	}
-	return text
+	return false
 }

@@ -95,3 +95,22 @@ func Selectors(patterns []Pattern, objects []syncline.ObjectReport) []syncline.S
 func SelectorOf(ref syncline.Ref) syncline.Selector {
 	return syncline.Selector{Group: ref.Group, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name}
 }
+
+// Labelled returns the planned objects with the labels that the patterns allow.
+func Labelled(plan syncline.Plan, labels map[string]string, patterns []Pattern) []syncline.Selector {
+	var selectors []syncline.Selector
+	for _, change := range plan.Changes {
+		if change.Desired.IsZero() || change.Role != syncline.RoleResource || !Matches(patterns, change.Ref) {
+			continue
+		}
+		has := change.Desired.Labels()
+		all := true
+		for name, value := range labels {
+			all = all && has[name] == value
+		}
+		if all {
+			selectors = append(selectors, SelectorOf(change.Ref))
+		}
+	}
+	return selectors
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
 )
 
 // Wait follows several Apps towards one goal.
@@ -29,11 +30,11 @@ func (w *Wait) Holds() bool { return len(w.blockers) == 0 }
 
 // Look judges all Apps again, as they are now, and returns a line for each that
 // stands otherwise than before. One that is not there is judged as that.
-func (w *Wait) Look(now map[syncline.AppID]State) []string {
+func (w *Wait) Look(now map[syncline.AppID]command.State) []string {
 	w.blockers, w.unseen = map[syncline.AppID][]string{}, syncline.AppID{}
 	var news []string
 	for _, id := range w.ids {
-		var app *State
+		var app *command.State
 		if state, exists := now[id]; exists {
 			app = &state
 			if state.Report.Sync == "" {

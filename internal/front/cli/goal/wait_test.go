@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/command"
 	"github.com/syncline-io/syncline/internal/front/cli/goal"
 )
 
@@ -13,7 +14,9 @@ import (
 // what is between.
 func TestWait(t *testing.T) {
 	a, b := syncline.AppID{Namespace: "argocd", Name: "a"}, syncline.AppID{Namespace: "argocd", Name: "b"}
-	state := func(sync syncline.SyncStatus) goal.State { return goal.State{Report: syncline.Report{Sync: sync}} }
+	state := func(sync syncline.SyncStatus) command.State {
+		return command.State{Report: syncline.Report{Sync: sync}}
+	}
 	w := goal.NewWait(goal.Goal{Sync: true}, []syncline.AppID{a, b})
 	for _, step := range []struct {
 		what    string
@@ -28,7 +31,7 @@ func TestWait(t *testing.T) {
 		{"both are", syncline.Synced, syncline.Synced, []string{"b is Synced"}, true},
 		{"one is no longer", syncline.OutOfSync, syncline.Synced, []string{"a: waiting: sync status is OutOfSync"}, false},
 	} {
-		told := w.Look(map[syncline.AppID]goal.State{a: state(step.a), b: state(step.b)})
+		told := w.Look(map[syncline.AppID]command.State{a: state(step.a), b: state(step.b)})
 		for i := range told {
 			told[i] = strings.TrimPrefix(told[i], "argocd/")
 		}
