@@ -74,6 +74,7 @@ var light = map[string][]string{
 
 // owner says which package alone may import a third-party tree.
 var owner = map[string]string{
+	"filippo.io/age":               "internal/edge/sops",
 	"github.com/google/go-jsonnet": "internal/edge/jsonnet",
 	"github.com/itchyny/gojq":      "internal/edge/jq",
 	"github.com/yuin/gopher-lua":   "internal/edge/lua",

@@ -1,0 +1,151 @@
+package sops
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
+	"github.com/syncline-io/syncline/internal/edge/sops/kms"
+)
+
+// The entries of a Secret that are read, which are those of Flux's, and a few besides.
+const (
+	ageSuffix        = ".agekey"     // age identities, or an SSH private key
+	pgpSuffix        = ".asc"        // an armored PGP private key
+	passphraseSuffix = ".passphrase" // of the PGP key of the same name
+	vaultToken       = "sops.vault-token"
+	vaultAddress     = "sops.vault-address" // without which no token is sent anywhere
+	vaultNamespace   = "sops.vault-namespace"
+	awsCredentials   = "sops.aws-kms"  // YAML: aws_access_key_id, aws_secret_access_key, aws_session_token
+	gcpAccount       = "sops.gcp-kms"  // JSON of a service account's key
+	azureCredentials = "sops.azure-kv" // YAML: tenantId, clientId, clientSecret or clientAssertion
+)
+
+// ReadKeys reads the keys of an owner, a project, from the data of a Secret. Entries
+// that it does not know are none of its business, but one has to be known. An error
+// names the entry, and shows nothing of it.
+func ReadKeys(client *kms.Client, owner string, data map[string]sealed.Text) (Keys, error) {
+	r := keyReader{client: client, data: data, services: map[Kind]Service{}}
+	for _, read := range []func() error{r.inProcess, r.vault, r.aws, r.gcp, r.azure} {
+		if err := read(); err != nil {
+			return Keys{}, err
+		}
+	}
+	if len(r.services) == 0 {
+		return Keys{}, syncline.WithHint(syncline.Errorf(syncline.Invalid, "the Secret has no key of sops"),
+			"name its entries NAME.agekey, NAME.asc, sops.vault-token, sops.aws-kms, sops.gcp-kms or sops.azure-kv")
+	}
+	return NewKeys(owner, r.services, data), nil
+}
+
+type keyReader struct {
+	client   *kms.Client
+	data     map[string]sealed.Text
+	services map[Kind]Service
+}
+
+// serviceFunc is a Service.
+type serviceFunc func(ctx context.Context, key Key) ([]byte, error)
+
+// Unwrap calls the function.
+func (f serviceFunc) Unwrap(ctx context.Context, key Key) ([]byte, error) { return f(ctx, key) }
+
+// inProcess reads the keys that need no service.
+func (r *keyReader) inProcess() error {
+	var ages []sealed.Text
+	var pgps []PGPKey
+	for _, name := range slices.Sorted(maps.Keys(r.data)) {
+		if strings.HasSuffix(name, ageSuffix) {
+			ages = append(ages, r.data[name])
+		}
+		if base, isPGP := strings.CutSuffix(name, pgpSuffix); isPGP {
+			pgps = append(pgps, PGPKey{Armored: r.data[name], Passphrase: r.data[base+passphraseSuffix]})
+		}
+	}
+	var err, pgpErr error
+	if len(ages) > 0 {
+		r.services[Age], err = NewAge(ages...)
+	}
+	if len(pgps) > 0 {
+		r.services[PGP], pgpErr = NewPGP(pgps...)
+	}
+	return errors.Join(err, pgpErr)
+}
+
+func (r *keyReader) vault() error {
+	token := sealed.Text(strings.TrimSpace(r.data[vaultToken].Reveal()))
+	if token == "" {
+		return nil
+	}
+	address := strings.TrimSpace(r.data[vaultAddress].Reveal())
+	if at, err := url.Parse(address); err != nil || at.Host == "" || at.User != nil || at.Scheme != "https" && at.Scheme != "http" {
+		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: its token is for no address", vaultToken),
+			"set "+vaultAddress+" to the address of the Vault that may have it")
+	}
+	service := &kms.Vault{Client: r.client, Address: address, Token: token, Namespace: strings.TrimSpace(r.data[vaultNamespace].Reveal())}
+	r.services[Vault] = serviceFunc(func(ctx context.Context, key Key) ([]byte, error) {
+		return service.Decrypt(ctx, key.Address, key.Engine, key.Recipient, key.Wrapped)
+	})
+	return nil
+}
+
+func (r *keyReader) aws() error {
+	text := r.data[awsCredentials].Reveal()
+	if text == "" {
+		return nil
+	}
+	var read struct {
+		AccessKey string      `json:"aws_access_key_id"`
+		SecretKey sealed.Text `json:"aws_secret_access_key"`
+		Token     sealed.Text `json:"aws_session_token"`
+	}
+	if yaml.Unmarshal([]byte(text), &read) != nil || read.AccessKey == "" || read.SecretKey == "" {
+		return syncline.Errorf(syncline.Invalid, "%s is no YAML with aws_access_key_id and aws_secret_access_key", awsCredentials)
+	}
+	service := &kms.AWS{Client: r.client, Credentials: kms.AWSCredentials{AccessKey: read.AccessKey, SecretKey: read.SecretKey, SessionToken: read.Token}}
+	r.services[AWSKMS] = serviceFunc(func(ctx context.Context, key Key) ([]byte, error) {
+		return service.Decrypt(ctx, kms.AWSKey{ARN: key.Recipient, Role: key.Role, Context: key.Context}, key.Wrapped)
+	})
+	return nil
+}
+
+func (r *keyReader) gcp() error {
+	account := r.data[gcpAccount]
+	if account == "" {
+		return nil
+	}
+	service, err := kms.NewGCP(r.client, account)
+	if err != nil {
+		return syncline.Errorf(syncline.Invalid, "%s %w", gcpAccount, err)
+	}
+	r.services[GCPKMS] = serviceFunc(func(ctx context.Context, key Key) ([]byte, error) {
+		return service.Decrypt(ctx, key.Recipient, key.Wrapped)
+	})
+	return nil
+}
+
+func (r *keyReader) azure() error {
+	text := r.data[azureCredentials].Reveal()
+	if text == "" {
+		return nil
+	}
+	var credentials kms.AzureCredentials
+	if yaml.Unmarshal([]byte(text), &credentials) != nil {
+		return syncline.Errorf(syncline.Invalid, "%s is no YAML", azureCredentials)
+	}
+	service, err := kms.NewAzure(r.client, credentials)
+	if err != nil {
+		return syncline.Errorf(syncline.Invalid, "%s %w", azureCredentials, err)
+	}
+	r.services[AzureKV] = serviceFunc(func(ctx context.Context, key Key) ([]byte, error) {
+		return service.Decrypt(ctx, key.Address, key.Recipient, key.Version, key.Wrapped)
+	})
+	return nil
+}

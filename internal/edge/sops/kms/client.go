@@ -1,0 +1,230 @@
+// Package kms decrypts data keys by key services: Vault's transit engine, AWS KMS,
+// Google Cloud KMS and Azure Key Vault, each by its HTTP API. What a file says of its
+// key is input: credentials are sent to no address but those that belong to their
+// service, or that stand beside the credentials.
+package kms
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/syncline-io/syncline"
+)
+
+// Options are those of a Client. The zero value works.
+type Options struct {
+	// AllowAddresses are addresses of servers that may be asked though services of the
+	// machine or the cloud are usually there: link-local ones, say. Default: none.
+	AllowAddresses []netip.Prefix
+	// RootCAs are trusted. Default: those of the system.
+	RootCAs *x509.CertPool
+	// Dial connects to servers, of which it judges the addresses. Default: that of
+	// [net.Dialer], to whatever AllowAddresses permits.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Now is the clock. Default: [time.Now].
+	Now func() time.Time
+}
+
+// Client talks with key services. It is safe for concurrent use.
+type Client struct {
+	http *http.Client
+	now  func() time.Time
+}
+
+const (
+	// maxAnswer is how many bytes of an answer are read.
+	maxAnswer = 1 << 20
+	// timeout is how long one request may take.
+	timeout = 15 * time.Second
+	// maxConnections is how many connections there are with one server.
+	maxConnections = 16
+)
+
+// New returns a Client.
+func New(o Options) *Client {
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{Timeout: timeout, Control: judge(o.AllowAddresses)}).DialContext
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	transport := &http.Transport{
+		DialContext: o.Dial, ForceAttemptHTTP2: true, MaxConnsPerHost: maxConnections,
+		TLSHandshakeTimeout: timeout, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10,
+	}
+	if o.RootCAs != nil {
+		transport.TLSClientConfig = tlsConfig(o.RootCAs)
+	}
+	return &Client{now: o.Now, http: &http.Client{
+		Transport: transport, Timeout: timeout,
+		// Credentials go nowhere else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// neverAsked are addresses at which no key service is, but services that trust whoever
+// is on the machine or on its network, as for repositories in Git.
+func neverAsked() []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, text := range []string{
+		"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "::/128", "fe80::/10", "ff00::/8",
+		"fd00:ec2::/32", "fd20:ce::254/128", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32",
+	} {
+		prefixes = append(prefixes, netip.MustParsePrefix(text))
+	}
+	return prefixes
+}
+
+// errAddress is an address that is not asked.
+var errAddress = errors.New("its server has an address that is not asked, because services of the machine or the cloud answer there")
+
+// judge refuses connections to addresses, whatever name led there.
+func judge(allowed []netip.Prefix) func(string, string, syscall.RawConn) error {
+	return func(_, address string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return errAddress
+		}
+		ip := at.Addr().Unmap().WithZone("")
+		if netip.MustParsePrefix("64:ff9b::/96").Contains(ip) { // NAT64
+			bytes := ip.As16()
+			ip = netip.AddrFrom4([4]byte(bytes[12:]))
+		}
+		contains := func(p netip.Prefix) bool { return p.Contains(ip) }
+		if slices.ContainsFunc(neverAsked(), contains) && !slices.ContainsFunc(allowed, contains) {
+			return errAddress
+		}
+		return nil
+	}
+}
+
+// post sends a request and reads the JSON, or the bytes, of its answer. No error shows
+// more of the answer than its code.
+func (c *Client) post(request *http.Request, answer any) error {
+	response, err := c.http.Do(request)
+	if err != nil {
+		return unreachable(request, err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return unreachable(request, err)
+	}
+	switch {
+	case response.StatusCode != http.StatusOK:
+		return refused(response.StatusCode, text)
+	case len(text) > maxAnswer:
+		return syncline.Errorf(syncline.Invalid, "the service answered more than %d bytes", maxAnswer)
+	}
+	if raw, ok := answer.(*[]byte); ok {
+		*raw = text
+		return nil
+	}
+	if json.Unmarshal(text, answer) != nil {
+		return syncline.Errorf(syncline.Invalid, "the service answered what is no JSON")
+	}
+	return nil
+}
+
+// unreachable says why there is no answer, without the address, in which a query may be.
+func unreachable(request *http.Request, err error) error {
+	switch {
+	case errors.Is(err, errAddress):
+		return syncline.Errorf(syncline.Invalid, "%w", errAddress)
+	case request.Context().Err() != nil:
+		return syncline.Errorf(syncline.Transient, "%s was not reached: %w", request.URL.Host, request.Context().Err())
+	}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	return syncline.Errorf(syncline.Transient, "%s was not reached: %w", request.URL.Host, err)
+}
+
+// refused says what an answer other than success means.
+func refused(status int, text []byte) error {
+	kind := syncline.Invalid
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		kind = syncline.Denied
+	case status == http.StatusTooManyRequests || status >= http.StatusInternalServerError:
+		kind = syncline.Transient
+	}
+	return syncline.Errorf(kind, "the service answered %d%s", status, codeOf(text))
+}
+
+// codeOf returns the code of an error, which AWS, Google and Azure have each elsewhere.
+func codeOf(text []byte) string {
+	var answer struct {
+		Type  string          `json:"__type"`
+		Error json.RawMessage `json:"error"`
+	}
+	if json.Unmarshal(text, &answer) != nil {
+		return ""
+	}
+	var detail struct {
+		Code   any    `json:"code"`
+		Status string `json:"status"`
+	}
+	code := answer.Type
+	if json.Unmarshal(answer.Error, &detail) == nil {
+		code = detail.Status
+		if named, ok := detail.Code.(string); ok {
+			code = named
+		}
+	} else if code == "" {
+		_ = json.Unmarshal(answer.Error, &code) // of OAuth
+	}
+	if !regexp.MustCompile(`^[A-Za-z0-9_.#]{1,100}$`).MatchString(code) {
+		return ""
+	}
+	return " (" + code + ")"
+}
+
+// jsonRequest returns a request with a body of JSON.
+func jsonRequest(ctx context.Context, address string, body any) (*http.Request, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, syncline.Errorf(syncline.Invalid, "its key cannot be asked for")
+	}
+	return newRequest(ctx, address, "application/json", text)
+}
+
+// formRequest returns a request with a body of a form.
+func formRequest(ctx context.Context, address string, form url.Values) (*http.Request, error) {
+	return newRequest(ctx, address, "application/x-www-form-urlencoded", []byte(form.Encode()))
+}
+
+func newRequest(ctx context.Context, address, contentType string, body []byte) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, syncline.Errorf(syncline.Invalid, "its service has an address that cannot be read")
+	}
+	request.Header.Set("Content-Type", contentType)
+	return request, nil
+}
+
+// notEmpty refuses an answer without a key.
+func notEmpty(data []byte, err error) ([]byte, error) {
+	if err != nil || len(data) == 0 {
+		return nil, syncline.Errorf(syncline.Invalid, "the service answered no key")
+	}
+	return data, nil
+}
+
+// wrong refuses what a file says of its key.
+func wrong(what, text string) error {
+	return syncline.Errorf(syncline.Invalid, "%s is no %s", fmt.Sprintf("%.200q", text), what)
+}
