@@ -36,9 +36,8 @@ type tree struct {
 }
 
 var (
-	_ syncline.Prefetcher   = (*tree)(nil)
-	_ syncline.ManyReader   = (*tree)(nil)
-	_ syncline.LinkFollower = (*tree)(nil)
+	_ syncline.Prefetcher = (*tree)(nil)
+	_ syncline.ManyReader = (*tree)(nil)
 )
 
 // Stat describes the entry at a path.
@@ -113,6 +112,3 @@ func (t *tree) plain(at string, text []byte) ([]byte, error) {
 
 // Prefetch announces what is read soon.
 func (t *tree) Prefetch(ahead syncline.Prefetch) { ahead.From(t.files) }
-
-// Linked reports whether the files are those of a Tree that followed a link.
-func (t *tree) Linked() bool { return syncline.Linked(t.files) }
