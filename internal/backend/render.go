@@ -54,7 +54,12 @@ func openTree(ctx context.Context, request cli.RenderRequest) (tree syncline.Tre
 		if err != nil {
 			return nil, "", nil, err
 		}
-		return source.Confine(files), "", func() { _ = files.Close() }, nil
+		tree = source.Confine(files)
+		if _, err := source.Folder(tree, request.Source.Path); err != nil {
+			_ = files.Close()
+			return nil, "", nil, err
+		}
+		return tree, "", func() { _ = files.Close() }, nil
 	}
 	sources, done, err := temporarySources(repository.NewStore(), true)
 	if err != nil {

@@ -3,7 +3,6 @@ package git
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -13,6 +12,11 @@ import (
 
 	"github.com/syncline-io/syncline"
 )
+
+// Resolver says which addresses a name has. A [net.Resolver] is one.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
 
 // neverAsked are addresses that no repository is at, but services that trust
 // whoever is on the machine or on its network: metadata of clouds, link-local
@@ -52,7 +56,7 @@ func (s *Store) pin(ctx context.Context, r *remote) ([]setting, error) {
 		}
 		return nil, nil
 	}
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", r.hostname)
+	found, err := s.options.Resolver.LookupNetIP(ctx, "ip", r.hostname)
 	if err != nil {
 		return nil, r.unreadable(syncline.Transient, "could not resolve host "+r.hostname, "")
 	}

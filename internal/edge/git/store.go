@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -67,6 +68,8 @@ type Options struct {
 	// AllowAddresses are addresses of servers that may be asked though services of
 	// the machine or the cloud are usually there: link-local ones, say. Default: none.
 	AllowAddresses []netip.Prefix
+	// Resolver looks up the names of servers. Default: [net.DefaultResolver].
+	Resolver Resolver
 	// HideReasons lets all reasons why a repository cannot be read that no Secret
 	// names read alike; the log has them. For a server, in which many may name
 	// addresses.
@@ -86,6 +89,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
 	o.GitPath = orDefault(o.GitPath, "git")
 	o.RefsTimeout = orDefault(o.RefsTimeout, time.Minute)
 	o.FetchTimeout = orDefault(o.FetchTimeout, 10*time.Minute)

@@ -42,16 +42,10 @@ func (t Tools) Build(ctx context.Context, job Job, inputs Inputs) (Output, error
 }
 
 func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
-	folder, err := folderOf(job.Source.Path)
-	if err != nil {
-		return Output{}, err
-	}
-	job.Source.Path = folder
+	job.Source.Path = strings.TrimPrefix(path.Join("/", job.Source.Path), "/")
 	inputs.Files = allPresent(inputs.Files)
 	prefetchOf(job).From(inputs.Files)
-	if err := checkFolder(folder, inputs.Files); err != nil {
-		return Output{}, err
-	}
+	var err error
 	if job.Source, err = applyOverrides(job, inputs.Files); err != nil {
 		return Output{}, err
 	}

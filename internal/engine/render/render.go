@@ -27,7 +27,8 @@ type Request struct {
 	Project  string
 	// Namespace is the destination namespace.
 	Namespace string
-	Source    syncline.Source
+	// Source has a path that is a folder of Files.
+	Source syncline.Source
 	// Revision is the resolved commit of Source.
 	Revision string
 	Files    syncline.Files
