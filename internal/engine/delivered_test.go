@@ -42,13 +42,6 @@ func TestWhatGaveObjectsIsStillKnownAfterARestart(t *testing.T) {
 			p.expectSync(t, syncline.OutOfSync, p.last.Revisions...)
 			p.automate()
 		},
-		"and moved, which no operation had to do": func(t *testing.T, p *paired) {
-			p.push(t, p.values, map[string]string{"app/c.yaml": config("a", "1"), "app/a.yaml": "# nothing\n"})
-			p.settle(t)
-			p.push(t, p.values, map[string]string{"app/a.yaml": config("a", "1"), "app/c.yaml": "# nothing\n"})
-			p.settle(t)
-			p.expectSync(t, syncline.Synced, p.last.Revisions...)
-		},
 		"and the last operation stopped halfway": func(t *testing.T, p *paired) {
 			p.app.Past.History, p.app.Past.Sync, p.app.Past.Revisions = nil, syncline.OutOfSync, nil
 		},

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"path"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/affected"
@@ -28,8 +27,11 @@ func (t *turn) render(ctx context.Context) error {
 			App: t.app.ID.Name, Instance: t.app.Instance, Project: t.app.Project,
 			Namespace: t.app.Destination.Namespace, Source: source, Revision: t.revisions[i],
 			Files: syncline.Files{Tree: trees[i], Refs: refs}, Cluster: capabilities,
-			Delivered: func(ctx context.Context) ([]render.Delivered, error) { return t.delivered(ctx, source, t.revisions[i]) },
-			Fresh:     t.app.Refresh == syncline.RefreshHard,
+			Delivered: t.app.Past.Delivered(source, t.revisions[i]),
+			At: func(ctx context.Context, revision string) (syncline.Tree, error) {
+				return t.Sources.Tree(ctx, t.app, source, revision)
+			},
+			Fresh: t.app.Refresh == syncline.RefreshHard,
 		}); err != nil {
 			return err
 		}
@@ -63,42 +65,4 @@ func (t *turn) trees(ctx context.Context) (trees []syncline.Tree, refs map[strin
 		refs[source.Ref] = tree
 	}
 	return trees, refs, nil
-}
-
-// maxDelivered is of how many revisions the files are looked at again. There are hardly
-// three, but the status is what anybody may have written.
-const maxDelivered = 8
-
-// delivered returns the files of a source as they were when they gave what is live: at
-// the revisions that the App was last compared with; and unless it was in sync with
-// them, at those of its last deployment and of its last operation, which may have ended
-// halfway. Only what differs from the given revision is returned.
-func (t *turn) delivered(ctx context.Context, source syncline.Source, revision string) ([]render.Delivered, error) {
-	past := t.app.Past
-	was := []syncline.Deployment{{Sources: past.Sources, Revisions: past.Revisions}}
-	if past.Sync != syncline.Synced {
-		if last := len(past.History) - 1; last >= 0 {
-			was = append(was, past.History[last])
-		}
-		if past.Operation != nil {
-			was = append(was, syncline.Deployment{Sources: past.Operation.Sources, Revisions: past.Operation.Revisions})
-		}
-	}
-	var found []render.Delivered
-	seen := map[string]bool{revision: true, "": true}
-	for _, deployment := range was {
-		for i, former := range deployment.Sources[:min(len(deployment.Sources), len(deployment.Revisions))] {
-			id := deployment.Revisions[i]
-			if seen[id] || len(found) == maxDelivered || former.Key() != source.Key() || path.Clean(former.Path) != path.Clean(source.Path) {
-				continue
-			}
-			seen[id] = true
-			tree, err := t.Sources.Tree(ctx, t.app, source, id)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, render.Delivered{Revision: id, Tree: tree})
-		}
-	}
-	return found, nil
 }

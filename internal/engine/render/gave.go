@@ -11,13 +11,6 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// Delivered are the files of a source at a revision that an App's live objects may
-// come from.
-type Delivered struct {
-	Revision string
-	Tree     syncline.Tree
-}
-
 // maxGave bounds of how many sources it is remembered which files gave objects.
 const maxGave = 20_000
 
@@ -91,34 +84,31 @@ func becameElse(over []PassedOver, before []rendered) error {
 // checkDelivered returns such an error for what was delivered. What cannot be told is
 // an error too.
 func (r *Renderer) checkDelivered(ctx context.Context, request Request, over []PassedOver) error {
-	if request.Delivered == nil {
-		return nil
-	}
-	delivered, err := request.Delivered(ctx)
-	for _, was := range delivered {
-		var files []rendered
-		if files, err = r.gaveThen(ctx, request, was, over); err != nil {
-			break
+	for _, revision := range request.Delivered {
+		files, err := r.gaveAt(ctx, request, revision, over)
+		if err != nil {
+			return syncline.WithHint(
+				syncline.Errorf(syncline.KindOf(err), "%s is no manifest, and it cannot be told whether it was one when it was delivered: %w", over[0].File, err),
+				"when it never was one, name it in directory.exclude")
 		}
 		if err := becameElse(over, files); err != nil {
 			return err
 		}
 	}
-	if err == nil {
-		return nil
-	}
-	return syncline.WithHint(
-		syncline.Errorf(syncline.KindOf(err), "%s is no manifest, and it cannot be told whether it was one when it was delivered: %w", over[0].File, err),
-		"when it never was one, name it in directory.exclude")
+	return nil
 }
 
-// gaveThen returns what files that are passed over now rendered to when they were
+// gaveAt returns what files that are passed over now rendered to when they were
 // delivered.
-func (r *Renderer) gaveThen(ctx context.Context, request Request, was Delivered, over []PassedOver) ([]rendered, error) {
-	request.Files, request.Revision = syncline.Files{Tree: was.Tree}, was.Revision
+func (r *Renderer) gaveAt(ctx context.Context, request Request, revision string, over []PassedOver) ([]rendered, error) {
+	tree, err := request.At(ctx, revision)
+	if err != nil {
+		return nil, err
+	}
+	request.Files, request.Revision = syncline.Files{Tree: tree}, revision
 	job := newJob(request)
 	for _, file := range over {
-		switch _, err := was.Tree.Stat(file.File); {
+		switch _, err := tree.Stat(file.File); {
 		case err == nil:
 			job.Only = append(job.Only, file.File)
 		case !errors.Is(err, fs.ErrNotExist):

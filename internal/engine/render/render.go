@@ -35,9 +35,10 @@ type Request struct {
 	// Cluster is what templates may know of the destination. No version means that of
 	// the libraries.
 	Cluster syncline.Capabilities
-	// Delivered returns what the App's live objects may come from, but for Revision. It
-	// is asked only when a file among manifests is passed over. Default: nothing is live.
-	Delivered func(ctx context.Context) ([]Delivered, error)
+	// Delivered are other revisions that the App's live objects may come from, and At
+	// returns their files. It is asked only when a file among manifests is passed over.
+	Delivered []string
+	At        func(ctx context.Context, revision string) (syncline.Tree, error)
 	// Fresh renders even when the result is remembered.
 	Fresh bool
 	// ShowSecrets shows errors in full, also the values of Secrets that they quote.

@@ -372,9 +372,8 @@ func TestThereAreNotAllKindsInOneApp(t *testing.T) {
 // over is a request for files that were delivered as others.
 func over(was, files memoryTree) render.Request {
 	r := request(files)
-	r.Delivered = func(context.Context) ([]render.Delivered, error) {
-		return []render.Delivered{{Revision: "before", Tree: was}}, nil
-	}
+	r.Delivered = []string{"before"}
+	r.At = func(context.Context, string) (syncline.Tree, error) { return was, nil }
 	return r
 }
 
@@ -399,9 +398,10 @@ func TestWhatGaveObjectsIsNotPassedOver(t *testing.T) {
 // TestWhatWasDeliveredIsAskedForWhenNeeded: not where nothing is passed over.
 func TestWhatWasDeliveredIsAskedForWhenNeeded(t *testing.T) {
 	r := request(memoryTree{"app/a.yaml": configMap, "app/b.yaml": "# nothing\n", "app/README.md": "x"})
-	r.Delivered = func(context.Context) ([]render.Delivered, error) {
+	r.Delivered = []string{"before"}
+	r.At = func(context.Context, string) (syncline.Tree, error) {
 		t.Error("it is asked for")
-		return nil, nil
+		return memoryTree{}, nil
 	}
 	if _, err := inProcess().Render(short(t), r); err != nil {
 		t.Error(err)
