@@ -1,6 +1,8 @@
 package syncline
 
 import (
+	"path"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -102,6 +104,35 @@ type Past struct {
 	Unlisted bool
 	// ReconciledAt is when the revisions were last resolved.
 	ReconciledAt time.Time
+}
+
+// maxDelivered is of how many revisions Delivered tells. There are hardly three, but the
+// status is what anybody may have written.
+const maxDelivered = 8
+
+// Delivered returns at which other revisions than the given one a source may have given
+// what is live: those that the App was last compared with; and unless it was in sync
+// with them, those of its last deployment and of its last operation, which may have
+// ended halfway.
+func (p Past) Delivered(source Source, but string) []string {
+	was := []Deployment{{Sources: p.Sources, Revisions: p.Revisions}}
+	if p.Sync != Synced {
+		was = append(was, p.History[max(len(p.History)-1, 0):]...)
+		if p.Operation != nil {
+			was = append(was, Deployment{Sources: p.Operation.Sources, Revisions: p.Operation.Revisions})
+		}
+	}
+	var found []string
+	for _, deployment := range was {
+		for i, former := range deployment.Sources[:min(len(deployment.Sources), len(deployment.Revisions))] {
+			revision := deployment.Revisions[i]
+			if len(found) < maxDelivered && revision != but && revision != "" && !slices.Contains(found, revision) &&
+				former.Key() == source.Key() && path.Clean(former.Path) == path.Clean(source.Path) {
+				found = append(found, revision)
+			}
+		}
+	}
+	return found
 }
 
 // Refresh says how hard to look again.

@@ -25,6 +25,13 @@ import (
 var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "render-worker" {
+		if err := serveReaching(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(testenv.Main(m, testenv.ClusterOptions{}, func(c *testenv.Cluster) { cluster = c }))
 }
 

@@ -55,7 +55,12 @@ func openTree(ctx context.Context, request access.RenderRequest) (tree syncline.
 		if err != nil {
 			return nil, "", nil, err
 		}
-		return source.Confine(files), "", func() { _ = files.Close() }, nil
+		tree = source.Confine(files)
+		if _, err := source.Folder(tree, request.Source.Path); err != nil {
+			_ = files.Close()
+			return nil, "", nil, err
+		}
+		return tree, "", func() { _ = files.Close() }, nil
 	}
 	sources, done, err := temporarySources(&repository.Access{Store: repository.NewStore()}, true)
 	if err != nil {

@@ -22,10 +22,17 @@ import (
 	"github.com/syncline-io/syncline/internal/base/confined"
 )
 
-const childArgument = "child"
+// A child, and one to which the kernel gives no filter.
+const (
+	childArgument      = "child"
+	unfilteredArgument = "unfiltered-child"
+)
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == childArgument {
+	if len(os.Args) > 1 && (os.Args[1] == childArgument || os.Args[1] == unfilteredArgument) {
+		if os.Args[1] == unfilteredArgument {
+			refuseFilters()
+		}
 		if err := confined.Serve(context.Background(), os.Stdin, os.Stdout, handle); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -145,11 +152,17 @@ func reach() string {
 
 func newPool(t *testing.T, options confined.Options) *confined.Pool {
 	t.Helper()
+	return newPoolOf(t, childArgument, options)
+}
+
+// newPoolOf returns a pool of children that are started with an argument.
+func newPoolOf(t *testing.T, argument string, options confined.Options) *confined.Pool {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.Command = []string{program, childArgument}
+	options.Command = []string{program, argument}
 	pool := confined.NewPool(options)
 	t.Cleanup(pool.Close)
 	return pool

@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
 )
 
@@ -64,22 +68,85 @@ func TestEveryOtherSystemCallIsRefused(t *testing.T) {
 	}
 }
 
+// refuseFilters makes the kernel answer this process as one that permits no filters.
+func refuseFilters() {
+	program := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}, // the number of the call
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_SECCOMP, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&filter)))
+	runtime.KeepAlive(program)
+	if err != nil || errno != 0 {
+		panic(fmt.Sprint(err, errno))
+	}
+}
+
+// TestWithoutAFilterNoJobIsDone unless the operator allowed that.
+func TestWithoutAFilterNoJobIsDone(t *testing.T) {
+	pool := newPoolOf(t, unfilteredArgument, confined.Options{})
+	for what, err := range map[string]error{
+		"the check":        second(pool.Check(t.Context())),
+		"the announcement": pool.Announce(t.Context()),
+		"a job":            second(do(t, pool, "echo done")),
+	} {
+		if syncline.KindOf(err) != syncline.Internal || !strings.Contains(err.Error(), "does not confine") ||
+			!strings.Contains(syncline.HintOf(err), "--allow-unconfined-workers") {
+			t.Errorf("%s: got %v, hint %q", what, err, syncline.HintOf(err))
+		}
+	}
+	allowed := newPoolOf(t, unfilteredArgument, confined.Options{Unconfined: true})
+	if got, err := do(t, allowed, "echo done"); got != "done" || err != nil {
+		t.Errorf("where it is allowed: got %q, %v", got, err)
+	}
+	confinement, err := allowed.Check(t.Context())
+	if err != nil || confinement.Filtered {
+		t.Errorf("where it is allowed, it is said to be %+v, %v", confinement, err)
+	}
+	if err := allowed.Announce(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// second is the error of what returns something besides.
+func second[T any](_ T, err error) error { return err }
+
+// canIsolate reports whether the kernel lets this process make a network.
+func canIsolate(t *testing.T) bool {
+	t.Helper()
+	program := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^$")
+	program.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNET}
+	return program.Run() == nil
+}
+
 // A child is in a network of its own where the kernel lets this process make one.
 func TestChildrenShareNoNetwork(t *testing.T) {
 	pool := newPool(t, confined.Options{})
 	confinement, err := pool.Check(t.Context())
-	if err != nil || !confinement.Filtered {
+	if err != nil || !confinement.Filtered || confinement.Network != canIsolate(t) {
 		t.Fatalf("got %+v, %v", confinement, err)
 	}
 	ours, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
 		t.Fatal(err)
 	}
+	seen := 0
 	for _, pid := range children(t) {
 		theirs, err := os.Readlink("/proc/" + pid + "/ns/net")
-		if err == nil && confinement.Network && theirs == ours {
+		if err != nil {
+			continue // it is another test's, and ended
+		}
+		if seen++; confinement.Network && theirs == ours {
 			t.Errorf("child %s is in this network", pid)
 		}
+	}
+	if seen == 0 {
+		t.Error("no child is seen")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/bound"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
@@ -154,23 +155,25 @@ func FuzzAddress(f *testing.F) {
 	f.Add("https://user:pw@dev.azure.com/org/My%20Project/_git/a")
 	f.Add("git@github.com:org/app.git")
 	f.Fuzz(func(t *testing.T, text string) {
-		a := upstream.AddressOf(text)
-		if a.Err() != nil {
-			return
-		}
-		if again := upstream.AddressOf(a.Key()); again.Key() != a.Key() {
-			t.Errorf("%q: key %q has the key %q", text, a.Key(), again.Key())
-		}
-		if a.Scheme() == "file" {
-			return
-		}
-		u, err := url.Parse(a.URL())
-		if err != nil || u.Hostname() != a.Host() || u.Path != a.Path() || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			t.Errorf("%q: asked for is %q, which Go reads as %v (%v)", text, a.URL(), u, err)
-		}
-		if strings.Contains(a.Path(), "/../") || strings.Contains(a.Path(), "//") || strings.ContainsAny(a.URL(), "\\ ;?#\n") {
-			t.Errorf("%q is asked for as %q", text, a.URL())
-		}
+		bound.Limits{}.Run(t, func() {
+			a := upstream.AddressOf(text)
+			if a.Err() != nil {
+				return
+			}
+			if again := upstream.AddressOf(a.Key()); again.Key() != a.Key() {
+				t.Errorf("%q: key %q has the key %q", text, a.Key(), again.Key())
+			}
+			if a.Scheme() == "file" {
+				return
+			}
+			u, err := url.Parse(a.URL())
+			if err != nil || u.Hostname() != a.Host() || u.Path != a.Path() || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+				t.Errorf("%q: asked for is %q, which Go reads as %v (%v)", text, a.URL(), u, err)
+			}
+			if strings.Contains(a.Path(), "/../") || strings.Contains(a.Path(), "//") || strings.ContainsAny(a.URL(), "\\ ;?#\n") {
+				t.Errorf("%q is asked for as %q", text, a.URL())
+			}
+		})
 	})
 }
 
@@ -244,9 +247,11 @@ func FuzzRepoGlob(f *testing.F) {
 	f.Add("{{a/,b:},{@,/}}://**", "")
 	f.Add(strings.Repeat("{a/,b:}", 20)+"://x", "https://a")
 	f.Fuzz(func(t *testing.T, pattern, address string) {
-		p, a := upstream.PatternOf(pattern), upstream.AddressOf(address)
-		if p.Matches(a) && (a.Err() != nil || p.Err() != nil) {
-			t.Errorf("%q matches %q", pattern, address)
-		}
+		bound.Limits{}.Run(t, func() {
+			p, a := upstream.PatternOf(pattern), upstream.AddressOf(address)
+			if p.Matches(a) && (a.Err() != nil || p.Err() != nil) {
+				t.Errorf("%q matches %q", pattern, address)
+			}
+		})
 	})
 }

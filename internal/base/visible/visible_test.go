@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	"github.com/syncline-io/syncline/internal/base/bound"
 	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
@@ -149,20 +150,22 @@ func FuzzText(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if shown := visible.Text(text); !visible.IsSafe(shown) || visible.Text(shown) != shown {
-			t.Errorf("%q is shown as %q", text, shown)
-		}
-		if !utf8.ValidString(text) {
-			return
-		}
-		encoded, err := visible.YAML(map[string]any{text: text})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var back map[string]any
-		if err := yaml.Unmarshal(encoded, &back); err != nil || back[text] != text || !visible.IsSafe(string(encoded)) {
-			t.Errorf("%q is written as %q and read as %q: %v", text, encoded, back, err)
-		}
+		bound.Limits{}.Run(t, func() {
+			if shown := visible.Text(text); !visible.IsSafe(shown) || visible.Text(shown) != shown {
+				t.Errorf("%q is shown as %q", text, shown)
+			}
+			if !utf8.ValidString(text) {
+				return
+			}
+			encoded, err := visible.YAML(map[string]any{text: text})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var back map[string]any
+			if err := yaml.Unmarshal(encoded, &back); err != nil || back[text] != text || !visible.IsSafe(string(encoded)) {
+				t.Errorf("%q is written as %q and read as %q: %v", text, encoded, back, err)
+			}
+		})
 	})
 }
 

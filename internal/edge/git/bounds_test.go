@@ -2,6 +2,8 @@ package git_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -61,6 +63,62 @@ func TestAddressesThatAreNeverAsked(t *testing.T) {
 	}
 	if _, err := s.store.Refs(t.Context(), upstream.Repository{Address: upstream.AddressOf("http://localhost:" + port)}); err != nil {
 		t.Errorf("by a name: %v", err)
+	}
+}
+
+// names is a resolver whose names nobody else knows.
+type names map[string][]string
+
+func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	var found []netip.Addr
+	for _, text := range n[host] {
+		found = append(found, netip.MustParseAddr(text))
+	}
+	if len(found) == 0 {
+		return nil, errors.New("no such host")
+	}
+	return found, nil
+}
+
+// TestNamesThatLeadToAddressesThatAreNeverAsked are judged by every address that they
+// have.
+func TestNamesThatLeadToAddressesThatAreNeverAsked(t *testing.T) {
+	known := names{
+		"metadata.test": {"169.254.169.254"}, "mapped.test": {"::ffff:169.254.169.254"}, "nat64.test": {"64:ff9b::a9fe:a9fe"},
+		"one-of-two.test": {"127.0.0.1", "169.254.169.254"}, "zone.test": {"fe80::1%lo"},
+	}
+	s := newScene(t, testenv.GitOptions{}, git.Options{Resolver: known})
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.origin.URL, "http://"), ":")
+	for name := range known {
+		_, err := s.store.Refs(t.Context(), upstream.Repository{Address: upstream.AddressOf("http://" + name + ":" + port)})
+		want(t, err, syncline.Invalid, "is not asked", "--git-allow-addresses")
+	}
+	if asked := s.server.Count(testenv.GitAny); asked > 0 {
+		t.Errorf("%d requests were made", asked)
+	}
+}
+
+// TestGitConnectsToTheAddressThatWasChecked has a name of which only the resolver of
+// the Store knows, so that git could not look it up again; and later it leads elsewhere.
+func TestGitConnectsToTheAddressThatWasChecked(t *testing.T) {
+	known := names{"repository.test": {"127.0.0.1"}}
+	s := newScene(t, testenv.GitOptions{}, git.Options{Resolver: known})
+	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.origin.URL, "http://"), ":")
+	repo := upstream.Repository{Address: upstream.AddressOf("http://repository.test:" + port)}
+	refs, err := s.store.Refs(t.Context(), repo)
+	if err != nil || refs.Commits["refs/heads/main"] != commit {
+		t.Fatalf("got %v, %v", refs, err)
+	}
+	known["repository.test"] = []string{"169.254.169.254"}
+	before := s.server.Count(testenv.GitAny)
+	want(t, s.store.Fetch(t.Context(), repo, commit, "refs/heads/main"), syncline.Invalid, "is not asked")
+	if asked := s.server.Count(testenv.GitAny) - before; asked > 0 {
+		t.Errorf("%d requests were made", asked)
+	}
+	known["repository.test"] = []string{"127.0.0.1"}
+	if err := s.store.Fetch(t.Context(), repo, commit, "refs/heads/main"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/bound"
 )
 
 func FuzzParseTree(f *testing.F) {
@@ -19,18 +20,20 @@ func FuzzParseTree(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		entries, ok := parseTree(data)
-		if !ok {
-			return
-		}
-		for i, entry := range entries {
-			if entry.Name == "" || entry.Name == "." || entry.Name == ".." || strings.ContainsAny(entry.Name, "/\x00") || len(entry.Hash) != 40 {
-				t.Errorf("entry %+v", entry)
+		bound.Limits{}.Run(t, func() {
+			entries, ok := parseTree(data)
+			if !ok {
+				return
 			}
-			if i > 0 && entries[i-1].Name >= entry.Name {
-				t.Errorf("%q stands before %q", entries[i-1].Name, entry.Name)
+			for i, entry := range entries {
+				if entry.Name == "" || entry.Name == "." || entry.Name == ".." || strings.ContainsAny(entry.Name, "/\x00") || len(entry.Hash) != 40 {
+					t.Errorf("entry %+v", entry)
+				}
+				if i > 0 && entries[i-1].Name >= entry.Name {
+					t.Errorf("%q stands before %q", entries[i-1].Name, entry.Name)
+				}
 			}
-		}
+		})
 	})
 }
 
@@ -48,17 +51,19 @@ func FuzzParseRefs(f *testing.F) {
 	f.Add("ref: refs/heads/main\tHEAD\n" + one + "\tHEAD\n" + one + "\trefs/tags/v1\n" + two + "\trefs/tags/v1^{}\n")
 	f.Add("nonsense")
 	f.Fuzz(func(t *testing.T, out string) {
-		reader := newRefsReader(1 << 20)
-		for line := range strings.Lines(out) {
-			if err := reader.read([]byte(strings.TrimSuffix(line, "\n"))); err != nil {
-				t.Errorf("%q: %v", line, err)
+		bound.Limits{}.Run(t, func() {
+			reader := newRefsReader(1 << 20)
+			for line := range strings.Lines(out) {
+				if err := reader.read([]byte(strings.TrimSuffix(line, "\n"))); err != nil {
+					t.Errorf("%q: %v", line, err)
+				}
 			}
-		}
-		for name, commit := range reader.refs.Commits {
-			if !fullName.MatchString(commit) || strings.HasSuffix(name, "^{}") && !strings.HasSuffix(name, "^{}^{}") && !strings.Contains(out, name+"^{}") {
-				t.Errorf("%q is %q", name, commit)
+			for name, commit := range reader.refs.Commits {
+				if !fullName.MatchString(commit) || strings.HasSuffix(name, "^{}") && !strings.HasSuffix(name, "^{}^{}") && !strings.Contains(out, name+"^{}") {
+					t.Errorf("%q is %q", name, commit)
+				}
 			}
-		}
+		})
 	})
 }
 

@@ -1,6 +1,7 @@
 package git_test
 
 import (
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -203,4 +204,68 @@ func TestOpenSaysWhatIsMissing(t *testing.T) {
 	}
 	_, err := git.Open(git.Options{Dir: t.TempDir(), GitPath: old})
 	want(t, err, syncline.Invalid, "2.37 or newer")
+}
+
+// TestNoRepositoryReadsWhatIsRememberedOfAnother has a tree that names a file and a
+// folder of another repository, whose names are all that its writer knows.
+func TestNoRepositoryReadsWhatIsRememberedOfAnother(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{}, git.Options{})
+	ctx := t.Context()
+	secret, err := s.server.Create(ctx, "team/secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mirrors := func() []string {
+		found, err := os.ReadDir(filepath.Join(s.dir, "mirrors"))
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, mirror := range found {
+			names = append(names, filepath.Join(s.dir, "mirrors", mirror.Name()))
+		}
+		return names
+	}
+	tenant, origin := s.repo, s.origin
+	tenants := s.commit(testenv.GitCommit{Files: map[string]string{"b": "1"}})
+	wantFile(t, s.tree(tenants), "b", "1")
+	mirror := mirrors()[0]
+
+	s.repo, s.origin = upstream.Repository{Address: upstream.AddressOf(secret.URL)}, secret
+	commit := s.commit(testenv.GitCommit{Files: map[string]string{"d/password": "hunter2"}})
+	wantFile(t, s.tree(commit), "d/password", "hunter2")
+	named := func(what string) string {
+		name, err := secret.Git(ctx, "rev-parse", commit+":"+what)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash, err := hex.DecodeString(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(hash)
+	}
+	file := filepath.Join(t.TempDir(), "tree")
+	text := "100644 a\x00" + named("d/password") + "40000 d\x00" + named("d")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := origin.Git(ctx, "--git-dir="+mirror, "hash-object", "-t", "tree", "-w", "--literally", "--", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged, err := origin.Git(ctx, "--git-dir="+mirror, "-c", "user.name=n", "-c", "user.email=e", "commit-tree", "-m", "forged", tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := s.store.Tree(ctx, tenant, forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := files.ReadFile("a"); err == nil {
+		t.Errorf("the file is read: %s", text)
+	}
+	if entries, err := files.ReadDir("d"); err == nil {
+		t.Errorf("the folder is read: %v", entries)
+	}
 }

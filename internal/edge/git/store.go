@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -68,6 +69,8 @@ type Options struct {
 	// AllowAddresses are addresses of servers that may be asked though services of
 	// the machine or the cloud are usually there: link-local ones, say. Default: none.
 	AllowAddresses []netip.Prefix
+	// Resolver looks up the names of servers. Default: [net.DefaultResolver].
+	Resolver program.Resolver
 	// HideReasons lets all reasons why a repository cannot be read that no Secret
 	// names read alike; the log has them. For a server, in which many may name
 	// addresses.
@@ -87,6 +90,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
 	o.GitPath = orDefault(o.GitPath, "git")
 	o.RefsTimeout = orDefault(o.RefsTimeout, time.Minute)
 	o.FetchTimeout = orDefault(o.FetchTimeout, 10*time.Minute)
@@ -116,7 +122,7 @@ func (o Options) program() program.Options {
 	return program.Options{
 		Path: o.GitPath, Home: o.home(), Dir: o.Dir, AllowLocal: o.AllowLocal, StallTimeout: o.StallTimeout,
 		MaxFile: o.MaxFile, MaxPack: o.MaxPack, MaxMemory: o.MaxMemory, MaxMemoryOfAll: o.MaxMemoryOfAll,
-		AllowAddresses: o.AllowAddresses, HideReasons: o.HideReasons,
+		AllowAddresses: o.AllowAddresses, Resolver: o.Resolver, HideReasons: o.HideReasons,
 	}
 }
 

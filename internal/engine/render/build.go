@@ -45,20 +45,13 @@ func (t Tools) Build(ctx context.Context, job Job, inputs Inputs) (Output, error
 }
 
 func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
-	folder, err := folderOf(job.Source.Path)
-	if err != nil {
-		return Output{}, err
-	}
 	rendering, err := t.renderingOf(job)
 	if err != nil {
 		return Output{}, err
 	}
-	job.Source.Path = folder
+	job.Source.Path = strings.TrimPrefix(path.Join("/", job.Source.Path), "/")
 	inputs.Files = allPresent(inputs.Files)
 	prefetchOf(job, rendering.Overrider).From(inputs.Files)
-	if err := checkFolder(folder, inputs.Files); err != nil {
-		return Output{}, err
-	}
 	if job.Source, err = applyOverrides(job, rendering.Overrider, inputs.Files); err != nil {
 		return Output{}, err
 	}

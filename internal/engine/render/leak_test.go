@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/bound"
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
@@ -267,19 +268,21 @@ func FuzzErrorsShowNoSecrets(f *testing.F) {
 	}
 	renderer := render.New(render.Confined{Pool: newPool(f, confined.Options{Timeout: 5 * time.Second})}, render.Options{MemoBytes: -1})
 	f.Fuzz(func(t *testing.T, tool byte, text string) {
-		if len(text) > 1<<12 || shows(text) != "" || strings.Contains(text, "'h'") {
-			return
-		}
-		files := []memoryTree{template(""), onSecret(""), inJsonnet("")}[int(tool)%3]
-		files[fuzzed[int(tool)%3]] = text
-		files["app/password.txt"], files["app/e.env"] = password, "p="+password+"\n"
-		_, err := renderer.Render(short(t), request(files))
-		if err == nil {
-			return
-		}
-		if form := shows(syncline.Explain(err)); form != "" {
-			t.Errorf("%q shows %q: %v", text, form, err)
-		}
+		bound.Limits{Time: 6 * time.Second}.Run(t, func() {
+			if len(text) > 1<<12 || shows(text) != "" || strings.Contains(text, "'h'") {
+				return
+			}
+			files := []memoryTree{template(""), onSecret(""), inJsonnet("")}[int(tool)%3]
+			files[fuzzed[int(tool)%3]] = text
+			files["app/password.txt"], files["app/e.env"] = password, "p="+password+"\n"
+			_, err := renderer.Render(short(t), request(files))
+			if err == nil {
+				return
+			}
+			if form := shows(syncline.Explain(err)); form != "" {
+				t.Errorf("%q shows %q: %v", text, form, err)
+			}
+		})
 	})
 }
 

@@ -29,13 +29,18 @@ type Request struct {
 	Project string
 	// Namespace is the destination namespace.
 	Namespace string
-	Source    syncline.Source
+	// Source has a path that is a folder of Files.
+	Source syncline.Source
 	// Revision is the resolved commit of Source.
 	Revision string
 	Files    syncline.Files
 	// Cluster is what templates may know of the destination. No version means that of
 	// the libraries.
 	Cluster syncline.Capabilities
+	// Delivered are other revisions that the App's live objects may come from, and At
+	// returns their files. It is asked only when a file among manifests is passed over.
+	Delivered []string
+	At        func(ctx context.Context, revision string) (syncline.Tree, error)
 	// Fresh renders even when the result is remembered.
 	Fresh bool
 	// ShowSecrets shows errors in full, also the values of Secrets that they quote.
@@ -140,20 +145,33 @@ func New(builder Builder, options Options) *Renderer {
 // Render returns what the request renders to. It is an Invalid error that names
 // the file and the reason when the source is at fault.
 func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) {
-	job := newJob(request)
-	key, err := syncline.DigestOf([]any{r.version, request.Source.Address().Key(), job})
+	made, err := r.make(ctx, request, newJob(request))
 	if err != nil {
 		return Result{}, err
+	}
+	if made.err == nil && made.result.Tool == syncline.ToolDirectory {
+		if err := r.checkPassedOver(ctx, request, made.result); err != nil {
+			return Result{Reads: made.result.Reads}, err
+		}
+	}
+	return made.result.clone(), made.err
+}
+
+// make returns what a job of a request comes to, as it is remembered or built now.
+func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome, error) {
+	key, err := r.keyOf(request, job)
+	if err != nil {
+		return outcome{}, err
 	}
 	inputs := record.Inputs{Files: request.Files, Facts: facts(request)}
 	if !request.Fresh {
 		if known, ok := r.memo.Find(key, inputs); ok {
-			return r.judged(key, known)
+			return known, nil
 		}
 	}
 	done, err := r.quarantine.begin(ctx, request.Project, key)
 	if err != nil {
-		return Result{}, err
+		return outcome{}, err
 	}
 	made, updated := outcome{}, false
 	if !request.Fresh {
@@ -166,17 +184,12 @@ func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) 
 	if made.err == nil || lasting(made.err) {
 		r.memo.Put(key, request.Project, made.result.Reads, made, made.size())
 	}
-	return r.judged(key, made)
+	return made, nil
 }
 
-// judged returns an outcome unless it leaves out what was there before.
-func (r *Renderer) judged(key syncline.Digest, o outcome) (Result, error) {
-	if o.err == nil {
-		if err := r.gave.judge(key, o.result); err != nil {
-			return Result{Reads: o.result.Reads}, err
-		}
-	}
-	return o.result.clone(), o.err
+// keyOf identifies what a job of a request is about, whatever the files are.
+func (r *Renderer) keyOf(request Request, job Job) (syncline.Digest, error) {
+	return syncline.DigestOf([]any{r.version, request.Source.Address().Key(), job})
 }
 
 // build builds everything.

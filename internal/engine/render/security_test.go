@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -369,29 +370,42 @@ func TestThereAreNotAllKindsInOneApp(t *testing.T) {
 	}
 }
 
+// over is a request for files that were delivered as others.
+func over(was, files memoryTree) render.Request {
+	r := request(files)
+	r.Delivered = []string{"before"}
+	r.At = func(context.Context, string) (syncline.Tree, error) { return was, nil }
+	return r
+}
+
 // TestWhatGaveObjectsIsNotPassedOver changes a manifest into something else.
 func TestWhatGaveObjectsIsNotPassedOver(t *testing.T) {
-	renderer, files := inProcess(), memoryTree{"app/a.yaml": configMap, "app/b.yaml": "x: 1\n"}
-	again := func() (render.Result, error) { return renderer.Render(short(t), request(files)) }
-	result, err := again()
+	renderer, was := inProcess(), memoryTree{"app/a.yaml": configMap, "app/b.yaml": "x: 1\n"}
+	result, err := renderer.Render(short(t), over(memoryTree{"app/b.yaml": "x: 2\n"}, was))
 	if err != nil || len(result.Objects) != 1 || len(result.PassedOver) != 1 || result.PassedOver[0].File != "app/b.yaml" {
 		t.Fatalf("%v, %v", result, err)
 	}
-	files["app/a.yaml"] = "data: {a: b}\n"
-	for range 2 {
-		if _, err := again(); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "app/a.yaml gave objects before") {
-			t.Fatalf("the error is %v", err)
-		}
-	}
-	for _, text := range []string{"apiVersion: v1\nkind: ConfigMapList\nitems: []\n", "apiVersion: v1\nkind: List\nitems:\n", "{}\n", "null\n"} {
-		files["app/a.yaml"] = text
-		if _, err := again(); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "app/a.yaml gave objects before") {
+	for _, text := range []string{"data: {a: b}\n", "data: {a: b}\n", "apiVersion: v1\nkind: ConfigMapList\nitems: []\n", "apiVersion: v1\nkind: List\nitems:\n", "{}\n", "null\n"} {
+		_, err := renderer.Render(short(t), over(was, memoryTree{"app/a.yaml": text, "app/b.yaml": "x: 1\n", "app/c.yaml": "x: 1\n"}))
+		if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "app/a.yaml gave objects before") {
 			t.Fatalf("%s: the error is %v", text, err)
 		}
 	}
-	files["app/a.yaml"] = "# nothing any more\n"
-	if result, err := again(); err != nil || len(result.Objects) != 0 {
+	if result, err := renderer.Render(short(t), over(was, memoryTree{"app/a.yaml": "# nothing any more\n", "app/b.yaml": "x: 3\n"})); err != nil || len(result.Objects) != 0 {
 		t.Fatalf("%v, %v", result, err)
+	}
+}
+
+// TestWhatWasDeliveredIsAskedForWhenNeeded: not where nothing is passed over.
+func TestWhatWasDeliveredIsAskedForWhenNeeded(t *testing.T) {
+	r := request(memoryTree{"app/a.yaml": configMap, "app/b.yaml": "# nothing\n", "app/README.md": "x"})
+	r.Delivered = []string{"before"}
+	r.At = func(context.Context, string) (syncline.Tree, error) {
+		t.Error("it is asked for")
+		return memoryTree{}, nil
+	}
+	if _, err := inProcess().Render(short(t), r); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -427,16 +441,12 @@ func TestWhatTheOptionsLeaveOutIsTold(t *testing.T) {
 func TestAListThatLostItsItemsIsNotPassedOver(t *testing.T) {
 	const list = `{"apiVersion": "v1", "kind": "List", "items": [%s]}`
 	renderer := inProcess()
-	files := memoryTree{"app/a.json": fmt.Sprintf(list, `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}`)}
-	if result, err := renderer.Render(short(t), request(files)); err != nil || len(result.Objects) != 1 {
-		t.Fatalf("%v, %v", result, err)
-	}
-	files["app/a.json"] = fmt.Sprintf(list, "")
-	if _, err := renderer.Render(short(t), request(files)); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "app/a.json gave objects before") {
+	was := memoryTree{"app/a.json": fmt.Sprintf(list, `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}`)}
+	_, err := renderer.Render(short(t), over(was, memoryTree{"app/a.json": fmt.Sprintf(list, "")}))
+	if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "app/a.json gave objects before") {
 		t.Fatalf("the error is %v", err)
 	}
-	files["app/a.json"] = ""
-	if result, err := renderer.Render(short(t), request(files)); err != nil || len(result.Objects) != 0 {
+	if result, err := renderer.Render(short(t), over(was, memoryTree{"app/a.json": ""})); err != nil || len(result.Objects) != 0 {
 		t.Fatalf("%v, %v", result, err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"strings"
 
 	"github.com/syncline-io/syncline"
 )
@@ -52,38 +51,4 @@ func detectTool(folder string, files syncline.Tree) (syncline.Tool, error) {
 		}
 	}
 	return syncline.ToolDirectory, nil
-}
-
-// checkFolder returns an error that names the source's folder when it is not there.
-func checkFolder(folder string, files syncline.Tree) error {
-	entry, err := files.Stat(folder)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: app path does not exist", folder),
-			"the repository has no such folder at this revision")
-	case err != nil:
-		return err
-	case entry.Type == syncline.EntrySubmodule:
-		return syncline.Errorf(syncline.Invalid, "path %q is a submodule, which is not fetched", folder)
-	case entry.Type != syncline.EntryDir:
-		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "path %q is not a folder", folder),
-			"name the folder that the file is in")
-	}
-	return nil
-}
-
-// folderOf returns the path of a source's folder as trees write it.
-func folderOf(declared string) (string, error) {
-	if path.IsAbs(declared) {
-		return "", syncline.WithHint(syncline.Errorf(syncline.Invalid, "path %q is absolute", declared),
-			"write it relative to the root of the repository")
-	}
-	folder := path.Clean("./" + declared)
-	if folder == ".." || strings.HasPrefix(folder, "../") {
-		return "", syncline.Errorf(syncline.Invalid, "path %q leaves the repository", declared)
-	}
-	if folder == "." {
-		return "", nil
-	}
-	return folder, nil
 }

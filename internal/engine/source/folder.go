@@ -13,7 +13,7 @@ import (
 // Folder returns the path of a source as a Tree takes it, "" for the root,
 // after checking that it is a folder of the tree. Errors: Invalid for a path
 // that is absolute or leaves the repository, or that is a file; NotFound, with
-// the folders that are there instead.
+// the folders that are there instead. Their texts are Argo CD's, which scripts match.
 func Folder(files syncline.Tree, declared string) (string, error) {
 	if len(declared) > maxPath {
 		return "", syncline.Errorf(syncline.Invalid, "path %q… is longer than %d bytes", declared[:40], maxPath)
@@ -23,27 +23,25 @@ func Folder(files syncline.Tree, declared string) (string, error) {
 		return "", nil
 	}
 	if path.IsAbs(folder) {
-		return "", syncline.WithHint(syncline.Errorf(syncline.Invalid, "path %q is absolute", declared),
+		return "", syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: app path is absolute", declared),
 			"write it relative to the root of the repository")
 	}
 	if !fs.ValidPath(folder) { // it begins with ".."
-		return "", syncline.Errorf(syncline.Invalid, "path %q leaves the repository", declared)
+		return "", syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: app path outside root", declared),
+			"it leaves the repository; name a folder in it")
 	}
 	entry, err := files.Stat(folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err := syncline.Errorf(syncline.NotFound, "there is no folder %q", declared)
-		if there := neighbours(files, folder); there != "" {
-			return "", syncline.WithHint(err, there)
-		}
-		return "", err
+		return "", syncline.WithHint(syncline.Errorf(syncline.NotFound, "%s: app path does not exist", declared), neighbours(files, folder))
 	case err != nil:
 		return "", err
 	case entry.Type == syncline.EntrySubmodule:
 		return "", syncline.WithHint(syncline.Errorf(syncline.Invalid, "path %q is a submodule, which is not fetched", declared),
 			"use the submodule's repository as the source")
 	case entry.Type != syncline.EntryDir:
-		return "", syncline.Errorf(syncline.Invalid, "path %q is a file and not a folder", declared)
+		return "", syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: app path is not a directory", declared),
+			"name the folder that the file is in")
 	}
 	return folder, nil
 }

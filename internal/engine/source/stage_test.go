@@ -122,8 +122,8 @@ func TestStageErrorsNameWhatIsWrong(t *testing.T) {
 		"option":       {resolve(syncline.Source{TargetRevision: "--upload-pack=touch x"}), syncline.NotFound, []string{"--upload-pack=touch x"}},
 		"abbreviation": {resolve(syncline.Source{TargetRevision: "1234567"}), syncline.NotFound, []string{`revision "1234567"`}},
 		"commit":       {tree(syncline.Source{}, strings.Repeat("1", 40)), syncline.NotFound, []string{strings.Repeat("1", 40), o.URL}},
-		"path":         {tree(syncline.Source{Path: "apps/shpo"}, head), syncline.NotFound, []string{o.URL, head, `"apps/shpo"`, "folder apps has shop"}},
-		"dot dot":      {tree(syncline.Source{Path: "apps/../../etc"}, head), syncline.Invalid, []string{o.URL, head, "leaves the repository"}},
+		"path":         {tree(syncline.Source{Path: "apps/shpo"}, head), syncline.NotFound, []string{o.URL, head, "apps/shpo: app path does not exist", "folder apps has shop"}},
+		"dot dot":      {tree(syncline.Source{Path: "apps/../../etc"}, head), syncline.Invalid, []string{o.URL, head, "app path outside root"}},
 		"absolute":     {tree(syncline.Source{Path: "/apps/shop"}, head), syncline.Invalid, []string{o.URL, "absolute", "relative to the root"}},
 	} {
 		if c.err == nil || syncline.KindOf(c.err) != c.kind {

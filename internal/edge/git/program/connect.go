@@ -3,7 +3,6 @@ package program
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -13,6 +12,11 @@ import (
 
 	"github.com/syncline-io/syncline"
 )
+
+// Resolver says which addresses a name has. A [net.Resolver] is one.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
 
 // neverAsked are addresses that no repository is at, but services that trust
 // whoever is on the machine or on its network: metadata of clouds, link-local
@@ -74,7 +78,7 @@ func (g *Git) lookUp(ctx context.Context, r *Remote) ([]netip.Addr, error) {
 	var found []netip.Addr
 	if ip, err := netip.ParseAddr(r.hostname); err == nil {
 		found = []netip.Addr{ip}
-	} else if found, err = net.DefaultResolver.LookupNetIP(ctx, "ip", r.hostname); err != nil || len(found) == 0 {
+	} else if found, err = g.options.Resolver.LookupNetIP(ctx, "ip", r.hostname); err != nil || len(found) == 0 {
 		return nil, r.Unreadable(syncline.Transient, "could not resolve host "+r.hostname, "")
 	}
 	for i, ip := range found {

@@ -40,6 +40,8 @@ type Options struct {
 	MaxMemory, MaxMemoryOfAll int64
 	// AllowAddresses are addresses that may be asked though services are usually there.
 	AllowAddresses []netip.Prefix
+	// Resolver looks up the names of servers.
+	Resolver Resolver
 	// HideReasons lets all reasons why a repository cannot be read that no Secret names
 	// read alike.
 	HideReasons bool

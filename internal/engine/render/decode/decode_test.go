@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/bound"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
@@ -157,29 +158,31 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var decoder decode.Decoder
-		documents, err := decoder.Decode(syncline.Manifest{Origin: "f", Text: text})
-		if err != nil {
-			if syncline.KindOf(err) != syncline.Invalid {
-				t.Fatalf("kind of %v", err)
+		bound.Limits{}.Run(t, func() {
+			var decoder decode.Decoder
+			documents, err := decoder.Decode(syncline.Manifest{Origin: "f", Text: text})
+			if err != nil {
+				if syncline.KindOf(err) != syncline.Invalid {
+					t.Fatalf("kind of %v", err)
+				}
+				return
 			}
-			return
-		}
-		for _, document := range documents {
-			if document.Content == nil {
-				t.Fatal("an empty document is kept")
+			for _, document := range documents {
+				if document.Content == nil {
+					t.Fatal("an empty document is kept")
+				}
+				if _, err := json.Marshal(document.Content); err != nil {
+					t.Fatal(err)
+				}
 			}
-			if _, err := json.Marshal(document.Content); err != nil {
-				t.Fatal(err)
+			var known map[string]any
+			if len(documents) == 1 && documents[0].Origin == "f" && yaml.UnmarshalStrict(text, &known) == nil {
+				ours, _ := json.Marshal(documents[0].Content)
+				theirs, _ := json.Marshal(known)
+				if diff := cmp.Diff(string(theirs), string(ours)); diff != "" && !strings.Contains(string(ours), "e+") {
+					t.Fatalf("-library +ours:\n%s", diff)
+				}
 			}
-		}
-		var known map[string]any
-		if len(documents) == 1 && documents[0].Origin == "f" && yaml.UnmarshalStrict(text, &known) == nil {
-			ours, _ := json.Marshal(documents[0].Content)
-			theirs, _ := json.Marshal(known)
-			if diff := cmp.Diff(string(theirs), string(ours)); diff != "" && !strings.Contains(string(ours), "e+") {
-				t.Fatalf("-library +ours:\n%s", diff)
-			}
-		}
+		})
 	})
 }
