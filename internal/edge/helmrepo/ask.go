@@ -36,6 +36,11 @@ type request struct {
 	plain, pass bool
 }
 
+// conditional reports whether the server may answer that nothing has changed.
+func (q request) conditional() bool {
+	return q.header.Get("If-None-Match") != "" || q.header.Get("If-Modified-Since") != ""
+}
+
 // Causes of giving up.
 var (
 	errStalled = errors.New("nothing came for too long")
@@ -80,7 +85,7 @@ func (s *Store) ask(ctx context.Context, asking request, read func(answer *http.
 		return asking.failed(ctx, err)
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusNotModified {
+	if same := answer.StatusCode == http.StatusNotModified && asking.conditional(); !same && answer.StatusCode != http.StatusOK {
 		s.pause(asking, answer)
 		return asking.refused(answer.StatusCode)
 	}

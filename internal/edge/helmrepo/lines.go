@@ -273,82 +273,110 @@ func (l *lines) scalar(value []byte) (string, error) {
 
 // pass goes on behind a value that nobody asks for.
 func (l *lines) pass(value []byte) error {
-	if len(value) > 0 {
-		_, plain := plainScalar(value)
-		block := value[0] == '|' || value[0] == '>'
-		if !plain && !block && !isEmpty(value) {
-			return l.errorf("it has a value that is not written plainly")
-		}
+	over := skim{text: -1}
+	if !over.line(0, value) {
+		return l.errorf("it has a value that is not written plainly")
 	}
-	for {
+	for inside := isEmpty(value) || over.text == 0; ; {
 		if err := l.next(); err != nil || l.ended {
 			return err
 		}
 		if l.indent == 0 && !l.dash() {
 			return nil
 		}
+		if !inside || !over.line(l.indent, l.text[l.indent:]) {
+			return l.errorf("it is part of a value that is not written plainly")
+		}
 	}
+}
+
+// skim looks over lines of values that nobody asks for, to be sure that each ends where it
+// seems to: in what is quoted, or in flow style, lines may begin anywhere.
+type skim struct {
+	// text is how many spaces the key has that a literal text belongs to, which goes on as
+	// long as lines have more; negative outside of one.
+	text int
+}
+
+// line reports whether a line, which begins with so many spaces, ends what begins on it.
+func (s *skim) line(indent int, text []byte) bool {
+	if s.text >= 0 && indent > s.text {
+		return true
+	}
+	s.text = -1
+	for len(text) > 1 && text[0] == '-' && text[1] == ' ' {
+		rest := bytes.TrimLeft(text[1:], " ")
+		indent, text = indent+len(text)-len(rest), rest
+	}
+	if _, value, ok := cutKey(text); ok {
+		text = value
+	}
+	if len(text) == 0 || isEmpty(text) {
+		return true
+	}
+	switch text[0] {
+	case '|', '>':
+		s.text = indent
+		return true
+	case '"', '\'':
+		return quoteEnds(text)
+	}
+	return !strings.ContainsRune("[{&*!%@`?", rune(text[0]))
+}
+
+// quoteEnds reports whether what is quoted at the beginning of a line ends on it.
+func quoteEnds(text []byte) bool {
+	for i := 1; i < len(text); i++ {
+		switch {
+		case text[0] == '"' && text[i] == '\\':
+			i++
+		case text[i] != text[0]:
+		case text[0] == '\'' && i+1 < len(text) && text[i+1] == '\'':
+			i++
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // plainEntry reads an entry that is written plainly, and reports whether it is.
 func plainEntry(item []byte) (entry indexEntry, plain bool) {
-	indent, last, open := -1, "", false
-	seen := 0
+	indent, last, over := -1, "", skim{text: -1}
 	for line := range bytes.SplitSeq(item, []byte{'\n'}) {
 		text := bytes.TrimLeft(line, " ")
 		at := len(line) - len(text)
-		if len(bytes.TrimSpace(text)) == 0 || text[0] == '#' && at <= max(indent, 0) {
+		if len(bytes.TrimSpace(text)) == 0 || text[0] == '#' {
 			continue
 		}
 		if indent < 0 {
 			indent = at
 		}
-		switch listed := text[0] == '-' && (len(text) == 1 || text[1] == ' '); {
-		case at < indent:
-			return entry, false
-		case at > indent || listed:
-			if last == "urls" && listed {
-				url, ok := plainScalar(bytes.TrimSpace(text[1:]))
-				if !ok {
-					return entry, false
-				}
-				entry.URLs = append(entry.URLs, url)
-			} else if wanted(last) {
-				return entry, false // it goes on
-			}
-			open = open && !endsQuote(text)
-			continue
-		case open:
-			return entry, false // a quote was not closed
-		}
-		key, value, ok := cutKey(text)
-		if !ok {
+		dash := text[0] == '-' && (len(text) == 1 || text[1] == ' ')
+		if at < indent {
 			return entry, false
 		}
-		last = key
-		if !wanted(key) {
-			if len(value) > 0 && !passable(value) {
+		if at == indent && !dash {
+			key, value, ok := cutKey(text)
+			if !ok || wanted(key) && !entry.set(key, value) {
 				return entry, false
 			}
-			open = len(value) > 0 && (value[0] == '"' || value[0] == '\'') && !(len(value) > 1 && endsQuote(value))
-			continue
+			last = key
+		} else if wanted(last) && !(last == "urls" && dash && entry.addURL(text[1:])) {
+			return entry, false // it goes on
 		}
-		if seen++; !entry.set(key, value) {
+		if !wanted(last) && !over.line(at, text) {
 			return entry, false
 		}
 	}
-	return entry, indent >= 0 && seen > 0 && entry.Version != ""
+	return entry, entry.Version != ""
 }
 
-// passable reports whether a value that nobody asks for is of a kind whose lines are those
-// that begin with more spaces.
-func passable(value []byte) bool {
-	return !strings.ContainsRune("[{&*!%@`?", rune(value[0])) || isEmpty(value)
-}
-
-func endsQuote(text []byte) bool {
-	end := text[len(text)-1]
-	return end == '"' || end == '\''
+// addURL adds an item of the list of URLs.
+func (e *indexEntry) addURL(value []byte) bool {
+	url, ok := plainScalar(bytes.TrimSpace(value))
+	e.URLs = append(e.URLs, url)
+	return ok
 }
 
 func wanted(key string) bool {

@@ -119,20 +119,21 @@ func (s *Store) Charts(ctx context.Context, repo upstream.Repository) (upstream.
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.share(ctx, r, chart{access: r.access}, func(ctx context.Context) (upstream.Charts, error) { return s.list(ctx, r) })
+	f, err := s.share(ctx, r, chart{access: r.access}, func(ctx context.Context) (upstream.Charts, error) { return s.list(ctx, r, "repository "+r.name) })
 	if err != nil {
 		return nil, err
 	}
 	return f.charts, nil
 }
 
-// list asks for an index, unless it is the one that is known.
-func (s *Store) list(ctx context.Context, r *remote) (upstream.Charts, error) {
+// list asks for an index, unless it is the one that is known. Errors call what it is asked
+// for what they are told.
+func (s *Store) list(ctx context.Context, r *remote, what string) (upstream.Charts, error) {
 	known := s.offer(r.access)
-	asking := request{remote: r, to: r.index, what: "repository " + r.name, timeout: s.options.IndexTimeout, header: known.conditions()}
+	asking := request{remote: r, to: r.index, what: what, timeout: s.options.IndexTimeout, header: known.conditions()}
 	var charts upstream.Charts
 	err := s.ask(ctx, asking, func(answer *http.Response, body io.Reader) error {
-		if answer.StatusCode == http.StatusNotModified && known != nil {
+		if answer.StatusCode == http.StatusNotModified {
 			charts = known.charts
 			return nil
 		}
@@ -230,7 +231,7 @@ func (s *Store) find(ctx context.Context, r *remote, wanted chart) (upstream.Cha
 			return version, nil
 		}
 	}
-	charts, err := s.list(ctx, r)
+	charts, err := s.list(ctx, r, wanted.shown(r.repo))
 	if err != nil {
 		return upstream.ChartVersion{}, err
 	}
