@@ -148,8 +148,6 @@ func (q request) errorf(kind syncline.Kind, hint, format string, args ...any) er
 func (q request) failed(ctx context.Context, err error) error {
 	var told *syncline.Error
 	var certificate *tls.CertificateVerificationError
-	var alert tls.AlertError
-	var record tls.RecordHeaderError
 	var unknown x509.UnknownAuthorityError
 	var lookup *net.DNSError
 	var connect *net.OpError
@@ -167,9 +165,9 @@ func (q request) failed(ctx context.Context, err error) error {
 		return syncline.Errorf(syncline.Transient, "%s: %w", q.what, ctx.Err())
 	case errors.As(err, &certificate), errors.As(err, &unknown):
 		return q.errorf(syncline.Transient, "add the certificate of its authority to the repository's settings", "server %s: its certificate is not trusted: %s", host, clean(err))
-	case errors.As(err, &alert):
-		return q.errorf(syncline.Denied, q.remote.credentialsHint(), "server %s refused to talk: %s", host, clean(alert))
-	case errors.As(err, &record):
+	case errors.As(err, &connect) && connect.Op == "remote error": // an alert of TLS, in words of our own
+		return q.errorf(syncline.Denied, q.remote.credentialsHint(), "server %s refused to talk: %s", host, clean(connect.Err))
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"): // which has no type
 		return q.errorf(syncline.Transient, "check whether its address begins with http:// or https://", "server %s does not speak TLS", host)
 	case errors.As(err, &lookup):
 		return q.errorf(syncline.Transient, "", "could not resolve host %s", host)
