@@ -12,22 +12,18 @@ import (
 // AppID names an App by the resource that declares it. Resources of two kinds may
 // have one name.
 type AppID struct {
-	// Kind is that of the resource, such as [KindApplication].
+	// Group and Kind are those of the resource, such as "argoproj.io" and "Application".
+	Group     string
 	Kind      string
 	Namespace string
 	Name      string
 }
 
-// KindApplication is the kind of Argo CD's Application.
-const KindApplication = "Application"
-
 // String returns "namespace/name", which is what people call it.
 func (id AppID) String() string { return id.Namespace + "/" + id.Name }
 
 // Ref names the resource as an object of its cluster.
-func (id AppID) Ref() Ref {
-	return Ref{Group: groupOfApps, Kind: id.Kind, Namespace: id.Namespace, Name: id.Name}
-}
+func (id AppID) Ref() Ref { return Ref(id) }
 
 // NamespacedName is what the API server calls the resource.
 func (id AppID) NamespacedName() types.NamespacedName {

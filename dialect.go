@@ -3,6 +3,8 @@ package syncline
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/syncline-io/syncline/internal/base/option"
 )
 
@@ -19,9 +21,13 @@ type Dialect struct {
 	// Inventory says that an App has the objects that its status lists, and no others: one
 	// that only bears its marks is left alone.
 	Inventory bool
+	// Apps are the kinds that declare Apps, and Serving those that Apps need to the end.
+	Apps, Serving []schema.GroupKind
 	// Ownership says whose an object is, and Conventions what it asks for.
 	Ownership   Ownership
 	Conventions Conventions
+	// Rendering is what a source's files and variables say of how it is rendered.
+	Rendering Rendering
 	// Words are what messages call things in the language of the tool.
 	Words Words
 }
@@ -98,6 +104,8 @@ type Directive struct {
 	// IgnoreExtraneous says that the App is in sync while an object is left that is not
 	// declared any more, and IgnoreHealth that its health does not count.
 	IgnoreExtraneous, IgnoreHealth bool
+	// RunsOn says that a Pod is to run on, though its restart policy says that it ends.
+	RunsOn bool
 }
 
 // Hook is what an object that is a hook asks for.
@@ -114,6 +122,50 @@ type Hook struct {
 	Unknown    []string
 }
 
+// Rendering is how a dialect lets files that lie in a source, and variables in its
+// options, change what it renders to. The zero value lets none.
+type Rendering struct {
+	// Overrider has files that change the options; nil for none.
+	Overrider Overrider
+	// Skip, anywhere in a file of a folder of manifests, leaves that out; "" for none.
+	Skip string
+	// Variables are what options ask for by "$NAME"; nil for none.
+	Variables Variables
+}
+
+// Variables are names of facts.
+type Variables interface {
+	Fact(name string) (Fact, bool)
+}
+
+// Overrider is how files in the folder of a source change its options.
+type Overrider interface {
+	// Files names those for an [App.Instance]; each changes what the last one made.
+	Files(instance string) []string
+	// IsFile reports whether a file is one for any App, so that it is no manifest.
+	IsFile(name string) bool
+	// Override returns the source as the content of such a file, decoded, changes it:
+	// how it is rendered, and not what. Its errors name the field and quote no values.
+	Override(source Source, content map[string]any) (Source, error)
+}
+
+// Fact is something of an App that the options of its sources may ask for.
+type Fact string
+
+// The facts: the App's instance and project, the namespace of its destination, the
+// commit, also by its first seven and eight digits, and what the source declares.
+const (
+	FactInstance  Fact = "instance"
+	FactProject   Fact = "project"
+	FactNamespace Fact = "namespace"
+	FactRevision  Fact = "revision"
+	FactRevision7 Fact = "revision-7"
+	FactRevision8 Fact = "revision-8"
+	FactRepoURL   Fact = "source-repository"
+	FactPath      Fact = "source-path"
+	FactTarget    Fact = "source-revision"
+)
+
 // TakesOver reports whether what a manager wrote by updates is taken over by the Apps
 // of the dialect: by kubectl, by the tool under an earlier name, or under the Manager
 // before that applied.
@@ -121,8 +173,18 @@ func (d *Dialect) TakesOver(manager string) bool {
 	return manager == KubectlManager || manager == d.Manager || slices.Contains(d.Former, manager)
 }
 
-// Dialects are those whose Apps may own the objects of a cluster.
+// Dialects are those in which Apps are declared, whose objects are in a cluster.
 type Dialects []*Dialect
+
+// IsApp reports whether objects of a kind declare Apps.
+func (ds Dialects) IsApp(kind schema.GroupKind) bool {
+	return slices.ContainsFunc(ds, func(d *Dialect) bool { return slices.Contains(d.Apps, kind) })
+}
+
+// ServesApps reports whether Apps need objects of a kind until they are gone: projects.
+func (ds Dialects) ServesApps(kind schema.GroupKind) bool {
+	return slices.ContainsFunc(ds, func(d *Dialect) bool { return slices.Contains(d.Serving, kind) })
+}
 
 // Owner returns the instance that an object's marks name, and the dialect that says so:
 // the first that does. It is "" and nil when none does.
@@ -133,16 +195,6 @@ func (ds Dialects) Owner(ref Ref, object Marked) (instance string, by *Dialect) 
 		}
 	}
 	return "", nil
-}
-
-// Beyond stands for a value that is too long to be remembered; see [Conventions].
-func (ds Dialects) Beyond(key string) string {
-	for _, d := range ds {
-		if text := d.Conventions.Beyond(key); text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // Steers reports whether an annotation, or a label, of a live object is remembered: it

@@ -1,7 +1,5 @@
 package syncline
 
-import "slices"
-
 // HealthStatus is one word about an object's or an App's health, as in Argo CD.
 type HealthStatus string
 
@@ -21,14 +19,6 @@ const (
 type Health struct {
 	Status  HealthStatus
 	Message string
-}
-
-// WorseThan reports whether h is worse than other, in Argo CD's order: Healthy,
-// Suspended, Progressing, Missing, Degraded, Unknown.
-func (h HealthStatus) WorseThan(other HealthStatus) bool { return h.severity() > other.severity() }
-
-func (h HealthStatus) severity() int {
-	return slices.Index([]HealthStatus{NoHealth, Healthy, Suspended, Progressing, Missing, Degraded, Unknown}, h)
 }
 
 // HealthRule is a Lua script that judges the objects of a kind, in the dialect

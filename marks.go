@@ -1,9 +1,6 @@
 package syncline
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // The annotations and the finalizer that are Syncline's own, whatever the dialect.
 const (
@@ -25,16 +22,6 @@ const (
 // message writes it that asks for an approval.
 func (d Digest) Approval() string {
 	return fmt.Sprintf("%s: %q", AnnotationApprovePrune, string(d))
-}
-
-// ApprovalIn returns the digest that a message asks a person to approve, or "".
-func ApprovalIn(message string) Digest {
-	_, rest, _ := strings.Cut(message, AnnotationApprovePrune+`: "`)
-	digest, _, ended := strings.Cut(rest, `"`)
-	if !ended || strings.Trim(digest, "0123456789abcdef") != "" {
-		return ""
-	}
-	return Digest(digest)
 }
 
 // FieldManager is the name under which an object is applied whose dialect says no other.

@@ -79,6 +79,8 @@ type Change struct {
 	Action  Action
 	Phase   Phase
 	Wave    int
+	// IsApp and ServesApps are what the [Dialects] say of the object.
+	IsApp, ServesApps bool
 	// Why says in words what the action follows from.
 	Why string
 	// Fields lists what differs, redacted. Only Update, Replace and Recreate have them.

@@ -54,16 +54,6 @@ func (r Ref) Compare(other Ref) int {
 		cmp.Compare(r.Namespace, other.Namespace), cmp.Compare(r.Name, other.Name))
 }
 
-// groupOfApps is the group of the resources that declare Apps, and of their projects.
-const groupOfApps = "argoproj.io"
-
-// IsApp reports whether the object declares an App.
-func (r Ref) IsApp() bool { return r.Group == groupOfApps && r.Kind == KindApplication }
-
-// ServesApps reports whether Apps need the object for as long as they are there, to
-// be deleted with their objects too: their project. Which those are, it does not say.
-func (r Ref) ServesApps() bool { return r.Group == groupOfApps && r.Kind == "AppProject" }
-
 // Guards reports whether the object decides what the API server accepts of others:
 // a webhook, a policy, or the binding of one.
 func (r Ref) Guards() bool { return r.Group == "admissionregistration.k8s.io" }

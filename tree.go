@@ -71,12 +71,6 @@ func (p Prefetch) From(tree Tree) {
 	}
 }
 
-// Linked reports whether a Tree that is a [LinkFollower] followed a link so far.
-func Linked(tree Tree) bool {
-	links, ok := tree.(LinkFollower)
-	return ok && links.Linked()
-}
-
 // FileRead is what came of reading one file.
 type FileRead struct {
 	Data []byte

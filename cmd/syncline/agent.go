@@ -41,6 +41,7 @@ type agent struct {
 	projects     *project.Store
 	releaser     *project.Releaser
 	repositories *repository.Store
+	trust        *repository.Trust
 	settings     *settings.Store
 	apps         *application.Store
 	catalog      *catalog.Catalog
@@ -92,6 +93,8 @@ func (a *agent) run(ctx context.Context) error {
 		a.watch(ctx, &group, configMaps(), kube.WatchOptions{Name: settings.Name}, kube.Handler{
 			Set: a.putSettings, Gone: a.settings.Delete,
 		}),
+		a.watch(ctx, &group, configMaps(), kube.WatchOptions{Name: repository.KnownHostsName}, kube.Handler{Set: a.putTrust, Gone: a.trust.Delete}),
+		a.watch(ctx, &group, configMaps(), kube.WatchOptions{Name: repository.CertificatesName}, kube.Handler{Set: a.putTrust, Gone: a.trust.Delete}),
 	}
 	for _, settings := range known {
 		select {
@@ -139,6 +142,12 @@ func (a *agent) putSettings(u *unstructured.Unstructured) {
 	}
 }
 
+func (a *agent) putTrust(u *unstructured.Unstructured) {
+	if err := a.trust.Put(u); err != nil {
+		slog.Warn("some servers of repositories are not trusted", "err", err)
+	}
+}
+
 // listRepositories looks at all repository Secrets.
 func (a *agent) listRepositories(ctx context.Context) error {
 	listed, err := a.cluster.ListObjects(ctx, secrets(), kube.WatchOptions{Namespace: a.namespace, LabelSelector: repository.Selector})
@@ -166,7 +175,7 @@ func (a *agent) onApplication(app syncline.App, change application.Change) {
 }
 
 func (a *agent) onApplicationGone(name types.NamespacedName) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: name.Namespace, Name: name.Name}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: name.Namespace, Name: name.Name}
 	a.apps.Delete(id)
 	a.releaser.Look()
 	a.waker.Gone(id, a.catalog.Delete(id))

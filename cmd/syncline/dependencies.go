@@ -38,7 +38,9 @@ func dependencies(program string) cli.Deps {
 		Renderer: backend.Renderer{Program: program},
 		Server:   func(ctx context.Context, options cli.ServerOptions) error { return serve(ctx, options, program) },
 		RenderWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
-			return render.Serve(ctx, in, out, render.Tools{Helm: helm.Renderer{}, Kustomize: &kustomize.Renderer{}, Jsonnet: jsonnet.Renderer{}})
+			return render.Serve(ctx, in, out, render.Tools{
+				Helm: helm.Renderer{}, Kustomize: &kustomize.Renderer{}, Jsonnet: jsonnet.Renderer{}, Dialects: dialects(),
+			})
 		},
 		JQWorker:  jq.Serve,
 		LuaWorker: lua.Serve,

@@ -131,7 +131,7 @@ type workers struct {
 func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store, workers workers) (*agent, error) {
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,
-		projects: project.NewStore(), repositories: repository.NewStore(), settings: settings.NewStore(),
+		projects: project.NewStore(), repositories: repository.NewStore(), trust: &repository.Trust{}, settings: settings.NewStore(),
 		apps:    application.NewStore(resources{cluster}, options.ControlPlane),
 		catalog: catalog.New(),
 	}
@@ -158,12 +158,13 @@ func newAgent(options cli.ServerOptions, cluster *kube.Cluster, store *git.Store
 	}})
 	a.waker.Clusters = a.fleet
 	a.loop.Engine = engine.New(
-		source.New(a.resolver, &repository.Access{Store: a.repositories, List: a.listRepositories}),
+		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}),
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
-			Poll:   2 * poll, // the resolver asks every poll by itself
-			Guard:  plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
-			Others: catalog.Others{Catalog: a.catalog, Apps: a.apps, Namespace: a.namespace, Mark: a.waker.Mark},
+			Poll:     2 * poll, // the resolver asks every poll by itself
+			Guard:    plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
+			Others:   catalog.Others{Catalog: a.catalog, Apps: a.apps, Namespace: a.namespace, Projects: project.Kind(), Mark: a.waker.Mark},
+			Dialects: dialects(),
 
 			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second,
 		})
@@ -179,7 +180,7 @@ func (a *agent) listen(due *queue.Queue, own *rules.Set) {
 		a.loop.Interrupt(id)
 		a.resolver.Review(way.Address.Key())
 	}
-	a.projects.Changed, a.repositories.Changed = a.waker.Project, a.onRepository
+	a.projects.Changed, a.repositories.Changed, a.trust.Changed = a.waker.Project, a.onRepository, a.onRepository
 	a.settings.Changed = func(found settings.Rules) {
 		for _, kind := range own.Replace(found.Find) {
 			a.fleet.Reread(kind)
@@ -197,8 +198,8 @@ func (a *agent) listen(due *queue.Queue, own *rules.Set) {
 func newChecks(runner rules.Runner, project func(string) string, again func(schema.GroupKind)) (checks health.Checks, own *rules.Set) {
 	options := rules.Options{Runner: runner, Dialects: dialects(), Owner: project, Again: again}
 	own = rules.New(options)
-	options.Find = lua.Check
-	return health.Checks{Own: own, Library: rules.New(options)}, own
+	options.Find = settings.Replaceable(lua.Check)
+	return health.Checks{Own: own, Library: rules.New(options), Dialects: dialects()}, own
 }
 
 // dataDir makes the folder for mirrors. A temporary one is removed in the end.

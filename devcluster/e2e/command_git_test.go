@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"os"
@@ -53,6 +54,27 @@ func gitserver(s *script, _ *testscript.TestScript, args []string) error {
 		Username: given["user"], Password: given["password"], Token: given["token"], Legacy: given["legacy"] != "", Whole: given["whole"] != "",
 	})
 	return err
+}
+
+// sshserver serves the script's repositories by ssh too. SSHHOST is what the addresses of all repositories begin with,
+// SSHKEY the private key that is let in and SSHKNOWN the server's own, the first in base64.
+func sshserver(s *script, ts *testscript.TestScript, args []string) error {
+	if len(args) > 0 {
+		return errUsage
+	}
+	repositories, err := s.gitServer(testenv.GitOptions{})
+	if err != nil {
+		return err
+	}
+	server, err := testenv.StartSSH(s.ctx, repositories)
+	if err != nil {
+		return err
+	}
+	s.closing(server.Close)
+	ts.Setenv("SSHHOST", strings.TrimSuffix(server.URL(""), "/.git"))
+	ts.Setenv("SSHKEY", base64.StdEncoding.EncodeToString([]byte(server.Key)))
+	ts.Setenv("SSHKNOWN", strings.TrimSpace(server.KnownHosts))
+	return nil
 }
 
 // repo FOLDER makes a repository of a folder's files. A variable of that name gets its URL, REV

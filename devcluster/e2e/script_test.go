@@ -113,7 +113,7 @@ func (s *script) forget() error {
 	host = host[:strings.LastIndex(host, "/")]
 	for i := range list.Items {
 		app := &list.Items[i]
-		if url, _, _ := unstructured.NestedString(app.Object, "spec", "source", "repoURL"); !strings.HasPrefix(url, host) {
+		if !readsFrom(app, host) {
 			continue
 		}
 		t := target{kind: "applications.argoproj.io", namespace: controlPlane, name: app.GetName()}
@@ -121,6 +121,17 @@ func (s *script) forget() error {
 		_ = s.cluster.api.remove(s.ctx, t, metav1.DeletePropagationBackground)
 	}
 	return nil
+}
+
+// readsFrom reports whether a source of an Application is on a host.
+func readsFrom(app *unstructured.Unstructured, host string) bool {
+	sources, _, _ := unstructured.NestedSlice(app.Object, "spec", "sources")
+	source, _, _ := unstructured.NestedMap(app.Object, "spec", "source")
+	return slices.ContainsFunc(append(sources, source), func(source any) bool {
+		fields, _ := source.(map[string]any)
+		url, _ := fields["repoURL"].(string)
+		return strings.HasPrefix(url, host)
+	})
 }
 
 // diagnosis is what helps to understand a failure: what the Applications say, what the server logged and wrote.

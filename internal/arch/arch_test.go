@@ -52,6 +52,7 @@ var sideways = []string{
 	"internal/base/upstream -> internal/base/sealed",
 	"internal/base/confined/confinedtest -> .",
 	"internal/base/confined/confinedtest -> internal/base/confined",
+	"internal/edge/kube/served -> internal/edge/kube/failure", // what its errors mean
 	"internal/front/cli -> internal/front/client",
 	"internal/front/server -> internal/front/auth",
 }

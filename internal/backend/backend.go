@@ -49,7 +49,7 @@ func (b *Backend) Get(ctx context.Context, id syncline.AppID) (cli.App, error) {
 // List returns the chosen Apps as they are now.
 func (b *Backend) List(ctx context.Context, query cli.Query) ([]cli.App, error) {
 	if query.Name != "" {
-		app, err := b.Get(ctx, syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace, Name: query.Name})
+		app, err := b.Get(ctx, syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: query.Namespace, Name: query.Name})
 		if syncline.KindOf(err) == syncline.NotFound {
 			return nil, nil
 		}
@@ -57,7 +57,7 @@ func (b *Backend) List(ctx context.Context, query cli.Query) ([]cli.App, error) 
 	}
 	items, err := b.cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), watchOptions(query))
 	if err != nil {
-		return nil, explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace}, err)
+		return nil, explain(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: query.Namespace}, err)
 	}
 	apps := make([]cli.App, 0, len(items))
 	for i := range items {
@@ -79,7 +79,7 @@ func (b *Backend) Watch(ctx context.Context, query cli.Query, see func([]cli.App
 	case errors.Is(cause, errSeen):
 		return nil
 	case w.fatal != nil:
-		return explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: query.Namespace, Name: query.Name}, w.fatal)
+		return explain(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: query.Namespace, Name: query.Name}, w.fatal)
 	default:
 		return cause
 	}
@@ -90,7 +90,7 @@ func (b *Backend) Create(ctx context.Context, manifest map[string]any) (cli.App,
 	u, err := b.cluster.Create(ctx, v1alpha1.ApplicationResource(), &unstructured.Unstructured{Object: manifest})
 	if err != nil {
 		name := (&unstructured.Unstructured{Object: manifest})
-		return cli.App{}, explain(syncline.AppID{Kind: syncline.KindApplication, Namespace: name.GetNamespace(), Name: name.GetName()}, err)
+		return cli.App{}, explain(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: name.GetNamespace(), Name: name.GetName()}, err)
 	}
 	return b.app(u), nil
 }

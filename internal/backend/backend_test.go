@@ -14,6 +14,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/front/cli"
 )
 
@@ -53,7 +54,7 @@ func TestBackendReadsWhatItWrites(t *testing.T) {
 	backend, namespace := openBackend(t)
 	created := create(t, backend, manifest(namespace, "shop", map[string]any{"team": "web"}))
 	create(t, backend, manifest(namespace, "api", map[string]any{"team": "core"}))
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: namespace, Name: "shop"}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: namespace, Name: "shop"}
 	if created.ID != id || created.UID == "" || created.Instance != "shop" || created.Sources[0].Path != "deploy" {
 		t.Errorf("created %+v", created.App)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/edge/jq"
@@ -44,7 +45,7 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	if err != nil {
 		return Engine{}, err
 	}
-	sources, remove, err := temporarySources(known.repositories, false)
+	sources, remove, err := temporarySources(known.access, false)
 	if err != nil {
 		return Engine{}, err
 	}
@@ -61,7 +62,9 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
 	e.reach = func(on syncline.ClusterID, as syncline.Identity) (reader, error) { return fleet.Access(on, as) }
 	e.turns = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
-		destination.Clusters{Fleet: fleet}, engine.Options{ReadOnly: true, Expressions: expressions, Others: known.others})
+		destination.Clusters{Fleet: fleet}, engine.Options{
+			ReadOnly: true, Expressions: expressions, Others: known.others, Dialects: syncline.Dialects{convention.Dialect()},
+		})
 	e.close = func() {
 		fleet.Close()
 		pool.Close()
@@ -73,9 +76,9 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 
 // controlPlane is what is read once of a control plane.
 type controlPlane struct {
-	projects     *project.Store
-	repositories *repository.Store
-	others       catalog.Others
+	projects *project.Store
+	access   *repository.Access
+	others   catalog.Others
 }
 
 // readControlPlane reads the projects, the repositories and what Applications declare, by
@@ -84,7 +87,7 @@ type controlPlane struct {
 func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
 	apps := application.NewStore(nil, namespace)
 	known := controlPlane{
-		project.NewStore(), repository.NewStore(), catalog.Others{Catalog: catalog.New(), Apps: apps, Namespace: namespace},
+		project.NewStore(), &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}}, catalog.Others{Catalog: catalog.New(), Apps: apps, Namespace: namespace, Projects: project.Kind()},
 	}
 	listed, err := cluster.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil {
@@ -98,7 +101,16 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 		return known, err
 	}
 	for i := range listed {
-		_ = known.repositories.Put(&listed[i]) // what cannot be read concerns nothing
+		_ = known.access.Store.Put(&listed[i]) // what cannot be read concerns nothing
+	}
+	for _, name := range []string{repository.KnownHostsName, repository.CertificatesName} {
+		listed, err = cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Namespace: namespace, Name: name})
+		if err != nil && syncline.KindOf(err) != syncline.Denied {
+			return known, err
+		}
+		for i := range listed {
+			_ = known.access.Trust.Put(&listed[i]) // what cannot be read trusts nobody
+		}
 	}
 	listed, err = cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil && syncline.KindOf(err) != syncline.Denied {

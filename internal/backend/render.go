@@ -6,6 +6,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/edge/folder"
 	"github.com/syncline-io/syncline/internal/edge/git"
@@ -33,7 +34,7 @@ func (r Renderer) Render(ctx context.Context, request cli.RenderRequest) ([]sync
 	}
 	defer done()
 	result, err := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}).Render(ctx, render.Request{
-		App: request.AppName, Project: request.Project, Namespace: request.Namespace,
+		App: request.AppName, Dialect: convention.Dialect(), Project: request.Project, Namespace: request.Namespace,
 		Source: request.Source, Revision: revision, Files: syncline.Files{Tree: tree}, ShowSecrets: request.ShowSecrets,
 	})
 	for _, warning := range result.Warnings {
@@ -56,7 +57,7 @@ func openTree(ctx context.Context, request cli.RenderRequest) (tree syncline.Tre
 		}
 		return source.Confine(files), "", func() { _ = files.Close() }, nil
 	}
-	sources, done, err := temporarySources(repository.NewStore(), true)
+	sources, done, err := temporarySources(&repository.Access{Store: repository.NewStore()}, true)
 	if err != nil {
 		return nil, "", nil, err
 	}
@@ -72,7 +73,7 @@ func openTree(ctx context.Context, request cli.RenderRequest) (tree syncline.Tre
 }
 
 // temporarySources reads repositories into a folder that done removes.
-func temporarySources(repositories *repository.Store, allowLocal bool) (stage *source.Stage, done func(), err error) {
+func temporarySources(access *repository.Access, allowLocal bool) (stage *source.Stage, done func(), err error) {
 	dir, err := os.MkdirTemp("", "syncline-")
 	if err != nil {
 		return nil, nil, err
@@ -83,7 +84,7 @@ func temporarySources(repositories *repository.Store, allowLocal bool) (stage *s
 		return nil, nil, err
 	}
 	resolver := source.NewResolver(source.Fetchers{syncline.SourceGit: source.NewGit(store, store)}, source.Options{})
-	return source.New(resolver, &repository.Access{Store: repositories}), func() {
+	return source.New(resolver, access), func() {
 		resolver.Close()
 		_ = store.Close()
 		_ = os.RemoveAll(dir)

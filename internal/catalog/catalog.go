@@ -375,7 +375,7 @@ func changesOf(plan *syncline.Plan) []syncline.Change {
 // it leaves.
 func (c *cluster) count(id syncline.AppID, change syncline.Change, n int) {
 	if !declares(change) {
-		if change.Ref.ServesApps() {
+		if change.ServesApps {
 			if c.unserving[id] += n; c.unserving[id] == 0 {
 				delete(c.unserving, id)
 			}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/catalog"
 )
 
@@ -24,8 +25,8 @@ func ref(name string) syncline.Ref { return syncline.Ref{Kind: "ConfigMap", Name
 
 func TestWantingFollowsThePlans(t *testing.T) {
 	c := catalog.New()
-	a := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "a"}}
-	b := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "b"}}
+	a := syncline.App{ID: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "a"}}
+	b := syncline.App{ID: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "b"}}
 	c.Put(catalog.Entry{App: a, Plan: planOf("one", "two")})
 	c.Put(catalog.Entry{App: b, Plan: planOf("two")})
 	wants := func(name string, apps int) {
@@ -60,7 +61,7 @@ func TestDesiredObjectsAreNotKept(t *testing.T) {
 	}
 	plan := planOf("one")
 	plan.Changes[0].Desired = object
-	app := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "a"}}
+	app := syncline.App{ID: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "a"}}
 	c := catalog.New()
 	c.Put(catalog.Entry{App: app, Plan: plan})
 	if entry, _ := c.Get(app.ID); !entry.Plan.Changes[0].Desired.IsZero() {
@@ -74,7 +75,7 @@ func TestDesiredObjectsAreNotKept(t *testing.T) {
 // TestWhoDeclaresWhat has an App that leaves a namespace and an object to another.
 func TestWhoDeclaresWhat(t *testing.T) {
 	c := catalog.New()
-	a, b := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "a"}}, syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "b"}, Instance: "b"}
+	a, b := syncline.App{ID: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "a"}}, syncline.App{ID: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "b"}, Instance: "b"}
 	namespace := syncline.Ref{Kind: "Namespace", Name: "shop"}
 	definition := syncline.Ref{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "things.example.com"}
 	object := syncline.Ref{Group: "example.com", Kind: "Thing", Namespace: "shop", Name: "one"}
@@ -116,9 +117,9 @@ func TestWhoDeclaresWhat(t *testing.T) {
 	c.Delete(b.ID)
 	is("bequeathed", abandoned(), [2]bool{true, true})
 	project := syncline.Ref{Group: "argoproj.io", Kind: "AppProject", Name: "team"}
-	c.Plan(b, syncline.Plan{Cluster: syncline.LocalCluster, Changes: []syncline.Change{{Ref: project, Action: syncline.Prune}}})
+	c.Plan(b, syncline.Plan{Cluster: syncline.LocalCluster, Changes: []syncline.Change{{Ref: project, ServesApps: true, Action: syncline.Prune}}})
 	is("leaving a project", c.LeavingServing(), onlyB)
-	c.Plan(b, syncline.Plan{Cluster: syncline.LocalCluster, Changes: []syncline.Change{{Ref: project, Action: syncline.Keep}}})
+	c.Plan(b, syncline.Plan{Cluster: syncline.LocalCluster, Changes: []syncline.Change{{Ref: project, ServesApps: true, Action: syncline.Keep}}})
 	is("leaving it when it is declared", c.LeavingServing(), []syncline.AppID(nil))
 	c.Plan(a, syncline.Plan{})
 	is("abandoned when nobody wants it", abandoned(), [2]bool{false, false})
@@ -129,7 +130,7 @@ func TestWhoDeclaresWhat(t *testing.T) {
 // What an App declares beyond the operation that goes on is declared by it, and stays so
 // while it cannot be looked up; what it is known not to declare any more does not.
 func TestWhatIsDeclaredAhead(t *testing.T) {
-	app := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "a"}}
+	app := syncline.App{ID: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "a"}}
 	now, next := syncline.Ref{Kind: "ConfigMap", Name: "now"}, syncline.Ref{Kind: "ConfigMap", Name: "next"}
 	going := syncline.Plan{Cluster: here, Changes: []syncline.Change{{Ref: now, Action: syncline.Keep}}}
 	ahead, unknown := going, going
@@ -167,8 +168,8 @@ func TestWhatIsDeclaredAhead(t *testing.T) {
 // nothing to do with that of the other, until it delivers there.
 func TestClustersApart(t *testing.T) {
 	c := catalog.New()
-	a := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "a"}}
-	b := syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: "b"}}
+	a := syncline.App{ID: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "a"}}
+	b := syncline.App{ID: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "b"}}
 	namespace, object := syncline.Ref{Kind: "Namespace", Name: "shop"}, syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "one"}
 	on := func(cluster syncline.ClusterID, action syncline.Action) syncline.Plan {
 		return syncline.Plan{Cluster: cluster, Changes: []syncline.Change{{Ref: namespace, Action: action}, {Ref: object, Action: action}}}

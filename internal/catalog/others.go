@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/syncline-io/syncline"
 )
 
@@ -16,8 +18,9 @@ type Apps interface {
 type Others struct {
 	Catalog *Catalog
 	Apps    Apps
-	// Namespace is that of the projects.
+	// Namespace is that of the projects, and Projects their kind.
 	Namespace string
+	Projects  schema.GroupKind
 	// Mark makes Apps due. Default: nobody is.
 	Mark func(ids []syncline.AppID)
 }
@@ -50,7 +53,7 @@ func (o Others) InsideOf(on syncline.ClusterID, container syncline.Ref, visit fu
 
 // Users returns the Apps that need an object: those of a project.
 func (o Others) Users(ref syncline.Ref) []syncline.App {
-	if !ref.ServesApps() || ref.Namespace != o.Namespace {
+	if ref.GroupKind() != o.Projects || ref.Namespace != o.Namespace {
 		return nil
 	}
 	return o.known(o.Apps.OfProject(ref.Name))

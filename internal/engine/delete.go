@@ -119,7 +119,7 @@ func (t *turn) hooksAtEnd() error {
 // teardown plans what is deleted with the App, without what its project refuses, and
 // what other Apps declare or need. It is a Waiting error while that is not known.
 func (t *turn) teardown(ctx context.Context) (syncline.Plan, error) {
-	teardown, unknown := plan.Teardown(t.app, heir{t.cluster, t.inherited()})
+	teardown, unknown := plan.Teardown(t.app, t.options.Dialects, heir{t.cluster, t.inherited()})
 	teardown = t.allowed(teardown)
 	teardown.Unknown, t.result.Watching = unknown, unknown != nil
 	if len(teardown.Changes) == 0 || t.options.Others == nil {

@@ -25,7 +25,7 @@ func newTwoDialects() *twoDialects {
 	d := &twoDialects{world: w, argo: w.app, labels: w.app}
 	d.argo.Sources = []syncline.Source{{RepoURL: "https://git.example/argo", Path: "."}}
 	d.labels.Dialect = enginetest.Labels()
-	d.labels.ID = syncline.AppID{Kind: "Kustomization", Namespace: "argocd", Name: "web"} // both have one name
+	d.labels.ID = syncline.AppID{Group: "labels.example", Kind: "Kustomization", Namespace: "argocd", Name: "web"} // both have one name
 	d.labels.UID, d.labels.Instance = "app-2", enginetest.LabelsInstance("argocd", "web")
 	d.labels.Sources = []syncline.Source{{RepoURL: "https://git.example/labels", Path: "."}}
 	for _, app := range []*syncline.App{&d.argo, &d.labels} {

@@ -101,6 +101,9 @@ type Options struct {
 	// Others knows the other Apps, which may declare what one of them is about to
 	// delete. Default: there are none.
 	Others Others
+	// Dialects are those in which Apps are declared, which other Apps may deliver.
+	// Default: none, and no object is taken for an App.
+	Dialects syncline.Dialects
 	// Now is the clock, default time.Now.
 	Now func() time.Time
 }

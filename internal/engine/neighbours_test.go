@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
@@ -67,7 +68,7 @@ func newTown(folders map[string]string) *town {
 // restart gives the Apps a new engine, which remembers nothing of them.
 func (c *town) restart() {
 	c.plans, c.abandoned, c.cascaded = map[syncline.AppID]syncline.Plan{}, map[syncline.Ref]string{}, map[string]bool{}
-	c.engine = engine.New(c, c, c, c, engine.Options{Others: c, Now: func() time.Time { return c.now }})
+	c.engine = engine.New(c, c, c, c, engine.Options{Others: c, Dialects: syncline.Dialects{convention.Dialect()}, Now: func() time.Time { return c.now }})
 	for name, app := range c.apps {
 		c.engine.Expect(*app)
 		c.due[name] = true
@@ -161,7 +162,7 @@ func (c *town) visit(visit func(syncline.App, syncline.Change)) {
 
 func (c *town) Users(ref syncline.Ref) (apps []syncline.App) {
 	for _, name := range c.names() {
-		if ref.ServesApps() && c.apps[name].Project == ref.Name {
+		if ref.Kind == v1alpha1.AppProjectKind && c.apps[name].Project == ref.Name {
 			apps = append(apps, *c.apps[name])
 		}
 	}

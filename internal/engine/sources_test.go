@@ -12,6 +12,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/edge/helm"
 	"github.com/syncline-io/syncline/internal/engine"
@@ -46,7 +47,7 @@ func pair(t *testing.T) *paired {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	p := &paired{world: newWorld(), renderer: &counted{Renderer: render.New(render.Tools{Helm: helm.Renderer{}}, render.Options{})}}
+	p := &paired{world: newWorld(), renderer: &counted{Renderer: render.New(render.Tools{Helm: helm.Renderer{}, Dialects: syncline.Dialects{convention.Dialect()}}, render.Options{})}}
 	for name, repo := range map[string]**testenv.GitRepo{"charts": &p.charts, "values": &p.values} {
 		if *repo, err = server.Create(t.Context(), name); err != nil {
 			t.Fatal(err)

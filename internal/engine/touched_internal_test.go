@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
@@ -94,7 +95,7 @@ func settle(script []int) *village {
 	v.engine.Sources = v
 	for i, from := range []struct{ project, file string }{{"alone", "a"}, {"shared", "a"}, {"shared", "b"}} {
 		app := syncline.App{
-			ID: syncline.AppID{Kind: syncline.KindApplication, Name: fmt.Sprint("app-", i)}, Project: from.project,
+			ID: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: fmt.Sprint("app-", i)}, Project: from.project,
 			Sources: []syncline.Source{{RepoURL: repoURL, Path: from.file}},
 		}
 		v.apps = append(v.apps, app)

@@ -9,6 +9,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/render"
@@ -61,7 +62,7 @@ func publish(t *testing.T) *published {
 	p := &published{world: newWorld(), repo: repo}
 	p.resolver = source.NewResolver(source.Fetchers{syncline.SourceGit: source.NewGit(store, store)}, source.Options{})
 	p.sources = &interrupted{Stage: source.New(p.resolver, anonymous{})}
-	p.engine = engine.New(p.sources, render.New(render.Tools{}, render.Options{}), p, p, engine.Options{})
+	p.engine = engine.New(p.sources, render.New(render.Tools{Dialects: syncline.Dialects{convention.Dialect()}}, render.Options{}), p, p, engine.Options{})
 	p.app.Sources = []syncline.Source{{RepoURL: repo.URL, Path: "web", TargetRevision: "main"}}
 	p.commit(t, testenv.GitCommit{
 		Files: map[string]string{"web/a.yaml": configMapOf("a"), "api/a.yaml": configMapOf("b"), "README.md": "hello"},

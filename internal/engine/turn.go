@@ -200,8 +200,8 @@ func (t *turn) resolve(ctx context.Context) error {
 	}
 	revisions := make([]string, 0, len(t.sources))
 	for i, source := range t.sources {
-		if t.running() && i < len(t.operation.Operation.Revisions) {
-			source.TargetRevision = t.operation.Operation.Revisions[i]
+		if asked := t.operation; t.running() && len(asked.Operation.Revisions) == len(t.sources) && asked.Operation.Revisions[i] != "" {
+			source.TargetRevision = asked.Operation.Revisions[i]
 		}
 		commit, err := t.Sources.Resolve(ctx, t.app, source, t.maxAge())
 		if err != nil {
@@ -298,7 +298,7 @@ func (t *turn) makePlan(ctx context.Context) error {
 	t.plan = nil
 	made, err := t.planner.Build(ctx, plan.Input{
 		App: t.app, Objects: t.objects, Revisions: t.revisions, Guard: t.options.Guard, Operation: t.going(),
-		Cluster: t.cluster, Memory: t.cluster, Unanswered: t.unanswered, Judge: t.judge.Change,
+		Cluster: t.cluster, Memory: t.cluster, Unanswered: t.unanswered, Judge: t.judge.Change, Dialects: t.options.Dialects,
 		Neighbours: func() plan.Neighbours { return t.neighbours(ctx) },
 	})
 	if err != nil {
@@ -383,15 +383,15 @@ func (t *turn) reportObjects(report *syncline.Report) {
 		report.Sync = status.Sync(*t.plan)
 		report.Objects = status.Objects(*t.plan, t.cluster, t.app.Dialect.Conventions)
 		t.reportUnanswered(report)
-		report.Health = health.Aggregate(t.app.ID, report.Objects)
+		report.Health = health.Aggregate(t.app.ID, t.options.Dialects, report.Objects)
 	case t.leaving != nil:
 		report.Objects = status.Leaving(*t.leaving, t.app.Past.Objects, t.cluster, t.app.Dialect.Conventions)
-		report.Health = health.Aggregate(t.app.ID, report.Objects)
+		report.Health = health.Aggregate(t.app.ID, t.options.Dialects, report.Objects)
 	case memory != nil:
 		report.Objects = status.Unknown(t.app.Past.Objects, memory, t.app.Dialect.Conventions)
-		report.Health = health.Aggregate(t.app.ID, report.Objects)
+		report.Health = health.Aggregate(t.app.ID, t.options.Dialects, report.Objects)
 	case t.cluster != nil && len(t.app.Past.Objects) == 0: // it has none that could be unhealthy
-		report.Health = health.Aggregate(t.app.ID, nil)
+		report.Health = health.Aggregate(t.app.ID, t.options.Dialects, nil)
 	default:
 		report.Objects = status.Unknown(t.app.Past.Objects, nil, t.app.Dialect.Conventions)
 	}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/automation/wake"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 )
@@ -78,7 +79,7 @@ func ids(names []string) []syncline.AppID {
 }
 
 func idOf(name string) syncline.AppID {
-	return syncline.AppID{Kind: syncline.KindApplication, Namespace: "control", Name: name}
+	return syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "control", Name: name}
 }
 
 func (w *world) where(matches func(syncline.App) bool) []syncline.AppID {

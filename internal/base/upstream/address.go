@@ -26,6 +26,8 @@ type Address struct {
 	port string
 	// path is decoded, and begins with "/" but for a folder named by a word.
 	path string
+	// relative says that the path begins at the home of ssh's user.
+	relative bool
 	// written is the address as it was written, for messages: without secrets.
 	written string
 	problem string
@@ -129,6 +131,12 @@ func (a Address) Origin() string {
 
 // Path returns the path, decoded.
 func (a Address) Path() string { return a.path }
+
+// IsRelative reports whether the address is one of the form "user@host:path": its path
+// begins at the home of that user, where the server has such a place. By [Address.Key]
+// it is the repository of the same path that begins at the root: hosts of repositories
+// make no difference.
+func (a Address) IsRelative() bool { return a.relative }
 
 // URL returns the address as a server is asked for it, without credentials: the
 // one way to write it. Of a folder it is the path.

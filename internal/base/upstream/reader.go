@@ -114,11 +114,15 @@ func (r *addressReader) withoutScheme() Address {
 
 // likeSCP reads user@host:path.
 func (r *addressReader) likeSCP(host, rest string) Address {
-	a := Address{scheme: schemeSSH}
+	a := Address{scheme: schemeSSH, relative: !strings.HasPrefix(rest, "/")}
 	first, _, _ := strings.Cut(rest, "/")
 	switch {
 	case strings.Contains(rest, "@"):
 		r.refuse("it has no scheme and an @ behind a colon", "write it as https://user@host/path, and put the password into a repository Secret")
+	case !strings.Contains(host, "@"): // ext::sh and javascript:alert() have this form too
+		r.refuse("it has no scheme and no user name", "write it as https://host/path or ssh://user@host/path")
+	case strings.HasPrefix(rest, ":"):
+		r.refuse("it has two colons", "write it as ssh://user@host/path")
 	case rest == "":
 		r.refuse("it names no path", "write it as ssh://user@host/path")
 	case digits(first) && first != "" && first != rest:

@@ -13,6 +13,8 @@ type Repository struct {
 	// Declared says that the operator named the repository, or its server, by a
 	// repository Secret.
 	Declared bool
+	// Where says for messages where credentials for it are put.
+	Where string
 	// Username and Password are sent as HTTP basic authentication. A token
 	// alone goes with any user name.
 	Username string
@@ -22,9 +24,15 @@ type Repository struct {
 	// Unsupported names credentials that the repository Secret has and Syncline
 	// cannot use, where it has no others.
 	Unsupported string
+	// SSHKey is a private key in PEM, without a passphrase, for addresses of ssh.
+	SSHKey sealed.Text
+	// KnownHosts are the keys of servers that are trusted for ssh, as in OpenSSH's file
+	// known_hosts, and KnownHostsIn says where they are from, for messages.
+	KnownHosts   []byte
+	KnownHostsIn string
 	// ForceBasicAuth sends the credentials without waiting to be asked.
 	ForceBasicAuth bool
-	// InsecureSkipVerify accepts any certificate of the server.
+	// InsecureSkipVerify accepts any certificate, or key for ssh, of the server.
 	InsecureSkipVerify bool
 	// CA holds PEM certificates that are trusted besides the system's.
 	CA []byte
@@ -46,7 +54,8 @@ type Access struct {
 	password, bearer       sealed.Text
 	declared, basic, trust bool
 	ca, cert               string
-	certKey                sealed.Text
+	certKey, sshKey        sealed.Text
+	knownHosts             string
 	proxy                  sealed.Text
 	noProxy                string
 }
@@ -58,6 +67,7 @@ func (r Repository) Access() Access {
 		username: r.Username, password: r.Password, bearer: r.BearerToken,
 		declared: r.Declared, basic: r.ForceBasicAuth, trust: r.InsecureSkipVerify,
 		ca: string(r.CA), cert: string(r.ClientCert), certKey: r.ClientKey,
+		sshKey: r.SSHKey, knownHosts: string(r.KnownHosts),
 		proxy: sealed.Text(r.Proxy), noProxy: r.NoProxy,
 	}
 }

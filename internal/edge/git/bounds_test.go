@@ -21,8 +21,8 @@ func TestReasonsReadAlike(t *testing.T) {
 		"refused": "http://127.0.0.1:1/a", "nowhere": "http://no-such-host.invalid/a", "link-local": "http://169.254.169.254/latest/meta-data",
 	} {
 		s := newScene(t, testenv.GitOptions{}, git.Options{HideReasons: true})
-		_, err := s.store.Refs(t.Context(), upstream.Repository{Address: upstream.AddressOf(address)})
-		want(t, err, syncline.Transient, "access was refused, or it is not there, or it cannot be reached", "secret-type: repository")
+		_, err := s.store.Refs(t.Context(), upstream.Repository{Address: upstream.AddressOf(address), Where: "the test"})
+		want(t, err, syncline.Transient, "access was refused, or it is not there, or it cannot be reached", "token into the test")
 		texts[strings.ReplaceAll(syncline.Explain(err), address, "")] = true
 		if strings.Contains(err.Error(), name) && name != "refused" {
 			t.Errorf("it tells: %v", err)

@@ -12,7 +12,7 @@ import (
 // Commit returns what a commit that was fetched says of itself. The date is the
 // author's. Errors are those of [Store.Tree].
 func (s *Store) Commit(ctx context.Context, repo upstream.Repository, commit string) (upstream.Commit, error) {
-	r, err := s.remote(repo)
+	r, err := s.git.Remote(repo)
 	if err != nil {
 		return upstream.Commit{}, err
 	}

@@ -46,8 +46,8 @@ func TestServerFailuresAreClassified(t *testing.T) {
 		"500":   {testenv.GitFault{Status: 500}, syncline.Transient, []string{"500"}},
 		"503":   {testenv.GitFault{Status: 503}, syncline.Transient, []string{"503"}},
 		"429":   {testenv.GitFault{Status: 429}, syncline.Transient, []string{"429"}},
-		"401":   {testenv.GitFault{Status: 401}, syncline.Denied, []string{"argocd.argoproj.io/secret-type: repository"}},
-		"403":   {testenv.GitFault{Status: 403}, syncline.Denied, []string{"403", "argocd.argoproj.io/secret-type: repository"}},
+		"401":   {testenv.GitFault{Status: 401}, syncline.Denied, []string{"token into the test"}},
+		"403":   {testenv.GitFault{Status: 403}, syncline.Denied, []string{"403", "token into the test"}},
 		"404":   {testenv.GitFault{Status: 404}, syncline.NotFound, []string{"not found"}},
 		"html":  {testenv.GitFault{Status: 200, Body: "<html>\n<p>hello</p>\n</html>\n"}, syncline.NotFound, []string{"team/app"}},
 		"drop":  {testenv.GitFault{DropAfter: 5}, syncline.Transient, []string{"team/app"}},
@@ -229,7 +229,7 @@ func TestCredentials(t *testing.T) {
 			}
 			repo.Address = upstream.AddressOf(url)
 			_, err := s.store.Refs(t.Context(), repo)
-			want(t, err, syncline.Denied, s.origin.URL, "argocd.argoproj.io/secret-type: repository")
+			want(t, err, syncline.Denied, s.origin.URL, "the repository's settings")
 			if strings.Contains(err.Error(), "canary") {
 				t.Errorf("the error shows the password: %v", err)
 			}

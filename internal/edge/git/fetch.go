@@ -9,6 +9,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // wholeHistory is the depth that git takes for infinite.
@@ -25,7 +26,7 @@ const wholeHistory = "2147483647"
 // since the Store was opened, it is asked even if the commit is present. Errors:
 // those of [Store.Refs], and NotFound when the repository does not have the commit.
 func (s *Store) Fetch(ctx context.Context, repo upstream.Repository, commit, ref string) error {
-	r, err := s.remote(repo)
+	r, err := s.git.Remote(repo)
 	if err != nil {
 		return err
 	}
@@ -53,12 +54,12 @@ func (s *Store) Fetch(ctx context.Context, repo upstream.Repository, commit, ref
 // Errors: those of [Store.Refs], and NotFound when it is the name of no commit
 // or of several.
 func (s *Store) Find(ctx context.Context, repo upstream.Repository, abbreviation string) (string, error) {
-	r, err := s.remote(repo)
+	r, err := s.git.Remote(repo)
 	if err != nil {
 		return "", err
 	}
 	if !abridged.MatchString(abbreviation) {
-		return "", syncline.Errorf(syncline.Invalid, "repository %s: %q is not an abbreviated commit", r.name, abbreviation)
+		return "", syncline.Errorf(syncline.Invalid, "repository %s: %q is not an abbreviated commit", r.Name, abbreviation)
 	}
 	m := s.mirror(r)
 	return m.share(ctx, r, findKey+abbreviation, func(ctx context.Context, p place) (string, error) {
@@ -67,14 +68,14 @@ func (s *Store) Find(ctx context.Context, repo upstream.Repository, abbreviation
 		}
 		found, err := m.reader.info(abbreviation + "^{commit}")
 		if err != nil {
-			return "", syncline.Errorf(syncline.NotFound, "repository %s: %q is the name of no commit, or of several", r.name, abbreviation)
+			return "", syncline.Errorf(syncline.NotFound, "repository %s: %q is the name of no commit, or of several", r.Name, abbreviation)
 		}
 		return found.name, nil
 	})
 }
 
 // fetch asks for the commit by its name, then by its ref, then for everything.
-func (m *mirror) fetch(ctx context.Context, r *remote, p place, commit, ref string) error {
+func (m *mirror) fetch(ctx context.Context, r *program.Remote, p place, commit, ref string) error {
 	present, err := m.has(r, commit)
 	if err != nil || present && m.admits(r) {
 		return err
@@ -101,15 +102,15 @@ func (m *mirror) fetch(ctx context.Context, r *remote, p place, commit, ref stri
 				return err
 			}
 		}
-		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "commit %s is not in repository %s", commit, r.name),
+		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "commit %s is not in repository %s", commit, r.Name),
 			"push it, or point targetRevision at a branch, tag or commit that is there")
 	})
 }
 
 // goesOn reports whether an attempt failed in a way that leaves hope for the next.
 func goesOn(err error) bool {
-	var fail *runError
-	return errors.As(err, &fail) && (fail.cause() == noRevision || fail.cause() == notFull)
+	var fail *program.Failure
+	return errors.As(err, &fail) && (fail.Cause() == program.NoRevision || fail.Cause() == program.NotFull)
 }
 
 // mirrored is the ref of the mirror that keeps what was fetched under a name.
@@ -121,7 +122,7 @@ func mirrored(name string) string {
 
 // fetchAll makes all branches and tags present with their whole history, unless it
 // has to give way: errGaveWay.
-func (m *mirror) fetchAll(ctx context.Context, r *remote, p place) error {
+func (m *mirror) fetchAll(ctx context.Context, r *program.Remote, p place) error {
 	searching, end := p.search(ctx)
 	defer end()
 	specs := []string{"+refs/heads/*:refs/syncline/all/heads/*", "+refs/tags/*:refs/syncline/all/tags/*"}
@@ -136,7 +137,7 @@ func (m *mirror) fetchAll(ctx context.Context, r *remote, p place) error {
 }
 
 // transfer runs one fetch into the mirror.
-func (m *mirror) transfer(ctx context.Context, r *remote, depth string, specs ...string) error {
+func (m *mirror) transfer(ctx context.Context, r *program.Remote, depth string, specs ...string) error {
 	fresh, err := m.prepare(ctx)
 	if err != nil {
 		return err
@@ -149,11 +150,11 @@ func (m *mirror) transfer(ctx context.Context, r *remote, depth string, specs ..
 	if depth != "" {
 		args = append(args, "--depth="+depth)
 	}
-	err = m.store.talk(ctx, m, r, func(address string) command {
-		return command{
-			args:    append(append(args, "--end-of-options", address), specs...),
-			dir:     m.dir,
-			timeout: m.store.options.FetchTimeout,
+	err = m.store.talk(ctx, m, r, func(address string) program.Command {
+		return program.Command{
+			Args:    append(append(args, "--end-of-options", address), specs...),
+			Dir:     m.dir,
+			Timeout: m.store.options.FetchTimeout,
 		}
 	})
 	if err != nil {
@@ -166,11 +167,11 @@ func (m *mirror) transfer(ctx context.Context, r *remote, depth string, specs ..
 
 // retryDamaged runs work, and once more with a new mirror when the old one
 // turns out to be damaged.
-func (m *mirror) retryDamaged(ctx context.Context, r *remote, work func() error) error {
+func (m *mirror) retryDamaged(ctx context.Context, r *program.Remote, work func() error) error {
 	before, _ := m.current()
 	err := work()
-	var fail *runError
-	if errors.As(err, &fail) && fail.cause() == damaged && ctx.Err() == nil {
+	var fail *program.Failure
+	if errors.As(err, &fail) && fail.Cause() == program.Damaged && ctx.Err() == nil {
 		now, _ := m.current()
 		m.markDamaged(now)
 		if now == before {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/edge/git/gate"
+	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // flight is one piece of work on a mirror for all who want it at the same time.
@@ -16,7 +18,7 @@ type flight struct {
 	cancel context.CancelFunc
 	// ticket is the last, wanted counts who wants it, and stops lets go of them;
 	// mirror.mu guards these.
-	ticket *ticket
+	ticket *gate.Ticket
 	wanted int
 	stops  []func() bool
 	// done is closed when text or err is there.
@@ -28,11 +30,11 @@ type flight struct {
 // share runs work once for all who ask for the same thing at the same time, in
 // its turn. It waits for that no longer than fetches may take, and takes no longer.
 // Who gives up waiting may want it all the same; see [demand.Until].
-func (m *mirror) share(ctx context.Context, r *remote, key string, work func(context.Context, place) (string, error)) (string, error) {
+func (m *mirror) share(ctx context.Context, r *program.Remote, key string, work func(context.Context, place) (string, error)) (string, error) {
 	if err := ctx.Err(); err != nil {
-		return "", syncline.Errorf(syncline.Transient, "repository %s: %w", r.name, err)
+		return "", syncline.Errorf(syncline.Transient, "repository %s: %w", r.Name, err)
 	}
-	access := r.access()
+	access := r.Access()
 	f := m.board(ctx, r, key+string(access[:]), work)
 	f.claim.Join(demand.Of(ctx).Owners()...)
 	select {
@@ -43,23 +45,23 @@ func (m *mirror) share(ctx context.Context, r *remote, key string, work func(con
 	m.mu.Lock()
 	t := f.ticket
 	m.mu.Unlock()
-	what := m.store.gate.waitsFor(t)
+	what := m.store.gate.WaitsFor(t)
 	if what == "" {
 		what = "waiting for a fetch"
 	}
-	return "", syncline.Errorf(syncline.Transient, "repository %s: %s: %w", r.name, what, ctx.Err())
+	return "", syncline.Errorf(syncline.Transient, "repository %s: %s: %w", r.Name, what, ctx.Err())
 }
 
 // board joins the flight of that key, or begins it.
-func (m *mirror) board(ctx context.Context, r *remote, key string, work func(context.Context, place) (string, error)) *flight {
+func (m *mirror) board(ctx context.Context, r *program.Remote, key string, work func(context.Context, place) (string, error)) *flight {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := m.flights[key]
 	if f == nil {
 		life, cancel := context.WithCancel(m.store.life)
 		claim := demand.New(demand.Of(ctx).Owners()...)
-		f = &flight{claim: claim, ticket: newTicket(r.host, m, claim), cancel: cancel, done: make(chan struct{})}
-		f.ticket.searches = strings.HasPrefix(key, findKey)
+		f = &flight{claim: claim, ticket: gate.NewTicket(r.Host, m, claim), cancel: cancel, done: make(chan struct{})}
+		f.ticket.Searches = strings.HasPrefix(key, findKey)
 		m.flights[key] = f
 		go m.fly(life, r, key, f, work)
 	}
@@ -69,7 +71,7 @@ func (m *mirror) board(ctx context.Context, r *remote, key string, work func(con
 }
 
 // fly does the work of a flight, again when it gave way to others.
-func (m *mirror) fly(ctx context.Context, r *remote, key string, f *flight, work func(context.Context, place) (string, error)) {
+func (m *mirror) fly(ctx context.Context, r *program.Remote, key string, f *flight, work func(context.Context, place) (string, error)) {
 	defer close(f.done)
 	defer m.land(key, f)
 	patience := m.store.options.FetchTimeout
@@ -79,16 +81,17 @@ func (m *mirror) fly(ctx context.Context, r *remote, key string, f *flight, work
 		if f.err = m.store.enter(ctx, r, t, patience); f.err != nil {
 			return
 		}
+		m.charge(f.claim.Owners())
 		f.text, f.err = m.work(ctx, t, work)
 		if !errors.Is(f.err, errGaveWay) {
 			return
 		}
 		if ctx.Err() != nil {
-			f.err = syncline.Errorf(syncline.Transient, "repository %s: searching for a commit: %w", r.name, f.err)
+			f.err = syncline.Errorf(syncline.Transient, "repository %s: searching for a commit: %w", r.Name, f.err)
 			return
 		}
-		t = newTicket(r.host, m, f.claim)
-		t.searches = true
+		t = gate.NewTicket(r.Host, m, f.claim)
+		t.Searches = true
 		m.mu.Lock()
 		f.ticket = t
 		m.mu.Unlock()
@@ -96,11 +99,10 @@ func (m *mirror) fly(ctx context.Context, r *remote, key string, f *flight, work
 }
 
 // work does the work of a flight that has its place.
-func (m *mirror) work(ctx context.Context, t *ticket, work func(context.Context, place) (string, error)) (string, error) {
-	defer m.store.gate.leave(t)
+func (m *mirror) work(ctx context.Context, t *gate.Ticket, work func(context.Context, place) (string, error)) (string, error) {
+	defer m.store.gate.Leave(t)
 	ctx, cancel := context.WithTimeout(ctx, m.store.options.FetchTimeout)
 	defer cancel()
-	m.charge(t.claim.Owners())
 	return work(ctx, place{m.store.gate, t})
 }
 

@@ -37,7 +37,9 @@ func newScene(t testing.TB, server testenv.GitOptions, options git.Options) *sce
 	if s.origin, err = s.server.Create(t.Context(), "team/app"); err != nil {
 		t.Fatal(err)
 	}
-	s.repo = upstream.Repository{Address: upstream.AddressOf(s.origin.URL), Username: server.Username, Password: sealed.Text(server.Password)}
+	s.repo = upstream.Repository{
+		Address: upstream.AddressOf(s.origin.URL), Where: "the test", Username: server.Username, Password: sealed.Text(server.Password),
+	}
 	s.open(options)
 	return s
 }

@@ -17,7 +17,7 @@ func TestAddressesThatAreNotAllowed(t *testing.T) {
 	proof := filepath.Join(t.TempDir(), "proof")
 	for _, address := range []string{
 		"", " ", "-", "--upload-pack=touch " + proof, "-u" + proof, "ext::sh -c touch% " + proof, "ext::sh", "fd::0", "file:///etc", "/etc",
-		"../repo", "git://example.com/a", "ssh://-oProxyCommand=touch/a", "git@example.com:a/b", "ftp://example.com/a", "javascript:alert(1)",
+		"../repo", "git://example.com/a", "ssh://-oProxyCommand=touch/a", "ssh://-oProxyCommand=touch@example.com/a", "-oProxyCommand=touch@example.com:a", "git@example.com::a", "ftp://example.com/a", "javascript:alert(1)",
 		"http://", "https:///path", "http://exa\nmple.com/a", "http://example.com/a\x00b", "http://example.com/%0aHost:evil", "http://example.com/a#b",
 		"https::http://example.com/a",
 	} {

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // mirror is the bare mirror of one repository. Objects are added and, but for a
@@ -48,43 +49,42 @@ func newMirror(s *Store, dir string) *mirror {
 	m := &mirror{store: s, dir: dir, flights: map[string]*flight{}, admitted: map[[sha256.Size]byte]bool{}}
 	m.reader = &reader{
 		start: m.startReader, idle: s.options.IdleReader, patience: s.options.StallTimeout,
-		memory: s.options.MaxMemory, file: s.options.MaxPack,
 	}
 	return m
 }
 
 // address returns where the remote is, as far as known.
-func (m *mirror) address(r *remote) string {
+func (m *mirror) address(r *program.Remote) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.at != "" && m.from == r.url {
+	if m.at != "" && m.from == r.URL {
 		return m.at
 	}
-	return r.url
+	return r.URL
 }
 
 // admit remembers that the server lets the remote's credentials in, and at what
 // address it was found.
-func (m *mirror) admit(r *remote, address string) {
+func (m *mirror) admit(r *program.Remote, address string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.from, m.at = r.url, address
-	m.admitted[r.access()] = true
+	m.from, m.at = r.URL, address
+	m.admitted[r.Access()] = true
 }
 
 // expel forgets that the server let the remote's credentials in.
-func (m *mirror) expel(r *remote) {
+func (m *mirror) expel(r *program.Remote) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.admitted, r.access())
+	delete(m.admitted, r.Access())
 }
 
 // admits reports whether the server let the remote's credentials in, since the
 // Store was opened.
-func (m *mirror) admits(r *remote) bool {
+func (m *mirror) admits(r *program.Remote) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.admitted[r.access()]
+	return m.admitted[r.Access()]
 }
 
 // current returns the generation, and whether the mirror is known to be damaged.
@@ -135,13 +135,13 @@ func (m *mirror) chargedTo() []string {
 // has reports whether the mirror holds a commit, and all that belongs to it but
 // for large files: objects arrive by whole packs, and a pack only after it was
 // checked. It is a Transient error when the mirror cannot be read.
-func (m *mirror) has(r *remote, commit string) (bool, error) {
+func (m *mirror) has(r *program.Remote, commit string) (bool, error) {
 	if _, isDamaged := m.current(); isDamaged || !m.exists() {
 		return false, nil
 	}
 	object, err := m.reader.info(commit)
 	if err != nil && !errors.Is(err, errMissing) && !errors.Is(err, errCorrupt) {
-		return false, syncline.Errorf(syncline.Transient, "repository %s: reading its mirror failed: %w", r.name, err)
+		return false, syncline.Errorf(syncline.Transient, "repository %s: reading its mirror failed: %w", r.Name, err)
 	}
 	return err == nil && object.kind == "commit", nil
 }
@@ -175,12 +175,12 @@ func (m *mirror) create(ctx context.Context) error {
 		return fmt.Errorf("making a mirror: %w", err)
 	}
 	defer os.RemoveAll(made) //nolint:errcheck // it is renamed when all went well
-	if _, fail := m.store.run(ctx, command{
-		args:    []string{"init", "--quiet", "--bare", "--template=", "--initial-branch=main"},
-		dir:     made,
-		timeout: m.store.options.RefsTimeout,
+	if _, fail := m.store.git.Run(ctx, program.Command{
+		Args:    []string{"init", "--quiet", "--bare", "--template=", "--initial-branch=main"},
+		Dir:     made,
+		Timeout: m.store.options.RefsTimeout,
 	}); fail != nil {
-		return fmt.Errorf("making a mirror: %w", fail.classified(nil))
+		return fmt.Errorf("making a mirror: %w", fail.About(nil))
 	}
 	if err := os.RemoveAll(m.dir); err != nil { // what is there is not a mirror
 		return fmt.Errorf("making a mirror: %w", err)
@@ -231,15 +231,15 @@ func (m *mirror) tidy(ctx context.Context) {
 	if promised, _ := filepath.Glob(filepath.Join(escapeGlob(m.dir), "objects/pack/*.promisor")); len(promised) > 0 {
 		args = []string{"repack", "-a", "-d", "--keep-unreachable", "-l", "-q"} // git joins all of a partial clone or nothing
 	}
-	_, fail := m.store.run(ctx, command{
-		args:    args,
-		dir:     m.dir,
-		timeout: m.store.options.FetchTimeout,
+	_, fail := m.store.git.Run(ctx, program.Command{
+		Args:    args,
+		Dir:     m.dir,
+		Timeout: m.store.options.FetchTimeout,
 	})
 	if fail != nil {
 		m.sweep()
 	}
-	if fail != nil && fail.cause() == damaged {
+	if fail != nil && fail.Cause() == program.Damaged {
 		m.markDamaged(generation)
 	}
 }

@@ -1,10 +1,7 @@
 package git
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -100,25 +97,5 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 	cache.put(objectKey{"a", "big"}, make([]syncline.Entry, 1000))
 	if _, ok := cache.get(objectKey{"a", "big"}); !ok || len(cache.byKey) != 1 {
 		t.Errorf("a directory over the bound: %t, %d kept", ok, len(cache.byKey))
-	}
-}
-
-// TestFailureOfTheIndexer tells the limit of a pack, in the forms that git has for
-// it, from what else ends the process that stores packs.
-func TestFailureOfTheIndexer(t *testing.T) {
-	for messages, want := range map[string]cause{
-		"fatal: fetch-pack: invalid index-pack output\n":                                                   tooLarge,
-		"fatal: write error: File too large\nfatal: fetch-pack: invalid index-pack output\n":               tooLarge,
-		"error: index-pack died of signal 25\nfatal: index-pack failed\n":                                  tooLarge,
-		"fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output\n":      unknown,
-		"fatal: early EOF\nfatal: fetch-pack: invalid index-pack output\n":                                 outside,
-		"fatal: pack has bad object at offset 12: inflate\nfatal: fetch-pack: invalid index-pack output\n": damaged,
-	} {
-		if got := (&runError{messages: messages, err: &exec.ExitError{ProcessState: &os.ProcessState{}}}).cause(); got != want {
-			t.Errorf("%q: %s, want %s", messages, got, want)
-		}
-	}
-	if got := (&runError{messages: "fatal: " + silentIndexer, err: context.Canceled}).cause(); got != unknown {
-		t.Errorf("ended by us: %s", got)
 	}
 }

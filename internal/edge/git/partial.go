@@ -4,23 +4,25 @@ import (
 	"context"
 	"errors"
 	"strconv"
+
+	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // filter returns the arguments that leave large files out of a fetch, where the
 // server can do that: a partial clone, see gitprotocol-v2. What is left out is
 // fetched when it is read: of a repository that holds everything, most bytes are
 // of what nobody renders.
-func (m *mirror) filter(r *remote) []string {
+func (m *mirror) filter(r *program.Remote) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.store.options.LargeFile < 0 || r.host == "" || m.unnamed {
+	if m.store.options.LargeFile < 0 || r.Host == "" || m.unnamed {
 		return nil
 	}
 	return []string{"--filter=blob:limit=" + strconv.FormatInt(m.store.options.LargeFile, 10)}
 }
 
 // file returns a file, which is fetched if its commit was fetched without it.
-func (m *mirror) file(ctx context.Context, r *remote, hash string) (object, error) {
+func (m *mirror) file(ctx context.Context, r *program.Remote, hash string) (object, error) {
 	found, err := m.reader.read(hash, m.store.options.MaxFile)
 	if !errors.Is(err, errMissing) {
 		return found, err
@@ -33,28 +35,28 @@ func (m *mirror) file(ctx context.Context, r *remote, hash string) (object, erro
 
 // supply fetches one object by its name. It fails with errMissing where the
 // server does not send it, although it left it out: the next mirror is whole then.
-func (m *mirror) supply(ctx context.Context, r *remote, hash string) error {
+func (m *mirror) supply(ctx context.Context, r *program.Remote, hash string) error {
 	_, err := m.share(ctx, r, "object "+hash, func(ctx context.Context, _ place) (string, error) {
 		if _, err := m.reader.info(hash); err == nil {
 			return "", nil // somebody was faster
 		}
-		err := m.store.talk(ctx, m, r, func(address string) command {
-			return command{
-				args: []string{
+		err := m.store.talk(ctx, m, r, func(address string) program.Command {
+			return program.Command{
+				Args: []string{
 					"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
 					"--end-of-options", address, hash,
 				},
 				// The server must not conclude from the commit that we have the object.
-				config:  []setting{{"fetch.negotiationAlgorithm", "noop"}},
-				dir:     m.dir,
-				timeout: m.store.options.FetchTimeout,
+				Config:  []program.Setting{{Key: "fetch.negotiationAlgorithm", Value: "noop"}},
+				Dir:     m.dir,
+				Timeout: m.store.options.FetchTimeout,
 			}
 		})
 		if err != nil {
 			m.sweep()
 		}
-		var fail *runError
-		if errors.As(err, &fail) && fail.cause() == noRevision {
+		var fail *program.Failure
+		if errors.As(err, &fail) && fail.Cause() == program.NoRevision {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.unnamed = true

@@ -7,15 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/syncline-io/syncline/internal/base/processor"
+	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // What can be wrong with an object.
@@ -37,13 +35,10 @@ type object struct {
 // when needed, again when it dies, and stops when it has been idle. It is safe
 // for concurrent use.
 type reader struct {
-	start func() (*exec.Cmd, error)
+	start func() (*program.Process, error)
 	idle  time.Duration
 	// patience is how long an answer may take before the process is ended.
 	patience time.Duration
-	// memory is how much the process may take, and file how large a file that it
-	// writes may be: git writes none, but Options.GitPath may be a program around it.
-	memory, file int64
 
 	// mu is held while the process is asked, and not while it is started: starting
 	// is closed when that is done, and stops counts what ends a process that is
@@ -52,41 +47,27 @@ type reader struct {
 	starting chan struct{}
 	stops    int
 
-	process *readProcess
+	process *program.Process
 	timer   *time.Timer
 	used    uint64
 }
 
-// readProcess is a running git cat-file.
-type readProcess struct {
-	command  *exec.Cmd
-	stdin    io.WriteCloser
-	output   *os.File
-	stdout   *bufio.Reader // of output
-	messages *tailBuffer
-	// slow says that its last answer took so long that it gave way to others.
-	slow bool
-}
-
-// startReader prepares the process that reads the mirror's objects.
-func (m *mirror) startReader() (*exec.Cmd, error) {
-	if err := m.store.life.Err(); err != nil {
-		return nil, fmt.Errorf("the Git cache is closed: %w", err)
-	}
-	return m.store.prepare(m.store.life, command{args: []string{"cat-file", "--batch-command"}, dir: m.dir}), nil
+// startReader starts the process that reads the mirror's objects.
+func (m *mirror) startReader() (*program.Process, error) {
+	return m.store.git.Start(program.Command{Args: []string{"cat-file", "--batch-command"}, Dir: m.dir})
 }
 
 // info describes the object of that name, which may be any that git understands
 // and has no line break. It fails with errMissing when there is none.
 func (r *reader) info(name string) (object, error) {
-	return r.ask("info "+name, func(p *readProcess) (object, error) { return p.header() })
+	return r.ask("info "+name, header)
 }
 
 // read returns the object of that full name, with its bytes checked against it.
 // It fails with errMissing, errTooBig and errCorrupt.
 func (r *reader) read(name string, limit int64) (object, error) {
-	return r.ask("contents "+name, func(p *readProcess) (object, error) {
-		found, err := p.header()
+	return r.ask("contents "+name, func(answer *bufio.Reader) (object, error) {
+		found, err := header(answer)
 		if err != nil {
 			return found, err
 		}
@@ -94,7 +75,7 @@ func (r *reader) read(name string, limit int64) (object, error) {
 			return found, errTooBig
 		}
 		found.data = make([]byte, found.size+1)
-		if _, err := io.ReadFull(p.stdout, found.data); err != nil {
+		if _, err := io.ReadFull(answer, found.data); err != nil {
 			return found, fmt.Errorf("reading object %s: %w", name, err)
 		}
 		found.data = found.data[:found.size:found.size]
@@ -114,7 +95,7 @@ func (o object) checksum() string {
 
 // ask sends one request and reads the answer. A process that died is started
 // once more: it may have been killed.
-func (r *reader) ask(request string, answer func(*readProcess) (object, error)) (object, error) {
+func (r *reader) ask(request string, answer func(*bufio.Reader) (object, error)) (object, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.dropSlow()
@@ -132,12 +113,12 @@ func (r *reader) ask(request string, answer func(*readProcess) (object, error)) 
 		if leftOut.MatchString(said) {
 			return found, errMissing
 		}
-		if outOfMemory.MatchString(said) {
+		if program.CauseOf(said) == program.TooLarge {
 			return found, errTooBig
 		}
 		err = fmt.Errorf("%w: %s", err, said)
 	}
-	if (&runError{messages: err.Error()}).cause() == damaged {
+	if program.CauseOf(err.Error()) == program.Damaged {
 		err = fmt.Errorf("%w: %w", errCorrupt, err)
 	}
 	return found, err
@@ -146,7 +127,7 @@ func (r *reader) ask(request string, answer func(*readProcess) (object, error)) 
 // leftOut is what git ends with that would have to fetch an object first, and may not.
 var leftOut = regexp.MustCompile(`could not fetch \w+ from promisor remote`)
 
-func (r *reader) try(request string, answer func(*readProcess) (object, error)) (object, error) {
+func (r *reader) try(request string, answer func(*bufio.Reader) (object, error)) (object, error) {
 	if err := r.ready(); err != nil {
 		return object{}, err
 	}
@@ -154,21 +135,17 @@ func (r *reader) try(request string, answer func(*readProcess) (object, error)) 
 	if r.timer == nil {
 		r.stopWhenIdle(r.used)
 	}
-	if err := r.process.output.SetReadDeadline(time.Now().Add(r.patience)); err != nil {
-		return object{}, fmt.Errorf("asking git cat-file: %w", err)
-	}
-	if _, err := io.WriteString(r.process.stdin, request+"\n"); err != nil {
-		return object{}, fmt.Errorf("asking git cat-file: %w", err)
-	}
-	p := r.process
-	slow := time.AfterFunc(patience, func() { processor.GiveWay(p.command.Process.Pid) })
-	defer func() { p.slow = !slow.Stop() }()
-	return answer(p)
+	var found object
+	err := r.process.Ask(request, r.patience, func(out *bufio.Reader) (err error) {
+		found, err = answer(out)
+		return err
+	})
+	return found, err
 }
 
 // dropSlow ends a process that gave way to others, because it would for good.
 func (r *reader) dropSlow() {
-	if r.process != nil && r.process.slow {
+	if r.process != nil && r.process.GaveWay() {
 		r.drop()
 	}
 }
@@ -186,7 +163,7 @@ func (r *reader) ready() error {
 		started, stops := make(chan struct{}), r.stops
 		r.starting = started
 		r.mu.Unlock()
-		process, err := r.launch()
+		process, err := r.start()
 		r.mu.Lock()
 		r.starting = nil
 		close(started)
@@ -196,42 +173,15 @@ func (r *reader) ready() error {
 		case r.stops == stops:
 			r.process = process
 		default: // it may read what was discarded
-			process.end()
+			process.End()
 		}
 	}
 	return nil
 }
 
-func (r *reader) launch() (*readProcess, error) {
-	command, err := r.start()
-	if err != nil {
-		return nil, err
-	}
-	p := &readProcess{command: command, messages: &tailBuffer{limit: 4 << 10}}
-	command.Stderr = p.messages
-	if p.stdin, err = command.StdinPipe(); err != nil {
-		return nil, fmt.Errorf("starting git cat-file: %w", err)
-	}
-	stdout, err := command.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("starting git cat-file: %w", err)
-	}
-	p.output = stdout.(*os.File) //nolint:forcetypeassert // so that it has deadlines
-	p.stdout = bufio.NewReaderSize(stdout, 64<<10)
-	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("starting git cat-file: %w", err)
-	}
-	if err := limit(command.Process.Pid, r.memory, r.file); err != nil {
-		_ = command.Cancel()
-		_ = command.Wait()
-		return nil, fmt.Errorf("limiting git cat-file: %w", err)
-	}
-	return p, nil
-}
-
 // header reads the line that describes an object.
-func (p *readProcess) header() (object, error) {
-	line, err := p.stdout.ReadString('\n')
+func header(answer *bufio.Reader) (object, error) {
+	line, err := answer.ReadString('\n')
 	if err != nil {
 		return object{}, fmt.Errorf("reading from git cat-file: %w", err)
 	}
@@ -277,15 +227,7 @@ func (r *reader) drop() string {
 	}
 	p := r.process
 	r.process = nil
-	p.end()
-	return strings.TrimSpace(p.messages.String())
-}
-
-// end ends and reaps the process; its messages are complete then.
-func (p *readProcess) end() {
-	_ = p.stdin.Close()
-	_ = p.command.Cancel()
-	_ = p.command.Wait()
+	return p.End()
 }
 
 // stopWhenIdle ends the process when nothing was asked since it had been used

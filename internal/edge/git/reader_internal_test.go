@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // slowReader returns a reader of an empty repository. Its processes are started when
@@ -17,10 +19,11 @@ func slowReader(t *testing.T) (r *reader, start, begun chan struct{}) {
 		t.Fatal(err)
 	}
 	start, begun = make(chan struct{}), make(chan struct{}, 100)
-	r = &reader{idle: time.Hour, patience: time.Minute, memory: 1 << 40, file: 1 << 40, start: func() (*exec.Cmd, error) {
+	git := program.New(t.Context(), program.Options{Path: "git", Home: t.TempDir(), Dir: dir, MaxMemory: 1 << 40, MaxPack: 1 << 40})
+	r = &reader{idle: time.Hour, patience: time.Minute, start: func() (*program.Process, error) {
 		begun <- struct{}{}
 		<-start
-		return exec.CommandContext(t.Context(), "git", "-C", dir, "cat-file", "--batch-command"), nil
+		return git.Start(program.Command{Args: []string{"cat-file", "--batch-command"}, Dir: dir})
 	}}
 	t.Cleanup(r.stop)
 	return r, start, begun

@@ -1,18 +1,18 @@
 package git
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/edge/git/gate"
+	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // Refs lists what a repository calls its revisions, by one request. Every call
@@ -21,18 +21,18 @@ import (
 // Errors: Invalid for an address that is not allowed, Denied, NotFound, and
 // Transient when the server cannot be reached.
 func (s *Store) Refs(ctx context.Context, repo upstream.Repository) (upstream.Refs, error) {
-	r, err := s.remote(repo)
+	r, err := s.git.Remote(repo)
 	if err != nil {
 		return upstream.Refs{}, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
-	t := newTicket(r.host, nil, demand.Of(ctx))
+	t := gate.NewTicket(r.Host, nil, demand.Of(ctx))
 	if err := s.enter(ctx, r, t, s.options.WaitTimeout); err != nil {
 		return upstream.Refs{}, err
 	}
-	defer s.gate.leave(t)
+	defer s.gate.Leave(t)
 	ctx, cancel = context.WithTimeout(ctx, s.options.RefsTimeout) // redirects included
 	defer cancel()
 	return s.list(ctx, s.mirror(r), r)
@@ -40,34 +40,34 @@ func (s *Store) Refs(ctx context.Context, repo upstream.Repository) (upstream.Re
 
 // enter waits for a place at the gate, up to a time. The error says what it waited
 // for, and names nobody who is in the way.
-func (s *Store) enter(ctx context.Context, r *remote, t *ticket, patience time.Duration) error {
+func (s *Store) enter(ctx context.Context, r *program.Remote, t *gate.Ticket, patience time.Duration) error {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	why := s.gate.enter(limited, t)
+	why := s.gate.Enter(limited, t)
 	if why == nil {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
-		return syncline.Errorf(syncline.Transient, "repository %s: waiting to ask its server: %w", r.name, err)
+		return syncline.Errorf(syncline.Transient, "repository %s: waiting to ask its server: %w", r.Name, err)
 	}
 	return syncline.WithHint(
-		syncline.Errorf(syncline.Transient, "repository %s could not be read within %s: %w", r.name, patience, why),
+		syncline.Errorf(syncline.Transient, "repository %s could not be read within %s: %w", r.Name, patience, why),
 		"it is tried again by itself; look for repositories of the project whose server does not answer")
 }
 
 // list lists the refs of a remote.
-func (s *Store) list(ctx context.Context, m *mirror, r *remote) (upstream.Refs, error) {
+func (s *Store) list(ctx context.Context, m *mirror, r *program.Remote) (upstream.Refs, error) {
 	var reader *refsReader
 	place := longPlace{places: s.long}
 	defer place.leave()
-	err := s.talk(ctx, m, r, func(address string) command {
+	err := s.talk(ctx, m, r, func(address string) program.Command {
 		reader = newRefsReader(s.options.MaxRefs)
 		reader.long = func() error { return place.enter(ctx) }
-		return command{
-			args:      []string{"ls-remote", "--quiet", "--symref", "--end-of-options", address},
-			timeout:   s.options.RefsTimeout,
-			maxOutput: maxListing,
-			each:      reader.read,
+		return program.Command{
+			Args:      []string{"ls-remote", "--quiet", "--symref", "--end-of-options", address},
+			Timeout:   s.options.RefsTimeout,
+			MaxOutput: maxListing,
+			Each:      reader.read,
 		}
 	})
 	if err != nil {
@@ -140,19 +140,19 @@ const maxRedirects = 5
 
 // talk runs a command that talks to the remote, following redirects within the
 // remote's host. The mirror remembers where they lead.
-func (s *Store) talk(ctx context.Context, m *mirror, r *remote, build func(address string) command) error {
+func (s *Store) talk(ctx context.Context, m *mirror, r *program.Remote, build func(address string) program.Command) error {
 	address := m.address(r)
 	for range maxRedirects {
 		c := build(address)
-		c.remote = r
-		_, fail := s.run(ctx, c)
+		c.Remote = r
+		_, fail := s.git.Run(ctx, c)
 		if fail == nil {
 			m.admit(r, address)
 			return nil
 		}
-		switch fail.cause() {
-		case redirected:
-		case unauthorized, noRepository:
+		switch fail.Cause() {
+		case program.Redirected:
+		case program.Unauthorized, program.NoRepository:
 			m.expel(r)
 			return fail
 		default:
@@ -164,43 +164,43 @@ func (s *Store) talk(ctx context.Context, m *mirror, r *remote, build func(addre
 		}
 		address = next
 	}
-	return r.unreadable(syncline.Invalid, fmt.Sprintf("it redirects more than %d times", maxRedirects), "")
+	return r.Unreadable(syncline.Invalid, fmt.Sprintf("it redirects more than %d times", maxRedirects), "")
 }
 
 // redirect finds where the server at address sends us: to the same repository under
 // another scheme or spelling, or else that is an error, as only the address that was
 // given was judged. git itself must not follow: it would send the credentials along,
 // to whatever host and repository.
-func (s *Store) redirect(ctx context.Context, r *remote, address string) (string, error) {
-	_, fail := s.run(ctx, command{
-		args:      []string{"ls-remote", "--quiet", "--end-of-options", address},
-		remote:    r,
-		timeout:   s.options.RefsTimeout,
-		maxOutput: maxListing,
-		each:      func([]byte) error { return nil },
-		trace:     true,
+func (s *Store) redirect(ctx context.Context, r *program.Remote, address string) (string, error) {
+	_, fail := s.git.Run(ctx, program.Command{
+		Args:      []string{"ls-remote", "--quiet", "--end-of-options", address},
+		Remote:    r,
+		Timeout:   s.options.RefsTimeout,
+		MaxOutput: maxListing,
+		Each:      func([]byte) error { return nil },
+		Trace:     true,
 	})
 	if fail == nil {
 		return address, nil // it does not redirect any more
 	}
-	found := location.FindSubmatch([]byte(fail.messages))
-	if found == nil {
+	location, told := fail.Location()
+	if !told {
 		return "", fail
 	}
 	from, _ := url.Parse(address)
-	to, err := from.Parse(string(bytes.TrimSpace(found[1])))
+	to, err := from.Parse(location)
 	if err != nil {
-		return "", r.unreadable(syncline.Invalid, "it redirects to what is not an address", "")
+		return "", r.Unreadable(syncline.Invalid, "it redirects to what is not an address", "")
 	}
 	to.Path = strings.TrimSuffix(to.Path, "/info/refs")
 	to.RawPath, to.RawQuery, to.User = "", "", nil
 	secure := to.Scheme == from.Scheme || from.Scheme == "http" && to.Scheme == "https"
 	if !secure || !strings.EqualFold(to.Hostname(), from.Hostname()) || to.Scheme == from.Scheme && !strings.EqualFold(to.Host, from.Host) {
-		return "", r.unreadable(syncline.Invalid, "it redirects to "+r.clean(to.String())+", which is another server",
+		return "", r.Unreadable(syncline.Invalid, "it redirects to "+r.Clean(to.String())+", which is another server",
 			"if that is right, use the new address as the repository's URL")
 	}
 	if named(to.Path) != named(from.Path) {
-		return "", r.unreadable(syncline.Invalid, "it redirects to "+r.clean(to.String())+", which is another repository: whether that may be read was not judged",
+		return "", r.Unreadable(syncline.Invalid, "it redirects to "+r.Clean(to.String())+", which is another repository: whether that may be read was not judged",
 			"if it has moved there, use the new address as the repository's URL")
 	}
 	return to.String(), nil
@@ -211,12 +211,10 @@ func named(path string) string {
 	return strings.ToLower(strings.TrimSuffix(strings.Trim(path, "/"), ".git"))
 }
 
-var location = regexp.MustCompile(`(?im)recv header: location: (\S+)`)
-
 // classify makes an error for people of what talk returned.
-func classify(err error, r *remote) error {
-	if fail, ok := err.(*runError); ok { //nolint:errorlint // talk returns it as it is
-		return fail.classified(r)
+func classify(err error, r *program.Remote) error {
+	if fail, ok := err.(*program.Failure); ok { //nolint:errorlint // talk returns it as it is
+		return fail.About(r)
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // share is how much of the disk the mirror of one repository may take: half.
@@ -22,7 +23,7 @@ func (o Options) share() int64 { return o.MaxDisk / 2 }
 // where that alone is too much, it is an error, and gone. Then others are removed
 // until all of them take no more than they may: of the project that takes most
 // first. What is needed again is fetched again.
-func (s *Store) makeRoom(ctx context.Context, r *remote, written *mirror, fresh bool) error {
+func (s *Store) makeRoom(ctx context.Context, r *program.Remote, written *mirror, fresh bool) error {
 	s.disk.mu.Lock()
 	defer s.disk.mu.Unlock()
 	bytes := sizeOf(written.dir)
@@ -54,13 +55,13 @@ func (s *Store) makeRoom(ctx context.Context, r *remote, written *mirror, fresh 
 }
 
 // refuse removes a mirror of which one commit is too much.
-func (s *Store) refuse(r *remote, m *mirror, bytes int64) error {
+func (s *Store) refuse(r *program.Remote, m *mirror, bytes int64) error {
 	if err := m.discard(); err != nil {
 		return err
 	}
 	s.disk.note(m.dir, 0)
 	return syncline.WithHint(
-		syncline.Errorf(syncline.Invalid, "repository %s: what was asked for takes %d MiB, and one repository may take %d", r.name, bytes>>20, s.options.share()>>20),
+		syncline.Errorf(syncline.Invalid, "repository %s: what was asked for takes %d MiB, and one repository may take %d", r.Name, bytes>>20, s.options.share()>>20),
 		"split the repository, or raise --git-disk-mib, of which one may take half")
 }
 
@@ -170,9 +171,9 @@ func (s *Store) discardUnused(d dirOfMirror) bool {
 	if m == nil { // somebody may come to use it meanwhile
 		m, _ = s.mirrors.get(d.path, s)
 	}
-	if !m.reader.free() || !s.gate.hold(m) {
+	if !m.reader.free() || !s.gate.Hold(m) {
 		return false
 	}
-	defer s.gate.letGo(m)
+	defer s.gate.LetGo(m)
 	return m.discard() == nil
 }

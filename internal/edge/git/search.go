@@ -3,6 +3,8 @@ package git
 import (
 	"context"
 	"errors"
+
+	"github.com/syncline-io/syncline/internal/edge/git/gate"
 )
 
 // A search for a commit of which only the first digits are known, or that no server
@@ -18,54 +20,12 @@ var errGaveWay = errors.New("other fetches of it come first")
 
 // place is the place of a flight to write to a mirror.
 type place struct {
-	gate   *gate
-	ticket *ticket
+	gate   *gate.Gate
+	ticket *gate.Ticket
 }
 
 // search returns a context that ends when the place is wanted for something else
 // than a search, until the function is called.
 func (p place) search(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	p.gate.search(p.ticket, cancel)
-	return ctx, func() {
-		p.gate.search(p.ticket, nil)
-		cancel()
-	}
-}
-
-// search says how to interrupt a transfer that has begun; nil when that is to go
-// on to its end.
-func (g *gate) search(t *ticket, interrupt func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	t.interrupt = interrupt
-	g.interruptSearches()
-}
-
-// interruptSearches ends the searches in mirrors that others may write to.
-func (g *gate) interruptSearches() {
-	for m, t := range g.writing {
-		if t.interrupt != nil && g.contended(m) {
-			t.interrupt()
-			t.interrupt = nil
-		}
-	}
-}
-
-// contended reports whether anything but a search waits for nothing else than to
-// write to a mirror.
-func (g *gate) contended(m *mirror) bool {
-	for _, h := range g.hosts {
-		for owner, line := range h.waiting {
-			if !g.may(h, owner) || !g.all.May(owner) {
-				continue
-			}
-			for _, t := range line {
-				if t.writes == m && !t.searches {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	return p.gate.Search(ctx, p.ticket)
 }

@@ -9,11 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/git/gate"
+	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // Options configure a Store. Only Dir has no default.
@@ -107,6 +108,18 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// home is an empty folder.
+func (o Options) home() string { return filepath.Join(o.Dir, "home") }
+
+// program returns what concerns the runs of git.
+func (o Options) program() program.Options {
+	return program.Options{
+		Path: o.GitPath, Home: o.home(), Dir: o.Dir, AllowLocal: o.AllowLocal, StallTimeout: o.StallTimeout,
+		MaxFile: o.MaxFile, MaxPack: o.MaxPack, MaxMemory: o.MaxMemory, MaxMemoryOfAll: o.MaxMemoryOfAll,
+		AllowAddresses: o.AllowAddresses, HideReasons: o.HideReasons,
+	}
+}
+
 func orDefault[T comparable](value, fallback T) T {
 	var zero T
 	if value == zero {
@@ -119,16 +132,14 @@ func orDefault[T comparable](value, fallback T) T {
 // concurrent use.
 type Store struct {
 	options Options
-	// home is an empty folder, where nothing can be found that changes what git does.
-	home string
+	git     *program.Git
 	// life ends with Close, and every process of the Store with it.
 	life  context.Context
 	end   context.CancelFunc
 	trees *cache[[]syncline.Entry]
 	files *cache[[]byte]
 
-	gate    *gate
-	weigher weigher
+	gate *gate.Gate
 	// long are the places of long lists of refs; see longPlace.
 	long chan struct{}
 
@@ -150,14 +161,12 @@ func Open(options Options) (*Store, error) {
 	}
 	s := &Store{
 		options: options,
-		home:    filepath.Join(dir, "home"),
 		trees:   newTreeCache(options.CachedEntries),
 		files:   newFileCache(options.CachedBytes),
-		gate:    newGate(options.PerHost, options.Transfers),
-		weigher: weigher{most: options.MaxMemoryOfAll, weigh: ownMemory, runs: map[int]*weighed{}},
+		gate:    gate.New(options.PerHost, options.Transfers),
 		long:    make(chan struct{}, 1),
 	}
-	for _, folder := range []string{s.home, filepath.Join(dir, "mirrors")} {
+	for _, folder := range []string{options.home(), filepath.Join(dir, "mirrors")} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return nil, fmt.Errorf("opening the Git cache: %w", err)
 		}
@@ -170,9 +179,10 @@ func Open(options Options) (*Store, error) {
 	}
 	s.measure()
 	s.life, s.end = context.WithCancel(context.Background())
-	if err := s.checkVersion(); err != nil {
+	s.git = program.New(s.life, options.program())
+	if err := s.git.CheckVersion(options.RefsTimeout); err != nil {
 		s.end()
-		return nil, err
+		return nil, fmt.Errorf("opening the Git cache: %w", err)
 	}
 	return s, nil
 }
@@ -186,28 +196,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
-func (s *Store) checkVersion() error {
-	out, err := s.run(s.life, command{args: []string{"version"}, timeout: s.options.RefsTimeout})
-	if err != nil {
-		return fmt.Errorf("opening the Git cache: %w", err.classified(nil))
-	}
-	var major, minor int
-	if fields := strings.Fields(string(out)); len(fields) >= 3 {
-		numbers := strings.SplitN(fields[2], ".", 3)
-		major, _ = strconv.Atoi(numbers[0])
-		if len(numbers) > 1 {
-			minor, _ = strconv.Atoi(numbers[1])
-		}
-	}
-	if major < 2 || major == 2 && minor < 37 {
-		return syncline.Errorf(syncline.Invalid, "%s is %q: git 2.37 or newer is needed", s.options.GitPath, strings.TrimSpace(string(out)))
-	}
-	return nil
-}
-
 // mirror returns the mirror of a repository, which may not be on disk yet.
-func (s *Store) mirror(r *remote) *mirror {
-	sum := sha256.Sum256([]byte(r.key))
+func (s *Store) mirror(r *program.Remote) *mirror {
+	sum := sha256.Sum256([]byte(r.Key))
 	m, made := s.mirrors.get(s.mirrorDir(hex.EncodeToString(sum[:16])), s)
 	if made {
 		_ = os.Chtimes(m.dir, time.Time{}, time.Now()) // fails when there is no mirror yet; see removeUnused

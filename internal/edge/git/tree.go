@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // tree shows the files of one commit.
@@ -20,7 +21,7 @@ type tree struct {
 	ctx    context.Context
 	store  *Store
 	m      *mirror
-	remote *remote
+	remote *program.Remote
 	// generation is that of the mirror when the tree was opened.
 	generation int
 	name       string // of the repository
@@ -33,7 +34,7 @@ type tree struct {
 // large file is read that the fetch left out. A file of more than Options.MaxFile bytes is
 // Invalid; damage of the mirror is Transient, and mended by the next [Store.Fetch].
 func (s *Store) Tree(ctx context.Context, repo upstream.Repository, commit string) (syncline.Tree, error) {
-	r, err := s.remote(repo)
+	r, err := s.git.Remote(repo)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +54,8 @@ func (s *Store) Tree(ctx context.Context, repo upstream.Repository, commit strin
 }
 
 // openCommit returns a tree without a root, and the text of its commit.
-func (s *Store) openCommit(ctx context.Context, r *remote, commit string) (*tree, []byte, error) {
-	t := &tree{ctx: ctx, store: s, m: s.mirror(r), remote: r, name: r.name, commit: commit}
+func (s *Store) openCommit(ctx context.Context, r *program.Remote, commit string) (*tree, []byte, error) {
+	t := &tree{ctx: ctx, store: s, m: s.mirror(r), remote: r, name: r.Name, commit: commit}
 	t.generation, _ = t.m.current()
 	if err := checkCommit(commit); err != nil {
 		return nil, nil, err
@@ -171,7 +172,7 @@ func (t *tree) find(path string) (syncline.Entry, error) {
 }
 
 // key names an object of the repository.
-func (t *tree) key(hash string) objectKey { return objectKey{t.remote.key, hash} }
+func (t *tree) key(hash string) objectKey { return objectKey{t.remote.Key, hash} }
 
 // dir returns the entries of a directory, sorted by name, which nobody changes.
 func (t *tree) dir(hash, path string) ([]syncline.Entry, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/managed"
+	"github.com/syncline-io/syncline/internal/edge/kube/failure"
 	"github.com/syncline-io/syncline/internal/edge/kube/merge"
 )
 
@@ -45,12 +46,12 @@ func (c *Cluster) adoptOnce(ctx context.Context, w syncline.Write) error {
 	}
 	patch, err := managersPatch(now, entries)
 	if err != nil {
-		return failed(w.Ref, doing, syncline.Errorf(syncline.Invalid, "%w", err))
+		return failure.Of(w.Ref, doing, syncline.Errorf(syncline.Invalid, "%w", err))
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	_, err = objects.Patch(ctx, w.Ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: w.Object.Manager()})
-	return failed(w.Ref, doing, err)
+	return failure.Of(w.Ref, doing, err)
 }
 
 // managersPatch returns the JSON patch that changes whose the fields of an object

@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
@@ -13,6 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/kube/reach"
+	"github.com/syncline-io/syncline/internal/edge/kube/served"
 )
 
 // Options say how a Cluster is used. The zero value works.
@@ -40,11 +41,11 @@ type Cluster struct {
 	config   *rest.Config
 	dynamic  dynamic.Interface
 	metadata metadata.Interface
-	schemas  *schemas
+	kinds    *served.Kinds
 	http     *http.Client
 	timeout  time.Duration
 	scope    Scope
-	reach    *reach
+	reach    *reach.Reach
 	dialects syncline.Dialects
 }
 
@@ -55,10 +56,8 @@ func Connect(config *rest.Config, options Options) (*Cluster, error) {
 	config.QPS = -1 // the API server's own flow control limits
 	config.RateLimiter = nil
 	config.WarningHandlerWithContext = rest.NoWarnings{}
-	starts, within := &atomic.Int64{}, &reach{}
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return impatient{starting{reaching{next, within}, starts, time.Now}}
-	})
+	within := reach.New()
+	config.Wrap(within.Wrap)
 	config.UserAgent = options.UserAgent
 	if config.UserAgent == "" {
 		config.UserAgent = "syncline"
@@ -94,7 +93,7 @@ func (c *Cluster) as(identity syncline.Identity) (*Cluster, error) {
 		return nil, syncline.Errorf(syncline.Invalid, "act as %s on the cluster at %s: %w", identity.User, config.Host, err)
 	}
 	return &Cluster{
-		config: config, dynamic: objects, metadata: c.metadata, schemas: c.schemas, http: client, timeout: c.timeout,
+		config: config, dynamic: objects, metadata: c.metadata, kinds: c.kinds, http: client, timeout: c.timeout,
 		scope: c.scope, reach: c.reach, dialects: c.dialects,
 	}, nil
 }
@@ -111,25 +110,9 @@ func (c *Cluster) addClients(config *rest.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	c.schemas = newSchemas(client)
+	c.kinds = served.New(client)
 	return nil
 }
-
-// impatient hides from the client when a refused watch may be tried again. The
-// client would try ten times before it says so, and until then nobody would
-// know that a kind cannot be watched; whoever watches waits by itself.
-type impatient struct{ next http.RoundTripper }
-
-func (t impatient) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := t.next.RoundTrip(request)
-	if err == nil && response.StatusCode >= http.StatusBadRequest && request.URL.Query().Has("watch") {
-		response.Header.Del("Retry-After")
-	}
-	return response, err
-}
-
-// WrappedRoundTripper gives access to the connection, to close it.
-func (t impatient) WrappedRoundTripper() http.RoundTripper { return t.next }
 
 // Close ends the idle connections. The Cluster may be used again.
 func (c *Cluster) Close() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
@@ -77,7 +78,7 @@ func (c *country) join(name string, config *rest.Config, text string) {
 	c.t.Helper()
 	c.set(name, config)
 	c.commit(name, text)
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: name}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: name}
 	c.mu.Lock()
 	c.apps[id] = syncline.App{
 		Dialect: convention.Dialect(),
@@ -108,7 +109,7 @@ func (c *country) changed(target syncline.Target) {
 }
 
 func (c *country) due(name string) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: name}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: name}
 	if _, declared := c.App(id); declared {
 		c.loop.Queue.Add(id, "default", queue.Drift)
 	}
@@ -197,7 +198,7 @@ func (c *country) turnsOf(name string) int {
 // synced waits until an App is synced.
 func (c *country) synced(name string) {
 	c.t.Helper()
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: name}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: name}
 	eventually(c.t, name+" is synced", func() bool {
 		app, _ := c.App(id)
 		past := app.Past

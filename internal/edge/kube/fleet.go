@@ -3,7 +3,6 @@ package kube
 import (
 	"cmp"
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
+	"github.com/syncline-io/syncline/internal/edge/kube/reach"
 )
 
 // Member is a cluster that a Fleet may connect to.
@@ -306,7 +306,7 @@ const (
 // until ctx ends. It is the only one that asks a cluster which does not answer.
 func (m *member) attend(ctx context.Context, l *link) {
 	for m.contact(ctx, l) {
-		doubts, lose := l.cluster.reach.attend()
+		doubts, lose := l.cluster.reach.Attend()
 		m.conclude(l, nil)
 		for lost := false; !lost; {
 			select {
@@ -351,7 +351,7 @@ func (m *member) contact(ctx context.Context, l *link) (answered bool) {
 func (l *link) ask(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, contactLimit)
 	defer cancel()
-	return l.cluster.answers(context.WithValue(limited, asking{}, true))
+	return l.cluster.kinds.Answers(reach.Asking(limited))
 }
 
 // conclude takes note of whether the cluster can be reached, and tells who waits for
@@ -406,20 +406,6 @@ func (l *link) close() {
 	case l.cluster != nil:
 		l.cluster.Close()
 	}
-}
-
-// answers asks the API server for its version, whoever is asked may know.
-func (c *Cluster) answers(ctx context.Context) error {
-	_, err := c.schemas.client.ServerVersionWithContext(ctx)
-	var silent *syncline.Error
-	if err == nil || errors.As(err, &silent) {
-		return err
-	}
-	kind, hint := classify(err)
-	if kind == syncline.Denied {
-		return nil // it answers
-	}
-	return &syncline.Error{Kind: kind, Hint: hint, Err: err}
 }
 
 // Reread has the objects of a kind judged again in every cluster.

@@ -2,8 +2,6 @@ package kube
 
 import (
 	"context"
-	"net/http"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,6 +13,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/managed"
 	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/edge/kube/failure"
 	"github.com/syncline-io/syncline/internal/edge/kube/merge"
 )
 
@@ -43,17 +42,17 @@ func (c *Cluster) Merge(
 	m := merge.New(object.Reveal(), live.Reveal(), c.takenOver(object.Manager()))
 	for range merges {
 		if merged, err = syncline.NewObject(m.Content(), object.Origin()); err != nil {
-			return syncline.Object{}, syncline.Object{}, failed(object.Ref(), "merge", err)
+			return syncline.Object{}, syncline.Object{}, failure.Of(object.Ref(), "merge", err)
 		}
 		after, err = c.put(ctx, putting{merged.Reveal(), object.Manager(), options, true})
 		if err == nil {
 			return merged, after, nil
 		}
-		if !m.Yield(causesOf(err)) {
+		if !m.Yield(failure.Causes(err)) {
 			break
 		}
 	}
-	return syncline.Object{}, syncline.Object{}, failed(object.Ref(), "dry-run merge", err)
+	return syncline.Object{}, syncline.Object{}, failure.Of(object.Ref(), "dry-run merge", err)
 }
 
 // merge puts the merged object in place of the live one, and applies the desired
@@ -66,7 +65,7 @@ func (c *Cluster) Merge(
 func (c *Cluster) merge(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	put, err := c.put(ctx, putting{w.Merged.Reveal(), w.Object.Manager(), w.Options, false})
 	if err != nil {
-		return syncline.Object{}, failed(w.Ref, "merge", err)
+		return syncline.Object{}, failure.Of(w.Ref, "merge", err)
 	}
 	ctx = context.WithoutCancel(ctx)
 	if len(managed.Entries(put.Reveal())) == 0 {
@@ -75,7 +74,7 @@ func (c *Cluster) merge(ctx context.Context, w syncline.Write) (syncline.Object,
 	if err == nil {
 		_, err = c.apply(ctx, w.Object, applying{options: w.Options, uid: w.UID})
 	}
-	if status, answered := statusOf(err); err != nil && !(answered && isUnfit(status)) {
+	if err != nil && !failure.IsUnfit(err) {
 		return syncline.Object{}, err
 	}
 	return c.claim(ctx, w)
@@ -112,7 +111,7 @@ func (c *Cluster) claimOnce(ctx context.Context, w syncline.Write) (syncline.Obj
 	narrow(now, w.Object.Reveal().Object, claimed)
 	patch, err := csaupgrade.UpgradeManagedFieldsPatch(now, claimed, w.Object.Manager())
 	if err != nil {
-		return syncline.Object{}, failed(w.Ref, doing, syncline.Errorf(syncline.Invalid, "%w", err))
+		return syncline.Object{}, failure.Of(w.Ref, doing, syncline.Errorf(syncline.Invalid, "%w", err))
 	}
 	if patch == nil {
 		return live, nil
@@ -121,7 +120,7 @@ func (c *Cluster) claimOnce(ctx context.Context, w syncline.Write) (syncline.Obj
 	defer cancel()
 	after, err := objects.Patch(ctx, w.Ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: w.Object.Manager()})
 	if err != nil {
-		return syncline.Object{}, failed(w.Ref, doing, err)
+		return syncline.Object{}, failure.Of(w.Ref, doing, err)
 	}
 	return taken(after)
 }
@@ -170,20 +169,4 @@ func (c *Cluster) put(ctx context.Context, p putting) (syncline.Object, error) {
 		return syncline.Object{}, err
 	}
 	return taken(after)
-}
-
-// causesOf returns the fields that validation refuses. A policy has none.
-func causesOf(err error) []metav1.StatusCause {
-	status, ok := statusOf(err)
-	if !ok || status.Code != http.StatusUnprocessableEntity || status.Details == nil || isDenial(status) {
-		return nil
-	}
-	return status.Details.Causes
-}
-
-// isRepeated reports whether an apply was refused because an item of a list is
-// declared repeatedly.
-func isRepeated(err error) bool {
-	status, ok := statusOf(err)
-	return ok && isUnfit(status) && strings.Contains(status.Message, "duplicate entries for key")
 }

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/kube/failure"
 	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
 )
 
@@ -182,7 +183,7 @@ func (c *Cluster) GetObject(ctx context.Context, resource schema.GroupVersionRes
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	u, err := c.own(resource, name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
-	return u, failed(refOf(resource, name), "read", err)
+	return u, failure.Of(refOf(resource, name), "read", err)
 }
 
 // ListObjects returns Syncline's own objects as they are now.
@@ -191,7 +192,7 @@ func (c *Cluster) ListObjects(ctx context.Context, resource schema.GroupVersionR
 	defer cancel()
 	list, err := c.own(resource, options.Namespace).List(ctx, options.narrow(metav1.ListOptions{}))
 	if err != nil {
-		return nil, failed(refOf(resource, types.NamespacedName{Namespace: options.Namespace}), "list", err)
+		return nil, failure.Of(refOf(resource, types.NamespacedName{Namespace: options.Namespace}), "list", err)
 	}
 	return list.Items, nil
 }
@@ -207,7 +208,7 @@ func (c *Cluster) Patch(ctx context.Context, resource schema.GroupVersionResourc
 	defer cancel()
 	u, err := c.own(resource, name.Namespace).Patch(ctx, name.Name, patch.Type, patch.Data,
 		metav1.PatchOptions{FieldManager: patch.Manager}, subresources...)
-	return u, failed(refOf(resource, name), "patch", err)
+	return u, failure.Of(refOf(resource, name), "patch", err)
 }
 
 // Patch is a change of one object.
@@ -228,7 +229,7 @@ func (c *Cluster) Create(ctx context.Context, resource schema.GroupVersionResour
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	u, err := c.own(resource, object.GetNamespace()).Create(ctx, object, metav1.CreateOptions{})
-	return u, failed(refOf(resource, nameOf(object)), "create", err)
+	return u, failure.Of(refOf(resource, nameOf(object)), "create", err)
 }
 
 // CreateMissing creates an object unless there is one of its name. It looks
@@ -254,7 +255,7 @@ func (c *Cluster) Delete(ctx context.Context, resource schema.GroupVersionResour
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	return failed(refOf(resource, name), "delete", c.own(resource, name.Namespace).Delete(ctx, name.Name, options))
+	return failure.Of(refOf(resource, name), "delete", c.own(resource, name.Namespace).Delete(ctx, name.Name, options))
 }
 
 // Happening is something to tell people of an object, in its events.
@@ -296,7 +297,7 @@ func (c *Cluster) Tell(ctx context.Context, h Happening) error {
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(event)
 	if err != nil {
-		return failed(syncline.Ref{Kind: "Event", Namespace: namespace, Name: event.Name}, "create", err)
+		return failure.Of(syncline.Ref{Kind: "Event", Namespace: namespace, Name: event.Name}, "create", err)
 	}
 	_, err = c.Create(ctx, corev1.SchemeGroupVersion.WithResource("events"), &unstructured.Unstructured{Object: content})
 	return err

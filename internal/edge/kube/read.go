@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/edge/kube/failure"
 )
 
 // Get returns the live object as it is now: the answer is not from a cache of
@@ -19,13 +20,13 @@ import (
 func (c *Cluster) Get(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error) {
 	objects, err := c.objects(ctx, ref, version)
 	if err != nil {
-		return syncline.Object{}, failed(ref, "read", err)
+		return syncline.Object{}, failure.Of(ref, "read", err)
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	live, err := objects.Get(ctx, ref.Name, metav1.GetOptions{})
 	if err != nil {
-		return syncline.Object{}, failed(ref, "read", err)
+		return syncline.Object{}, failure.Of(ref, "read", err)
 	}
 	return taken(live)
 }
@@ -56,7 +57,7 @@ func (c *Cluster) apply(ctx context.Context, object syncline.Object, how applyin
 	}
 	objects, err := c.objects(ctx, ref, object.GroupVersionKind().Version)
 	if err != nil {
-		return syncline.Object{}, failed(ref, doing, err)
+		return syncline.Object{}, failure.Of(ref, doing, err)
 	}
 	content := object.Reveal()
 	if how.uid != "" {
@@ -64,7 +65,7 @@ func (c *Cluster) apply(ctx context.Context, object syncline.Object, how applyin
 	}
 	text, err := content.MarshalJSON()
 	if err != nil {
-		return syncline.Object{}, failed(ref, doing, syncline.Errorf(syncline.Invalid, "write as JSON: %w", err))
+		return syncline.Object{}, failure.Of(ref, doing, syncline.Errorf(syncline.Invalid, "write as JSON: %w", err))
 	}
 	force := true
 	patch := metav1.PatchOptions{FieldManager: object.Manager(), Force: &force, FieldValidation: validation(how.options)}
@@ -75,7 +76,7 @@ func (c *Cluster) apply(ctx context.Context, object syncline.Object, how applyin
 	defer cancel()
 	live, err := objects.Patch(ctx, ref.Name, types.ApplyPatchType, text, patch)
 	if err != nil {
-		return syncline.Object{}, failed(ref, doing, err)
+		return syncline.Object{}, failure.Of(ref, doing, err)
 	}
 	return taken(live)
 }
@@ -96,15 +97,15 @@ func (c *Cluster) objects(ctx context.Context, ref syncline.Ref, version string)
 	if err := ref.Check(); err != nil {
 		return nil, err
 	}
-	r, err := c.schemas.find(ctx, schema.GroupVersionKind{Group: ref.Group, Version: version, Kind: ref.Kind})
+	r, err := c.kinds.Find(ctx, schema.GroupVersionKind{Group: ref.Group, Version: version, Kind: ref.Kind})
 	if err != nil {
 		return nil, err
 	}
-	all := c.dynamic.Resource(r.path)
+	all := c.dynamic.Resource(r.Path)
 	switch {
-	case r.scope == syncline.ClusterScoped && ref.Namespace != "":
+	case r.Scope == syncline.ClusterScoped && ref.Namespace != "":
 		return nil, syncline.Errorf(syncline.Conflict, "the kind has no namespaces any more: it was in namespace %s when this was decided", ref.Namespace)
-	case r.scope == syncline.ClusterScoped:
+	case r.Scope == syncline.ClusterScoped:
 		return all, nil
 	case ref.Namespace == "":
 		return nil, syncline.Errorf(syncline.Invalid, "metadata.namespace is missing, and the kind has namespaces")

@@ -14,6 +14,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/managed"
 	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/edge/kube/failure"
 )
 
 // Rehearse returns nil when the API server would create the object, were the
@@ -26,7 +27,7 @@ func (c *Cluster) Rehearse(ctx context.Context, object, live syncline.Object, op
 	ref := object.Ref()
 	objects, err := c.objects(ctx, ref, object.GroupVersionKind().Version)
 	if err != nil {
-		return failed(ref, "rehearsal of its creation", err)
+		return failure.Of(ref, "rehearsal of its creation", err)
 	}
 	content := object.Reveal()
 	withoutAllocated(content.Object, live.Reveal().Object)
@@ -36,10 +37,10 @@ func (c *Cluster) Rehearse(ctx context.Context, object, live syncline.Object, op
 		FieldManager: object.Manager(), FieldValidation: validation(options), DryRun: []string{metav1.DryRunAll},
 	})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return failed(ref, "rehearsal of its creation", err)
+		return failure.Of(ref, "rehearsal of its creation", err)
 	}
 	_, err = c.apply(ctx, object.WithName(ref.Name+"-rehearsal"), applying{options: options, dryRun: true})
-	if status, answered := statusOf(err); answered && !isUnfit(status) && kindOf(status) != syncline.Transient {
+	if kind, _ := failure.Classify(err); failure.IsAnswer(err) && !failure.IsUnfit(err) && kind != syncline.Transient {
 		return nil // the other name is to blame
 	}
 	return err
@@ -102,7 +103,7 @@ func (c *Cluster) recreate(ctx context.Context, w syncline.Write) (syncline.Obje
 	}
 	old, objects, err := c.planned(ctx, w, "recreation")
 	switch {
-	case syncline.KindOf(err) == syncline.NotFound && isGone(err):
+	case syncline.KindOf(err) == syncline.NotFound && failure.IsGone(err):
 		return c.create(ctx, w)
 	case err != nil:
 		return syncline.Object{}, err
@@ -141,7 +142,7 @@ func (c *Cluster) putBack(ctx context.Context, w syncline.Write, old syncline.Ob
 	case apierrors.IsAlreadyExists(err): // it was created after all, or by somebody else
 		return syncline.Object{}, cause
 	case err != nil:
-		return syncline.Object{}, lost(w.Ref, cause, failed(w.Ref, "create", err))
+		return syncline.Object{}, lost(w.Ref, cause, failure.Of(w.Ref, "create", err))
 	}
 	back = c.giveBack(ctx, w.Ref, objects, back, managed.Entries(old.Reveal()))
 	object, err := taken(back)
@@ -179,7 +180,7 @@ func (c *Cluster) giveBack(
 			return readErr
 		}
 		back = now
-		return failed(ref, "return of its fields", err)
+		return failure.Of(ref, "return of its fields", err)
 	}) // where it fails, the object is taken over as one from a backup
 	return back
 }

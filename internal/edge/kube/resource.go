@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -14,32 +11,34 @@ import (
 	"k8s.io/client-go/metadata"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/kube/failure"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
+	"github.com/syncline-io/syncline/internal/edge/kube/served"
 )
 
 // Resource returns how to list and watch the objects of a kind; see [live.API].
 func (c *Cluster) Resource(ctx context.Context, kind schema.GroupVersionKind) (live.Resource, error) {
-	r, err := c.schemas.find(ctx, kind)
+	r, err := c.kinds.Find(ctx, kind)
 	if err != nil {
 		return live.Resource{}, err
 	}
-	if !r.watchable() {
-		return live.Resource{}, syncline.Errorf(syncline.Invalid, "kind %s: %w", r.kind.GroupKind(), live.ErrUnwatchable)
+	if !r.Watchable() {
+		return live.Resource{}, syncline.Errorf(syncline.Invalid, "kind %s: %w", r.Kind.GroupKind(), live.ErrUnwatchable)
 	}
 	if c.scope.excludes(r) {
-		return live.Resource{}, syncline.Errorf(syncline.NotFound, "kind %s is of the whole cluster, of which Syncline may look at some namespaces only", r.kind.GroupKind())
+		return live.Resource{}, syncline.Errorf(syncline.NotFound, "kind %s is of the whole cluster, of which Syncline may look at some namespaces only", r.Kind.GroupKind())
 	}
 	return live.Resource{
 		Objects:  c.objectsOf(r),
 		Metadata: c.metadataOf(r),
-		Classify: func(err error) error { return failedAll(r.path.GroupResource(), err) },
+		Classify: func(err error) error { return failedAll(r.Path.GroupResource(), err) },
 	}, nil
 }
 
 // objectsOf reads the full objects of a kind, wherever they may be looked at.
-func (c *Cluster) objectsOf(r resource) stream.Source {
-	all := c.dynamic.Resource(r.path)
+func (c *Cluster) objectsOf(r served.Resource) stream.Source {
+	all := c.dynamic.Resource(r.Path)
 	if !c.scope.splits(r) {
 		return narrowed(all, WatchOptions{})
 	}
@@ -51,7 +50,7 @@ func (c *Cluster) objectsOf(r resource) stream.Source {
 }
 
 // metadataOf reads the metadata of the objects of a kind.
-func (c *Cluster) metadataOf(r resource) stream.Source {
+func (c *Cluster) metadataOf(r served.Resource) stream.Source {
 	read := func(objects metadata.ResourceInterface) stream.Source {
 		return stream.Source{
 			List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
@@ -60,7 +59,7 @@ func (c *Cluster) metadataOf(r resource) stream.Source {
 			Watch: objects.Watch,
 		}
 	}
-	all := c.metadata.Resource(r.path)
+	all := c.metadata.Resource(r.Path)
 	if !c.scope.splits(r) {
 		return read(all)
 	}
@@ -77,7 +76,7 @@ func failedAll(objects schema.GroupResource, err error) error {
 	if err == nil || errors.As(err, &classified) {
 		return err
 	}
-	kind, hint := classify(err)
+	kind, hint := failure.Classify(err)
 	return &syncline.Error{Kind: kind, Hint: hint, Err: fmt.Errorf("watch %s failed: %w", objects, err)}
 }
 
@@ -86,29 +85,42 @@ func failedAll(objects schema.GroupResource, err error) error {
 // Transient when there are groups of which nothing is known, because what serves
 // them does not answer; the kinds of the others are returned all the same.
 func (c *Cluster) Kinds(ctx context.Context) ([]schema.GroupVersionKind, error) {
-	known, err := c.schemas.all(ctx)
-	if err != nil {
-		return nil, err
-	}
-	groups := slices.SortedFunc(maps.Keys(known.versions), func(a, b schema.GroupKind) int { return strings.Compare(a.String(), b.String()) })
+	all, err := c.kinds.All(ctx)
 	var kinds []schema.GroupVersionKind
-	for _, gk := range groups {
-		for _, version := range known.versions[gk] {
-			r, _ := known.find(gk.WithVersion(version))
-			if r.watchable() && !c.scope.excludes(r) {
-				kinds = append(kinds, r.kind)
-			}
+	for _, r := range all {
+		if r.Watchable() && !c.scope.excludes(r) {
+			kinds = append(kinds, r.Kind)
 		}
 	}
-	return kinds, known.unanswered()
+	return kinds, err
 }
 
 // Served reports whether the cluster is known to serve a kind. It asks nothing.
-func (c *Cluster) Served(kind schema.GroupKind) bool {
-	known, _ := c.schemas.look()
-	return known != nil && len(known.versions[kind]) > 0
-}
+func (c *Cluster) Served(kind schema.GroupKind) bool { return c.kinds.Has(kind) }
 
 // Outdated says that kinds may have come, gone or changed, so that they are
 // found out again.
-func (c *Cluster) Outdated() { c.schemas.invalidate() }
+func (c *Cluster) Outdated() { c.kinds.Invalidate() }
+
+// Scope returns where objects of a kind live. It is a NotFound error when the
+// cluster does not know the kind, and a Transient one when that cannot be told
+// because its API does not answer.
+func (c *Cluster) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {
+	r, err := c.kinds.Find(ctx, kind)
+	return r.Scope, err
+}
+
+// Unanswered says why nothing can be known of the objects of a kind; see
+// [served.Kinds.Unanswered].
+func (c *Cluster) Unanswered(ctx context.Context, kind schema.GroupVersionKind) error {
+	return c.kinds.Unanswered(ctx, kind)
+}
+
+// Version returns the version of the API server, such as "v1.36.3", as it was
+// at most a minute ago.
+func (c *Cluster) Version(ctx context.Context) (string, error) { return c.kinds.Version(ctx) }
+
+// APIVersions returns the group versions and kinds that the cluster serves,
+// sorted, as Helm names them: "apps/v1" and "apps/v1/Deployment". Callers do
+// not change them.
+func (c *Cluster) APIVersions(ctx context.Context) ([]string, error) { return c.kinds.Names(ctx) }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/kube/served"
 )
 
 // Scope says what of a cluster may be looked at and delivered to. The zero value is
@@ -18,13 +19,13 @@ type Scope struct {
 }
 
 // excludes reports whether no object of a kind belongs to the scope.
-func (s Scope) excludes(r resource) bool {
-	return len(s.Namespaces) > 0 && !s.ClusterResources && r.scope == syncline.ClusterScoped
+func (s Scope) excludes(r served.Resource) bool {
+	return len(s.Namespaces) > 0 && !s.ClusterResources && r.Scope == syncline.ClusterScoped
 }
 
 // splits reports whether the objects of a kind are looked at by namespace.
-func (s Scope) splits(r resource) bool {
-	return len(s.Namespaces) > 0 && r.scope == syncline.Namespaced
+func (s Scope) splits(r served.Resource) bool {
+	return len(s.Namespaces) > 0 && r.Scope == syncline.Namespaced
 }
 
 // check says why an object does not belong to the scope, or nil.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -96,55 +95,6 @@ func TestRefusalRightAfterAnOutagePasses(t *testing.T) {
 		t.Errorf("right after the outage the error is %v", err)
 	}
 }
-
-// A server that knows no rules yet refuses to say whether it is ready, too. Where it
-// always refuses that, a refusal that is meant is heard a minute after an outage.
-func TestRefusalByAServerThatDoesNotSayWhetherItIsReady(t *testing.T) {
-	var down error
-	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	now, ready := noon, http.StatusForbidden
-	client := kube.StartingAt(transport(func(request *http.Request) (*http.Response, error) {
-		if request.URL.Path == "/readyz" {
-			return answer(request, ready), down
-		}
-		return answer(request, http.StatusForbidden), down
-	}), func() time.Time { return now })
-	ask := func() int {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://cluster.example/api", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := client.RoundTrip(request)
-		if err != nil {
-			return 0
-		}
-		defer func() { _ = response.Body.Close() }()
-		return response.StatusCode
-	}
-	for _, step := range []struct {
-		at    time.Duration
-		down  error
-		ready int
-		want  int
-	}{
-		{0, nil, http.StatusForbidden, http.StatusForbidden},
-		{time.Minute, errors.New("connection refused"), 0, 0},
-		{time.Minute + 4*time.Second, nil, http.StatusOK, http.StatusServiceUnavailable},
-		{time.Minute + 10*time.Second, nil, http.StatusForbidden, http.StatusServiceUnavailable},
-		{time.Minute + 50*time.Second, nil, http.StatusUnauthorized, http.StatusServiceUnavailable},
-		{time.Minute + 51*time.Second, nil, http.StatusOK, http.StatusForbidden},
-		{2*time.Minute + time.Second, nil, http.StatusForbidden, http.StatusForbidden},
-	} {
-		now, down, ready = noon.Add(step.at), step.down, step.ready
-		if got := ask(); got != step.want {
-			t.Errorf("after %s with readyz %d: %d, want %d", step.at, step.ready, got, step.want)
-		}
-	}
-}
-
-type transport func(*http.Request) (*http.Response, error)
-
-func (t transport) RoundTrip(request *http.Request) (*http.Response, error) { return t(request) }
 
 // A watch is not tried again by the client, so that whoever watches learns of it.
 func TestRefusedWatchOfAStartingServerIsTriedAgain(t *testing.T) {

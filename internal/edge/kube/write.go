@@ -15,6 +15,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/edge/kube/failure"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 )
 
@@ -56,7 +57,7 @@ func (c *Cluster) Write(ctx context.Context, w syncline.Write) (syncline.Object,
 
 func (c *Cluster) create(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	live, err := c.apply(ctx, w.Object, applying{options: w.Options})
-	if isRepeated(err) {
+	if failure.IsRepeated(err) {
 		return c.createRepeated(ctx, w)
 	}
 	if err == nil && live.Reveal().GetDeletionTimestamp() != nil {
@@ -90,7 +91,7 @@ func (c *Cluster) run(ctx context.Context, w syncline.Write) (syncline.Object, e
 	}
 	objects, err := c.objects(ctx, w.Object.Ref(), w.Object.GroupVersionKind().Version)
 	if err != nil {
-		return syncline.Object{}, failed(w.Ref, "create", err)
+		return syncline.Object{}, failure.Of(w.Ref, "create", err)
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -98,7 +99,7 @@ func (c *Cluster) run(ctx context.Context, w syncline.Write) (syncline.Object, e
 		FieldManager: w.Object.Manager(), FieldValidation: validation(w.Options),
 	})
 	if err != nil {
-		return syncline.Object{}, failed(w.Ref, "create", err)
+		return syncline.Object{}, failure.Of(w.Ref, "create", err)
 	}
 	return taken(live)
 }
@@ -112,14 +113,14 @@ func (c *Cluster) replace(ctx context.Context, w syncline.Write) (syncline.Objec
 		return syncline.Object{}, err
 	}
 	after, err := c.put(ctx, putting{replacing(w.Object, live), w.Object.Manager(), w.Options, false})
-	return after, failed(w.Ref, "replace", err)
+	return after, failure.Of(w.Ref, "replace", err)
 }
 
 // DryRunReplace returns what Replace would make of the live object, without
 // writing.
 func (c *Cluster) DryRunReplace(ctx context.Context, object, live syncline.Object, options option.List) (syncline.Object, error) {
 	after, err := c.put(ctx, putting{replacing(object, live), object.Manager(), options, true})
-	return after, failed(object.Ref(), "dry-run replace", err)
+	return after, failure.Of(object.Ref(), "dry-run replace", err)
 }
 
 // replacing returns what to put in place of the live object.
@@ -156,13 +157,13 @@ func (c *Cluster) remove(ctx context.Context, w syncline.Write) (syncline.Object
 	for tries := 1; ; tries++ {
 		found, objects, err := c.planned(ctx, w, "delete")
 		switch {
-		case syncline.KindOf(err) == syncline.NotFound && isGone(err):
+		case syncline.KindOf(err) == syncline.NotFound && failure.IsGone(err):
 			return syncline.Object{}, nil
 		case err != nil || found.Reveal().GetDeletionTimestamp() != nil:
 			return found, err
 		}
 		if now := live.SteeringOf(found.Reveal(), c.dialects); now != w.Steering {
-			return syncline.Object{}, failed(w.Ref, "delete", syncline.Errorf(syncline.Conflict,
+			return syncline.Object{}, failure.Of(w.Ref, "delete", syncline.Errorf(syncline.Conflict,
 				"what its annotations say of whose it is and of what may be done with it changed since the plan was made"))
 		}
 		left, err := c.delete(ctx, w, found.Reveal().GetResourceVersion(), objects, propagation(w.Options))
@@ -184,8 +185,8 @@ func (c *Cluster) delete(
 		expected.ResourceVersion = &version
 	}
 	err := objects.Delete(bounded, w.Ref.Name, metav1.DeleteOptions{Preconditions: &expected, PropagationPolicy: &propagation})
-	if err != nil && !isGone(err) {
-		return syncline.Object{}, failed(w.Ref, "delete", err)
+	if err != nil && !failure.IsGone(err) {
+		return syncline.Object{}, failure.Of(w.Ref, "delete", err)
 	}
 	return c.afterDeletion(ctx, w, objects)
 }
@@ -197,10 +198,10 @@ func (c *Cluster) afterDeletion(ctx context.Context, w syncline.Write, objects d
 	defer cancel()
 	left, err := objects.Get(ctx, w.Ref.Name, metav1.GetOptions{})
 	switch {
-	case err != nil && isGone(err):
+	case err != nil && failure.IsGone(err):
 		return syncline.Object{}, nil
 	case err != nil:
-		return syncline.Object{}, failed(w.Ref, "read after deletion", err)
+		return syncline.Object{}, failure.Of(w.Ref, "read after deletion", err)
 	case left.GetUID() != w.UID:
 		return syncline.Object{}, nil
 	}
@@ -224,16 +225,16 @@ func propagation(options option.List) metav1.DeletionPropagation {
 func (c *Cluster) planned(ctx context.Context, w syncline.Write, doing string) (syncline.Object, dynamic.ResourceInterface, error) {
 	objects, err := c.objects(ctx, w.Ref, w.Version)
 	if err != nil {
-		return syncline.Object{}, nil, failed(w.Ref, doing, err)
+		return syncline.Object{}, nil, failure.Of(w.Ref, doing, err)
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	live, err := objects.Get(ctx, w.Ref.Name, metav1.GetOptions{})
 	if err != nil {
-		return syncline.Object{}, nil, failed(w.Ref, doing, err)
+		return syncline.Object{}, nil, failure.Of(w.Ref, doing, err)
 	}
 	if live.GetUID() != w.UID {
-		return syncline.Object{}, nil, failed(w.Ref, doing, syncline.Errorf(syncline.Conflict,
+		return syncline.Object{}, nil, failure.Of(w.Ref, doing, syncline.Errorf(syncline.Conflict,
 			"the object was created anew since the plan was made: its UID is %s, not %s", live.GetUID(), w.UID))
 	}
 	object, err := taken(live)
@@ -262,7 +263,7 @@ func (c *Cluster) migrate(ctx context.Context, w syncline.Write) error {
 	}
 	patch, err := csaupgrade.UpgradeManagedFieldsPatch(live.Reveal(), c.takenOver(w.Object.Manager()), w.Object.Manager())
 	if err != nil {
-		return failed(w.Ref, "migration from client-side apply", syncline.Errorf(syncline.Invalid, "%w", err))
+		return failure.Of(w.Ref, "migration from client-side apply", syncline.Errorf(syncline.Invalid, "%w", err))
 	}
 	if patch == nil {
 		return nil
@@ -270,7 +271,7 @@ func (c *Cluster) migrate(ctx context.Context, w syncline.Write) error {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	_, err = objects.Patch(ctx, w.Ref.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: w.Object.Manager()})
-	return failed(w.Ref, "migration from client-side apply", err)
+	return failure.Of(w.Ref, "migration from client-side apply", err)
 }
 
 // unhold removes the hook finalizer, if it is there. The patch fails as a
@@ -278,7 +279,7 @@ func (c *Cluster) migrate(ctx context.Context, w syncline.Write) error {
 func (c *Cluster) unhold(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	live, objects, err := c.planned(ctx, w, "unhold")
 	if err != nil {
-		if isGone(err) {
+		if failure.IsGone(err) {
 			return syncline.Object{}, nil
 		}
 		return syncline.Object{}, err
@@ -292,16 +293,16 @@ func (c *Cluster) unhold(ctx context.Context, w syncline.Write) (syncline.Object
 		"uid": w.UID, "resourceVersion": now.GetResourceVersion(), "finalizers": finalizers,
 	}})
 	if err != nil {
-		return syncline.Object{}, failed(w.Ref, "unhold", err)
+		return syncline.Object{}, failure.Of(w.Ref, "unhold", err)
 	}
 	bounded, cancel := c.bounded(ctx)
 	defer cancel()
 	after, err := objects.Patch(bounded, w.Ref.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: syncline.FieldManager})
 	switch {
-	case err != nil && isGone(err):
+	case err != nil && failure.IsGone(err):
 		return syncline.Object{}, nil
 	case err != nil:
-		return syncline.Object{}, failed(w.Ref, "unhold", err)
+		return syncline.Object{}, failure.Of(w.Ref, "unhold", err)
 	}
 	if after.GetDeletionTimestamp() != nil && len(after.GetFinalizers()) == 0 {
 		return syncline.Object{}, nil

@@ -12,7 +12,8 @@ import (
 )
 
 // Check returns the check that Argo CD comes with for a kind: the kind's own,
-// else one for all kinds of a group or of groups like it.
+// else one for all kinds of a group or of groups like it. Its Remedy is for who offers
+// a place for other rules.
 func Check(kind schema.GroupKind) (syncline.HealthRule, bool) {
 	if kind.Group == "" { // none of its checks is for a core kind
 		return syncline.HealthRule{}, false
@@ -24,10 +25,8 @@ func Check(kind schema.GroupKind) (syncline.HealthRule, bool) {
 	if err != nil {
 		return syncline.HealthRule{}, false
 	}
-	name := kind.Group + "/" + kind.Kind
 	return syncline.HealthRule{
-		Origin:   "Argo CD's health check for " + name,
-		Remedy:   "write a rule for " + name + " into the ConfigMap argocd-cm, which takes its place",
+		Origin:   "Argo CD's health check for " + kind.Group + "/" + kind.Kind,
 		Script:   script,
 		OpenLibs: true,
 	}, true

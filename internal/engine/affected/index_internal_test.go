@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 )
 
@@ -53,7 +54,7 @@ func newIndex() *Index {
 }
 
 func appOf(name string, sources ...syncline.Source) syncline.App {
-	return syncline.App{ID: syncline.AppID{Kind: syncline.KindApplication, Name: name}, Sources: sources}
+	return syncline.App{ID: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: name}, Sources: sources}
 }
 
 // advance takes the groups of a repository at one commit to another.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
@@ -39,7 +40,7 @@ func tell(declared ...string) *story {
 		Cluster: enginetest.New(convention.Dialect()), planner: plan.New(nil),
 		app: syncline.App{
 			Dialect: convention.Dialect(),
-			ID:      syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web",
+			ID:      syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"}, UID: "app-1", Instance: "web",
 			Destination: syncline.Destination{Name: "in-cluster", Namespace: "shop"},
 		},
 		judge: func(syncline.Change) error { return nil },
@@ -80,12 +81,15 @@ func (s *story) begin(op syncline.Operation) {
 	}
 }
 
+func dialects() syncline.Dialects { return syncline.Dialects{convention.Dialect()} }
+
 // input plans and permits.
 func (s *story) input(t tester) apply.Input {
 	t.Helper()
 	made, err := s.planner.Build(t.Context(), plan.Input{
 		App: s.app, Objects: s.declared, Revisions: s.state.Revisions, Operation: &s.state, Cluster: s.Cluster, Memory: s.Cluster,
-		Judge: func(syncline.Change) error { return nil }, // what is refused is judged below
+		Judge:    func(syncline.Change) error { return nil }, // what is refused is judged below
+		Dialects: dialects(),
 	})
 	if err != nil {
 		t.Fatalf("plan: %v", err)

@@ -28,7 +28,7 @@ func stepOf(t *testing.T, s *story, in apply.Input) apply.Outcome {
 func tearDown(t *testing.T, s *story) ([]string, error) {
 	t.Helper()
 	s.app.Deleting = &syncline.Deletion{Cascade: true, Propagation: "foreground"}
-	made, _ := plan.Teardown(s.app, s.Cluster)
+	made, _ := plan.Teardown(s.app, dialects(), s.Cluster)
 	grant, refused := made.Grant(s.judge)
 	waiting, err := apply.Delete(t.Context(), apply.Input{
 		App: s.app, Plan: made, Grant: grant, Refused: refused, Memory: s.Cluster, Reader: s.Cluster, Writer: s.Cluster, Now: noon,
@@ -134,7 +134,7 @@ func TestDeletionThatCannotGoOn(t *testing.T) {
 	t.Run("because there is another object by now", func(t *testing.T) {
 		s := deployed(t)
 		s.app.Deleting = &syncline.Deletion{Cascade: true}
-		made, _ := plan.Teardown(s.app, s.Cluster)
+		made, _ := plan.Teardown(s.app, dialects(), s.Cluster)
 		grant, _ := made.Grant(s.judge)
 		s.Delete(ref("ConfigMap", "last"))
 		s.Put(t, strings.Replace(object("ConfigMap", "last", ""), "name: last", "name: last, namespace: shop", 1))
@@ -205,7 +205,7 @@ func TestWhatAppsNeedIsDeletedAfterThem(t *testing.T) {
 		},
 		"teardown": func(t *testing.T, s *story, after []syncline.Ref) []syncline.Blocker {
 			t.Helper()
-			made, _ := plan.Teardown(s.app, s.Cluster)
+			made, _ := plan.Teardown(s.app, dialects(), s.Cluster)
 			afterApps(made, after)
 			grant, _ := made.Grant(s.judge)
 			waiting, err := apply.Delete(t.Context(), apply.Input{App: s.app, Plan: made, Grant: grant, Memory: s.Cluster, Writer: s.Cluster})

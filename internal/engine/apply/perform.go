@@ -103,9 +103,9 @@ func batches(group []syncline.Change) [][]syncline.Change {
 	for _, c := range group {
 		last := len(kinds) - 1
 		switch prune := c.Action == syncline.Prune; {
-		case prune && c.Ref.IsApp():
+		case prune && c.IsApp:
 			apps = append(apps, c)
-		case prune && c.Ref.ServesApps():
+		case prune && c.ServesApps:
 			serving = append(serving, c)
 		case changesGuard(c):
 			guards = append(guards, c)
@@ -132,7 +132,7 @@ func changesGuard(c syncline.Change) bool {
 }
 
 func removesApps(batch []syncline.Change) bool {
-	return batch[0].Action == syncline.Prune && (batch[0].Ref.IsApp() || batch[0].Ref.ServesApps())
+	return batch[0].Action == syncline.Prune && (batch[0].IsApp || batch[0].ServesApps)
 }
 
 // performBatch writes objects that do not depend on each other.

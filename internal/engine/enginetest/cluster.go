@@ -76,7 +76,8 @@ type Cluster struct {
 }
 
 // New returns a cluster that has the namespaces default and shop, and serves some
-// kinds of Kubernetes in version v1. Its objects are owned as the dialects say.
+// kinds of Kubernetes in version v1, and in any the kinds in which the dialects declare
+// Apps. Its objects are owned as the dialects say.
 func New(dialects ...*syncline.Dialect) *Cluster {
 	c := &Cluster{
 		dialects: dialects,
@@ -92,7 +93,6 @@ func New(dialects ...*syncline.Dialect) *Cluster {
 			{Group: "apps", Kind: "Deployment"}:           syncline.Namespaced,
 			{Group: "batch", Kind: "Job"}:                 syncline.Namespaced,
 			{Group: "networking.k8s.io", Kind: "Ingress"}: syncline.Namespaced,
-			{Group: "argoproj.io", Kind: "Application"}:   syncline.Namespaced,
 		},
 		versions: map[schema.GroupKind][]string{}, unknown: map[schema.GroupKind]bool{},
 		objects: map[syncline.Ref]*object{},
@@ -100,7 +100,11 @@ func New(dialects ...*syncline.Dialect) *Cluster {
 	for kind := range c.kinds {
 		c.versions[kind] = []string{"v1"}
 	}
-	c.versions[schema.GroupKind{Group: "argoproj.io", Kind: "Application"}] = []string{"v1alpha1"}
+	for _, dialect := range dialects {
+		for _, kind := range dialect.Apps {
+			c.kinds[kind] = syncline.Namespaced
+		}
+	}
 	for _, name := range []string{"default", "shop"} {
 		c.put(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}, somebody)
 	}

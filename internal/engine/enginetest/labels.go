@@ -1,23 +1,36 @@
 package enginetest
 
-import "github.com/syncline-io/syncline"
+import (
+	"errors"
 
-// The labels and the annotation of the dialect of [Labels].
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
+)
+
+// The labels and the annotation of the dialect of [Labels], the file that changes how
+// its sources are rendered, and what leaves a file out.
 const (
-	NameLabel   = "labels.example/name"
-	SpaceLabel  = "labels.example/namespace"
-	PruneOption = "labels.example/prune"
+	NameLabel    = "labels.example/name"
+	SpaceLabel   = "labels.example/namespace"
+	PruneOption  = "labels.example/prune"
+	OverrideFile = "labels.yaml"
+	SkipMarker   = "labels: skip"
 )
 
 // Labels returns a dialect as unlike Argo CD's as the engine allows: objects are
 // marked by labels, applied under another field manager and kept in an inventory;
 // there are no hooks and no waves, and one annotation or label, prune: disabled, keeps
-// an object.
+// an object. One file says whether the folders below are rendered.
 func Labels() *syncline.Dialect {
 	return &syncline.Dialect{
 		Name: "labels", Manager: "labels-controller", Inventory: true,
+		Apps:      []schema.GroupKind{{Group: "labels.example", Kind: "Kustomization"}},
+		Serving:   []schema.GroupKind{{Group: "labels.example", Kind: "Tenant"}},
 		Ownership: labels{}, Conventions: labels{},
-		Words: syncline.Words{Approval: "a word with its owner", HookDelete: "nothing", HookPhases: "none", PreDelete: "none"},
+		Rendering: syncline.Rendering{Overrider: labels{}, Skip: SkipMarker, Variables: labels{}},
+		Words:     syncline.Words{Approval: "a word with its owner", HookDelete: "nothing", HookPhases: "none", PreDelete: "none"},
 	}
 }
 
@@ -49,4 +62,21 @@ func (labels) Read(object syncline.Marked) syncline.Directive {
 		return syncline.Directive{Keep: PruneOption + ": disabled"}
 	}
 	return syncline.Directive{}
+}
+
+func (labels) Files(string) []string { return []string{OverrideFile} }
+
+func (labels) IsFile(name string) bool { return name == OverrideFile }
+
+func (labels) Override(source syncline.Source, content map[string]any) (syncline.Source, error) {
+	deep, ok := content["deep"].(bool)
+	if !ok {
+		return source, errors.New("deep: it is neither true nor false")
+	}
+	source.Directory = &tool.Directory{Recurse: deep}
+	return source, nil
+}
+
+func (labels) Fact(name string) (syncline.Fact, bool) {
+	return syncline.FactInstance, name == "LABELS_APP"
 }

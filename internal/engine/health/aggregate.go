@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/syncline-io/syncline"
@@ -12,13 +13,13 @@ const maxCauses = 3
 
 // Aggregate returns the health of an App of these objects: the worst of theirs,
 // Healthy when none has any. Hooks and objects without health do not count, nor
-// does a missing object, unless all are: then the App is Missing. Of Applications
-// among the objects, the App itself does not count, nor does one whose health is
+// does a missing object, unless all are: then the App is Missing. Of what declares
+// Apps in the dialects, the App itself does not count, nor does one whose health is
 // Unknown. The message names the objects that the status comes from.
 //
 // Objects annotated with [syncline.AnnotationNoHealth] are for the caller to
 // leave out.
-func Aggregate(app syncline.AppID, objects []syncline.ObjectReport) syncline.Health {
+func Aggregate(app syncline.AppID, dialects syncline.Dialects, objects []syncline.ObjectReport) syncline.Health {
 	worst := syncline.Healthy
 	var causes []syncline.Ref
 	present, missing := 0, 0
@@ -31,10 +32,10 @@ func Aggregate(app syncline.AppID, objects []syncline.ObjectReport) syncline.Hea
 			continue
 		}
 		present++
-		if !counts(app, o) {
+		if !counts(app, dialects, o) {
 			continue
 		}
-		if o.Health.Status.WorseThan(worst) {
+		if severity(o.Health.Status) > severity(worst) {
 			worst, causes = o.Health.Status, nil
 		}
 		if o.Health.Status == worst {
@@ -50,14 +51,20 @@ func Aggregate(app syncline.AppID, objects []syncline.ObjectReport) syncline.Hea
 	return syncline.Health{Status: worst, Message: causedBy(causes)}
 }
 
+// severity orders the statuses as Argo CD does, the worst last.
+func severity(status syncline.HealthStatus) int {
+	return slices.Index([]syncline.HealthStatus{
+		syncline.NoHealth, syncline.Healthy, syncline.Suspended, syncline.Progressing, syncline.Missing, syncline.Degraded, syncline.Unknown,
+	}, status)
+}
+
 // counts reports whether the health of an object that exists says anything about
 // the App's.
-func counts(app syncline.AppID, o syncline.ObjectReport) bool {
-	if o.Ref.Group != "argoproj.io" || o.Ref.Kind != "Application" {
+func counts(app syncline.AppID, dialects syncline.Dialects, o syncline.ObjectReport) bool {
+	if !dialects.IsApp(o.Ref.GroupKind()) {
 		return true
 	}
-	itself := o.Ref.Namespace == app.Namespace && o.Ref.Name == app.Name
-	return !itself && o.Health.Status != syncline.Unknown
+	return o.Ref != app.Ref() && o.Health.Status != syncline.Unknown
 }
 
 func causedBy(refs []syncline.Ref) string {

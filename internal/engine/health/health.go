@@ -30,6 +30,8 @@ type Checks struct {
 	Own Rules
 	// Library are rules for kinds that have no check here.
 	Library Rules
+	// Dialects read what objects say of how they are judged. Default: none.
+	Dialects syncline.Dialects
 }
 
 // Slow reports whether one of the rules judges a live object, which takes long. It
@@ -37,7 +39,7 @@ type Checks struct {
 func (c Checks) Slow(u *unstructured.Unstructured) bool {
 	o := object(u.Object)
 	_, deleting := deletion(o)
-	return !deleting && (applies(c.Own, u) || checkFor(o) == nil && applies(c.Library, u))
+	return !deleting && (applies(c.Own, u) || c.checkFor(o) == nil && applies(c.Library, u))
 }
 
 // Quick judges a live object as Of does where it is not Slow. It does not copy or
@@ -47,7 +49,7 @@ func (c Checks) Quick(u *unstructured.Unstructured) syncline.Health {
 	if health, deleting := deletion(o); deleting {
 		return health
 	}
-	if check := checkFor(o); check != nil {
+	if check := c.checkFor(o); check != nil {
 		return check(o)
 	}
 	return byConditions(u)
@@ -68,7 +70,7 @@ func (c Checks) Of(ctx context.Context, u *unstructured.Unstructured) syncline.H
 	if health, ok := judge(ctx, c.Own, u); ok {
 		return health
 	}
-	if check := checkFor(o); check != nil {
+	if check := c.checkFor(o); check != nil {
 		return check(o)
 	}
 	if health, ok := judge(ctx, c.Library, u); ok {
@@ -108,14 +110,14 @@ func pendingDeletion(finalizers []string) syncline.Health {
 
 // checkFor returns the check of the object's kind, or nil. The version does not
 // matter: the fields that the checks read are the same in all of them.
-func checkFor(o object) func(object) syncline.Health {
+func (c Checks) checkFor(o object) func(object) syncline.Health {
 	group, _, grouped := strings.Cut(o.text("apiVersion"), "/")
 	if !grouped {
 		group = ""
 	}
 	switch group {
 	case "":
-		return coreCheck(o.text("kind"))
+		return c.coreCheck(o.text("kind"))
 	case "apps":
 		return workloadCheck(o.text("kind"))
 	}
@@ -140,10 +142,10 @@ func checkFor(o object) func(object) syncline.Health {
 	return nil
 }
 
-func coreCheck(kind string) func(object) syncline.Health {
+func (c Checks) coreCheck(kind string) func(object) syncline.Health {
 	switch kind {
 	case "Pod":
-		return pod
+		return c.pod
 	case "Service":
 		return service
 	case "PersistentVolumeClaim":

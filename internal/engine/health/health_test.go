@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/health"
 )
 
@@ -68,12 +70,13 @@ func unmarshal(text []byte, into any) error {
 }
 
 func TestOf(t *testing.T) {
+	checks := health.Checks{Dialects: syncline.Dialects{convention.Dialect()}}
 	for kind, fixtures := range loadFixtures(t) {
 		for _, test := range fixtures.Cases {
 			t.Run(kind+"/"+test.Name, func(t *testing.T) {
 				u := &unstructured.Unstructured{Object: test.Object}
 				before := u.DeepCopy()
-				if diff := cmp.Diff(syncline.Health(test.Want), health.Checks{}.Quick(u)); diff != "" {
+				if diff := cmp.Diff(syncline.Health(test.Want), checks.Quick(u)); diff != "" {
 					t.Errorf("health (-want +got):\n%s", diff)
 				}
 				if diff := cmp.Diff(before.Object, u.Object); diff != "" {
@@ -176,7 +179,7 @@ func TestAggregate(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, health.Aggregate(syncline.AppID{Kind: syncline.KindApplication, Namespace: "web", Name: "root"}, test.objects)); diff != "" {
+			if diff := cmp.Diff(test.want, health.Aggregate(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "web", Name: "root"}, syncline.Dialects{convention.Dialect()}, test.objects)); diff != "" {
 				t.Errorf("health (-want +got):\n%s", diff)
 			}
 		})

@@ -2,21 +2,19 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/syncline-io/syncline"
 )
 
-// ignoreRestartPolicy on a Pod has it judged as one that is meant to run on,
-// though its restart policy says that it ends.
-const ignoreRestartPolicy = "argocd.argoproj.io/ignore-restart-policy"
-
 // pod judges a Pod. One that ends, as a hook does, is Healthy only when it has
 // succeeded, and is not Degraded by a container that waits: what it waits for
 // may still come, and then it would run though its failure was reported.
-func pod(o object) syncline.Health {
-	runsOn := o.text("spec", "restartPolicy") == "Always" ||
-		o.text("metadata", "annotations", ignoreRestartPolicy) == "true"
+func (c Checks) pod(o object) syncline.Health {
+	runsOn := o.text("spec", "restartPolicy") == "Always" || slices.ContainsFunc(c.Dialects, func(d *syncline.Dialect) bool {
+		return d.Conventions.Read(syncline.Content(o)).RunsOn
+	})
 	containers := append(o.list("status", "initContainerStatuses"), o.list("status", "containerStatuses")...)
 	if runsOn {
 		if reasons := stuck(containers); reasons != "" {

@@ -4,15 +4,17 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/plan/compare"
 )
 
 // compare decides, for every resource and namespace of the plan, what has to
 // happen to it. Only objects that are live, and not seen to be as desired, cost
 // requests. What was found out is kept even when something else could not be.
 func (b *build) compare(ctx context.Context) error {
-	var open []inquiry
+	var open []compare.Inquiry
 	for i := range b.changes {
 		c := &b.changes[i]
 		if c.Role == syncline.RoleHook || c.Refused || c.Err != nil && c.Unserved == nil {
@@ -28,16 +30,13 @@ func (b *build) compare(ctx context.Context) error {
 		if settled := b.compareKnown(c, live, exists); settled {
 			continue
 		}
-		q, err := b.questionOf(*c, live)
-		if err != nil {
-			return err
-		}
-		open = append(open, inquiry{change: c, live: live, question: q})
+		open = append(open, compare.Inquiry{Change: c, Live: live})
 	}
-	err := b.askAll(ctx, open)
+	lasting, err := b.comparer.Ask(ctx, open, b.before)
+	maps.Copy(b.after, lasting)
 	for _, in := range open {
-		if in.answer.known {
-			b.decide(in.change, in.answer)
+		if in.Answer.Known {
+			b.decide(in.Change, in.Answer)
 		}
 	}
 	return err
@@ -112,71 +111,61 @@ func (b *build) leftBy(instance string, ref syncline.Ref) bool {
 }
 
 // decide turns what was found into the action.
-func (b *build) decide(c *syncline.Change, found answer) {
-	c.Fields, c.Adopt = found.fields, found.adopt
-	if !found.kept.IsZero() {
-		c.Desired = found.kept
+func (b *build) decide(c *syncline.Change, found compare.Answer) {
+	c.Fields, c.Adopt = found.Fields, found.Adopt
+	if !found.Kept.IsZero() {
+		c.Desired = found.Kept
 	}
 	switch {
-	case found.err != nil:
+	case found.Err != nil:
 		b.decideRefused(c, found)
-	case len(found.fields) == 0:
+	case len(found.Fields) == 0:
 		c.Action, c.Why = syncline.Keep, ""
-	case found.adopt:
-		c.Action, c.Why = syncline.Update, describeFields(found.fields)+"; what is declared is taken over"
+	case found.Adopt:
+		c.Action, c.Why = syncline.Update, describeFields(found.Fields)+"; what is declared is taken over"
 	case c.Options.Has("Replace=true"):
-		c.Action, c.Why = syncline.Replace, describeFields(found.fields)
-	case !found.merged.IsZero():
-		c.Action, c.Why, c.Merged = syncline.Update, describeFields(found.fields)+"; it is merged, because an apply is refused", found.merged
+		c.Action, c.Why = syncline.Replace, describeFields(found.Fields)
+	case !found.Merged.IsZero():
+		c.Action, c.Why, c.Merged = syncline.Update, describeFields(found.Fields)+"; it is merged, because an apply is refused", found.Merged
 	default:
-		c.Action, c.Why = syncline.Update, describeFields(found.fields)
+		c.Action, c.Why = syncline.Update, describeFields(found.Fields)
 	}
 }
 
 // decideRefused plans for an object that the API server would not update: with
 // force it is recreated, if a new one would be accepted; with Replace=true it is
 // replaced; else it stays as it is.
-func (b *build) decideRefused(c *syncline.Change, found answer) {
-	c.Why = "it cannot be updated: " + found.err.Error()
+func (b *build) decideRefused(c *syncline.Change, found compare.Answer) {
+	c.Why = "it cannot be updated: " + found.Err.Error()
 	force := c.Options.Has("Force=true") || b.Operation != nil && b.Operation.Operation.Force
 	switch {
-	case force && found.beyond == nil:
+	case force && found.Beyond == nil:
 		c.Action = syncline.Recreate
-	case c.Options.Has("Replace=true") && found.instead == nil:
+	case c.Options.Has("Replace=true") && found.Instead == nil:
 		c.Action = syncline.Replace
 	default:
 		c.Fields = nil
-		b.guarded[c.Ref] = syncline.KindOf(found.err) == syncline.Denied || syncline.WebhookDown(found.err)
+		b.guarded[c.Ref] = syncline.KindOf(found.Err) == syncline.Denied || syncline.WebhookDown(found.Err)
 		c.Action, c.Err, c.Why = syncline.Update, withRemedy(c.Ref, found, force), "it differs, and cannot be updated"
 	}
 }
 
 // withRemedy adds what a person can do about an object that cannot be updated: of
 // the options those which were found to help.
-func withRemedy(ref syncline.Ref, found answer, force bool) error {
+func withRemedy(ref syncline.Ref, found compare.Answer, force bool) error {
 	switch {
-	case found.beyond == nil && found.instead == nil:
-		return syncline.WithHint(found.err, "undo the change, or have the object replaced with the sync option Replace=true, without what others set in it, or deleted and created anew with Force=true: either would be accepted")
-	case found.instead == nil:
-		return syncline.WithHint(found.err, "undo the change, or have the object replaced with the sync option Replace=true, without what others set in it: that would be accepted")
-	case found.beyond == nil:
-		return syncline.WithHint(found.err, "undo the change, or have the object deleted and created anew with the sync option Force=true: a new one would be accepted")
-	case force && syncline.KindOf(found.err) == syncline.Invalid && recreatable(ref):
-		return syncline.WithHint(found.err, "correct the manifest: the object is left as it is, because a new one would be refused too")
-	case force && syncline.KindOf(found.err) == syncline.Invalid:
-		return syncline.WithHint(found.err, "undo the change: Force=true does not delete what holds data or other objects; delete it by hand if that is meant")
+	case found.Beyond == nil && found.Instead == nil:
+		return syncline.WithHint(found.Err, "undo the change, or have the object replaced with the sync option Replace=true, without what others set in it, or deleted and created anew with Force=true: either would be accepted")
+	case found.Instead == nil:
+		return syncline.WithHint(found.Err, "undo the change, or have the object replaced with the sync option Replace=true, without what others set in it: that would be accepted")
+	case found.Beyond == nil:
+		return syncline.WithHint(found.Err, "undo the change, or have the object deleted and created anew with the sync option Force=true: a new one would be accepted")
+	case force && syncline.KindOf(found.Err) == syncline.Invalid && compare.Recreatable(ref):
+		return syncline.WithHint(found.Err, "correct the manifest: the object is left as it is, because a new one would be refused too")
+	case force && syncline.KindOf(found.Err) == syncline.Invalid:
+		return syncline.WithHint(found.Err, "undo the change: Force=true does not delete what holds data or other objects; delete it by hand if that is meant")
 	}
-	return found.err
-}
-
-// recreatable reports whether deleting the object takes nothing with it that
-// does not come back: neither other objects nor data.
-func recreatable(ref syncline.Ref) bool {
-	switch ref.GroupKind().String() {
-	case "Namespace", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition.apiextensions.k8s.io":
-		return false
-	}
-	return true
+	return found.Err
 }
 
 func describeFields(fields []syncline.Field) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/engine/plan/compare"
 )
 
 // addNamespace plans the destination namespace when the App asks for it and
@@ -59,9 +60,9 @@ func applyOnly(options option.List) option.List {
 // set them to another value: who declares the namespace, or who was first. Else each
 // would take them back from the other for ever.
 func (b *build) giveWay(ctx context.Context, c syncline.Change) (kept, error) {
-	current, err := b.Cluster.Read(ctx, c.Ref, c.Version)
+	current, err := b.comparer.Read(ctx, c)
 	if err != nil {
-		return kept{}, syncline.About(c.Ref, b.becauseGone(ctx, c, err))
+		return kept{}, err
 	}
 	content, live := c.Desired.Reveal().Object, current.Reveal().Object
 	metadata, _ := content["metadata"].(map[string]any)
@@ -92,7 +93,7 @@ func (b *build) giveWay(ctx context.Context, c syncline.Change) (kept, error) {
 	desired, err := syncline.NewObject(content, c.Desired.Origin())
 	return kept{
 		desired: desired.WithManager(c.Desired.Manager()), disputes: disputes,
-		nothing: left == 0 && !hasApplied(live, c.Desired.Manager()),
+		nothing: left == 0 && !compare.HasApplied(live, c.Desired.Manager()),
 	}, err
 }
 
@@ -101,7 +102,7 @@ func (b *build) giveWay(ctx context.Context, c syncline.Change) (kept, error) {
 // if the namespace is: Argo CD wrote there what it now is to write as this App.
 func (b *build) otherOwners(current syncline.Object, c syncline.Change) func(kind, key string) string {
 	declarer := b.App.Dialect.Ownership.Owner(c.Ref, current)
-	managers := managersOf(current.Reveal().Object)
+	managers := compare.ManagersOf(current.Reveal().Object)
 	return func(kind, key string) string {
 		for _, entry := range managers {
 			fields, _ := entry["fieldsV1"].(map[string]any)

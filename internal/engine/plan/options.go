@@ -30,3 +30,11 @@ func (b *build) warnOptions(context.Context) error {
 	}
 	return nil
 }
+
+// warnIgnore warns of jq expressions that are not obeyed.
+func (b *build) warnIgnore(context.Context) error {
+	for _, fault := range b.ignored.Faults() {
+		b.warn(syncline.InvalidSpecError, fault)
+	}
+	return nil
+}

@@ -82,7 +82,7 @@ func (b *build) orderPrunes() {
 		if c.Options.Has("PruneLast=true") {
 			c.Wave = last + 1
 		}
-		if c.Ref.IsApp() {
+		if c.IsApp {
 			c.Wave = max(c.Wave, newest)
 		}
 	}
@@ -94,12 +94,12 @@ func (b *build) orderPrunes() {
 func (b *build) orderServing() {
 	last := math.MinInt
 	for _, c := range b.changes {
-		if c.Ref.IsApp() && c.Phase == syncline.Sync && c.Action != syncline.Keep && c.Action != syncline.Retain {
+		if c.IsApp && c.Phase == syncline.Sync && c.Action != syncline.Keep && c.Action != syncline.Retain {
 			last = max(last, c.Wave)
 		}
 	}
 	for i := range b.changes {
-		if c := &b.changes[i]; c.Action == syncline.Prune && c.Ref.ServesApps() {
+		if c := &b.changes[i]; c.Action == syncline.Prune && c.ServesApps {
 			c.Wave = max(c.Wave, last)
 		}
 	}
@@ -110,7 +110,7 @@ func (b *build) orderServing() {
 func (b *build) newestApps() int {
 	newest := math.MinInt
 	for _, c := range b.changes {
-		if c.Ref.IsApp() && c.Action == syncline.Create && c.Phase == syncline.Sync {
+		if c.IsApp && c.Action == syncline.Create && c.Phase == syncline.Sync {
 			newest = max(newest, c.Wave)
 		}
 	}

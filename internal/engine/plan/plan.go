@@ -14,29 +14,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/engine/plan/compare"
 )
 
 // Cluster is what planning asks of the API server.
-type Cluster interface {
-	// Scope returns where objects of a kind live. It is a NotFound error when the
-	// cluster does not know the kind.
-	Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error)
-	// DryRun returns what applying the object would make of the live one.
-	DryRun(ctx context.Context, object syncline.Object, options option.List) (syncline.Object, error)
-	// DryRunReplace returns what putting the object in place of the live one would
-	// make of it.
-	DryRunReplace(ctx context.Context, object, live syncline.Object, options option.List) (syncline.Object, error)
-	// Merge returns the three-way merge of the object with the live one, and what
-	// putting that in place of it would make of it. It is an Invalid error when that
-	// would be refused too.
-	Merge(ctx context.Context, object, live syncline.Object, options option.List) (merged, after syncline.Object, err error)
-	// Rehearse returns nil when a creation of the object would be accepted, were
-	// the live one gone.
-	Rehearse(ctx context.Context, object, live syncline.Object, options option.List) error
-	// Read returns the live object as it is now.
-	Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error)
-}
+type Cluster interface{ compare.Cluster }
+
+// Expressions removes fields by jq expressions.
+type Expressions interface{ compare.Expressions }
 
 // Memory is what is known of the live objects, without asking.
 type Memory interface {
@@ -90,6 +75,8 @@ type Input struct {
 	// Judge says why the App may not have the object of a change, or nil. It is
 	// asked as soon as the ref is final, and what it refuses is looked up nowhere.
 	Judge func(syncline.Change) error
+	// Dialects say which objects declare Apps, and which these need. Default: none does.
+	Dialects syncline.Dialects
 	// Neighbours returns the other Apps, or nil. It is called when it matters what
 	// they declare. Default: there are none.
 	Neighbours func() Neighbours
@@ -107,7 +94,7 @@ type Planner struct {
 
 // knowledge is what is remembered of an App's last plan.
 type knowledge struct {
-	compared map[syncline.Ref]answer
+	compared map[syncline.Ref]compare.Answer
 	// verdicts say which jq expressions are obeyed.
 	verdicts map[string]string
 	// respected are the objects that keep ignored fields as they are live.
@@ -132,22 +119,26 @@ func (p *Planner) Forget(id syncline.AppID) {
 func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
 	before := p.remembered(in.App.ID)
 	b := &build{
-		Input: in, before: before.compared, after: map[syncline.Ref]answer{}, respected: before.respected,
-		expressions: newExpressions(p.expressions, in.App, before.verdicts), guarded: map[syncline.Ref]bool{},
+		Input: in, before: before.compared, after: map[syncline.Ref]compare.Answer{}, respected: before.respected,
+		ignored: compare.NewIgnored(p.expressions, in.App, before.verdicts), guarded: map[syncline.Ref]bool{},
+	}
+	b.comparer = &compare.Comparer{
+		App: in.App, Cluster: in.Cluster, Ignored: b.ignored, Follow: in.Memory.Follow,
+		Force: in.Operation != nil && in.Operation.Operation.Force, MayChangeGuards: b.mayChangeGuards,
 	}
 	steps := []func(context.Context) error{
-		b.checkIgnore, b.prepare, b.addNamespace, b.respect, b.compare, b.addIdle, b.addExtraneous, b.order, b.awaitGuards, b.warnIgnore, b.warnHooks, b.warnOptions, b.explain,
+		b.ignored.Check, b.prepare, b.addNamespace, b.respect, b.compare, b.addIdle, b.addExtraneous, b.order, b.awaitGuards, b.warnIgnore, b.warnHooks, b.warnOptions, b.explain,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			compared := map[syncline.Ref]answer{}
+			compared := map[syncline.Ref]compare.Answer{}
 			maps.Copy(compared, b.before)
 			maps.Copy(compared, b.after)
-			p.remember(in.App.ID, knowledge{compared, b.expressions.verdicts, b.respected})
+			p.remember(in.App.ID, knowledge{compared, b.ignored.Verdicts(), b.respected})
 			return syncline.Plan{}, err
 		}
 	}
-	p.remember(in.App.ID, knowledge{b.after, b.expressions.verdicts, b.respected})
+	p.remember(in.App.ID, knowledge{b.after, b.ignored.Verdicts(), b.respected})
 	return syncline.Plan{
 		App: in.App.ID, Revisions: in.Revisions, Changes: b.changes, Warnings: b.warnings, Unknown: b.unknown,
 		PreDelete: b.preDelete, PostDelete: b.postDelete,
@@ -170,19 +161,6 @@ func Declares(ctx context.Context, in Input) ([]syncline.Ref, error) {
 	return refs, nil
 }
 
-// stillAsked returns the verdicts on expressions that the rules still have.
-func stillAsked(verdicts map[string]string, rules []syncline.IgnoreRule) map[string]string {
-	asked := map[string]string{}
-	for _, rule := range rules {
-		for _, expression := range rule.JQPathExpressions {
-			if why, known := verdicts[expression]; known {
-				asked[expression] = why
-			}
-		}
-	}
-	return asked
-}
-
 func (p *Planner) remembered(id syncline.AppID) knowledge {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -198,7 +176,7 @@ func (p *Planner) remember(id syncline.AppID, known knowledge) {
 // build is one plan in the making.
 type build struct {
 	Input
-	before, after map[syncline.Ref]answer
+	before, after map[syncline.Ref]compare.Answer
 	respected     map[syncline.Ref]kept
 	changes       []syncline.Change
 	warnings      []syncline.Condition
@@ -221,8 +199,9 @@ type build struct {
 	idle                  []idleHook
 	misspelt              []string
 	// unplaced are the objects that lack a namespace.
-	unplaced    map[syncline.Ref]bool
-	expressions *expressions
+	unplaced map[syncline.Ref]bool
+	ignored  *compare.Ignored
+	comparer *compare.Comparer
 	// guarded are the objects of which a webhook or a policy refuses the change.
 	guarded map[syncline.Ref]bool
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/plan"
@@ -19,7 +20,7 @@ import (
 func shop() syncline.App {
 	return syncline.App{
 		Dialect:     convention.Dialect(),
-		ID:          syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"},
+		ID:          syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"},
 		UID:         "app-1",
 		Instance:    "web",
 		Destination: syncline.Destination{Name: "in-cluster", Namespace: "shop"},
@@ -42,6 +43,8 @@ func newFixture() *fixture {
 	return &fixture{Cluster: enginetest.New(convention.Dialect()), app: shop(), planner: plan.New(plan.InProcess{}), judge: permitAll}
 }
 
+func dialects() syncline.Dialects { return syncline.Dialects{convention.Dialect()} }
+
 func permitAll(syncline.Change) error { return nil }
 
 func (f *fixture) input(t *testing.T, text string) plan.Input {
@@ -52,7 +55,7 @@ func (f *fixture) input(t *testing.T, text string) plan.Input {
 	}
 	return plan.Input{
 		App: f.app, Objects: objects, Revisions: []string{"0123456789abcdef"}, Guard: f.guard, Operation: f.operation,
-		Cluster: f.Cluster, Memory: f.Cluster, Judge: f.judge,
+		Cluster: f.Cluster, Memory: f.Cluster, Judge: f.judge, Dialects: dialects(),
 	}
 }
 

@@ -97,6 +97,7 @@ func (b *build) change(object syncline.Object, role syncline.Role, phase synclin
 	c := syncline.Change{
 		Ref: object.Ref(), Version: object.GroupVersionKind().Version, Role: role,
 		Phase: phase, Desired: object, Err: unknown,
+		IsApp: b.Dialects.IsApp(object.Ref().GroupKind()), ServesApps: b.Dialects.ServesApps(object.Ref().GroupKind()),
 		Unserved: b.unserved[object.GroupVersionKind()],
 		Unknown:  b.Unanswered[object.Ref().GroupKind()] != nil,
 	}

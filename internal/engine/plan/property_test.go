@@ -55,7 +55,7 @@ func drawObject(t *rapid.T) syncline.Object {
 
 func buildOf(t *rapid.T, c *enginetest.Cluster, planner *plan.Planner, app syncline.App, objects []syncline.Object) syncline.Plan {
 	p, err := planner.Build(t.Context(), plan.Input{
-		App: app, Objects: objects, Revisions: []string{"0123456"}, Cluster: c, Memory: c, Judge: permitAll,
+		App: app, Objects: objects, Revisions: []string{"0123456"}, Cluster: c, Memory: c, Judge: permitAll, Dialects: dialects(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -138,6 +138,7 @@ func (b *build) extraneous(live syncline.Live) syncline.Change {
 		Ref: live.Ref, Version: live.Version, Role: syncline.RoleResource, Action: syncline.Prune,
 		Phase: syncline.Sync, UID: live.UID, Steering: live.Steering(), Why: "it is no longer in the source",
 		Wave: asks.Wave, Options: b.options(asks.Options), Extraneous: asks.IgnoreExtraneous,
+		IsApp: b.Dialects.IsApp(live.Ref.GroupKind()), ServesApps: b.Dialects.ServesApps(live.Ref.GroupKind()),
 	}
 	if !live.Made && !b.asksFor(live.Ref) {
 		c.Action, c.Extraneous, c.Claimed = syncline.Retain, true, true

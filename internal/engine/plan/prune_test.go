@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
@@ -201,7 +202,7 @@ func TestWhatOnlyAnAnnotationClaims(t *testing.T) {
 	if err := (plan.Guard{Every: true}).Check(p, ""); err != nil {
 		t.Errorf("it stops the App: %v", err)
 	}
-	if down, _ := plan.Teardown(f.app, f.Cluster); len(down.Changes) > 0 {
+	if down, _ := plan.Teardown(f.app, dialects(), f.Cluster); len(down.Changes) > 0 {
 		t.Errorf("a deletion of the App deletes it: %q", steps(down))
 	}
 	selection := []syncline.Selector{{Kind: "ConfigMap", Name: "left"}}
@@ -324,7 +325,7 @@ func TestWhatNothingRecords(t *testing.T) {
 
 func TestGuard(t *testing.T) {
 	many := func(pruned, kept int) syncline.Plan {
-		p := syncline.Plan{App: syncline.AppID{Kind: syncline.KindApplication, Name: "web"}}
+		p := syncline.Plan{App: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "web"}}
 		add := func(action syncline.Action, n int) {
 			for i := range n {
 				name := fmt.Sprintf("%s-%d", action, i)
@@ -437,7 +438,7 @@ metadata: {name: web, namespace: argocd, annotations: {argocd.argoproj.io/tracki
 			`{name: wheels.example.com, annotations: {argocd.argoproj.io/tracking-id: "web:apiextensions.k8s.io/CustomResourceDefinition:shop/wheels.example.com"}}`, 1),
 	))
 	f.app.Deleting = &syncline.Deletion{Since: time.Unix(1700000000, 0), Cascade: true, Propagation: "background"}
-	p, _ := plan.Teardown(f.app, f.Cluster)
+	p, _ := plan.Teardown(f.app, dialects(), f.Cluster)
 	expectSteps(t, p,
 		"Sync 5 prune ConfigMap/shop/last",
 		"Sync 0 prune ConfigMap/shop/a",
@@ -467,7 +468,7 @@ metadata: {name: web, namespace: argocd, annotations: {argocd.argoproj.io/tracki
 		"not at all, at all": {waits: true},
 	} {
 		f.app.ApprovedPrune, f.app.ApprovedAt = test.approved, test.at
-		p, _ = plan.Teardown(f.app, f.Cluster)
+		p, _ = plan.Teardown(f.app, dialects(), f.Cluster)
 		if c := change(t, p, "unconfirmed"); (c.Err != nil) != test.waits {
 			t.Errorf("approved %s: %v", name, c.Err)
 		}
@@ -486,7 +487,7 @@ func TestTeardownOfANamespace(t *testing.T) {
 		f.app.Deleting = &syncline.Deletion{Cascade: true}
 		f.Put(t, leftNamespace)
 		f.Put(t, left(`, argocd.argoproj.io/sync-options: "`+options+`"`))
-		p, _ := plan.Teardown(f.app, f.Cluster)
+		p, _ := plan.Teardown(f.app, dialects(), f.Cluster)
 		expectSteps(t, p, want...)
 	}
 }

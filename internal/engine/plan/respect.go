@@ -2,18 +2,20 @@ package plan
 
 import (
 	"context"
-	"maps"
 
 	"golang.org/x/sync/errgroup"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/plan/compare"
 )
+
+// reads is how many live objects of one plan are read at once.
+const reads = 8
 
 // kept is what an object asks for that keeps what is live and not its own to say:
 // ignored fields, and what others want of a namespace.
 type kept struct {
-	question question
+	question compare.Question
 	desired  syncline.Object
 	// disputes says what is left to others.
 	disputes []string
@@ -31,7 +33,7 @@ type keeper func(context.Context, syncline.Change) (kept, error)
 // live object is read once for each of its states that matters.
 func (b *build) respect(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(dryRuns)
+	group.SetLimit(reads)
 	found := make([]kept, len(b.changes))
 	for i := range b.changes {
 		c := &b.changes[i]
@@ -40,7 +42,7 @@ func (b *build) respect(ctx context.Context) error {
 		if c.Refused || !exists || live.Terminating || keep == nil {
 			continue
 		}
-		asked, err := b.questionOf(*c, live)
+		asked, err := b.comparer.QuestionOf(*c, live)
 		if err != nil {
 			return err
 		}
@@ -83,7 +85,7 @@ func (b *build) keepAll(found []kept) {
 // keeperOf returns what finds out what a change keeps, nil when it keeps nothing.
 func (b *build) keeperOf(c syncline.Change, live syncline.Live) keeper {
 	switch {
-	case b.respects(c):
+	case b.comparer.Respects(c):
 		return b.keepIgnored
 	case c.Role == syncline.RoleNamespace && live.To(c.Desired.Manager()).Applied != c.Desired.Digest():
 		return b.giveWay
@@ -91,94 +93,8 @@ func (b *build) keeperOf(c syncline.Change, live syncline.Live) keeper {
 	return nil
 }
 
-// respects reports whether a change keeps fields that the App ignores.
-func (b *build) respects(c syncline.Change) bool {
-	return c.Role == syncline.RoleResource && c.Err == nil && c.Unserved == nil && c.Options.Has("RespectIgnoreDifferences=true") &&
-		len(b.rulesFor(c.Ref).rules) > 0
-}
-
-// keepIgnored returns the desired object with the ignored fields as they are live.
+// keepIgnored finds out what a change keeps of the fields that the App ignores.
 func (b *build) keepIgnored(ctx context.Context, c syncline.Change) (kept, error) {
-	current, err := b.Cluster.Read(ctx, c.Ref, c.Version)
-	if err != nil {
-		return kept{}, syncline.About(c.Ref, b.becauseGone(ctx, c, err))
-	}
-	desired, err := b.keeping(ctx, c, current, filling{})
+	desired, err := b.comparer.Keep(ctx, c)
 	return kept{desired: desired}, err
-}
-
-// keeping returns the desired object with the ignored fields as they are in the live
-// one.
-func (b *build) keeping(ctx context.Context, c syncline.Change, current syncline.Object, f filling) (syncline.Object, error) {
-	rules := b.rulesFor(c.Ref).trusting(current)
-	declared, live := c.Desired.Reveal().Object, current.Reveal().Object
-	own := appliedBy(live, b.App.Dialect.TakesOver)
-	live = withoutServerFields(live)
-	strippedDeclared, err := rules.strip(ctx, runtime.DeepCopyJSON(declared))
-	if err != nil {
-		return syncline.Object{}, syncline.About(c.Ref, err)
-	}
-	strippedLive, err := rules.strip(ctx, runtime.DeepCopyJSON(live))
-	if err != nil {
-		return syncline.Object{}, syncline.About(c.Ref, err)
-	}
-	f.whole = own == nil || c.Options.Has("Replace=true") || c.Options.Has("Force=true") ||
-		b.Operation != nil && b.Operation.Operation.Force
-	content := f.mapOf(sides{declared, strippedDeclared, live, strippedLive, own})
-	return b.identified(content, c.Desired)
-}
-
-// identified makes an object of content, with the identity and the tracking of
-// the declared one, which no rule takes away.
-func (b *build) identified(content map[string]any, declared syncline.Object) (syncline.Object, error) {
-	asked := declared.Reveal().Object
-	content["apiVersion"], content["kind"] = asked["apiVersion"], asked["kind"]
-	metadata, _ := content["metadata"].(map[string]any)
-	if metadata == nil {
-		metadata = map[string]any{}
-		content["metadata"] = metadata
-	}
-	before, _ := asked["metadata"].(map[string]any)
-	for _, field := range []string{"name", "namespace"} {
-		delete(metadata, field)
-		if value, ok := before[field]; ok {
-			metadata[field] = value
-		}
-	}
-	object, err := syncline.NewObject(content, declared.Origin())
-	if err == nil && b.App.Dialect.Ownership.Owner(declared.Ref(), declared) != "" {
-		object = b.App.Dialect.Ownership.Stamp(object, b.App)
-	}
-	return object.WithManager(declared.Manager()), err
-}
-
-// appliedBy returns the fields of a live object that such managers own, as managedFields
-// hold them, or nil. Those of a subresource do not count.
-func appliedBy(live map[string]any, counts func(manager string) bool) map[string]any {
-	var all map[string]any
-	for _, entry := range managersOf(live) {
-		manager, _ := entry["manager"].(string)
-		fields, _ := entry["fieldsV1"].(map[string]any)
-		if fields != nil && entry["subresource"] == nil && counts(manager) {
-			all = together(all, fields)
-		}
-	}
-	return all
-}
-
-// together returns the fields of both. What either has as a whole it is.
-func together(a, b map[string]any) map[string]any {
-	if a == nil {
-		return b
-	}
-	all := make(map[string]any, len(a)+len(b))
-	maps.Copy(all, a)
-	for name, below := range b {
-		x, _ := all[name].(map[string]any)
-		y, _ := below.(map[string]any)
-		if all[name] = y; len(x) > 0 {
-			all[name] = together(x, y)
-		}
-	}
-	return all
 }

@@ -16,12 +16,11 @@ type users struct {
 
 // usersOf returns the Apps that need an object which an App would delete. Going says
 // which Applications the plan deletes or changes. The App itself outlives its plan.
-func usersOf(neighbours Neighbours, self syncline.AppID, ref syncline.Ref, going map[syncline.Ref]bool) users {
-	var found users
-	if !ref.ServesApps() {
+func usersOf(neighbours Neighbours, self syncline.AppID, c syncline.Change, going map[syncline.Ref]bool) (found users) {
+	if !c.ServesApps {
 		return found
 	}
-	for _, app := range neighbours.Users(ref) {
+	for _, app := range neighbours.Users(c.Ref) {
 		if app.ID != self && (app.Deleting != nil || going[app.ID.Ref()]) {
 			found.going = append(found.going, app.ID.Ref())
 		} else {
@@ -54,7 +53,7 @@ func (b *build) keepServing() {
 		if c.Action != syncline.Prune || c.Role == syncline.RoleHook {
 			continue
 		}
-		found := usersOf(neighbours, b.App.ID, c.Ref, going)
+		found := usersOf(neighbours, b.App.ID, *c, going)
 		c.After = found.going
 		if found.staying == nil {
 			continue
@@ -75,7 +74,7 @@ func (b *build) goingApps() map[syncline.Ref]bool {
 	}
 	going := map[syncline.Ref]bool{}
 	for _, c := range changes {
-		if c.Ref.IsApp() && c.Role == syncline.RoleResource && (c.Leaving || c.Action != syncline.Keep && c.Action != syncline.Retain) {
+		if c.IsApp && c.Role == syncline.RoleResource && (c.Leaving || c.Action != syncline.Keep && c.Action != syncline.Retain) {
 			going[c.Ref] = true
 		}
 	}

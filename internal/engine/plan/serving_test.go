@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
 
@@ -21,7 +23,7 @@ func (members) Left(string, syncline.Ref) bool      { return false }
 func (m members) Users(syncline.Ref) []syncline.App { return m }
 func member(name string) syncline.App               { return syncline.App{ID: memberID(name)} }
 func memberID(name string) syncline.AppID {
-	return syncline.AppID{Kind: "Application", Namespace: "shop", Name: name}
+	return syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "shop", Name: name}
 }
 func leavingMember(name string) (app syncline.App) {
 	app = member(name)
@@ -103,7 +105,7 @@ func TestTeardownOfWhatAppsNeed(t *testing.T) {
 			f.Put(t, leftNamespace)
 			f.Put(t, tracked("Application", "kid", `, argocd.argoproj.io/sync-wave: "2"`))
 			f.Put(t, tracked("AppProject", "team", `, argocd.argoproj.io/sync-wave: "4"`))
-			down, _ := plan.Teardown(f.app, f.Cluster)
+			down, _ := plan.Teardown(f.app, dialects(), f.Cluster)
 			down, err := plan.Spare(down, test.users)
 			if err != nil {
 				t.Fatal(err)
@@ -116,6 +118,47 @@ func TestTeardownOfWhatAppsNeed(t *testing.T) {
 			}
 			if kept := len(down.Changes) == 1; kept {
 				expectWarning(t, down, syncline.SharedResourceWarning, "AppProject/shop/team is not deleted with the application: it is needed by application "+test.users[len(test.users)-1].ID.String())
+			}
+		})
+	}
+}
+
+// TestAppsOfAnotherDialect holds that an App may deliver what declares Apps of another
+// dialect, and what these need: those go last, and after them what they need.
+func TestAppsOfAnotherDialect(t *testing.T) {
+	object := func(kind, name, wave string) string {
+		return fmt.Sprintf("apiVersion: labels.example/v1\nkind: %[1]s\nmetadata: {name: %[2]s, namespace: shop, annotations: {argocd.argoproj.io/tracking-id: \"web:labels.example/%[1]s:shop/%[2]s\", argocd.argoproj.io/sync-wave: \"%[3]s\"}}", kind, name, wave)
+	}
+	kid := syncline.App{ID: syncline.AppID{Group: "labels.example", Kind: "Kustomization", Namespace: "shop", Name: "kid"}}
+	for name, test := range map[string]struct {
+		dialects syncline.Dialects
+		want     []string
+		after    bool
+	}{
+		"both are known": {append(dialects(), enginetest.Labels()), []string{"Sync 2 prune labels.example/Kustomization/shop/kid", "Sync 2 prune labels.example/Tenant/shop/team"}, true},
+		"one is known":   {dialects(), []string{"Sync 4 prune labels.example/Tenant/shop/team", "Sync 2 prune labels.example/Kustomization/shop/kid"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture()
+			for _, kind := range []string{"Kustomization", "Tenant"} {
+				f.Serve(schema.GroupKind{Group: "labels.example", Kind: kind}, syncline.Namespaced)
+			}
+			f.Put(t, object("Kustomization", "kid", "2"))
+			f.Put(t, object("Tenant", "team", "4"))
+			down, _ := plan.Teardown(f.app, test.dialects, f.Cluster)
+			down, err := plan.Spare(down, members{kid})
+			if err != nil {
+				t.Fatal(err)
+			}
+			expectSteps(t, down, test.want...)
+			in := f.input(t, "")
+			in.Dialects, in.Neighbours = test.dialects, func() plan.Neighbours { return members{kid} }
+			made, err := f.planner.Build(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := change(t, made, "team"); c.ServesApps != test.after || slices.Equal(c.After, []syncline.Ref{kid.ID.Ref()}) != test.after {
+				t.Errorf("it goes after %v", c.After)
 			}
 		})
 	}

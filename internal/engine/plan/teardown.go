@@ -16,8 +16,9 @@ import (
 // dialect says, definitions of kinds, with which all of the kind would go, and what
 // only its marks claim, or what an inventory does not list. A namespace is left out
 // too when something of the App stays in it, and waits for what waits.
-// The error says why the App may have more; it is that of [Memory.Owned].
-func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
+// The dialects say which objects declare Apps, and which these need. The error says
+// why the App may have more; it is that of [Memory.Owned].
+func Teardown(app syncline.App, dialects syncline.Dialects, memory Memory) (syncline.Plan, error) {
 	owned, err := memory.Owned(app.Instance)
 	var changes []syncline.Change
 	used := map[string]error{}
@@ -33,6 +34,7 @@ func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 			continue
 		}
 		c := teardown(app, live, asks)
+		c.IsApp, c.ServesApps = dialects.IsApp(c.Ref.GroupKind()), dialects.ServesApps(c.Ref.GroupKind())
 		if syncline.KindOf(c.Err) == syncline.Stalled && used[live.Ref.Namespace] == nil {
 			used[live.Ref.Namespace] = c.Err
 		}
@@ -41,7 +43,7 @@ func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 	changes = keepNamespaces(changes, used)
 	servingLast(changes)
 	slices.SortStableFunc(changes, func(a, b syncline.Change) int {
-		return cmp.Or(cmp.Compare(b.Wave, a.Wave), cmp.Compare(rankOf(a.Ref), rankOf(b.Ref)), a.Ref.Compare(b.Ref))
+		return cmp.Or(cmp.Compare(b.Wave, a.Wave), cmp.Compare(rankOf(a), rankOf(b)), a.Ref.Compare(b.Ref))
 	})
 	return syncline.Plan{App: app.ID, Changes: changes}, err
 }
@@ -51,12 +53,12 @@ func Teardown(app syncline.App, memory Memory) (syncline.Plan, error) {
 func servingLast(changes []syncline.Change) {
 	last := math.MaxInt
 	for _, c := range changes {
-		if c.Ref.IsApp() {
+		if c.IsApp {
 			last = min(last, c.Wave)
 		}
 	}
 	for i := range changes {
-		if c := &changes[i]; c.Ref.ServesApps() {
+		if c := &changes[i]; c.ServesApps {
 			c.Wave = min(c.Wave, last)
 		}
 	}
@@ -64,11 +66,11 @@ func servingLast(changes []syncline.Change) {
 
 // rankOf orders what is deleted in one wave: first what decides about others, which
 // may refuse that they go, and last what Apps need.
-func rankOf(ref syncline.Ref) int {
+func rankOf(c syncline.Change) int {
 	switch {
-	case ref.Guards():
+	case c.Ref.Guards():
 		return -1
-	case ref.ServesApps():
+	case c.ServesApps:
 		return 1
 	}
 	return 0
@@ -96,7 +98,7 @@ func Spare(teardown syncline.Plan, neighbours Neighbours) (syncline.Plan, error)
 			used[c.Ref.Namespace] = syncline.Errorf(syncline.Denied, "%s stays", c.Ref)
 			continue
 		}
-		needed := usersOf(neighbours, teardown.App, c.Ref, going)
+		needed := usersOf(neighbours, teardown.App, c, going)
 		if needed.staying != nil {
 			used[c.Ref.Namespace] = syncline.Errorf(syncline.Denied, "%s stays", c.Ref)
 			teardown.Warnings = append(teardown.Warnings, syncline.Condition{Type: syncline.SharedResourceWarning,
@@ -114,8 +116,7 @@ func Spare(teardown syncline.Plan, neighbours Neighbours) (syncline.Plan, error)
 
 // stays reports whether an object of an App is left when the App is deleted.
 func stays(app syncline.App, live syncline.Live, asks syncline.Directive) bool {
-	itself := live.Ref.Kind == app.ID.Kind && live.Ref.Name == app.ID.Name && live.Ref.Namespace == app.ID.Namespace
-	return itself || asks.Options.Has("Delete=false") || asks.Keep != "" ||
+	return live.Ref == app.ID.Ref() || asks.Options.Has("Delete=false") || asks.Keep != "" ||
 		live.Ref.Kind == "CustomResourceDefinition"
 }
 
@@ -168,7 +169,7 @@ func isDeletionApproved(app syncline.App) bool {
 // Running plans the end of the hooks that an operation of an App has still running,
 // so that it can be terminated.
 func Running(app syncline.App, state *syncline.OperationState, memory Memory) (syncline.Plan, error) {
-	all, err := Teardown(app, memory)
+	all, err := Teardown(app, nil, memory)
 	run := RunID(app, state, "")
 	all.Changes = slices.DeleteFunc(all.Changes, func(c syncline.Change) bool {
 		live, exists := memory.Get(c.Ref)

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 )
 
 func app(name string) syncline.AppID {
-	return syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: name}
+	return syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: name}
 }
 
 // drain returns the names of the turns that are due, ending each at once.

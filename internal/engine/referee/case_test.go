@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
@@ -57,7 +58,7 @@ func newArena(ctx context.Context, p *place, c drawn) *arena {
 		place: p, drawn: c, ctx: ctx, line: p.wire.open(c.name), bell: p.bells.of(c.name), commits: map[string][]syncline.Object{},
 		app: syncline.App{
 			Dialect: convention.Dialect(),
-			ID:      syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: c.name}, UID: types.UID("uid-" + c.name), Instance: c.name, Project: "default",
+			ID:      syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: c.name}, UID: types.UID("uid-" + c.name), Instance: c.name, Project: "default",
 			Sources:      []syncline.Source{{RepoURL: "https://git.example/web", Path: "."}},
 			Destination:  syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: c.name},
 			HistoryLimit: 10, Ignore: c.ignore,

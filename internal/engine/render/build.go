@@ -34,6 +34,8 @@ type Tools struct {
 	Helm      Helm
 	Kustomize Kustomize
 	Jsonnet   Jsonnet
+	// Dialects are those whose files and variables jobs may ask for, by their names.
+	Dialects syncline.Dialects
 }
 
 // Build builds the job.
@@ -47,20 +49,24 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 	if err != nil {
 		return Output{}, err
 	}
+	rendering, err := t.renderingOf(job)
+	if err != nil {
+		return Output{}, err
+	}
 	job.Source.Path = folder
 	inputs.Files = allPresent(inputs.Files)
-	prefetchOf(job).From(inputs.Files)
+	prefetchOf(job, rendering.Overrider).From(inputs.Files)
 	if err := checkFolder(folder, inputs.Files); err != nil {
 		return Output{}, err
 	}
-	if job.Source, err = applyOverrides(job, inputs.Files); err != nil {
+	if job.Source, err = applyOverrides(job, rendering.Overrider, inputs.Files); err != nil {
 		return Output{}, err
 	}
 	tool, err := chooseTool(job.Source, inputs.Files)
 	if err != nil {
 		return Output{}, err
 	}
-	output, err := t.run(ctx, tool, job, inputs)
+	output, err := t.run(ctx, tool, job, inputs, rendering)
 	if err == nil {
 		err = checkSizes(ctx, output.Documents)
 	}
@@ -71,11 +77,24 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 	return output, nil
 }
 
+// renderingOf returns what the dialect of a job lets files and variables change.
+func (t Tools) renderingOf(job Job) (syncline.Rendering, error) {
+	if job.Dialect == "" {
+		return syncline.Rendering{}, nil
+	}
+	for _, dialect := range t.Dialects {
+		if dialect.Name == job.Dialect {
+			return dialect.Rendering, nil
+		}
+	}
+	return syncline.Rendering{}, syncline.Errorf(syncline.Internal, "what renders does not know the dialect %q", job.Dialect)
+}
+
 // prefetchOf returns what is looked at for any job.
-func prefetchOf(job Job) syncline.Prefetch {
+func prefetchOf(job Job, overrider syncline.Overrider) syncline.Prefetch {
 	folder := job.Source.Path
 	ahead := syncline.Prefetch{Entries: []string{folder}}
-	for _, name := range overridesOf(job) {
+	for _, name := range overridesOf(job, overrider) {
 		ahead.Files = append(ahead.Files, path.Join(folder, name))
 	}
 	if len(job.Source.Declared()) == 0 {
@@ -143,8 +162,8 @@ func worded(err error, message, hint string) error {
 
 // run runs the tool with the job's options, defaults filled in. Only charts may
 // repeat keys, which Helm lets them.
-func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inputs) (Output, error) {
-	env := environment(variables(inputs.Fact))
+func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inputs, rendering syncline.Rendering) (Output, error) {
+	env := environmentOf(rendering, inputs)
 	folder := job.Source.Path
 	switch tool {
 	case syncline.ToolHelm:
@@ -163,7 +182,7 @@ func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inpu
 	default:
 		options := orZero(job.Source.Directory)
 		options.Jsonnet = env.jsonnet(options.Jsonnet)
-		d := directory{files: inputs.Files, folder: folder, options: options, jsonnet: t.Jsonnet, only: job.Only}
+		d := directory{files: inputs.Files, folder: folder, options: options, jsonnet: t.Jsonnet, only: job.Only, rendering: rendering}
 		return d.build(ctx)
 	}
 }
@@ -202,16 +221,6 @@ func decodeAll(decoder *decode.Decoder, manifests []syncline.Manifest) (Output, 
 	}
 	output.Repeated, output.Bytes = decoder.Repeated, decoder.Bytes()
 	return output, nil
-}
-
-// variables returns the facts that are variables of the build environment.
-func variables(fact func(string) (string, bool)) func(string) (string, bool) {
-	return func(name string) (string, bool) {
-		if strings.Contains(name, "/") {
-			return "", false
-		}
-		return fact(name)
-	}
 }
 
 func orZero[T any](p *T) T {

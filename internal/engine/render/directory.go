@@ -13,9 +13,6 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
-// skipMarker in a file leaves it out, as in Argo CD.
-const skipMarker = "+argocd:skip-file-rendering"
-
 // directory renders a folder of plain manifests and jsonnet.
 type directory struct {
 	files   syncline.Tree
@@ -24,6 +21,8 @@ type directory struct {
 	jsonnet Jsonnet
 	// only are the paths of the files to render; empty means all.
 	only []string
+	// rendering says which files are none of ours.
+	rendering syncline.Rendering
 }
 
 // build renders all files that count, in the order of their paths. What jsonnet
@@ -161,7 +160,7 @@ func (w *walker) visit(ctx context.Context, entry syncline.Entry, name string, d
 		return syncline.WithHint(
 			syncline.Errorf(syncline.Invalid, "%s is a submodule, which is not fetched", path.Join(w.folder, name)),
 			"use the submodule's repository as a source, copy its files, or name it in directory.exclude")
-	case !isManifestName(entry.Name):
+	case !w.isManifestName(entry.Name):
 	case w.wanted.excludes(name):
 		w.leave(name, "directory.exclude names it")
 	case !w.wanted.includes(name):
@@ -176,18 +175,18 @@ func (w *walker) visit(ctx context.Context, entry syncline.Entry, name string, d
 
 // isManifestName reports whether a file may be a manifest by its name, also one
 // that is in capitals.
-func isManifestName(name string) bool {
+func (d directory) isManifestName(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".yaml", ".yml", ".json", ".jsonnet":
-		return !strings.HasPrefix(name, ".argocd-source")
+		return d.rendering.Overrider == nil || !d.rendering.Overrider.IsFile(name)
 	}
 	return false
 }
 
 // decode returns the documents of one file, or says that it is none of ours.
 func (d directory) decode(ctx context.Context, manifest syncline.Manifest, decoder *decode.Decoder) ([]decode.Document, *PassedOver, error) {
-	if bytes.Contains(manifest.Text, []byte(skipMarker)) {
-		return nil, &PassedOver{File: manifest.Origin, Why: "it has the marker " + skipMarker, Meant: true}, nil
+	if skip := d.rendering.Skip; skip != "" && bytes.Contains(manifest.Text, []byte(skip)) {
+		return nil, &PassedOver{File: manifest.Origin, Why: "it has the marker " + skip, Meant: true}, nil
 	}
 	if ext := path.Ext(manifest.Origin); ext != strings.ToLower(ext) {
 		return d.capitals(manifest)

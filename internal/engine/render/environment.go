@@ -9,9 +9,23 @@ import (
 	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
-// environment substitutes the variables of the build environment, such as
-// $ARGOCD_APP_NAME, where Argo CD does.
+// environment substitutes the variables of a dialect, where Argo CD substitutes its own.
 type environment func(name string) (string, bool)
+
+// environmentOf returns the variables of a dialect. What does not ask for one does not
+// depend on it.
+func environmentOf(rendering syncline.Rendering, inputs Inputs) environment {
+	return func(name string) (string, bool) {
+		if rendering.Variables == nil {
+			return "", false
+		}
+		fact, known := rendering.Variables.Fact(name)
+		if !known {
+			return "", false
+		}
+		return inputs.Fact(string(fact))
+	}
+}
 
 // expand replaces $VAR and ${VAR}, and $$ by $. An unknown variable is empty.
 func (e environment) expand(text string) string {

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"encoding/json"
 	"errors"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/bound"
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // Whatever .argocd-source.yaml says.
@@ -27,20 +27,8 @@ func FuzzOverride(f *testing.F) {
 		}
 		bound.Limits{}.Run(t, func() {
 			source := syncline.Source{Helm: &tool.Helm{ReleaseName: "a"}}
-			_, _ = override(source, syncline.Manifest{Origin: ".argocd-source.yaml", Text: text})
+			_, _ = override(source, convention.Dialect().Rendering.Overrider, syncline.Manifest{Origin: ".argocd-source.yaml", Text: text})
 		})
-	})
-}
-
-// Whatever a source in JSON says, as the command line and overrides have it.
-func FuzzParseSource(f *testing.F) {
-	f.Add([]byte(`{"helm": {"valuesObject": {"a": [1]}}, "path": "x", "repoURL": "y"}`))
-	f.Add([]byte(`{"kustomize": {"replicas": [{"count": {}}]}}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		if len(text) > 1<<15 {
-			return
-		}
-		bound.Limits{}.Run(t, func() { _, _ = ParseSource(text) })
 	})
 }
 
@@ -86,18 +74,6 @@ func FuzzOutput(f *testing.F) {
 				_, _ = output.result()
 			}
 		})
-	})
-}
-
-// Whatever one patch does to another.
-func FuzzMergePatch(f *testing.F) {
-	f.Add([]byte(`{"a": {"b": null}}`), []byte(`{"a": {"b": {"c": 1}}, "d": []}`))
-	f.Fuzz(func(t *testing.T, target, patch []byte) {
-		var a, b any
-		if len(target)+len(patch) > 1<<15 || json.Unmarshal(target, &a) != nil || json.Unmarshal(patch, &b) != nil {
-			return
-		}
-		bound.Limits{}.Run(t, func() { mergePatch(a, b) })
 	})
 }
 

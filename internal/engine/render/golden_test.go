@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
@@ -108,7 +109,7 @@ func findSources(t *testing.T, root string) []foundSource {
 func compare(t *testing.T, renderer *render.Renderer, tree syncline.Tree, source syncline.Source, want printed) bool {
 	t.Helper()
 	got, err := renderer.Render(short(t), render.Request{
-		App: "shop", Namespace: "prod", Source: source, Files: syncline.Files{Tree: tree},
+		App: "shop", Dialect: convention.Dialect(), Namespace: "prod", Source: source, Files: syncline.Files{Tree: tree},
 		Cluster: syncline.Capabilities{KubeVersion: kubeVersion},
 	})
 	switch {
@@ -355,7 +356,8 @@ func TestGoldenMissingDependencies(t *testing.T) {
 		t.Run(test.path, func(t *testing.T) {
 			root := ref.module(t, test.module)
 			_, err := inProcess().Render(short(t), render.Request{
-				App: "shop", Source: syncline.Source{Path: test.path}, Files: syncline.Files{Tree: diskTree(root)},
+				Dialect: convention.Dialect(),
+				App:     "shop", Source: syncline.Source{Path: test.path}, Files: syncline.Files{Tree: diskTree(root)},
 				Cluster: syncline.Capabilities{KubeVersion: kubeVersion},
 			})
 			if err == nil || !strings.Contains(err.Error(), test.missing) || syncline.KindOf(err) != syncline.Invalid {

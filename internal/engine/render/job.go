@@ -14,6 +14,8 @@ import (
 type Job struct {
 	App      string
 	Instance string
+	// Dialect is the name of the App's [syncline.Dialect]; "" for none.
+	Dialect string
 	// Namespace is the destination namespace.
 	Namespace string
 	// Source has no revision or repository: a build knows them as facts only,
@@ -28,21 +30,14 @@ type Job struct {
 // Inputs is all that a build may look at.
 type Inputs struct {
 	Files syncline.Files
-	// Fact returns a variable of the build environment, or a fact about the
-	// destination.
+	// Fact returns a [syncline.Fact], or a fact about the destination.
 	Fact func(name string) (string, bool)
 	// Owner is the project, whose share of the processes the build takes.
 	Owner string
 }
 
-// factProject is the name of the App's project.
-const factProject = "ARGOCD_APP_PROJECT_NAME"
-
-// factRevision begins the names of the variables that are the commit.
-const factRevision = "ARGOCD_APP_REVISION"
-
 // factCluster is the fact that is no variable: [syncline.Capabilities], the version on
-// the first line, the APIs on the second. The name cannot be that of a variable.
+// the first line, the APIs on the second.
 const factCluster = "cluster/version-and-apis"
 
 // Output is what a Job was built to.
@@ -63,6 +58,9 @@ func newJob(request Request) Job {
 	job := Job{App: request.App, Instance: request.Instance, Namespace: request.Namespace, Source: request.Source, ShowSecrets: request.ShowSecrets}
 	if job.Instance == "" {
 		job.Instance = job.App
+	}
+	if request.Dialect != nil {
+		job.Dialect = request.Dialect.Name
 	}
 	job.Source.RepoURL, job.Source.TargetRevision, job.Source.TagPrefix = "", "", ""
 	job.Source.Ref, job.Source.Name = "", ""

@@ -15,9 +15,11 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/helm"
 	"github.com/syncline-io/syncline/internal/edge/jsonnet"
 	"github.com/syncline-io/syncline/internal/edge/kustomize"
+	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
@@ -36,7 +38,10 @@ func TestMain(m *testing.M) {
 }
 
 func tools() render.Tools {
-	return render.Tools{Helm: helm.Renderer{}, Kustomize: &kustomize.Renderer{}, Jsonnet: jsonnet.Renderer{}}
+	return render.Tools{
+		Helm: helm.Renderer{}, Kustomize: &kustomize.Renderer{}, Jsonnet: jsonnet.Renderer{},
+		Dialects: syncline.Dialects{convention.Dialect(), enginetest.Labels()},
+	}
 }
 
 // inProcess returns a Renderer without child processes.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 	"github.com/syncline-io/syncline/internal/engine/source"
@@ -75,7 +76,7 @@ var monorepoSources = []syncline.Source{
 // requestFor asks for a source of a tree, which is also the one that others call
 // "other".
 func requestFor(source syncline.Source, tree memoryTree) render.Request {
-	return render.Request{App: "shop", Namespace: "prod", Source: source, Files: syncline.Files{
+	return render.Request{App: "shop", Dialect: convention.Dialect(), Namespace: "prod", Source: source, Files: syncline.Files{
 		Tree: linked(tree), Refs: map[string]syncline.Tree{"other": linked(tree)},
 	}}
 }
@@ -220,7 +221,7 @@ func TestWhatMakesASourceRenderAgain(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			renderer := inProcess()
 			tree := maps.Clone(monorepo)
-			request := render.Request{App: "shop", Namespace: "prod", Source: monorepoSources[test.source], Files: syncline.Files{Tree: tree}}
+			request := render.Request{App: "shop", Dialect: convention.Dialect(), Namespace: "prod", Source: monorepoSources[test.source], Files: syncline.Files{Tree: tree}}
 			first, err := renderer.Render(short(t), request)
 			if err != nil {
 				t.Fatal(err)

@@ -3,8 +3,6 @@ package render_test
 import (
 	"strings"
 	"testing"
-
-	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
 // helper is a chart whose template includes web.check.
@@ -101,8 +99,7 @@ func TestOrdinaryMistakes(t *testing.T) {
 		"override: type": {memoryTree{"app/a.yaml": configMap, "app/.argocd-source.yaml": "kustomize: {images: a}\n"}, "", `invalid: app/.argocd-source.yaml: kustomize.images: a string where a []string is expected`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			source, err := render.ParseSource([]byte(test.source))
-			check(t, err)
+			source := sourceOf(t, []byte(test.source))
 			asked := request(test.files)
 			source.Path = asked.Source.Path
 			asked.Source = source

@@ -13,6 +13,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/confined/confinedtest"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
@@ -32,7 +33,7 @@ var samples = map[string]memoryTree{
 }
 
 func request(tree memoryTree) render.Request {
-	return render.Request{App: "shop", Namespace: "prod", Source: syncline.Source{Path: "app"}, Files: syncline.Files{Tree: tree}}
+	return render.Request{App: "shop", Dialect: convention.Dialect(), Namespace: "prod", Source: syncline.Source{Path: "app"}, Files: syncline.Files{Tree: tree}}
 }
 
 // TestPoolIsConfined has jobs that are the names of Apps, each with a folder of its

@@ -21,10 +21,12 @@ import (
 type Request struct {
 	// App is the App's name: the default release name of a chart.
 	App string
-	// Instance is what tracking calls the App; the build environment and the
-	// name of the override file have it. Default is App.
+	// Instance is what tracking calls the App; the variables and the names of the
+	// files of its dialect have it. Default is App.
 	Instance string
-	Project  string
+	// Dialect says which files and variables change what is rendered. Default: none.
+	Dialect *syncline.Dialect
+	Project string
 	// Namespace is the destination namespace.
 	Namespace string
 	Source    syncline.Source
@@ -73,7 +75,7 @@ func (r Result) size() int64 {
 // Traceable reports whether the difference between two revisions of the files
 // tells whether a result with these reads is still right.
 func Traceable(reads record.Reads) bool {
-	return reads.Traceable(func(fact string) bool { return strings.HasPrefix(fact, factRevision) })
+	return reads.Traceable(func(fact string) bool { return strings.HasPrefix(fact, string(syncline.FactRevision)) })
 }
 
 // clone returns a Result whose list of objects, themselves immutable, is not
@@ -180,7 +182,7 @@ func (r *Renderer) judged(key syncline.Digest, o outcome) (Result, error) {
 // build builds everything.
 func (r *Renderer) build(ctx context.Context, job Job, inputs record.Inputs) outcome {
 	recorder := record.New(inputs)
-	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact, Owner: inputs.Facts[factProject]})
+	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact, Owner: inputs.Facts[string(syncline.FactProject)]})
 	made := outcome{err: err}
 	if err == nil {
 		made.result, made.err = output.result()
@@ -206,23 +208,23 @@ func (r *Renderer) Stats() Stats {
 // rendered. Entries and Bytes are what is remembered now.
 type Stats record.Stats
 
-// facts returns what a build may ask for beyond files.
+// facts returns what a build may ask for beyond files, by the names of facts.
 func facts(request Request) map[string]string {
 	instance := request.Instance
 	if instance == "" {
 		instance = request.App
 	}
 	return map[string]string{
-		"ARGOCD_APP_NAME":                   instance,
-		"ARGOCD_APP_NAMESPACE":              request.Namespace,
-		factProject:                         request.Project,
-		factRevision:                        request.Revision,
-		factRevision + "_SHORT":             shorten(request.Revision, 7),
-		factRevision + "_SHORT_8":           shorten(request.Revision, 8),
-		"ARGOCD_APP_SOURCE_REPO_URL":        request.Source.RepoURL,
-		"ARGOCD_APP_SOURCE_PATH":            request.Source.Path,
-		"ARGOCD_APP_SOURCE_TARGET_REVISION": request.Source.TargetRevision,
-		factCluster:                         request.Cluster.KubeVersion + "\n" + strings.Join(request.Cluster.APIVersions, ","),
+		string(syncline.FactInstance):  instance,
+		string(syncline.FactProject):   request.Project,
+		string(syncline.FactNamespace): request.Namespace,
+		string(syncline.FactRevision):  request.Revision,
+		string(syncline.FactRevision7): shorten(request.Revision, 7),
+		string(syncline.FactRevision8): shorten(request.Revision, 8),
+		string(syncline.FactRepoURL):   request.Source.RepoURL,
+		string(syncline.FactPath):      request.Source.Path,
+		string(syncline.FactTarget):    request.Source.TargetRevision,
+		factCluster:                    request.Cluster.KubeVersion + "\n" + strings.Join(request.Cluster.APIVersions, ","),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
@@ -101,10 +102,9 @@ func (h hostile) aim(t *testing.T, path string) render.Request {
 	for name, text := range h.files {
 		tree[name] = strings.ReplaceAll(text, "PATH", path)
 	}
-	source, err := render.ParseSource([]byte(strings.ReplaceAll(h.source, "PATH", path)))
-	check(t, err)
+	source := sourceOf(t, []byte(strings.ReplaceAll(h.source, "PATH", path)))
 	source.Path = "app"
-	return render.Request{App: "shop", Namespace: "prod", Source: source, Files: syncline.Files{Tree: strictTree{t, tree}}}
+	return render.Request{App: "shop", Dialect: convention.Dialect(), Namespace: "prod", Source: source, Files: syncline.Files{Tree: strictTree{t, tree}}}
 }
 
 // TestNothingOutsideIsRead names a file outside the repository in every way in

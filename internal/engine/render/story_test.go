@@ -16,6 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
@@ -96,13 +98,20 @@ func readRequest(t *testing.T, text []byte) render.Request {
 	check(t, yaml.UnmarshalStrict(text, &written))
 	tools, err := yaml.Marshal(written.Source)
 	check(t, err)
-	source, err := render.ParseSource(tools)
-	check(t, err)
+	source := sourceOf(t, tools)
 	source.RepoURL, source.TargetRevision, source.Path = written.RepoURL, written.TargetRevision, written.Path
 	return render.Request{
-		App: written.App, Instance: written.Instance, Project: written.Project, Namespace: written.Namespace,
+		App: written.App, Dialect: convention.Dialect(), Instance: written.Instance, Project: written.Project, Namespace: written.Namespace,
 		Revision: written.Revision, Source: source, Cluster: written.Cluster,
 	}
+}
+
+// sourceOf reads a source as an Application has it.
+func sourceOf(t *testing.T, text []byte) syncline.Source {
+	t.Helper()
+	var declared v1alpha1.ApplicationSource
+	check(t, yaml.UnmarshalStrict(text, &declared))
+	return convention.ToSource(declared)
 }
 
 // tell writes down what came of a request.

@@ -27,7 +27,7 @@ func (r *Renderer) update(ctx context.Context, key syncline.Digest, job Job, inp
 	}
 	job.Only = near.result.filesIn(changed)
 	recorder := record.Continue(near.result.Reads, inputs)
-	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact, Owner: inputs.Facts[factProject]})
+	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact, Owner: inputs.Facts[string(syncline.FactProject)]})
 	made := outcome{err: err}
 	if err == nil {
 		made.result, made.err = output.result()

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
@@ -38,7 +39,7 @@ func (p *program) appID(text string) (syncline.AppID, error) {
 	if name == "" || namespace == "" || strings.Contains(name, "/") {
 		return syncline.AppID{}, usage.Errorf("%q is neither NAME nor NAMESPACE/NAME of an app", text)
 	}
-	return syncline.AppID{Kind: syncline.KindApplication, Namespace: namespace, Name: name}, nil
+	return declare.ID(namespace, name), nil
 }
 
 // getApp returns an App by name, and an error that suggests another when there

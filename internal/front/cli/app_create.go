@@ -137,7 +137,7 @@ func createOne(ctx context.Context, backend Backend, manifest map[string]any, up
 	}
 	name, _, _ := unstructured.NestedString(manifest, "metadata", "name")
 	namespace, _, _ := unstructured.NestedString(manifest, "metadata", "namespace")
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: namespace, Name: name}
+	id := declare.ID(namespace, name)
 	existing, err := backend.Get(ctx, id)
 	if err != nil {
 		return App{}, "", err

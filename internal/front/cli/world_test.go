@@ -24,6 +24,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/front/cli"
+	"github.com/syncline-io/syncline/internal/front/cli/declare"
 )
 
 // world is a cluster made of files, so that a script can show what is in it
@@ -84,7 +85,7 @@ func (w *world) write(u *unstructured.Unstructured) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(w.file(syncline.AppID{Kind: syncline.KindApplication, Namespace: u.GetNamespace(), Name: u.GetName()}), text, 0o600)
+	return os.WriteFile(w.file(declare.ID(u.GetNamespace(), u.GetName())), text, 0o600)
 }
 
 func toApp(u *unstructured.Unstructured) cli.App {
@@ -184,7 +185,7 @@ func (w *world) happen(ctx context.Context, file string) error {
 		return err
 	}
 	namespace, name, _ := strings.Cut(h.App, "/")
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: namespace, Name: name}
+	id := declare.ID(namespace, name)
 	switch {
 	case h.Gone:
 		return os.Remove(w.file(id))
@@ -211,7 +212,7 @@ func (w *world) Create(_ context.Context, manifest map[string]any) (cli.App, err
 		return cli.App{}, err
 	}
 	u := &unstructured.Unstructured{Object: maps.Clone(manifest)}
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: u.GetNamespace(), Name: u.GetName()}
+	id := declare.ID(u.GetNamespace(), u.GetName())
 	if _, err := os.Stat(w.file(id)); err == nil {
 		return cli.App{}, syncline.Errorf(syncline.Conflict, "app %s exists", id)
 	}

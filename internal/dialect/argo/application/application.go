@@ -45,7 +45,7 @@ func ToApp(cr *v1alpha1.Application, controlPlane string) syncline.App {
 	var found problems
 	cr = shorten(cr, &found)
 	app := syncline.App{
-		ID:           syncline.AppID{Kind: syncline.KindApplication, Namespace: cr.Namespace, Name: cr.Name},
+		ID:           syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: cr.Namespace, Name: cr.Name},
 		UID:          cr.UID,
 		Dialect:      convention.Dialect(),
 		Instance:     instance(cr, controlPlane),
@@ -100,6 +100,15 @@ func instance(cr *v1alpha1.Application, controlPlane string) string {
 		return cr.Name
 	}
 	return cr.Namespace + "_" + cr.Name
+}
+
+// toSources translates a source and sources: when there are sources, the source
+// does not count.
+func toSources(source *v1alpha1.ApplicationSource, sources []v1alpha1.ApplicationSource) []syncline.Source {
+	if len(sources) == 0 && source != nil {
+		sources = []v1alpha1.ApplicationSource{*source}
+	}
+	return each(sources, convention.ToSource)
 }
 
 func toDestination(d v1alpha1.ApplicationDestination) syncline.Destination {

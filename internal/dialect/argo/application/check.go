@@ -1,16 +1,16 @@
 package application
 
 import (
+	"fmt"
 	"reflect"
-	"strconv"
+	"regexp"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/glob"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // checkSpec finds what a person has to change before the Application can be
@@ -24,14 +24,12 @@ func checkSpec(spec v1alpha1.ApplicationSpec, found *problems) {
 	switch {
 	case spec.SourceHydrator != nil:
 		found.add("spec.sourceHydrator is not supported yet: commit the rendered manifests and use spec.source")
-	case len(spec.Sources) > 1:
-		found.add("spec.sources has %d entries: more than one source is not supported yet; make an Application of each", len(spec.Sources))
-	case len(spec.Sources) == 1:
-		checkSource("spec.sources[0]", spec.Sources[0], found)
+	case len(spec.Sources) > 0:
+		checkSources("spec.sources", spec.Sources, found)
 	case spec.Source == nil:
 		found.add("spec.source is missing: say where the manifests are, by repoURL, path and targetRevision")
 	default:
-		checkSource("spec.source", *spec.Source, found)
+		checkOnlySource("spec.source", *spec.Source, found)
 	}
 }
 
@@ -67,6 +65,47 @@ func checkIgnore(rules []v1alpha1.ResourceIgnoreDifferences, found *problems) {
 	}
 }
 
+// maxSources is how many sources an Application may have: each is resolved and fetched
+// in one turn.
+const maxSources = 32
+
+// refForm is how a source may be called for others to reach its files, as in Argo CD.
+var refForm = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,63}$`)
+
+// checkSources finds what is wrong with the sources listed at the given path.
+func checkSources(path string, sources []v1alpha1.ApplicationSource, found *problems) {
+	if len(sources) > maxSources {
+		found.add("%s has %d entries: at most %d are delivered together; make several Applications of them", path, len(sources), maxSources)
+		return
+	}
+	called := map[string]int{}
+	delivers := false
+	for i, s := range sources {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		delivers = delivers || !convention.ToSource(s).IsOnlyRead()
+		checkSource(at, s, found)
+		if s.Ref == "" {
+			continue
+		}
+		if first, taken := called[s.Ref]; taken {
+			found.add("%s.ref is %q, as that of %s[%d]: give each its own", at, s.Ref, path, first)
+		} else {
+			called[s.Ref] = i
+		}
+	}
+	if !delivers {
+		found.add(`%s has only entries with a ref and no path: they declare nothing to deliver; set the path of one, "." for the root of the repository`, path)
+	}
+}
+
+// checkOnlySource finds what is wrong with a source that has no others beside it.
+func checkOnlySource(path string, s v1alpha1.ApplicationSource, found *problems) {
+	if convention.ToSource(s).IsOnlyRead() {
+		found.add(`%s has a ref but no path: it declares nothing to deliver; set path, "." for the root of the repository`, path)
+	}
+	checkSource(path, s, found)
+}
+
 // checkSource finds what is wrong with the source at the given path.
 func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 	switch {
@@ -85,10 +124,11 @@ func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 	case s.Chart != "":
 		found.add("%s.chart is %q: charts from a Helm repository are not supported yet; "+
 			"put the chart into a Git repository and use path", path, s.Chart)
-	case s.Path == "" && s.Ref != "":
-		found.add(`%s has a ref but no path: it declares nothing to deliver; set path, "." for the root of the repository`, path)
-	case s.Path == "":
+	case s.Path == "" && s.Ref == "":
 		found.add(`%s has neither path nor chart: set path, "." for the root of the repository`, path)
+	}
+	if s.Ref != "" && !refForm.MatchString(s.Ref) {
+		found.add("%s.ref is %.80q: it has to be of letters, digits, - and _, at most 63 of them", path, s.Ref)
 	}
 	if s.Plugin != nil {
 		found.add("%s.plugin is not supported yet: use helm, kustomize or directory", path)
@@ -100,7 +140,7 @@ func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 // checkTools finds more than one tool. Empty options are none.
 func checkTools(path string, s v1alpha1.ApplicationSource, found *problems) {
 	var tools []string
-	for _, tool := range toSource(s).Declared() {
+	for _, tool := range convention.ToSource(s).Declared() {
 		tools = append(tools, strings.ToLower(string(tool)))
 	}
 	if s.Plugin != nil {
@@ -116,18 +156,10 @@ func checkReplicas(path string, k *v1alpha1.ApplicationSourceKustomize, found *p
 		return
 	}
 	for _, replica := range k.Replicas {
-		if _, err := count(replica.Count); err != nil {
+		if _, err := convention.ReplicaCount(replica); err != nil {
 			found.add("%s.kustomize.replicas: count of %q is %q: it has to be a whole number", path, replica.Name, replica.Count.StrVal)
 		}
 	}
-}
-
-// count reads a number that may be written as a text.
-func count(value intstr.IntOrString) (int64, error) {
-	if value.Type == intstr.Int {
-		return int64(value.IntVal), nil
-	}
-	return strconv.ParseInt(value.StrVal, 10, 64)
 }
 
 // checkOperation finds what is wrong with the operation that is asked for, of an
@@ -141,15 +173,16 @@ func checkOperation(op v1alpha1.Operation, sources int, found *problems) {
 		found.add("operation.sync.manifests is not supported yet: commit the manifests and sync the revision")
 	}
 	switch {
-	case len(op.Sync.Sources) > 1:
-		found.add("operation.sync.sources has %d entries: more than one source is not supported yet", len(op.Sync.Sources))
-	case len(op.Sync.Sources) == 1:
-		checkSource("operation.sync.sources[0]", op.Sync.Sources[0], found)
+	case len(op.Sync.Sources) > 0:
+		sources = len(op.Sync.Sources)
+		checkSources("operation.sync.sources", op.Sync.Sources, found)
 	case op.Sync.Source != nil:
-		checkSource("operation.sync.source", *op.Sync.Source, found)
+		sources = 1
+		checkOnlySource("operation.sync.source", *op.Sync.Source, found)
 	}
-	if n := len(op.Sync.Revisions); n > 0 && n != max(sources, len(op.Sync.Sources)) {
-		found.add("operation.sync.revisions has %d entries for %d sources: give one each", n, sources)
+	if n := len(toRevisions(op.Sync.Revision, op.Sync.Revisions)); n > 0 && n != sources {
+		found.add("operation.sync has %d revisions for %d sources: give each one in operation.sync.revisions, "+
+			`"" for what the source says itself`, n, sources)
 	}
 }
 
@@ -163,12 +196,13 @@ func checkStatusOperation(s *v1alpha1.OperationState, found *problems) {
 	if len(sources) == 0 && s.SyncResult.Source != nil {
 		sources = []v1alpha1.ApplicationSource{*s.SyncResult.Source}
 	}
-	if len(sources) > 1 {
-		found.add("status.operationState.syncResult.sources has %d entries: more than one source is not supported yet", len(sources))
+	if len(sources) > maxSources {
+		found.add("status.operationState.syncResult.sources has %d entries: at most %d are delivered together", len(sources), maxSources)
+		return
 	}
-	for _, source := range sources {
+	for i, source := range sources {
 		if !reflect.DeepEqual(source, v1alpha1.ApplicationSource{}) { // one that says nothing says only that it is not known
-			checkSource("status.operationState.syncResult.source", source, found)
+			checkSource(fmt.Sprintf("status.operationState.syncResult.sources[%d]", i), source, found)
 		}
 	}
 }

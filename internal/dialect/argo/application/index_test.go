@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 )
@@ -56,7 +57,7 @@ func TestAppsAreFoundByWhatTheyUse(t *testing.T) {
 		t.Errorf("one project comes in %d ways", len(ways))
 	}
 	for _, name := range []string{"a", "b", "c"} {
-		store.Delete(syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: name})
+		store.Delete(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: name})
 	}
 	wantNames("project of nobody", store.OfProject("blue"))
 	wantNames("repositories of nobody", store.OfRepositories("https://"))
@@ -96,14 +97,14 @@ func TestWaysThatNobodyTakesAreTold(t *testing.T) {
 	} {
 		store.Put(u)
 	}
-	store.Delete(syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "a"}) // leaving is still there
+	store.Delete(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "a"}) // leaving is still there
 	leaving = leaving.DeepCopy()
 	_ = unstructured.SetNestedField(leaving.Object, "2026-01-01T00:00:00Z", "metadata", "deletionTimestamp")
 	_ = unstructured.SetNestedStringSlice(leaving.Object, []string{"resources-finalizer.argocd.argoproj.io"}, "metadata", "finalizers")
 	store.Put(leaving)
-	store.Delete(syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "d"})
-	store.Delete(syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "d"})
-	store.Delete(syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "e"})
+	store.Delete(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "d"})
+	store.Delete(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "d"})
+	store.Delete(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "e"})
 	want := []string{"b red " + a, "d red " + c, "e blue " + c}
 	if !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)

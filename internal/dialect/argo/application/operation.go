@@ -9,6 +9,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 func toOperation(op v1alpha1.Operation, found *problems) syncline.Operation {
@@ -27,7 +28,7 @@ func toOperation(op v1alpha1.Operation, found *problems) syncline.Operation {
 	operation.Selection = each(op.Sync.Resources, func(r v1alpha1.SyncOperationResource) syncline.Selector {
 		return syncline.Selector(r)
 	})
-	operation.Options = each(op.Sync.SyncOptions, same)
+	operation.Options = append([]string(nil), op.Sync.SyncOptions...)
 	operation.SelfHealAttempts = op.Sync.SelfHealAttemptsCount
 	return operation
 }
@@ -101,7 +102,7 @@ func toRevisions(revision string, revisions []string) []string {
 	if len(revisions) == 0 && revision != "" {
 		return []string{revision}
 	}
-	return each(revisions, same)
+	return append([]string(nil), revisions...)
 }
 
 func fromRevisions(revisions []string, plural bool) (string, []string) {
@@ -112,7 +113,7 @@ func fromRevisions(revisions []string, plural bool) (string, []string) {
 }
 
 func fromSources(sources []syncline.Source, plural bool) (*v1alpha1.ApplicationSource, []v1alpha1.ApplicationSource) {
-	translated := each(sources, fromSource)
+	translated := each(sources, convention.FromSource)
 	if len(translated) == 1 && !plural {
 		return &translated[0], nil
 	}
@@ -148,7 +149,7 @@ func toResult(r v1alpha1.ResourceResult) syncline.ObjectResult {
 		Code:     syncline.ResultCode(r.Status),
 		State:    syncline.OperationPhase(r.HookPhase),
 		Message:  r.Message,
-		Images:   each(r.Images, same),
+		Images:   append([]string(nil), r.Images...),
 	}
 }
 

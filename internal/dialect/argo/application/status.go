@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // maxWaiting is how many blockers the status lists.
@@ -72,7 +73,7 @@ func (f *folder) know(source *v1alpha1.ApplicationSource, sources []v1alpha1.App
 		sources = append(slices.Clip(sources), *source)
 	}
 	for _, s := range sources {
-		f.known = append(f.known, knownSource{written: withoutNulls(s), means: toSource(s)})
+		f.known = append(f.known, knownSource{written: withoutNulls(s), means: convention.ToSource(s)})
 	}
 }
 
@@ -116,7 +117,7 @@ func (f *folder) sources(sources []syncline.Source) (*v1alpha1.ApplicationSource
 				return known.written
 			}
 		}
-		return fromSource(s)
+		return convention.FromSource(s)
 	})
 	if len(written) == 1 && !f.plural {
 		return &written[0], nil
@@ -308,7 +309,7 @@ func summary(report syncline.Report) v1alpha1.ApplicationSummary {
 }
 
 func sortedSet(texts []string) []string {
-	sorted := each(texts, same)
+	sorted := append([]string(nil), texts...)
 	slices.Sort(sorted)
 	return slices.Compact(sorted)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
 // Resources writes Applications.
@@ -42,6 +43,8 @@ type Store struct {
 
 	resources    Resources
 	controlPlane string
+	// dialect is that of every App.
+	dialect *syncline.Dialect
 	// writing has the place of the large Application that is written.
 	writing chan struct{}
 
@@ -81,7 +84,7 @@ type entry struct {
 // Applications are tracked by their bare name.
 func NewStore(resources Resources, controlPlane string) *Store {
 	return &Store{
-		resources: resources, controlPlane: controlPlane, writing: make(chan struct{}, 1),
+		resources: resources, controlPlane: controlPlane, dialect: convention.Dialect(), writing: make(chan struct{}, 1),
 		entries: map[syncline.AppID]entry{}, byInstance: map[string]syncline.AppID{},
 		byProject: map[string]map[syncline.AppID]struct{}{}, byRepository: map[string]map[syncline.AppID]struct{}{},
 		ways: map[string]map[Way]int{},
@@ -118,6 +121,7 @@ func (s *Store) put(u *unstructured.Unstructured, written bool) (syncline.App, C
 	}
 	unstructured.RemoveNestedField(u.Object, "spec", "info") // what people tell each other is not for us
 	app, cr := Read(u, s.controlPlane)
+	app.Dialect = s.dialect // one for all
 	seen := entry{app: app, cr: essence(cr), version: u.GetResourceVersion(), large: large, ways: waysOf(app)}
 	var left []Way
 	defer func() { s.tell(app.ID, left) }()
@@ -143,7 +147,7 @@ func (s *Store) put(u *unstructured.Unstructured, written bool) (syncline.App, C
 func (s *Store) knownSince(u *unstructured.Unstructured) (syncline.App, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	e, ok := s.entries[syncline.AppID{Kind: syncline.KindApplication, Namespace: u.GetNamespace(), Name: u.GetName()}]
+	e, ok := s.entries[syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: u.GetNamespace(), Name: u.GetName()}]
 	version := u.GetResourceVersion()
 	if !ok || version == "" || e.app.UID != u.GetUID() || version != e.version && !older(version, e.version) {
 		return syncline.App{}, false

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 )
 
@@ -95,7 +96,7 @@ func TestPutNeverGoesBack(t *testing.T) {
 			t.Errorf("a sighting of version %s counts after that of 10: %v", version, change)
 		}
 	}
-	app, _ := store.App(syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"})
+	app, _ := store.App(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"})
 	if app.Sources[0].Path != "new" {
 		t.Errorf("path is %q", app.Sources[0].Path)
 	}
@@ -115,7 +116,7 @@ func TestByInstance(t *testing.T) {
 			t.Errorf("%s is %v", instance, app.ID)
 		}
 	}
-	store.Delete(syncline.AppID{Kind: syncline.KindApplication, Namespace: "team", Name: "web"})
+	store.Delete(syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "team", Name: "web"})
 	if _, ok := store.ByInstance("team_web"); ok {
 		t.Error("a deleted Application is found")
 	}
@@ -125,7 +126,7 @@ func TestByInstance(t *testing.T) {
 }
 
 func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"}
 	report := syncline.Report{App: id, Sync: syncline.Synced, Health: syncline.Health{Status: syncline.Healthy}}
 	cluster := &answers{object: sighting("11", func(content map[string]any) {
 		set("Synced", "status", "sync", "status")(content)
@@ -139,7 +140,7 @@ func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
 	if app, _ := store.App(id); app.Past.ResourceVersion != "11" {
 		t.Errorf("the answer is not known: version %s", app.Past.ResourceVersion)
 	}
-	if err := store.Save(t.Context(), syncline.Report{App: syncline.AppID{Kind: syncline.KindApplication, Name: "none"}}); err != nil || cluster.patches != 1 {
+	if err := store.Save(t.Context(), syncline.Report{App: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: "none"}}); err != nil || cluster.patches != 1 {
 		t.Errorf("a report of nobody is written: %d, %v", cluster.patches, err)
 	}
 }
@@ -148,7 +149,7 @@ func TestKeepWritesOnlyWhatIsNew(t *testing.T) {
 // before a report is written: its answer shows that first, and what the watch
 // tells afterwards is not new.
 func TestKeepTellsWhatSomebodyChangedMeanwhile(t *testing.T) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"}
 	asked := func(content map[string]any) { set(map[string]any{}, "operation", "sync")(content) }
 	for name, test := range map[string]struct {
 		change func(map[string]any)
@@ -182,7 +183,7 @@ func TestKeepTellsWhatSomebodyChangedMeanwhile(t *testing.T) {
 }
 
 func TestKeepForgetsWhatIsGone(t *testing.T) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"}
 	cluster := &answers{err: syncline.Errorf(syncline.NotFound, "gone")}
 	store := application.NewStore(cluster, "argocd")
 	store.Put(sighting("10", nil))
@@ -203,7 +204,7 @@ func TestKeepForgetsWhatIsGone(t *testing.T) {
 // a moment.
 func progressing(second int, app, object, message string) syncline.Report {
 	return syncline.Report{
-		App:  syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"},
+		App:  syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"},
 		At:   time.Date(2026, 1, 2, 3, 4, second, 0, time.UTC),
 		Sync: syncline.Synced, Health: syncline.Health{Status: syncline.HealthStatus(app), Message: message},
 		Objects: []syncline.ObjectReport{{
@@ -373,7 +374,7 @@ func (l *late) PatchApplication(ctx context.Context, id syncline.AppID, patch []
 // The watch may tell the end of an Application before the answer to the last write
 // about it comes.
 func TestTheAnswerToAWriteBringsNothingBack(t *testing.T) {
-	id := syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "web"}
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: "argocd", Name: "web"}
 	for name, recreated := range map[string]bool{"gone": false, "made anew": true} {
 		t.Run(name, func(t *testing.T) {
 			cluster := &late{answers: &answers{object: sighting("2", nil)}}

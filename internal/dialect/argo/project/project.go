@@ -8,11 +8,17 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
+
+// Kind is that of the objects that are projects.
+func Kind() schema.GroupKind {
+	return schema.GroupKind{Group: v1alpha1.Group, Kind: v1alpha1.AppProjectKind}
+}
 
 // DefaultName is the name of the project that is made when it is missing.
 const DefaultName = "default"

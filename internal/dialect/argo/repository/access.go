@@ -12,6 +12,8 @@ import (
 // Access says how Apps reach repositories, by the Secrets of a Store.
 type Access struct {
 	Store *Store
+	// Trust says which servers are trusted. Default: those that the system trusts.
+	Trust *Trust
 	// List puts all Secrets into the Store anew. Default: what is known is all there is.
 	List func(ctx context.Context) error
 
@@ -21,7 +23,11 @@ type Access struct {
 
 // Repository returns how an App of the project reaches the repository at an address.
 func (a *Access) Repository(project string, address upstream.Address) (upstream.Repository, error) {
-	return a.Store.For(address, project), nil
+	repository := a.Store.For(address, project)
+	if a.Trust != nil {
+		repository = a.Trust.of(repository)
+	}
+	return repository, nil
 }
 
 // refreshPause is how long after a list the next one comes at the earliest: the

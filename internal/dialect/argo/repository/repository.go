@@ -36,6 +36,9 @@ func prefixOf(address upstream.Address) string {
 }
 
 func hasCredentials(r upstream.Repository) bool {
+	if r.Address.Scheme() == "ssh" {
+		return r.SSHKey != ""
+	}
 	return r.Username != "" || r.Password != "" || r.BearerToken != "" || len(r.ClientCert) > 0
 }
 
@@ -44,6 +47,7 @@ func hasCredentials(r upstream.Repository) bool {
 func merged(own, template upstream.Repository) upstream.Repository {
 	own.Unsupported = template.Unsupported
 	own.Username, own.Password, own.BearerToken = template.Username, template.Password, template.BearerToken
+	own.SSHKey = template.SSHKey
 	own.ClientCert, own.ClientKey = template.ClientCert, template.ClientKey
 	own.ForceBasicAuth = own.ForceBasicAuth || template.ForceBasicAuth
 	own.InsecureSkipVerify = own.InsecureSkipVerify || template.InsecureSkipVerify
@@ -76,7 +80,8 @@ func read(u *unstructured.Unstructured) entry {
 			Password:           sealed.Text(field("password")),
 			BearerToken:        sealed.Text(field("bearerToken")),
 			ForceBasicAuth:     field("forceHttpBasicAuth") == "true",
-			InsecureSkipVerify: field("insecure") == "true",
+			SSHKey:             sealed.Text(field("sshPrivateKey")),
+			InsecureSkipVerify: field("insecure") == "true" || field("insecureIgnoreHostKey") == "true",
 			ClientCert:         []byte(field("tlsClientCertData")),
 			ClientKey:          sealed.Text(field("tlsClientCertKey")),
 			Proxy:              field("proxy"),

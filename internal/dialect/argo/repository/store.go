@@ -139,6 +139,12 @@ func (s *Store) index(e entry) (map[string]map[string]entry, string) {
 func (s *Store) For(address upstream.Address, project string) upstream.Repository {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	found := s.find(address, project)
+	found.Where = "a Secret with the label " + Label + ": " + TypeRepository
+	return found
+}
+
+func (s *Store) find(address upstream.Address, project string) upstream.Repository {
 	if address.Err() != nil {
 		return upstream.Repository{Address: address}
 	}

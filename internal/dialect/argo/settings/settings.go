@@ -23,6 +23,16 @@ import (
 // Name is that of the ConfigMap.
 const Name = "argocd-cm"
 
+// Replaceable returns rules as find does, each with what to do when it fails: one here
+// takes its place.
+func Replaceable(find func(schema.GroupKind) (syncline.HealthRule, bool)) func(schema.GroupKind) (syncline.HealthRule, bool) {
+	return func(kind schema.GroupKind) (syncline.HealthRule, bool) {
+		rule, ok := find(kind)
+		rule.Remedy = fmt.Sprintf("write a rule for %s/%s into the ConfigMap %s, which takes its place", kind.Group, kind.Kind, Name)
+		return rule, ok
+	}
+}
+
 // customizations is the key of the rules in one text, and the beginning of those
 // of single rules.
 const customizations = "resource.customizations"

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -145,7 +144,7 @@ func marksOf(u *unstructured.Unstructured, dialects syncline.Dialects, one func(
 				marks = syncline.Marks{}
 			}
 			if len(text) > maxMark {
-				text = cmp.Or(dialects.Beyond(key), cut(text, maxMark))
+				text = beyond(dialects, key, text)
 			}
 			if isLabel {
 				key = syncline.LabelKey(key)
@@ -154,6 +153,17 @@ func marksOf(u *unstructured.Unstructured, dialects syncline.Dialects, one func(
 		}
 	}
 	return marks
+}
+
+// beyond returns what is remembered of a mark that is too long: what a dialect says that
+// it may say at its end, or its beginning.
+func beyond(dialects syncline.Dialects, key, text string) string {
+	for _, d := range dialects {
+		if instead := d.Conventions.Beyond(key); instead != "" {
+			return instead
+		}
+	}
+	return cut(text, maxMark)
 }
 
 // madeBy reports whether a manager of a dialect owns the mark that says whose an

@@ -122,7 +122,7 @@ func (r *Recorder) Reads() Reads {
 func linkedIn(files syncline.Files) map[string]bool {
 	var in map[string]bool
 	note := func(ref string, tree syncline.Tree) {
-		if syncline.Linked(tree) {
+		if links, ok := tree.(syncline.LinkFollower); ok && links.Linked() {
 			if in == nil {
 				in = map[string]bool{}
 			}

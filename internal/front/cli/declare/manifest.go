@@ -7,7 +7,8 @@ import (
 
 // What an Application resource calls itself, and what steers it.
 const (
-	apiVersion = "argoproj.io/v1alpha1"
+	group      = "argoproj.io"
+	apiVersion = group + "/v1alpha1"
 	kind       = "Application"
 
 	// AnnotationRefresh asks for a refresh, and AnnotationAsked says when that was
@@ -18,6 +19,11 @@ const (
 	// with "/background" behind it, in the background.
 	FinalizerCascade = "resources-finalizer.argocd.argoproj.io"
 )
+
+// ID names the App that an Application declares.
+func ID(namespace, name string) syncline.AppID {
+	return syncline.AppID{Group: group, Kind: kind, Namespace: namespace, Name: name}
+}
 
 // sourceManifest writes a Source as an Application's spec.source.
 func sourceManifest(source syncline.Source) map[string]any {

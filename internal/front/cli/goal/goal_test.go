@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	id  = syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "shop"}
+	id  = syncline.AppID{Group: "argoproj.io", Kind: "Application", Namespace: "argocd", Name: "shop"}
 	web = syncline.Ref{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web"}
 	cm  = syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "settings"}
 )

@@ -30,7 +30,7 @@ func Asked(app State) (Question, bool) {
 	}
 	for _, condition := range app.Report.Conditions {
 		if condition.Type == syncline.PruneApprovalRequired {
-			return open(app, Question{Digest: syncline.ApprovalIn(condition.Message), Why: condition.Message})
+			return open(app, Question{Digest: approvalIn(condition.Message), Why: condition.Message})
 		}
 	}
 	if q, found := held(app); found {
@@ -40,7 +40,7 @@ func Asked(app State) (Question, bool) {
 	if app.Request != nil || operation == nil || operation.Phase == syncline.OperationSucceeded {
 		return Question{}, false
 	}
-	if digest := syncline.ApprovalIn(operation.Message); digest != "" && operation.Phase.Done() {
+	if digest := approvalIn(operation.Message); digest != "" && operation.Phase.Done() {
 		return open(app, Question{Digest: digest, Why: operation.Message})
 	}
 	return Question{}, false
@@ -80,10 +80,10 @@ func held(app State) (Question, bool) {
 // confirming returns the question of an App that waits for nothing but approvals.
 func confirming(app State) (Question, bool) {
 	waiting := app.Report.Waiting
-	if len(waiting) == 0 || slices.ContainsFunc(waiting, func(b syncline.Blocker) bool { return syncline.ApprovalIn(b.Why) == "" }) {
+	if len(waiting) == 0 || slices.ContainsFunc(waiting, func(b syncline.Blocker) bool { return approvalIn(b.Why) == "" }) {
 		return Question{}, false
 	}
-	q := Question{Digest: syncline.ApprovalIn(waiting[0].Why), Why: BlockerText(waiting[0])}
+	q := Question{Digest: approvalIn(waiting[0].Why), Why: BlockerText(waiting[0])}
 	for _, blocker := range waiting {
 		q.Refs = append(q.Refs, blocker.Ref)
 	}
@@ -112,4 +112,15 @@ func Blocked(app State) error {
 	}
 	return syncline.WithHint(err,
 		fmt.Sprintf("look with: syncline app diff %[1]s; approve with: syncline app sync %[1]s --approve-prune", app.ID))
+}
+
+// approvalIn returns the digest that a message asks a person to approve, or "";
+// see [syncline.Digest.Approval].
+func approvalIn(message string) syncline.Digest {
+	_, rest, _ := strings.Cut(message, syncline.AnnotationApprovePrune+`: "`)
+	digest, _, ended := strings.Cut(rest, `"`)
+	if !ended || strings.Trim(digest, "0123456789abcdef") != "" {
+		return ""
+	}
+	return syncline.Digest(digest)
 }

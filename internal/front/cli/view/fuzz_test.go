@@ -30,7 +30,7 @@ func FuzzApp(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, address, revision, message, kind string) {
 		bound.Limits{}.Run(t, func() {
 			app := syncline.App{
-				ID: syncline.AppID{Kind: syncline.KindApplication, Name: name}, Project: name,
+				ID: syncline.AppID{Group: "argoproj.io", Kind: "Application", Name: name}, Project: name,
 				Sources: []syncline.Source{{RepoURL: address, TargetRevision: revision, Path: message}},
 			}
 			report := syncline.Report{

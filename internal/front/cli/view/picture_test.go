@@ -41,7 +41,7 @@ func ref(kind, name string) syncline.Ref {
 // halfway is a sync in its second wave.
 func halfway() syncline.Report {
 	return syncline.Report{
-		App: syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "shop"},
+		App: syncline.AppID{Group: "argoproj.io", Kind: "Application", Namespace: "argocd", Name: "shop"},
 		Objects: []syncline.ObjectReport{
 			{Ref: ref("ConfigMap", "settings"), Sync: syncline.Synced},
 			{Ref: ref("Deployment", "web"), Sync: syncline.Synced, Wave: 1, Health: syncline.Health{Status: syncline.Progressing, Message: "1 of 3\nupdated"}},
@@ -97,7 +97,7 @@ func TestPictureFitsWhereItCan(t *testing.T) {
 
 func TestPictureIsPendingUntilTheOperationBegins(t *testing.T) {
 	picture := PictureOf(halfway(), Moment{Pending: true})
-	want := Picture{App: syncline.AppID{Kind: syncline.KindApplication, Namespace: "argocd", Name: "shop"}, State: "Pending"}
+	want := Picture{App: syncline.AppID{Group: "argoproj.io", Kind: "Application", Namespace: "argocd", Name: "shop"}, State: "Pending"}
 	if diff := cmp.Diff(want, picture); diff != "" {
 		t.Error(diff)
 	}

@@ -1,6 +1,7 @@
 // Package convention is what Argo CD's annotations mean, and Helm's where Argo CD
 // obeys them: how an object says whose it is, when it is applied, whether it is a hook
-// and what may be done with it. Names and meaning are Argo CD's; see docs/spec.
+// and what may be done with it; and how sources are written, in Applications and in the
+// files that override them. Names and meaning are Argo CD's; see docs/spec.
 package convention
 
 import (
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
@@ -23,6 +26,7 @@ const (
 	SyncOptions = "argocd.argoproj.io/sync-options"
 	Compare     = "argocd.argoproj.io/compare-options"
 	NoHealth    = "argocd.argoproj.io/ignore-healthcheck"
+	NoRestart   = "argocd.argoproj.io/ignore-restart-policy"
 
 	HelmHook       = "helm.sh/hook"
 	HelmWeight     = "helm.sh/hook-weight"
@@ -52,7 +56,9 @@ const FormerManager = "argocd-application-controller"
 func Dialect() *syncline.Dialect {
 	return &syncline.Dialect{
 		Name: "argo", Manager: syncline.FieldManager, Former: []string{FormerManager},
-		Ownership: tracking{}, Conventions: annotations{},
+		Apps:      []schema.GroupKind{{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind}},
+		Serving:   []schema.GroupKind{{Group: v1alpha1.Group, Kind: v1alpha1.AppProjectKind}},
+		Ownership: tracking{}, Conventions: annotations{}, Rendering: rendering(),
 		Words: syncline.Words{
 			Approval:   DeletionApproved + ` with the time of the approval, as in "2006-01-02T15:04:05Z"`,
 			HookDelete: "the annotation " + HookDelete + ": " + string(syncline.BeforeHookCreation),
@@ -107,7 +113,7 @@ type annotations struct{}
 // Steers reports whether it is one of the annotations above.
 func (annotations) Steers(key string, label bool) bool {
 	switch key {
-	case Wave, Hook, HookDelete, SyncOptions, Compare, NoHealth, HelmHook, HelmWeight, HelmHookDelete, HelmPolicy:
+	case Wave, Hook, HookDelete, SyncOptions, Compare, NoHealth, NoRestart, HelmHook, HelmWeight, HelmHookDelete, HelmPolicy:
 		return !label
 	}
 	return false
@@ -129,6 +135,7 @@ func (annotations) Read(object syncline.Marked) syncline.Directive {
 		Options:          option.Parse(object.Annotation(SyncOptions)),
 		IgnoreExtraneous: option.Parse(object.Annotation(Compare)).Has("IgnoreExtraneous"),
 		IgnoreHealth:     object.Annotation(NoHealth) == "true",
+		RunsOn:           object.Annotation(NoRestart) == "true",
 	}
 	if isKept(object) {
 		directive.Keep = HelmPolicy + ": keep"

@@ -89,6 +89,7 @@ func TestRead(t *testing.T) {
 		"kept":                     {syncline.Marks{convention.HelmPolicy: " Keep"}, syncline.Directive{Keep: "helm.sh/resource-policy: keep"}},
 		"extraneous":               {syncline.Marks{convention.Compare: "IgnoreExtraneous"}, syncline.Directive{IgnoreExtraneous: true}},
 		"health":                   {syncline.Marks{convention.NoHealth: "true"}, syncline.Directive{IgnoreHealth: true}},
+		"a Pod that runs on":       {syncline.Marks{convention.NoRestart: "true"}, syncline.Directive{RunsOn: true}},
 		"health, a slip":           {syncline.Marks{convention.NoHealth: "yes"}, syncline.Directive{}},
 		"a label is no annotation": {syncline.Marks{syncline.LabelKey(convention.Hook): "Sync"}, syncline.Directive{}},
 		"a hook": {syncline.Marks{convention.Hook: "PostSync,Sync, PostSync"}, syncline.Directive{Hook: &syncline.Hook{

@@ -1,8 +1,0 @@
-//go:build !unix
-
-package git
-
-import "os/exec"
-
-// inOwnGroup does nothing: cancelling ends the process alone.
-func inOwnGroup(*exec.Cmd) {}
