@@ -3,7 +3,6 @@ package helmrepo
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -54,10 +53,7 @@ func (s *Store) ask(ctx context.Context, asking request, read func(answer *http.
 	if until := s.paused(asking); !until.IsZero() {
 		return asking.errorf(syncline.Transient, "", "its server asked to be left alone until %s", until.UTC().Format(time.RFC3339))
 	}
-	owner := ""
-	if owners := demand.Of(ctx).Owners(); len(owners) > 0 {
-		owner = owners[0]
-	}
+	owner := ownerOf(ctx)
 	waiting, cancelWaiting := context.WithTimeout(ctx, s.options.WaitTimeout)
 	defer cancelWaiting()
 	if err := s.places.enter(waiting, asking.to.Host, owner); err != nil {
@@ -68,19 +64,7 @@ func (s *Store) ask(ctx context.Context, asking request, read func(answer *http.
 	defer cancel(nil)
 	ctx, cancelSlow := context.WithTimeoutCause(ctx, asking.timeout, errSlow)
 	defer cancelSlow()
-	get, err := http.NewRequestWithContext(ctx, http.MethodGet, asking.to.String(), nil)
-	if err != nil {
-		return asking.errorf(syncline.Invalid, "", "its address is no URL")
-	}
-	get.Header = asking.header
-	if get.Header == nil {
-		get.Header = http.Header{}
-	}
-	get.Header.Set("User-Agent", "syncline")
-	if asking.plain {
-		get.Header.Set("Accept-Encoding", "identity")
-	}
-	answer, err := s.client(asking).Do(get)
+	answer, err := s.client(asking).Do(asking.get(ctx))
 	if err != nil {
 		return asking.failed(ctx, err)
 	}
@@ -99,6 +83,27 @@ func (s *Store) ask(ctx context.Context, asking request, read func(answer *http.
 		return asking.errorf(syncline.KindOf(err), syncline.HintOf(err), "%w", err)
 	}
 	return nil
+}
+
+// get is the request as it is sent.
+func (q request) get(ctx context.Context) *http.Request {
+	get := (&http.Request{Method: http.MethodGet, URL: q.to, Host: q.to.Host, Header: q.header}).WithContext(ctx)
+	if get.Header == nil {
+		get.Header = http.Header{}
+	}
+	get.Header.Set("User-Agent", "syncline")
+	if q.plain {
+		get.Header.Set("Accept-Encoding", "identity")
+	}
+	return get
+}
+
+// ownerOf is who is charged for a transfer: the first of those who want it.
+func ownerOf(ctx context.Context) string {
+	if owners := demand.Of(ctx).Owners(); len(owners) > 0 {
+		return owners[0]
+	}
+	return ""
 }
 
 // patient reads an answer as long as something comes, and remembers what failed.
@@ -146,15 +151,11 @@ func (q request) errorf(kind syncline.Kind, hint, format string, args ...any) er
 
 // failed says why there was no answer, or not a whole one.
 func (q request) failed(ctx context.Context, err error) error {
-	var told *syncline.Error
-	var certificate *tls.CertificateVerificationError
-	var unknown x509.UnknownAuthorityError
-	var lookup *net.DNSError
-	var connect *net.OpError
 	host := visible.Line(q.to.Host)
-	switch cause := context.Cause(ctx); {
-	case errors.As(err, &told):
+	if told, ok := errors.AsType[*syncline.Error](err); ok {
 		return q.errorf(told.Kind, told.Hint, "%w", told)
+	}
+	switch cause := context.Cause(ctx); {
 	case errors.Is(err, dial.ErrNotAsked):
 		return q.errorf(syncline.Invalid, "if a repository is there, allow the address", "%w", dial.ErrNotAsked)
 	case errors.Is(cause, errStalled), isTimeout(err) && ctx.Err() == nil:
@@ -163,7 +164,17 @@ func (q request) failed(ctx context.Context, err error) error {
 		return q.errorf(syncline.Transient, "", "server %s: it was not done within %s", host, q.timeout)
 	case ctx.Err() != nil:
 		return syncline.Errorf(syncline.Transient, "%s: %w", q.what, ctx.Err())
-	case errors.As(err, &certificate), errors.As(err, &unknown):
+	}
+	return q.disconnected(host, err)
+}
+
+// disconnected says why there is no connection to a server.
+func (q request) disconnected(host string, err error) error {
+	var certificate *tls.CertificateVerificationError
+	var lookup *net.DNSError
+	var connect *net.OpError
+	switch {
+	case errors.As(err, &certificate):
 		return q.errorf(syncline.Transient, "add the certificate of its authority to the repository's settings", "server %s: its certificate is not trusted: %s", host, clean(err))
 	case errors.As(err, &connect) && connect.Op == "remote error": // an alert of TLS, in words of our own
 		return q.errorf(syncline.Denied, q.remote.credentialsHint(), "server %s refused to talk: %s", host, clean(connect.Err))

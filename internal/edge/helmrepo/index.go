@@ -288,14 +288,8 @@ func (c *collector) begin(chart string) error {
 
 // add adds a version of the chart, unless Helm passes over it.
 func (c *collector) add(entry indexEntry) error {
-	number, err := semver.NewVersion(entry.Version)
-	if err != nil || strings.ContainsFunc(entry.Version, unicode.IsControl) || strings.Contains(entry.Version, "@") {
-		return nil //nolint:nilerr // as Helm does
-	}
-	if entry.Name == "" || entry.Name != path.Base(entry.Name) || entry.Name == "." || entry.Name == ".." {
-		return nil
-	}
-	if entry.Type != "" && entry.Type != "application" && entry.Type != "library" {
+	number := entry.number()
+	if number == nil {
 		return nil
 	}
 	if len(c.versions) == maxVersions {
@@ -305,14 +299,25 @@ func (c *collector) add(entry indexEntry) error {
 	if len(entry.URLs) > 0 {
 		version.URL = entry.URLs[0] // as Helm does
 	}
-	digits := strings.TrimPrefix(entry.Digest, "sha256:")
-	if _, err := hex.Decode(version.Content[:], []byte(digits)[:min(len(digits), 2*sha256.Size)]); err == nil && len(digits) == 2*sha256.Size {
-		version.Sealed = true
+	sum, err := hex.DecodeString(strings.TrimPrefix(entry.Digest, "sha256:"))
+	if version.Sealed = err == nil && len(sum) == sha256.Size; version.Sealed {
+		version.Content = [sha256.Size]byte(sum)
 	} else {
 		version.Content = sha256.Sum256(fmt.Appendf(nil, "%q %q %q", entry.Created, entry.Digest, entry.URLs))
 	}
 	c.versions = append(c.versions, readVersion{version, number})
 	return nil
+}
+
+// number reads the version of an entry; nil where Helm passes over the entry.
+func (e *indexEntry) number() *semver.Version {
+	number, err := semver.NewVersion(e.Version)
+	named := e.Name != "" && e.Name == path.Base(e.Name) && e.Name != "." && e.Name != ".."
+	typed := e.Type == "" || e.Type == "application" || e.Type == "library"
+	if err != nil || !named || !typed || strings.ContainsFunc(e.Version, unicode.IsControl) || strings.Contains(e.Version, "@") {
+		return nil
+	}
+	return number
 }
 
 // end keeps what was read of a chart: of all its texts one copy.

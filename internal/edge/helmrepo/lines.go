@@ -120,44 +120,22 @@ func (l *lines) key(indent int) (key string, value []byte, err error) {
 // cutKey cuts a plain or a simply quoted key off a line. What is behind it has no white
 // space around it.
 func cutKey(text []byte) (key string, value []byte, ok bool) {
-	if len(text) == 0 {
-		return "", nil, false
-	}
-	var name, rest []byte
-	if quote := text[0]; quote == '"' || quote == '\'' {
-		end := bytes.IndexByte(text[1:], quote)
-		if end < 0 {
-			return "", nil, false
-		}
-		name, rest = text[1:1+end], text[2+end:]
-		if bytes.IndexByte(name, '\\') >= 0 || len(rest) == 0 || rest[0] != ':' {
-			return "", nil, false
-		}
-		rest = rest[1:]
+	name, rest, ok := bytes.Cut(text, []byte{':'})
+	if len(text) > 0 && (text[0] == '"' || text[0] == '\'') {
+		name, rest, ok = bytes.Cut(text[1:], []byte{text[0], ':'})
+		ok = ok && bytes.IndexByte(name, '\\') < 0 && bytes.IndexByte(name, text[0]) < 0
 	} else {
-		if !isPlainKey(text[0]) {
-			return "", nil, false
-		}
-		at := bytes.IndexByte(text, ':')
-		if at < 0 {
-			return "", nil, false
-		}
-		name, rest = text[:at], text[at+1:]
-		for _, b := range name {
-			if !isPlainKey(b) {
-				return "", nil, false
-			}
-		}
+		ok = ok && len(name) > 0 && !bytes.ContainsFunc(name, func(r rune) bool { return !isPlainKey(r) })
 	}
-	if len(rest) > 0 && rest[0] != ' ' {
+	if !ok || len(rest) > 0 && rest[0] != ' ' {
 		return "", nil, false
 	}
 	return string(name), bytes.TrimSpace(rest), true
 }
 
-// isPlainKey reports whether a byte is in keys and names of charts as they are written
+// isPlainKey reports whether a letter is in keys and names of charts as they are written
 // without quotes, wherever it stands.
-func isPlainKey(b byte) bool {
+func isPlainKey(b rune) bool {
 	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '_' || b == '.' || b == '/' || b == '-'
 }
 
@@ -229,6 +207,25 @@ func (l *lines) dash() bool {
 // version reads one item of a list whose dashes begin with so many spaces.
 func (l *lines) version(indent int, c *collector) error {
 	number := l.number
+	if err := l.gather(indent); err != nil {
+		return err
+	}
+	if entry, plain := plainEntry(l.item); plain {
+		return c.add(entry)
+	}
+	var parsed *indexEntry
+	if err := yaml.Unmarshal(l.item, &parsed); err != nil {
+		return &formError{line: number, why: fmt.Sprintf("an entry cannot be read: %.200s", err.Error())}
+	}
+	if parsed == nil {
+		return nil // as Helm does
+	}
+	return c.add(*parsed)
+}
+
+// gather takes the lines of an item together, without its dash, and goes on behind them.
+func (l *lines) gather(indent int) error {
+	number := l.number
 	l.item = append(l.item[:0], l.text...)
 	l.item[indent] = ' ' // the dash: what is left is a mapping
 	for {
@@ -243,23 +240,10 @@ func (l *lines) version(indent int, c *collector) error {
 			return syncline.Errorf(syncline.Invalid, "its index cannot be read: the entry at line %d has more than %d bytes", number, maxItem)
 		}
 	}
-	for !l.ended && (l.blank() || l.text[l.indent] == '#') {
-		if err := l.next(); err != nil {
-			return err
-		}
+	if !l.ended && l.text[l.indent] == '#' {
+		return l.next()
 	}
-	entry, plain := plainEntry(l.item)
-	if !plain {
-		var parsed *indexEntry
-		if err := yaml.Unmarshal(l.item, &parsed); err != nil {
-			return &formError{line: number, why: fmt.Sprintf("an entry cannot be read: %.200s", err.Error())}
-		}
-		if parsed == nil {
-			return nil // as Helm does
-		}
-		entry = *parsed
-	}
-	return c.add(entry)
+	return nil
 }
 
 // scalar reads a value that is written plainly on one line.
@@ -341,35 +325,50 @@ func quoteEnds(text []byte) bool {
 }
 
 // plainEntry reads an entry that is written plainly, and reports whether it is.
-func plainEntry(item []byte) (entry indexEntry, plain bool) {
-	indent, last, over := -1, "", skim{text: -1}
+func plainEntry(item []byte) (indexEntry, bool) {
+	p := plainly{indent: -1, over: skim{text: -1}}
 	for line := range bytes.SplitSeq(item, []byte{'\n'}) {
 		text := bytes.TrimLeft(line, " ")
-		at := len(line) - len(text)
 		if len(bytes.TrimSpace(text)) == 0 || text[0] == '#' {
 			continue
 		}
-		if indent < 0 {
-			indent = at
-		}
-		dash := text[0] == '-' && (len(text) == 1 || text[1] == ' ')
-		if at < indent {
-			return entry, false
-		}
-		if at == indent && !dash {
-			key, value, ok := cutKey(text)
-			if !ok || wanted(key) && !entry.set(key, value) {
-				return entry, false
-			}
-			last = key
-		} else if wanted(last) && !(last == "urls" && dash && entry.addURL(text[1:])) {
-			return entry, false // it goes on
-		}
-		if !wanted(last) && !over.line(at, text) {
-			return entry, false
+		if !p.line(len(line)-len(text), text) {
+			return p.entry, false
 		}
 	}
-	return entry, entry.Version != ""
+	return p.entry, p.entry.Version != ""
+}
+
+// plainly reads an entry line by line.
+type plainly struct {
+	entry indexEntry
+	// indent is how many spaces its keys have, and last the last of them.
+	indent int
+	last   string
+	over   skim
+}
+
+// line reads a line, which begins with so many spaces, and reports whether it is plain.
+func (p *plainly) line(at int, text []byte) bool {
+	if p.indent < 0 {
+		p.indent = at
+	}
+	dash := text[0] == '-' && (len(text) == 1 || text[1] == ' ')
+	switch {
+	case at < p.indent:
+		return false
+	case at == p.indent && !dash:
+		key, value, ok := cutKey(text)
+		if !ok || wanted(key) && !p.entry.set(key, value) {
+			return false
+		}
+		p.last = key
+	case p.last == "urls":
+		return dash && p.entry.addURL(text[1:])
+	case wanted(p.last):
+		return false // it goes on
+	}
+	return wanted(p.last) || p.over.line(at, text)
 }
 
 // addURL adds an item of the list of URLs.
