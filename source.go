@@ -9,10 +9,13 @@ type Source struct {
 	RepoURL string
 	// Path is the folder in the repository, slash-separated; "" is its root.
 	Path string
-	// Chart is the name of a chart in a Helm repository; exclusive with Path.
+	// Chart is the name of a chart in a Helm repository, or below an address in a
+	// registry; exclusive with Path.
 	Chart string
 	// TargetRevision is a branch, tag, commit, fully qualified ref, HEAD or a
-	// semantic version constraint over tags. Empty means HEAD.
+	// semantic version constraint over tags. Empty means HEAD. In a registry it is a
+	// tag, a digest or a constraint; empty means the tag latest, and of a chart the
+	// highest version.
 	TargetRevision string
 	// TagPrefix is cut from tags before they are compared with a constraint.
 	TagPrefix string
@@ -39,7 +42,11 @@ func (s Source) Key() string { return s.Address().Key() }
 // Kind returns what holds the files, as far as the declaration tells. It is an
 // Invalid error that names the field where no source can be so.
 func (s Source) Kind() (SourceKind, error) {
-	if s.Chart == "" {
+	inRegistry := s.Address().Scheme() == schemeOCI
+	switch {
+	case s.Chart == "" && inRegistry:
+		return SourceOCI, nil
+	case s.Chart == "":
 		return SourceGit, nil
 	}
 	for _, field := range []struct {
@@ -52,6 +59,9 @@ func (s Source) Kind() (SourceKind, error) {
 		if field.declared {
 			return "", WithHint(Errorf(Invalid, "chart %q and %s: no source has both", s.Chart, field.name), "keep one of them")
 		}
+	}
+	if inRegistry {
+		return SourceOCI, nil
 	}
 	return SourceHelm, nil
 }
@@ -69,6 +79,8 @@ const (
 	SourceGit SourceKind = "Git"
 	// SourceHelm is a chart of a Helm repository.
 	SourceHelm SourceKind = "Helm"
+	// SourceOCI is an artifact in an OCI registry, which may be a chart.
+	SourceOCI SourceKind = "OCI"
 )
 
 // Declared returns the tools that the source has options of. Options that say
@@ -246,6 +258,8 @@ type Repository struct {
 	ForceBasicAuth bool
 	// InsecureSkipVerify accepts any certificate of the server.
 	InsecureSkipVerify bool
+	// PlainHTTP reaches a registry by HTTP without TLS.
+	PlainHTTP bool
 	// CA holds PEM certificates that are trusted besides the system's.
 	CA []byte
 	// ClientCert and ClientKey are PEM, for mutual TLS.
@@ -265,6 +279,7 @@ type Access struct {
 	username               string
 	password, bearer       Sealed
 	declared, basic, trust bool
+	plain                  bool
 	ca, cert               string
 	certKey                Sealed
 	proxy                  Sealed
@@ -276,7 +291,7 @@ func (r Repository) Access() Access {
 	return Access{
 		key: r.Address.Key(), user: r.Address.User(), inAddress: r.Address.Password(),
 		username: r.Username, password: r.Password, bearer: r.BearerToken,
-		declared: r.Declared, basic: r.ForceBasicAuth, trust: r.InsecureSkipVerify,
+		declared: r.Declared, basic: r.ForceBasicAuth, trust: r.InsecureSkipVerify, plain: r.PlainHTTP,
 		ca: string(r.CA), cert: string(r.ClientCert), certKey: r.ClientKey,
 		proxy: Sealed(r.Proxy), noProxy: r.NoProxy,
 	}

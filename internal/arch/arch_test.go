@@ -43,6 +43,8 @@ var sideways = []string{
 	"internal/engine/affected -> internal/engine/render/record",    // the words in which is said what was read
 	"internal/engine/source/fetchertest -> internal/engine/source", // whose interface it tests
 	"internal/automation/wake -> internal/engine/queue",            // the lanes are its words
+	"internal/edge/oci -> internal/edge/archive",                   // which keeps what it fetches
+	"internal/edge/oci -> internal/edge/transport",
 	"internal/base/confined -> .",
 	"internal/base/confined -> internal/base/fair",
 	"internal/base/confined -> internal/base/processor",

@@ -77,8 +77,11 @@ func (g *Git) Known(want Target) (Revision, error) {
 	return Revision{}, nil
 }
 
+// Scope is nothing: all refs are listed at once.
+func (*Git) Scope(Target) Target { return Target{} }
+
 // List lists the refs.
-func (g *Git) List(ctx context.Context, repo syncline.Repository) (Listing, error) {
+func (g *Git) List(ctx context.Context, repo syncline.Repository, _ Target) (Listing, error) {
 	listed, err := g.server.Refs(ctx, repo)
 	if err != nil {
 		return nil, err
