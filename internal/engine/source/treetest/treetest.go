@@ -23,6 +23,8 @@ type Content struct{ Files, Executables, Links, Submodules map[string]string }
 // Lacks says what a Tree cannot hold, or does otherwise. The zero value lacks nothing.
 type Lacks struct {
 	Executables, Links, Submodules bool
+	// Outside: a link that leads out of the root is refused before there is a Tree.
+	Outside bool
 	// Refusals: who asks for what is no path is ended, and gets no answer.
 	Refusals bool
 }
@@ -71,6 +73,9 @@ func sample(lacks Lacks) Content {
 	}
 	if !lacks.Links {
 		c.Links = map[string]string{"link": "dir/file", "to-dir": "dir", "outside": "../../etc/passwd", "dangling": "nowhere"}
+		if lacks.Outside {
+			delete(c.Links, "outside")
+		}
 	}
 	if !lacks.Submodules {
 		c.Submodules = map[string]string{"module": strings.Repeat("1", 40)}
