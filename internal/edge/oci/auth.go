@@ -104,7 +104,9 @@ func (r *registry) challenged(challenges []string, path, refused string) (bool, 
 				return false, nil
 			}
 			a.basic, a.realm, a.service = false, realm, service
-			delete(a.tokens, path) // it was refused, if there was one
+			if refused == "Bearer "+a.tokens[path].text.Reveal() { // else there is a newer one already
+				delete(a.tokens, path)
+			}
 			return true, nil
 		case "basic":
 			a.basic, a.realm = true, ""

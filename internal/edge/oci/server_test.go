@@ -118,7 +118,11 @@ func (s *server) sent() []string {
 
 // ca is the certificate of the server, in PEM.
 func (s *server) ca() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	return pemOf("CERTIFICATE", s.Certificate().Raw)
+}
+
+func pemOf(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
 // repo is how a repository of the registry is reached.
