@@ -1,11 +1,12 @@
 package syncline
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // AppID names an App by the resource that declares it. Resources of two kinds may
@@ -146,7 +147,7 @@ type SyncPolicy struct {
 	SelfHeal bool
 	// AllowEmpty permits pruning everything.
 	AllowEmpty bool
-	Options    SyncOptions
+	Options    option.List
 	// Retry is nil when none is declared.
 	Retry *Retry
 	// NamespaceLabels and NamespaceAnnotations are put on the created namespace. It
@@ -168,82 +169,9 @@ type Retry struct {
 	Refresh bool
 }
 
-// SyncOptions are Argo CD's sync options, such as "PruneLast=true".
-type SyncOptions []string
-
-// ParseSyncOptions reads the comma-separated value of the annotation
-// argocd.argoproj.io/sync-options.
-func ParseSyncOptions(text string) SyncOptions {
-	var options SyncOptions
-	for option := range strings.SplitSeq(text, ",") {
-		if option = protecting(strings.TrimSpace(option)); option != "" {
-			options = append(options, option)
-		}
-	}
-	return options
-}
-
-// protecting returns an option that forbids or holds up a deletion as it is spelled,
-// whatever its case and its spaces: a slip would delete what was to be kept.
-func protecting(option string) string {
-	plain := strings.ReplaceAll(option, " ", "")
-	for _, proper := range []string{"Prune=false", "Prune=confirm", "Delete=false", "Delete=confirm"} {
-		if strings.EqualFold(plain, proper) {
-			return proper
-		}
-	}
-	return option
-}
-
-// Unknown returns those of the options that there are not, such as misspelt ones.
-func (o SyncOptions) Unknown() []string {
-	var unknown []string
-	for _, option := range o {
-		name, value, _ := strings.Cut(option, "=")
-		known := false
-		switch name {
-		case "Prune", "Delete":
-			known = value == "true" || value == "false" || value == "confirm"
-		case "PrunePropagationPolicy":
-			known = value == "foreground" || value == "background" || value == "orphan"
-		case "Validate", "CreateNamespace", "PruneLast", "Replace", "Force", "ServerSideApply", "ApplyOutOfSyncOnly",
-			"RespectIgnoreDifferences", "SkipDryRunOnMissingResource", "FailOnSharedResource", "ClientSideApplyMigration":
-			known = value == "true" || value == "false"
-		}
-		if !known {
-			unknown = append(unknown, option)
-		}
-	}
-	return unknown
-}
-
-// Has reports whether the option, written NAME=VALUE, is among them.
-func (o SyncOptions) Has(option string) bool { return slices.Contains(o, option) }
-
-// Value returns the value of the first option of that name, or "".
-func (o SyncOptions) Value(name string) string {
-	for _, option := range o {
-		if key, value, ok := strings.Cut(option, "="); ok && key == name {
-			return value
-		}
-	}
-	return ""
-}
-
-// Over returns o laid over lower: an option of o hides lower's of the same name.
-func (o SyncOptions) Over(lower SyncOptions) SyncOptions {
-	merged := slices.Clone(o)
-	for _, option := range lower {
-		if name, _, _ := strings.Cut(option, "="); o.Value(name) == "" {
-			merged = append(merged, option)
-		}
-	}
-	return merged
-}
-
 // IgnoreRule names fields whose difference does not count.
 type IgnoreRule struct {
-	Group, Kind Pattern
+	Group, Kind glob.Pattern
 	// Name and Namespace are exact, "" matches any.
 	Name, Namespace   string
 	JSONPointers      []string

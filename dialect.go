@@ -1,6 +1,10 @@
 package syncline
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/syncline-io/syncline/internal/base/option"
+)
 
 // Dialect is how the resources of one tool declare Apps, and how the objects of these
 // are marked: a value of each App.
@@ -87,7 +91,7 @@ type Directive struct {
 	// Hook is set for an object that is run and not kept as it is declared.
 	Hook *Hook
 	// Options are the object's own.
-	Options SyncOptions
+	Options option.List
 	// Keep says by what it asks never to be deleted, as in "helm.sh/resource-policy:
 	// keep"; "" when it does not.
 	Keep string

@@ -1,6 +1,7 @@
 // Package syncline holds the words of Syncline: the data that its stages hand
 // to each other. It holds no behaviour beyond small pure methods, and imports
-// nothing but apimachinery.
+// nothing but apimachinery and the words that are read from a text: internal/base's
+// glob, option, sealed, tool and upstream.
 //
 // Syncline is a GitOps agent for Kubernetes. Git says what should run; Syncline
 // pulls it, makes the cluster so, and keeps it so. Whatever resource declares
@@ -69,7 +70,7 @@
 //   - plan: every change that would be made, in order. [Plan]
 //   - project: what Apps may deliver, from where and to where. [Project]
 //   - report: all that there is to show of an App. [Report]
-//   - sealed: a value that nothing prints. [Sealed]
+//   - sealed: a value that nothing prints. internal/base/sealed, Text
 //   - tree: the files of a source at a commit. [Tree]
 //   - turn: one pass through the steps, for one App. internal/engine/engine.go, Turn
 //   - write: one request that changes a cluster. [Write]

@@ -117,6 +117,13 @@ func WithHint(err error, hint string) error {
 	return &Error{Kind: KindOf(err), Hint: hint, Err: err}
 }
 
+// unreadable is the error of a package below this one about a text that a person
+// wrote: it is Invalid, and says what to write instead.
+type unreadable interface {
+	error
+	Unreadable() (hint string)
+}
+
 // KindOf returns the kind of the outermost classified error in err's tree,
 // Internal when there is none, and "" for nil.
 func KindOf(err error) Kind {
@@ -126,6 +133,9 @@ func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
+	if _, ok := errors.AsType[unreadable](err); ok {
+		return Invalid
+	}
 	return Internal
 }
 
@@ -133,6 +143,9 @@ func KindOf(err error) Kind {
 func HintOf(err error) string {
 	for err != nil {
 		e, ok := errors.AsType[*Error](err)
+		if text, isText := errors.AsType[unreadable](err); isText && !ok {
+			return text.Unreadable()
+		}
 		if !ok {
 			return ""
 		}

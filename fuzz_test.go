@@ -42,16 +42,3 @@ func FuzzObject(f *testing.F) {
 		})
 	})
 }
-
-// Whatever a sync option says.
-func FuzzSyncOptions(f *testing.F) {
-	f.Add("Prune=false,Force=true, ,=,a=b=c")
-	f.Add(",,,,,,,,,,,")
-	f.Fuzz(func(t *testing.T, text string) {
-		bound.Limits{}.Run(t, func() {
-			if options := syncline.ParseSyncOptions(text); len(options) > len(text)+1 {
-				t.Errorf("%d options are in %q", len(options), text)
-			}
-		})
-	})
-}

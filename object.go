@@ -10,13 +10,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/syncline-io/syncline/internal/base/sealed"
 )
 
 // Digest identifies content: equal digests mean equal content. The zero Digest
@@ -341,60 +342,12 @@ func digestOfBody(content map[string]any) Digest {
 
 // Sensitive reports whether values of the object are secret: it is a Secret, or
 // something that may be meant to be one, or holds one.
-func (o Object) Sensitive() bool { return len(secretParts(o.content)) > 0 }
+func (o Object) Sensitive() bool { return sealed.Within(o.content) }
 
 // isSecret reports whether the object is what the API server takes for a Secret.
 func (o Object) isSecret() bool {
 	ref := o.Ref()
 	return ref.Group == "" && ref.Kind == "Secret"
-}
-
-// secretParts returns the mappings at and in an object whose data is secret.
-func secretParts(content map[string]any) []map[string]any {
-	var parts []map[string]any
-	kind, _ := content["kind"].(string)
-	secret := namesSecret(kind)
-	if secret && (kind == "Secret" || len(secretFields(content)) > 0) {
-		parts = append(parts, content)
-	}
-	items, _ := content["items"].([]any)
-	for _, item := range items {
-		below, ok := item.(map[string]any)
-		if !ok {
-			continue
-		}
-		if secret {
-			parts = append(parts, below)
-		} else {
-			parts = append(parts, secretParts(below)...)
-		}
-	}
-	return parts
-}
-
-// namesSecret reports whether a kind has the word in it, however it is written.
-func namesSecret(kind string) bool {
-	const word = "secret"
-	for i := 0; i+len(word) <= len(kind); i++ {
-		if strings.EqualFold(kind[i:i+len(word)], word) {
-			return true
-		}
-	}
-	return false
-}
-
-// secretFields returns the names of the fields that hold secret values, however
-// they are written.
-func secretFields(content map[string]any) []string {
-	var fields []string
-	for field := range content {
-		switch strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(field)) {
-		case "data", "stringdata", "binarydata":
-			fields = append(fields, field)
-		}
-	}
-	slices.Sort(fields)
-	return fields
 }
 
 // Reveal returns a deep copy of the content, with secret values. Only
@@ -416,70 +369,13 @@ func (o Object) Field(path ...string) (any, bool) {
 // Redacted returns a deep copy of the content in which the values of a Secret,
 // also those in the last-applied annotation, are replaced by masks. Equal
 // values of one object get equal masks. So are keys that no Secret can have, see
-// [ShownKey].
+// [sealed.ShownKey].
 func (o Object) Redacted() map[string]any {
 	content := runtime.DeepCopyJSON(o.content)
 	if o.Sensitive() {
-		Mask(content)
+		sealed.Mask(content)
 	}
 	return content
-}
-
-// lastApplied is where kubectl keeps what it applied.
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
-
-// Mask replaces the secret values in the given contents of Secrets, in place. A
-// value that is equal in two of them gets the same mask in both, so that masked
-// contents differ exactly where the real ones do.
-func Mask(contents ...map[string]any) {
-	masks := map[string]string{}
-	for _, content := range contents {
-		parts := secretParts(content)
-		if len(parts) == 0 { // whoever calls knows that it is one
-			parts = []map[string]any{content}
-		}
-		for _, part := range parts {
-			maskPart(part, masks)
-		}
-	}
-}
-
-// maskPart masks one mapping with data.
-func maskPart(content map[string]any, masks map[string]string) {
-	for _, field := range secretFields(content) {
-		switch values := content[field].(type) {
-		case map[string]any:
-			maskValues(values, masks)
-		case nil:
-		default:
-			content[field] = sealedText
-		}
-	}
-	unstructured.RemoveNestedField(content, "metadata", "annotations", lastApplied)
-}
-
-func maskValues(values map[string]any, masks map[string]string) {
-	keys := make([]string, 0, len(values))
-	for key := range values {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	for _, key := range keys {
-		value := maskOf(fmt.Sprint(values[key]), masks)
-		if ShownKey(key) != key {
-			delete(values, key)
-			key = maskOf(key, masks)
-		}
-		values[key] = value
-	}
-}
-
-// maskOf returns the mask of a secret text, the same one for the same text.
-func maskOf(secret string, masks map[string]string) string {
-	if _, known := masks[secret]; !known {
-		masks[secret] = strings.Repeat("+", 8+len(masks))
-	}
-	return masks[secret]
 }
 
 // MarshalJSON marshals the redacted content.

@@ -3,6 +3,8 @@ package syncline
 import (
 	"strings"
 	"time"
+
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // Operation is one sync, asked for by a person or by the App's policy.
@@ -21,7 +23,7 @@ type Operation struct {
 	// Selection restricts the operation to some objects; empty means all. A
 	// partial operation runs no hooks and makes no history.
 	Selection []Selector
-	Options   SyncOptions
+	Options   option.List
 	Retry     Retry
 	By        Initiator
 	// SelfHealAttempts counts consecutive automatic repairs of one revision.

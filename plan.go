@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // Action is what a Change does to its object.
@@ -100,7 +102,7 @@ type Change struct {
 	// that those that are no longer desired go.
 	Migrate bool
 	// Options steer how this object is written.
-	Options SyncOptions
+	Options option.List
 	// HookPolicies are those of a hook; none when its object is never to be deleted.
 	HookPolicies []HookPolicy
 	// Needs are objects of the same plan that have to be ready before this one

@@ -3,13 +3,16 @@ package syncline
 import (
 	"errors"
 	"strings"
+
+	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Project says what its Apps may use and touch, as an Argo CD AppProject does.
 type Project struct {
 	Name string
 	// SourceRepos are the repositories that may be used.
-	SourceRepos []RepoPattern
+	SourceRepos []upstream.Pattern
 	// Destinations are where objects may go.
 	Destinations []DestinationRule
 	// ClusterAllow and ClusterDeny restrict cluster-scoped kinds. Nothing is
@@ -25,19 +28,19 @@ type Project struct {
 // DestinationRule names destinations by globs. Denies says that it had a "!" in
 // front of one of its parts. A cluster is named by its Server or by its Name.
 type DestinationRule struct {
-	Server    Pattern
-	Name      Pattern
-	Namespace Pattern
+	Server    glob.Pattern
+	Name      glob.Pattern
+	Namespace glob.Pattern
 	Denies    bool
 }
 
 // NewDestinationRule reads the globs of a rule; "!" in front of any part denies.
 func NewDestinationRule(globs Destination) DestinationRule {
 	rule := DestinationRule{}
-	read := func(text string) Pattern {
-		glob, denies := strings.CutPrefix(text, "!")
+	read := func(text string) glob.Pattern {
+		text, denies := strings.CutPrefix(text, "!")
 		rule.Denies = rule.Denies || denies
-		return Glob(glob)
+		return glob.Compile(text)
 	}
 	rule.Server, rule.Name, rule.Namespace = read(globs.Server), read(globs.Name), read(globs.Namespace)
 	return rule
@@ -45,14 +48,14 @@ func NewDestinationRule(globs Destination) DestinationRule {
 
 // KindRule names kinds by globs. An empty Name matches every object.
 type KindRule struct {
-	Group Pattern
-	Kind  Pattern
-	Name  Pattern
+	Group glob.Pattern
+	Kind  glob.Pattern
+	Name  glob.Pattern
 }
 
 // NewKindRule reads the globs of a rule.
 func NewKindRule(group, kind, name string) KindRule {
-	return KindRule{Group: Glob(group), Kind: Glob(kind), Name: Glob(name)}
+	return KindRule{Group: glob.Compile(group), Kind: glob.Compile(kind), Name: glob.Compile(name)}
 }
 
 // Matches reports whether the rule names the object.

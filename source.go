@@ -1,6 +1,9 @@
 package syncline
 
-import "fmt"
+import (
+	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/base/upstream"
+)
 
 // Source says where desired state is declared and how it is rendered, as one
 // entry of an Argo CD Application's spec.source or spec.sources.
@@ -27,22 +30,22 @@ type Source struct {
 
 	// At most one of these is declared; when none is, the files decide the tool.
 	// See [Source.Declared].
-	Helm      *Helm
-	Kustomize *Kustomize
-	Directory *Directory
+	Helm      *tool.Helm
+	Kustomize *tool.Kustomize
+	Directory *tool.Directory
 }
 
 // Address returns where the repository is, read.
-func (s Source) Address() Address { return AddressOf(s.RepoURL) }
+func (s Source) Address() upstream.Address { return upstream.AddressOf(s.RepoURL) }
 
 // Key names the repository of the source: it is asked once for all sources of one
-// Key, and what happens to it is told by that name. See [Address.Key].
+// Key, and what happens to it is told by that name. See [upstream.Address.Key].
 func (s Source) Key() string { return s.Address().Key() }
 
 // Kind returns what holds the files, as far as the declaration tells. It is an
 // Invalid error that names the field where no source can be so.
 func (s Source) Kind() (SourceKind, error) {
-	inRegistry := s.Address().Scheme() == schemeOCI
+	inRegistry := s.Address().Scheme() == "oci"
 	switch {
 	case s.Chart == "" && inRegistry:
 		return SourceOCI, nil
@@ -54,7 +57,7 @@ func (s Source) Kind() (SourceKind, error) {
 		declared bool
 	}{
 		{"path", s.Path != ""}, {"tagPrefix", s.TagPrefix != ""},
-		{"kustomize", !s.Kustomize.isEmpty()}, {"directory", !s.Directory.isEmpty()},
+		{"kustomize", !s.Kustomize.IsEmpty()}, {"directory", !s.Directory.IsEmpty()},
 	} {
 		if field.declared {
 			return "", WithHint(Errorf(Invalid, "chart %q and %s: no source has both", s.Chart, field.name), "keep one of them")
@@ -87,13 +90,13 @@ const (
 // nothing are no options, as in Argo CD: programs leave them behind.
 func (s Source) Declared() []Tool {
 	var declared []Tool
-	if !s.Helm.isEmpty() {
+	if !s.Helm.IsEmpty() {
 		declared = append(declared, ToolHelm)
 	}
-	if !s.Kustomize.isEmpty() {
+	if !s.Kustomize.IsEmpty() {
 		declared = append(declared, ToolKustomize)
 	}
-	if !s.Directory.isEmpty() {
+	if !s.Directory.IsEmpty() {
 		declared = append(declared, ToolDirectory)
 	}
 	return declared
@@ -108,204 +111,3 @@ const (
 	ToolKustomize Tool = "Kustomize"
 	ToolDirectory Tool = "Directory"
 )
-
-// Helm holds the options of a Helm source.
-//
-// Precedence of values, lowest first: the chart's own values.yaml, ValueFiles
-// in order, Values, then Parameters and FileParameters.
-type Helm struct {
-	// ReleaseName defaults to the App's name.
-	ReleaseName string
-	// ValueFiles are paths relative to the chart's folder, absolute in the
-	// repository when they begin with "/", or "$ref/path". Globs are expanded.
-	ValueFiles              []string
-	IgnoreMissingValueFiles bool
-	// Values is YAML text.
-	Values         string
-	Parameters     []HelmParameter
-	FileParameters []HelmFileParameter
-	// SkipCRDs leaves out the chart's crds folder.
-	SkipCRDs bool
-	// SkipTests leaves out objects with the hook annotation "test".
-	SkipTests            bool
-	SkipSchemaValidation bool
-	// Namespace defaults to the destination's namespace.
-	Namespace string
-	// KubeVersion and APIVersions replace what the cluster reports.
-	KubeVersion string
-	APIVersions []string
-	// Version and PassCredentials do nothing but say that Helm is meant.
-	Version         string
-	PassCredentials bool
-}
-
-func (h *Helm) isEmpty() bool {
-	return h == nil || h.ReleaseName == "" && h.Values == "" && h.Namespace == "" && h.KubeVersion == "" && h.Version == "" &&
-		len(h.ValueFiles)+len(h.Parameters)+len(h.FileParameters)+len(h.APIVersions) == 0 &&
-		!h.IgnoreMissingValueFiles && !h.SkipCRDs && !h.SkipTests && !h.SkipSchemaValidation && !h.PassCredentials
-}
-
-// HelmParameter is one --set, or --set-string when ForceString.
-type HelmParameter struct {
-	Name        string
-	Value       string
-	ForceString bool
-}
-
-// HelmFileParameter is one --set-file.
-type HelmFileParameter struct {
-	Name string
-	Path string
-}
-
-// Kustomize holds the options of a kustomize source. They are laid over the
-// kustomization in memory; no file is changed.
-type Kustomize struct {
-	NamePrefix              string
-	NameSuffix              string
-	Namespace               string
-	Images                  []string
-	CommonLabels            map[string]string
-	CommonAnnotations       map[string]string
-	ForceCommonLabels       bool
-	ForceCommonAnnotations  bool
-	AnnotationsEnvsubst     bool
-	LabelWithoutSelector    bool
-	LabelIncludeTemplates   bool
-	Replicas                []KustomizeReplica
-	Patches                 []KustomizePatch
-	Components              []string
-	IgnoreMissingComponents bool
-	KubeVersion             string
-	APIVersions             []string
-	// Version does nothing but say that kustomize is meant.
-	Version string
-}
-
-// isEmpty leaves out the fields that only say how others are meant.
-func (k *Kustomize) isEmpty() bool {
-	return k == nil || k.NamePrefix == "" && k.NameSuffix == "" && k.Namespace == "" && k.KubeVersion == "" && k.Version == "" &&
-		len(k.Images)+len(k.CommonLabels)+len(k.CommonAnnotations)+len(k.Replicas)+len(k.Patches)+len(k.Components)+len(k.APIVersions) == 0 &&
-		!k.IgnoreMissingComponents
-}
-
-// KustomizeReplica sets the replicas of the workloads called Name.
-type KustomizeReplica struct {
-	Name  string
-	Count int64
-}
-
-// KustomizePatch is one entry of a kustomization's patches.
-type KustomizePatch struct {
-	Path    string
-	Patch   string
-	Target  *KustomizeSelector
-	Options map[string]bool
-}
-
-// KustomizeSelector chooses the objects that a patch applies to.
-type KustomizeSelector struct {
-	Group, Version, Kind, Name, Namespace string
-	LabelSelector, AnnotationSelector     string
-}
-
-// Directory holds the options of a source of plain manifests and jsonnet.
-type Directory struct {
-	Recurse bool
-	// Include and Exclude are globs over paths relative to the source's path,
-	// with {a,b} alternatives. Empty Include means every manifest; Exclude wins.
-	Include string
-	Exclude string
-	Jsonnet Jsonnet
-}
-
-func (d *Directory) isEmpty() bool {
-	return d == nil || !d.Recurse && d.Include == "" && d.Exclude == "" &&
-		len(d.Jsonnet.ExtVars)+len(d.Jsonnet.TLAs)+len(d.Jsonnet.Libs) == 0
-}
-
-// Jsonnet holds the variables and library folders of jsonnet files.
-type Jsonnet struct {
-	ExtVars []JsonnetVar
-	TLAs    []JsonnetVar
-	// Libs are library folders, relative to the repository's root.
-	Libs []string
-}
-
-// JsonnetVar is a variable. Its value is jsonnet when Code, else a string.
-type JsonnetVar struct {
-	Name  string
-	Value string
-	Code  bool
-}
-
-// Repository is how to reach the repository at an address.
-type Repository struct {
-	Address Address
-	// Declared says that the operator named the repository, or its server, by a
-	// repository Secret.
-	Declared bool
-	// Username and Password are sent as HTTP basic authentication. A token
-	// alone goes with any user name.
-	Username string
-	Password Sealed
-	// BearerToken is sent as an HTTP Authorization header instead.
-	BearerToken Sealed
-	// Unsupported names credentials that the repository Secret has and Syncline
-	// cannot use, where it has no others.
-	Unsupported string
-	// ForceBasicAuth sends the credentials without waiting to be asked.
-	ForceBasicAuth bool
-	// InsecureSkipVerify accepts any certificate of the server.
-	InsecureSkipVerify bool
-	// PlainHTTP reaches a registry by HTTP without TLS.
-	PlainHTTP bool
-	// CA holds PEM certificates that are trusted besides the system's.
-	CA []byte
-	// ClientCert and ClientKey are PEM, for mutual TLS.
-	ClientCert []byte
-	ClientKey  Sealed
-	// Proxy is the URL of an HTTP proxy; NoProxy lists hosts that bypass it.
-	Proxy   string
-	NoProxy string
-}
-
-// Access is a way to a repository: its address, and with what credentials and
-// settings it is reached. It is comparable: what is known by one Access is no
-// other's, be it an answer or an error. It prints nothing.
-type Access struct {
-	key, user              string
-	inAddress              Sealed
-	username               string
-	password, bearer       Sealed
-	declared, basic, trust bool
-	plain                  bool
-	ca, cert               string
-	certKey                Sealed
-	proxy                  Sealed
-	noProxy                string
-}
-
-// Access returns the way to the repository. Two spellings of its address are one.
-func (r Repository) Access() Access {
-	return Access{
-		key: r.Address.Key(), user: r.Address.User(), inAddress: r.Address.Password(),
-		username: r.Username, password: r.Password, bearer: r.BearerToken,
-		declared: r.Declared, basic: r.ForceBasicAuth, trust: r.InsecureSkipVerify, plain: r.PlainHTTP,
-		ca: string(r.CA), cert: string(r.ClientCert), certKey: r.ClientKey,
-		proxy: Sealed(r.Proxy), noProxy: r.NoProxy,
-	}
-}
-
-// Format prints nothing of what it holds.
-func (Access) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("access")) }
-
-// Refs is what a repository calls its revisions, at one moment.
-type Refs struct {
-	// Head is the full name of the branch that HEAD points to, such as
-	// "refs/heads/main". Empty when HEAD is detached or missing.
-	Head string
-	// Commits maps the full name of each ref, and "HEAD", to a commit. An
-	// annotated tag maps to the commit that it tags.
-	Commits map[string]string
-}

@@ -1,6 +1,10 @@
 package syncline
 
-import "k8s.io/apimachinery/pkg/types"
+import (
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline/internal/base/option"
+)
 
 // Write is one request that changes a cluster. The write gate makes it from a
 // permitted Change; internal/edge/kube performs it and decides nothing.
@@ -31,7 +35,7 @@ type Write struct {
 	Adopt bool
 	// Options are the sync options in force: Validate=false, Replace=true and
 	// PrunePropagationPolicy=foreground (default), background or orphan.
-	Options SyncOptions
+	Options option.List
 }
 
 // Unhold is the action that removes the hook finalizer from a hook's object,

@@ -27,7 +27,6 @@ const (
 // The numbers only get smaller: whoever makes a package smaller by more than slack
 // writes it down here, and nobody makes one larger.
 var large = map[string]int{
-	".":                    4010,
 	"internal/edge/git":    3570,
 	"internal/edge/kube":   3120,
 	"internal/engine":      3150,
@@ -107,7 +106,7 @@ func checkParameters(t *testing.T, at token.Position, function *ast.FuncType) {
 // mayOutside says which packages of the main module the other modules may import.
 // The main module imports none of theirs.
 var mayOutside = map[string][]string{
-	"bench":          {"api", "internal/base/confined", "internal/base/testenv", "internal/edge/git", "internal/edge/kube", "internal/engine/render", "internal/engine/source"},
+	"bench":          {"api", "internal/base/confined", "internal/base/testenv", "internal/base/tool", "internal/base/upstream", "internal/edge/git", "internal/edge/kube", "internal/engine/render", "internal/engine/source"},
 	"devcluster":     {},
 	"devcluster/e2e": {"internal/base/testenv"},
 	"tools/shape":    {},

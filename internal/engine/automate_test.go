@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 )
@@ -82,7 +83,7 @@ func TestWhatIsSyncedByItself(t *testing.T) {
 			var failing atomic.Bool
 			failing.Store(true)
 			refuseUpdates(w, &failing)
-			w.app.Policy.Retry, w.app.Policy.Options = &syncline.Retry{}, syncline.SyncOptions{"Validate=false"}
+			w.app.Policy.Retry, w.app.Policy.Options = &syncline.Retry{}, option.List{"Validate=false"}
 			w.commit(config("a", "2"), config("b", "1"))
 			w.settle(t)
 			failing.Store(false)

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/policy"
 )
@@ -41,7 +42,7 @@ func (c confined) Capabilities(ctx context.Context) (syncline.Capabilities, erro
 }
 
 // DryRun is Denied for an object that the App may not have.
-func (c confined) DryRun(ctx context.Context, object syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+func (c confined) DryRun(ctx context.Context, object syncline.Object, options option.List) (syncline.Object, error) {
 	if err := c.judge.Object(object.Ref()); err != nil {
 		return syncline.Object{}, err
 	}
@@ -57,7 +58,7 @@ func (c confined) Read(ctx context.Context, ref syncline.Ref, version string) (s
 }
 
 // DryRunReplace is Denied for an object that the App may not have.
-func (c confined) DryRunReplace(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+func (c confined) DryRunReplace(ctx context.Context, object, live syncline.Object, options option.List) (syncline.Object, error) {
 	if err := c.judge.Object(object.Ref()); err != nil {
 		return syncline.Object{}, err
 	}
@@ -66,7 +67,7 @@ func (c confined) DryRunReplace(ctx context.Context, object, live syncline.Objec
 
 // Merge is Denied for an object that the App may not have.
 func (c confined) Merge(
-	ctx context.Context, object, live syncline.Object, options syncline.SyncOptions,
+	ctx context.Context, object, live syncline.Object, options option.List,
 ) (merged, after syncline.Object, err error) {
 	if err := c.judge.Object(object.Ref()); err != nil {
 		return syncline.Object{}, syncline.Object{}, err
@@ -75,7 +76,7 @@ func (c confined) Merge(
 }
 
 // Rehearse is Denied for an object that the App may not have.
-func (c confined) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
+func (c confined) Rehearse(ctx context.Context, object, live syncline.Object, options option.List) error {
 	if err := c.judge.Object(object.Ref()); err != nil {
 		return err
 	}

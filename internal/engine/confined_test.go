@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine"
 )
 
@@ -31,7 +33,7 @@ func newTenant(t *testing.T, texts ...string) *tenant {
 	t.Helper()
 	w := newWorld(texts...)
 	w.project = syncline.Project{
-		Name: "default", SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("https://git.example/web")},
+		Name: "default", SourceRepos: []upstream.Pattern{upstream.PatternOf("https://git.example/web")},
 		Destinations:   []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "shop"})},
 		NamespaceAllow: []syncline.KindRule{syncline.NewKindRule("", "ConfigMap", "")},
 	}
@@ -150,7 +152,7 @@ func TestTheDestinationNamespaceIsJudged(t *testing.T) {
 	lower := map[string]string{"pod-security.kubernetes.io/enforce": "privileged"}
 	t.Run("there already", func(t *testing.T) {
 		s := newTenant(t, config("a", "1"))
-		s.app.Policy.Options = syncline.SyncOptions{"CreateNamespace=true"}
+		s.app.Policy.Options = option.List{"CreateNamespace=true"}
 		s.settle(t)
 		s.expectSync(t, syncline.Synced, "c1")
 		s.expectConfined(t)
@@ -163,7 +165,7 @@ func TestTheDestinationNamespaceIsJudged(t *testing.T) {
 	})
 	t.Run("to be made", func(t *testing.T) {
 		s := newTenant(t, config("a", "1"))
-		s.app.Policy.Options = syncline.SyncOptions{"CreateNamespace=true"}
+		s.app.Policy.Options = option.List{"CreateNamespace=true"}
 		s.Delete(syncline.Ref{Kind: "Namespace", Name: "shop"})
 		s.outlast(t, 30*time.Second)
 		s.expectConfined(t)
@@ -281,9 +283,9 @@ func TestACommitToAForbiddenRepository(t *testing.T) {
 	if !s.engine.Permits(s.app) {
 		t.Fatal("its own sources are not permitted")
 	}
-	s.project.SourceRepos = []syncline.RepoPattern{syncline.RepoGlob("https://git.example/other")}
+	s.project.SourceRepos = []upstream.Pattern{upstream.PatternOf("https://git.example/other")}
 	s.fetched = nil
-	touched := s.engine.Touched(t.Context(), syncline.RepoKey("https://git.example/web"))
+	touched := s.engine.Touched(t.Context(), upstream.Key("https://git.example/web"))
 	if len(touched) != 1 || len(s.fetched) > 0 || s.engine.Permits(s.app) {
 		t.Errorf("%v are touched, and asked were %q", touched, s.fetched)
 	}

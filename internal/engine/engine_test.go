@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/apply"
@@ -56,7 +57,7 @@ func newWorld(texts ...string) *world {
 	w := &world{
 		kubernetes: enginetest.New(convention.Dialect()), now: noon, head: "c1", commits: map[string]string{},
 		project: syncline.Project{
-			Name: "default", SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("*")}, Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
+			Name: "default", SourceRepos: []upstream.Pattern{upstream.PatternOf("*")}, Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
 			ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "*", "")},
 		},
 		app: syncline.App{

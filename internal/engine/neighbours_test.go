@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/apply"
@@ -91,7 +93,7 @@ func (c *town) commit(folders map[string]string) {
 
 // tell makes those due that the commit touches.
 func (c *town) tell(ctx context.Context) {
-	for _, id := range c.engine.Touched(ctx, syncline.RepoKey("https://git.example/town")) {
+	for _, id := range c.engine.Touched(ctx, upstream.Key("https://git.example/town")) {
 		c.due[id.Name] = true
 	}
 }
@@ -294,7 +296,7 @@ func TestWhoTakesNothingFromOthersTakesWhatTheyLeave(t *testing.T) {
 	for _, order := range [][]string{{"one", "two"}, {"two", "one"}} {
 		c := moved(t)
 		uid := c.UID(moving)
-		c.apps["two"].Policy.Options = syncline.SyncOptions{"FailOnSharedResource=true"}
+		c.apps["two"].Policy.Options = option.List{"FailOnSharedResource=true"}
 		for range 3 {
 			c.turn(t, order[0])
 		}
@@ -307,7 +309,7 @@ func TestWhoTakesNothingFromOthersTakesWhatTheyLeave(t *testing.T) {
 		if owner := c.owner(t, moving); owner != "two" || c.UID(moving) != uid {
 			t.Errorf("%v: it is of %s, %s", order, owner, c.why("two", "data"))
 		}
-		c.apps["one"].Policy.Options = syncline.SyncOptions{"FailOnSharedResource=true"}
+		c.apps["one"].Policy.Options = option.List{"FailOnSharedResource=true"}
 		c.commit(map[string]string{"one": configMapOf("data"), "two": configMapOf("data")})
 		c.tell(t.Context())
 		c.settle(t)

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 )
 
@@ -160,7 +161,7 @@ func TestWhatCannotBeRepeatedIsWrittenDownFirst(t *testing.T) {
 		"what failed at the same commit": func(w *world) {
 			deployed(w)
 			w.app.Past.Operation = failedOnce(w)
-			w.app.Past.Operation.Phase, w.app.Past.Operation.Operation.Options = syncline.OperationFailed, syncline.SyncOptions{"Validate=false"}
+			w.app.Past.Operation.Phase, w.app.Past.Operation.Operation.Options = syncline.OperationFailed, option.List{"Validate=false"}
 		},
 		"a hook":                           func(w *world) { w.commit(config("a", "1"), job("h", "PreSync")) },
 		"a person":                         func(w *world) { w.app.Policy.Automated, w.app.Request = false, &syncline.Operation{} },

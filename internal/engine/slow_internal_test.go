@@ -10,6 +10,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
@@ -44,7 +45,7 @@ func TestASlowCommitHoldsUpNoOther(t *testing.T) {
 		v.step()
 		v.step()
 		began := time.Now()
-		touched := v.engine.Touched(t.Context(), syncline.RepoKey(repoURL))
+		touched := v.engine.Touched(t.Context(), upstream.Key(repoURL))
 		if took := time.Since(began); took > followLimit {
 			t.Errorf("others waited %s", took)
 		}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/edge/helm"
 	"github.com/syncline-io/syncline/internal/engine"
@@ -59,7 +61,7 @@ func pair(t *testing.T) *paired {
 	t.Cleanup(p.resolver.Close)
 	p.engine = engine.New(source.New(p.resolver, anonymous{}), p.renderer, p, p, engine.Options{Now: func() time.Time { return p.now }})
 	p.app.Sources = []syncline.Source{
-		{RepoURL: p.charts.URL, Path: "web", TargetRevision: "main", Helm: &syncline.Helm{ValueFiles: []string{"$values/web/prod.yaml"}}},
+		{RepoURL: p.charts.URL, Path: "web", TargetRevision: "main", Helm: &tool.Helm{ValueFiles: []string{"$values/web/prod.yaml"}}},
 		{RepoURL: p.values.URL, TargetRevision: "main", Ref: "values"},
 	}
 	p.push(t, p.charts, map[string]string{
@@ -76,7 +78,7 @@ func (p *paired) push(t *testing.T, repo *testenv.GitRepo, files map[string]stri
 	if _, err := repo.Commit(t.Context(), testenv.GitCommit{Files: files}); err != nil {
 		t.Fatal(err)
 	}
-	to := syncline.Repository{Address: syncline.AddressOf(repo.URL)}
+	to := upstream.Repository{Address: upstream.AddressOf(repo.URL)}
 	if _, err := p.resolver.Resolve(t.Context(), syncline.Source{RepoURL: repo.URL, TargetRevision: "main"}, to, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +88,7 @@ func (p *paired) push(t *testing.T, repo *testenv.GitRepo, files map[string]stri
 // does, until nothing more comes of it, and reports whether they did.
 func (p *paired) follow(t *testing.T, repo *testenv.GitRepo) bool {
 	t.Helper()
-	if !slices.Contains(p.engine.Touched(t.Context(), syncline.RepoKey(repo.URL)), p.app.ID) {
+	if !slices.Contains(p.engine.Touched(t.Context(), upstream.Key(repo.URL)), p.app.ID) {
 		return false
 	}
 	p.turn(t)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
@@ -52,7 +53,7 @@ type open struct{}
 
 func (open) Project(name string) (syncline.Project, error) {
 	return syncline.Project{
-		Name: name, SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("*")},
+		Name: name, SourceRepos: []upstream.Pattern{upstream.PatternOf("*")},
 		Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
 	}, nil
 }
@@ -178,7 +179,7 @@ func (v *village) follow(ctx context.Context) {
 	v.mu.Lock()
 	v.unseen = false
 	v.mu.Unlock()
-	touched := v.engine.Touched(ctx, syncline.RepoKey(repoURL))
+	touched := v.engine.Touched(ctx, upstream.Key(repoURL))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, id := range touched {
@@ -226,7 +227,7 @@ func TestNoCommitIsMissed(t *testing.T) {
 				t.Fatalf("seed %d: the last turn of %s had %s as of commit %s, not of %s", seed, app.ID.Name, file, had, last[file])
 			}
 		}
-		if followers := v.engine.Followers(syncline.RepoKey(repoURL)); len(followers) != len(v.apps) {
+		if followers := v.engine.Followers(upstream.Key(repoURL)); len(followers) != len(v.apps) {
 			t.Fatalf("seed %d: of %d Apps %d follow the repository: %v", seed, len(v.apps), len(followers), followers)
 		}
 		for _, app := range v.apps {

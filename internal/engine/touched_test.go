@@ -8,6 +8,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/render"
@@ -17,8 +18,8 @@ import (
 // anonymous needs no credentials.
 type anonymous struct{}
 
-func (anonymous) Repository(_ string, url syncline.Address) (syncline.Repository, error) {
-	return syncline.Repository{Address: url}, nil
+func (anonymous) Repository(_ string, url upstream.Address) (upstream.Repository, error) {
+	return upstream.Repository{Address: url}, nil
 }
 
 // interrupted are sources during whose reading something happens.
@@ -83,7 +84,7 @@ func (p *published) commit(t *testing.T, change testenv.GitCommit) {
 // learn asks the repository anew, as polling does.
 func (p *published) learn(t *testing.T) {
 	t.Helper()
-	if _, err := p.resolver.Resolve(t.Context(), p.app.Sources[0], syncline.Repository{Address: syncline.AddressOf(p.repo.URL)}, 0); err != nil {
+	if _, err := p.resolver.Resolve(t.Context(), p.app.Sources[0], upstream.Repository{Address: upstream.AddressOf(p.repo.URL)}, 0); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -91,7 +92,7 @@ func (p *published) learn(t *testing.T) {
 // touched reports whether the App is among those that what is known now touches.
 func (p *published) touched(t *testing.T) bool {
 	t.Helper()
-	return slices.Contains(p.engine.Touched(t.Context(), syncline.RepoKey(p.repo.URL)), p.app.ID)
+	return slices.Contains(p.engine.Touched(t.Context(), upstream.Key(p.repo.URL)), p.app.ID)
 }
 
 func TestTouched(t *testing.T) {
@@ -159,7 +160,7 @@ func TestTouchedAmongOthers(t *testing.T) {
 	}
 	p.app = first
 	p.turn(t)
-	repo := syncline.RepoKey(p.repo.URL)
+	repo := upstream.Key(p.repo.URL)
 	p.commit(t, testenv.GitCommit{Files: map[string]string{"web/a.yaml": configMapOf("c")}})
 	p.learn(t)
 	if got := p.engine.Touched(t.Context(), repo); !slices.Equal(got, []syncline.AppID{first.ID}) {

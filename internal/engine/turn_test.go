@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
@@ -83,7 +85,7 @@ func TestAnInvalidApp(t *testing.T) {
 			w.app.Invalid = []syncline.Condition{{Type: syncline.InvalidSpecError, Message: "spec.source is missing"}}
 		},
 		"no project": func(w *world) { w.app.Project = "nothing" },
-		"a project that does not permit its source": func(w *world) { w.project.SourceRepos = []syncline.RepoPattern{syncline.RepoGlob("https://other")} },
+		"a project that does not permit its source": func(w *world) { w.project.SourceRepos = []upstream.Pattern{upstream.PatternOf("https://other")} },
 		"a project that does not permit its target": func(w *world) { w.project.Destinations = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +131,7 @@ func TestASpecThatBecomesInvalidEndsTheOperation(t *testing.T) {
 
 func TestTheSourceOfAnOperationHasToBePermitted(t *testing.T) {
 	w := newWorld(config("a", "1"))
-	w.project.SourceRepos = []syncline.RepoPattern{syncline.RepoGlob("https://git.example/*")}
+	w.project.SourceRepos = []upstream.Pattern{upstream.PatternOf("https://git.example/*")}
 	w.sync(t, syncline.Operation{Sources: []syncline.Source{{RepoURL: "https://evil.example/x"}}})
 	w.expectOperation(t, syncline.OperationError, "application repo https://evil.example/x is not permitted")
 	w.expectWrites(t)
@@ -498,7 +500,7 @@ func TestWhatTheProjectRefusesIsNotPruned(t *testing.T) {
 func TestManagedNamespaceMetadataIsKeptUp(t *testing.T) {
 	w := newWorld(config("a", "1"))
 	w.automate()
-	w.app.Policy.Options = syncline.SyncOptions{"CreateNamespace=true"}
+	w.app.Policy.Options = option.List{"CreateNamespace=true"}
 	w.settle(t)
 	w.app.Policy.NamespaceLabels = map[string]string{"team": "x"}
 	w.settle(t)
@@ -524,7 +526,7 @@ func TestWhatTheProjectRefusesIsUnknown(t *testing.T) {
 
 func TestEveryDenialIsTold(t *testing.T) {
 	w := newWorld(config("a", "1"))
-	w.project.SourceRepos, w.project.Destinations = []syncline.RepoPattern{syncline.RepoGlob("https://other")}, nil
+	w.project.SourceRepos, w.project.Destinations = []upstream.Pattern{upstream.PatternOf("https://other")}, nil
 	w.sync(t, syncline.Operation{})
 	w.expectCondition(t, syncline.InvalidSpecError, "application repo ")
 	w.expectCondition(t, syncline.InvalidSpecError, "application destination server ")

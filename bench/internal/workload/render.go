@@ -20,6 +20,8 @@ import (
 	"github.com/syncline-io/syncline/bench/internal/result"
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
@@ -99,7 +101,7 @@ func (r *renders) fetch(ctx context.Context, server *testenv.GitServer, folder s
 	if err != nil {
 		return nil, err
 	}
-	access := syncline.Repository{Address: syncline.AddressOf(repo.URL)}
+	access := upstream.Repository{Address: upstream.AddressOf(repo.URL)}
 	if err = store.Fetch(ctx, access, commit, "refs/heads/main"); err == nil {
 		r.tree, err = store.Tree(ctx, access, commit)
 	}
@@ -161,14 +163,14 @@ func (o Options) renderPool(ctx context.Context, tree syncline.Tree, tool string
 	return group.Wait()
 }
 
-func sourceOf(tool string, i int) (syncline.Source, error) {
-	if tool == AloneKustomize {
+func sourceOf(alone string, i int) (syncline.Source, error) {
+	if alone == AloneKustomize {
 		return syncline.Source{RepoURL: "https://git.example/bench", Path: input.Overlay(i)}, nil
 	}
 	values, err := json.Marshal(input.Values(i)) // which is YAML too
 	return syncline.Source{
 		RepoURL: "https://git.example/bench", Path: input.PodinfoChart,
-		Helm: &syncline.Helm{Values: string(values)},
+		Helm: &tool.Helm{Values: string(values)},
 	}, err
 }
 

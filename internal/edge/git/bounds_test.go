@@ -9,6 +9,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 )
 
@@ -20,7 +21,7 @@ func TestReasonsReadAlike(t *testing.T) {
 		"refused": "http://127.0.0.1:1/a", "nowhere": "http://no-such-host.invalid/a", "link-local": "http://169.254.169.254/latest/meta-data",
 	} {
 		s := newScene(t, testenv.GitOptions{}, git.Options{HideReasons: true})
-		_, err := s.store.Refs(t.Context(), syncline.Repository{Address: syncline.AddressOf(address)})
+		_, err := s.store.Refs(t.Context(), upstream.Repository{Address: upstream.AddressOf(address)})
 		want(t, err, syncline.Transient, "access was refused, or it is not there, or it cannot be reached", "secret-type: repository")
 		texts[strings.ReplaceAll(syncline.Explain(err), address, "")] = true
 		if strings.Contains(err.Error(), name) && name != "refused" {
@@ -50,15 +51,15 @@ func TestReasonsReadAlike(t *testing.T) {
 func TestAddressesThatAreNeverAsked(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{}, git.Options{})
 	for _, host := range []string{"169.254.169.254", "169.254.170.2:80", "[fe80::1]", "0.0.0.0", "[::]", "[fd00:ec2::254]", "100.100.100.200", "[64:ff9b::a9fe:a9fe]", "224.0.0.1"} {
-		_, err := s.store.Refs(t.Context(), syncline.Repository{Address: syncline.AddressOf("http://" + host + "/a")})
+		_, err := s.store.Refs(t.Context(), upstream.Repository{Address: upstream.AddressOf("http://" + host + "/a")})
 		want(t, err, syncline.Invalid, "is not asked", "--git-allow-addresses")
 	}
 	s.open(git.Options{AllowAddresses: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/8")}})
 	_, port, _ := strings.Cut(strings.TrimPrefix(s.origin.URL, "http://"), ":")
-	if _, err := s.store.Refs(t.Context(), syncline.Repository{Address: syncline.AddressOf("http://0.0.0.0:" + port)}); err != nil {
+	if _, err := s.store.Refs(t.Context(), upstream.Repository{Address: upstream.AddressOf("http://0.0.0.0:" + port)}); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.store.Refs(t.Context(), syncline.Repository{Address: syncline.AddressOf("http://localhost:" + port)}); err != nil {
+	if _, err := s.store.Refs(t.Context(), upstream.Repository{Address: upstream.AddressOf("http://localhost:" + port)}); err != nil {
 		t.Errorf("by a name: %v", err)
 	}
 }
@@ -105,9 +106,9 @@ func TestGitAsksForWhatIsJudged(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{}, git.Options{})
 	host := strings.TrimSuffix(s.origin.URL, "/team/app.git")
 	for _, path := range []string{"/team/app.git", "/team/app.git/", "/team/app", "/org/My%20Project/_git/a", "/a%28b%29", "/caf%c3%a9/x", "/A/B.GIT", "/~user/a+b,c=d"} {
-		address := syncline.AddressOf(host + path)
+		address := upstream.AddressOf(host + path)
 		before := s.server.Count(testenv.GitAny)
-		_, _ = s.store.Refs(t.Context(), syncline.Repository{Address: address})
+		_, _ = s.store.Refs(t.Context(), upstream.Repository{Address: address})
 		asked := s.server.Asked()[before:]
 		for _, got := range asked {
 			if want := strings.TrimSuffix(address.Path(), "/"); got != want+"/info/refs" && got != want+"/git-upload-pack" {

@@ -6,27 +6,27 @@ import (
 	"strings"
 	"time"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Commit returns what a commit that was fetched says of itself. The date is the
 // author's. Errors are those of [Store.Tree].
-func (s *Store) Commit(ctx context.Context, repo syncline.Repository, commit string) (syncline.Commit, error) {
+func (s *Store) Commit(ctx context.Context, repo upstream.Repository, commit string) (upstream.Commit, error) {
 	r, err := s.remote(repo)
 	if err != nil {
-		return syncline.Commit{}, err
+		return upstream.Commit{}, err
 	}
 	_, body, err := s.openCommit(ctx, r, commit)
 	if err != nil {
-		return syncline.Commit{}, err
+		return upstream.Commit{}, err
 	}
 	return parseCommit(commit, strings.ToValidUTF8(string(body), "\uFFFD")), nil
 }
 
 // parseCommit reads a commit object: lines of headers, an empty one, the message.
-func parseCommit(hash, text string) syncline.Commit {
+func parseCommit(hash, text string) upstream.Commit {
 	headers, message, _ := strings.Cut(text, "\n\n")
-	c := syncline.Commit{Hash: hash, Message: strings.TrimSpace(message)}
+	c := upstream.Commit{Hash: hash, Message: strings.TrimSpace(message)}
 	for line := range strings.Lines(headers) {
 		author, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "author ")
 		if !ok {

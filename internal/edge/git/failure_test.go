@@ -15,6 +15,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 )
 
@@ -78,13 +79,13 @@ func TestUnreachableServer(t *testing.T) {
 	_ = s.server.Close()
 	_, err := s.store.Refs(t.Context(), s.repo)
 	want(t, err, syncline.Transient, s.origin.URL, "connect")
-	_, err = s.store.Refs(t.Context(), syncline.Repository{Address: syncline.AddressOf("http://no-such-host.invalid/a")})
+	_, err = s.store.Refs(t.Context(), upstream.Repository{Address: upstream.AddressOf("http://no-such-host.invalid/a")})
 	want(t, err, syncline.Transient, "resolve host")
 }
 
 func TestMissingRepository(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{}, git.Options{})
-	_, err := s.store.Refs(t.Context(), syncline.Repository{Address: syncline.AddressOf(s.server.URL("team/none"))})
+	_, err := s.store.Refs(t.Context(), upstream.Repository{Address: upstream.AddressOf(s.server.URL("team/none"))})
 	want(t, err, syncline.NotFound, "team/none", "check the address")
 }
 
@@ -153,7 +154,7 @@ func TestCloseEndsWhatHangs(t *testing.T) {
 func TestRedirectToAnotherRepositoryIsRefused(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{Username: "user", Password: "secret"}, git.Options{})
 	s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
-	s.repo.Address = syncline.AddressOf(s.server.URL("team/old"))
+	s.repo.Address = upstream.AddressOf(s.server.URL("team/old"))
 	s.server.Fail(testenv.GitFault{Repo: "team/old", Status: http.StatusMovedPermanently, Location: s.origin.URL + "/info/refs?service=git-upload-pack"})
 	_, err := s.store.Refs(t.Context(), s.repo)
 	if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "which is another repository") || !strings.Contains(syncline.HintOf(err), "new address") {
@@ -167,7 +168,7 @@ func TestRedirectToAnotherRepositoryIsRefused(t *testing.T) {
 func TestRedirectWithinTheServerIsFollowedWithCredentials(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{Username: "user", Password: "secret"}, git.Options{})
 	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
-	s.repo.Address = syncline.AddressOf(s.server.URL("team/APP"))
+	s.repo.Address = upstream.AddressOf(s.server.URL("team/APP"))
 	s.server.Fail(testenv.GitFault{Repo: "team/APP", Status: http.StatusMovedPermanently, Location: s.origin.URL + "/info/refs?service=git-upload-pack"})
 	if refs := s.refs(t.Context()); refs.Commits["refs/heads/main"] != commit {
 		t.Errorf("refs are %v", refs)
@@ -181,10 +182,10 @@ func TestRedirectWithinTheServerIsFollowedWithCredentials(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	for name, test := range map[string]struct {
-		syncline.Repository
+		upstream.Repository
 		url string
 	}{
-		"right":  {Repository: syncline.Repository{Username: "user", Password: "s3cr3t-canary"}},
+		"right":  {Repository: upstream.Repository{Username: "user", Password: "s3cr3t-canary"}},
 		"in URL": {url: "http://user:s3cr3t-canary@"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -192,9 +193,9 @@ func TestCredentials(t *testing.T) {
 			commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
 			s.repo = test.Repository
 			if test.url != "" {
-				s.repo.Address = syncline.AddressOf(strings.Replace(s.origin.URL, "http://", test.url, 1))
+				s.repo.Address = upstream.AddressOf(strings.Replace(s.origin.URL, "http://", test.url, 1))
 			} else {
-				s.repo.Address = syncline.AddressOf(s.origin.URL)
+				s.repo.Address = upstream.AddressOf(s.origin.URL)
 			}
 			s.refs(t.Context())
 			wantFile(t, s.tree(commit), "a", "1")
@@ -209,15 +210,15 @@ func TestCredentials(t *testing.T) {
 	})
 	t.Run("token alone", func(t *testing.T) {
 		s := newScene(t, testenv.GitOptions{Username: "git", Password: "t0ken"}, git.Options{})
-		s.repo = syncline.Repository{Address: syncline.AddressOf(s.origin.URL), Password: "t0ken"}
+		s.repo = upstream.Repository{Address: upstream.AddressOf(s.origin.URL), Password: "t0ken"}
 		s.refs(t.Context())
 	})
 	for name, test := range map[string]struct {
-		syncline.Repository
+		upstream.Repository
 		url string
 	}{
 		"none":         {},
-		"wrong":        {Repository: syncline.Repository{Username: "user", Password: "wr0ng-canary"}},
+		"wrong":        {Repository: upstream.Repository{Username: "user", Password: "wr0ng-canary"}},
 		"wrong in URL": {url: "http://user:wr0ng-canary@"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,7 +227,7 @@ func TestCredentials(t *testing.T) {
 			if test.url != "" {
 				url = strings.Replace(url, "http://", test.url, 1)
 			}
-			repo.Address = syncline.AddressOf(url)
+			repo.Address = upstream.AddressOf(url)
 			_, err := s.store.Refs(t.Context(), repo)
 			want(t, err, syncline.Denied, s.origin.URL, "argocd.argoproj.io/secret-type: repository")
 			if strings.Contains(err.Error(), "canary") {
@@ -248,7 +249,7 @@ func TestSecretsStayInTheEnvironment(t *testing.T) {
 	}
 	s := newScene(t, testenv.GitOptions{Username: "user", Password: secret}, git.Options{GitPath: wrapper})
 	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
-	s.repo.Address = syncline.AddressOf(strings.Replace(s.origin.URL, "http://", "http://user:"+secret+"@", 1))
+	s.repo.Address = upstream.AddressOf(strings.Replace(s.origin.URL, "http://", "http://user:"+secret+"@", 1))
 	s.refs(t.Context())
 	wantFile(t, s.tree(commit), "a", "1")
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // wholeHistory is the depth that git takes for infinite.
@@ -23,7 +24,7 @@ const wholeHistory = "2147483647"
 // it any more; see demand.Until. With credentials that the server has not let in
 // since the Store was opened, it is asked even if the commit is present. Errors:
 // those of [Store.Refs], and NotFound when the repository does not have the commit.
-func (s *Store) Fetch(ctx context.Context, repo syncline.Repository, commit, ref string) error {
+func (s *Store) Fetch(ctx context.Context, repo upstream.Repository, commit, ref string) error {
 	r, err := s.remote(repo)
 	if err != nil {
 		return err
@@ -51,7 +52,7 @@ func (s *Store) Fetch(ctx context.Context, repo syncline.Repository, commit, ref
 //
 // Errors: those of [Store.Refs], and NotFound when it is the name of no commit
 // or of several.
-func (s *Store) Find(ctx context.Context, repo syncline.Repository, abbreviation string) (string, error) {
+func (s *Store) Find(ctx context.Context, repo upstream.Repository, abbreviation string) (string, error) {
 	r, err := s.remote(repo)
 	if err != nil {
 		return "", err

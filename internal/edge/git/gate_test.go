@@ -13,6 +13,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 )
 
@@ -22,8 +23,8 @@ func forProject(ctx context.Context, project string) context.Context {
 }
 
 // hanging is the repository of that number whose server does not answer.
-func (s *scene) hanging(number int) syncline.Repository {
-	return syncline.Repository{Address: syncline.AddressOf(s.server.URL("slow") + "/" + fmt.Sprint(number))}
+func (s *scene) hanging(number int) upstream.Repository {
+	return upstream.Repository{Address: upstream.AddressOf(s.server.URL("slow") + "/" + fmt.Sprint(number))}
 }
 
 // hang lets a project list so many repositories in vain, and waits until the server

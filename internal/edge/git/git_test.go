@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 )
 
@@ -21,7 +23,7 @@ type scene struct {
 	origin *testenv.GitRepo
 	dir    string
 	store  *git.Store
-	repo   syncline.Repository
+	repo   upstream.Repository
 }
 
 func newScene(t testing.TB, server testenv.GitOptions, options git.Options) *scene {
@@ -35,7 +37,7 @@ func newScene(t testing.TB, server testenv.GitOptions, options git.Options) *sce
 	if s.origin, err = s.server.Create(t.Context(), "team/app"); err != nil {
 		t.Fatal(err)
 	}
-	s.repo = syncline.Repository{Address: syncline.AddressOf(s.origin.URL), Username: server.Username, Password: syncline.Sealed(server.Password)}
+	s.repo = upstream.Repository{Address: upstream.AddressOf(s.origin.URL), Username: server.Username, Password: sealed.Text(server.Password)}
 	s.open(options)
 	return s
 }
@@ -144,7 +146,7 @@ func (s *scene) tree(commit string) syncline.Tree {
 	return tree
 }
 
-func (s *scene) refs(ctx context.Context) syncline.Refs {
+func (s *scene) refs(ctx context.Context) upstream.Refs {
 	s.t.Helper()
 	refs, err := s.store.Refs(ctx, s.repo)
 	if err != nil {
@@ -210,10 +212,10 @@ func TestNobodySeesByTheMirror(t *testing.T) {
 		if restart {
 			s.open(git.Options{})
 		}
-		for _, stranger := range []syncline.Repository{
-			{Address: syncline.AddressOf(s.origin.URL)},
-			{Address: syncline.AddressOf(s.origin.URL), Username: "user", Password: "wrong"},
-			{Address: syncline.AddressOf(s.origin.URL), Proxy: "http://127.0.0.1:1"},
+		for _, stranger := range []upstream.Repository{
+			{Address: upstream.AddressOf(s.origin.URL)},
+			{Address: upstream.AddressOf(s.origin.URL), Username: "user", Password: "wrong"},
+			{Address: upstream.AddressOf(s.origin.URL), Proxy: "http://127.0.0.1:1"},
 		} {
 			wantFile(t, s.tree(commit), "a", "1")
 			if err := s.store.Fetch(t.Context(), stranger, commit, ""); err == nil {

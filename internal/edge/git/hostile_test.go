@@ -8,6 +8,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 )
 
@@ -20,7 +21,7 @@ func TestAddressesThatAreNotAllowed(t *testing.T) {
 		"http://", "https:///path", "http://exa\nmple.com/a", "http://example.com/a\x00b", "http://example.com/%0aHost:evil", "http://example.com/a#b",
 		"https::http://example.com/a",
 	} {
-		repo := syncline.Repository{Address: syncline.AddressOf(address)}
+		repo := upstream.Repository{Address: upstream.AddressOf(address)}
 		_, err := s.store.Refs(t.Context(), repo)
 		want(t, err, syncline.Invalid)
 		want(t, s.store.Fetch(t.Context(), repo, strings.Repeat("1", 40), ""), syncline.Invalid)
@@ -86,13 +87,13 @@ func TestLocalRepositoriesAreForTheCommandLine(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{}, git.Options{AllowLocal: true})
 	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
 	for _, address := range []string{s.origin.Dir, "file://" + s.origin.Dir} {
-		s.repo.Address = syncline.AddressOf(address)
+		s.repo.Address = upstream.AddressOf(address)
 		if refs := s.refs(t.Context()); refs.Commits["HEAD"] != commit {
 			t.Errorf("refs of %s are %v", address, refs)
 		}
 		wantFile(t, s.tree(commit), "a", "1")
 	}
-	s.repo.Address = syncline.AddressOf(filepath.Join(s.origin.Dir, "none"))
+	s.repo.Address = upstream.AddressOf(filepath.Join(s.origin.Dir, "none"))
 	_, err := s.store.Refs(t.Context(), s.repo)
 	want(t, err, syncline.NotFound)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 )
 
@@ -291,7 +292,7 @@ func TestFetchAsAChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Fatal("not killed: ", store.Fetch(t.Context(), syncline.Repository{Address: syncline.AddressOf(parts[1])}, parts[2], "refs/heads/main"))
+	t.Fatal("not killed: ", store.Fetch(t.Context(), upstream.Repository{Address: upstream.AddressOf(parts[1])}, parts[2], "refs/heads/main"))
 }
 
 func TestTwoRevisionsAtOnce(t *testing.T) {

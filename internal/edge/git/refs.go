@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Refs lists what a repository calls its revisions, by one request. Every call
@@ -19,17 +20,17 @@ import (
 //
 // Errors: Invalid for an address that is not allowed, Denied, NotFound, and
 // Transient when the server cannot be reached.
-func (s *Store) Refs(ctx context.Context, repo syncline.Repository) (syncline.Refs, error) {
+func (s *Store) Refs(ctx context.Context, repo upstream.Repository) (upstream.Refs, error) {
 	r, err := s.remote(repo)
 	if err != nil {
-		return syncline.Refs{}, err
+		return upstream.Refs{}, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
 	t := newTicket(r.host, nil, demand.Of(ctx))
 	if err := s.enter(ctx, r, t, s.options.WaitTimeout); err != nil {
-		return syncline.Refs{}, err
+		return upstream.Refs{}, err
 	}
 	defer s.gate.leave(t)
 	ctx, cancel = context.WithTimeout(ctx, s.options.RefsTimeout) // redirects included
@@ -55,7 +56,7 @@ func (s *Store) enter(ctx context.Context, r *remote, t *ticket, patience time.D
 }
 
 // list lists the refs of a remote.
-func (s *Store) list(ctx context.Context, m *mirror, r *remote) (syncline.Refs, error) {
+func (s *Store) list(ctx context.Context, m *mirror, r *remote) (upstream.Refs, error) {
 	var reader *refsReader
 	place := longPlace{places: s.long}
 	defer place.leave()
@@ -70,7 +71,7 @@ func (s *Store) list(ctx context.Context, m *mirror, r *remote) (syncline.Refs, 
 		}
 	})
 	if err != nil {
-		return syncline.Refs{}, classify(err, r)
+		return upstream.Refs{}, classify(err, r)
 	}
 	return reader.refs, nil
 }
@@ -81,7 +82,7 @@ const maxListing = 1 << 30
 
 // refsReader reads what ls-remote --symref prints, line by line.
 type refsReader struct {
-	refs syncline.Refs
+	refs upstream.Refs
 	// long is asked before more is read than longList. Default: nobody is.
 	long func() error
 	// left and leftOthers are how many bytes of branches and tags, and of other
@@ -92,7 +93,7 @@ type refsReader struct {
 }
 
 func newRefsReader(most int64) *refsReader {
-	return &refsReader{refs: syncline.Refs{Commits: map[string]string{}}, left: most, leftOthers: most / 4}
+	return &refsReader{refs: upstream.Refs{Commits: map[string]string{}}, left: most, leftOthers: most / 4}
 }
 
 var errTooManyRefs = errors.New("too many refs")

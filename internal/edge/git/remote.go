@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // remote is a repository as git is told of it.
@@ -45,7 +46,7 @@ type remote struct {
 type setting struct{ key, value string }
 
 // remote checks a repository's address and gathers what is needed to reach it.
-func (s *Store) remote(repo syncline.Repository) (*remote, error) {
+func (s *Store) remote(repo upstream.Repository) (*remote, error) {
 	address := repo.Address
 	if err := address.Err(); err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 // authorize puts the credentials into a header that goes to this origin only.
 // They are sent at once, which saves a request and serves servers that answer
 // 404 to strangers.
-func (r *remote) authorize(repo syncline.Repository) {
+func (r *remote) authorize(repo upstream.Repository) {
 	address := repo.Address
 	username, password := repo.Username, repo.Password.Reveal()
 	r.secrets = append(r.secrets, address.Password().Reveal())
@@ -116,7 +117,7 @@ func (r *remote) authorize(repo syncline.Repository) {
 }
 
 // secure sets what concerns TLS and proxies.
-func (s *Store) secure(r *remote, repo syncline.Repository) error {
+func (s *Store) secure(r *remote, repo upstream.Repository) error {
 	if repo.InsecureSkipVerify {
 		r.config = append(r.config, setting{"http.sslVerify", "false"})
 	}
@@ -140,7 +141,7 @@ func (s *Store) secure(r *remote, repo syncline.Repository) error {
 	}
 	proxy, err := url.Parse(repo.Proxy)
 	if err != nil || proxy.Host == "" || !proxySchemes.MatchString(proxy.Scheme) {
-		return syncline.Errorf(syncline.Invalid, "repository %s: proxy %q is not an http, https or socks5 URL", r.name, syncline.RedactURL(repo.Proxy))
+		return syncline.Errorf(syncline.Invalid, "repository %s: proxy %q is not an http, https or socks5 URL", r.name, upstream.Redact(repo.Proxy))
 	}
 	if password, ok := proxy.User.Password(); ok {
 		r.secrets = append(r.secrets, password)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 )
 
@@ -42,7 +43,7 @@ func (s *scene) other(name string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.origin, s.repo = origin, syncline.Repository{Address: syncline.AddressOf(origin.URL)}
+	s.origin, s.repo = origin, upstream.Repository{Address: upstream.AddressOf(origin.URL)}
 }
 
 func (s *scene) fetchFor(ctx context.Context, commit string) error {

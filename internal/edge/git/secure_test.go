@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 )
 
@@ -48,7 +50,7 @@ func TestClientCertificate(t *testing.T) {
 	s.repo.ClientCert, s.repo.ClientKey = certificate, "nonsense"
 	_, err := s.store.Refs(t.Context(), s.repo)
 	want(t, err, syncline.Invalid, "no pair in PEM")
-	s.repo.ClientKey = syncline.Sealed(key)
+	s.repo.ClientKey = sealed.Text(key)
 	s.refs(t.Context())
 	wantFile(t, s.tree(commit), "a", "1")
 	wantNoFileWith(t, s.dir, "PRIVATE KEY")
@@ -99,8 +101,8 @@ func TestProxy(t *testing.T) {
 		_, _ = io.Copy(w, response.Body)
 	}))
 	defer proxy.Close()
-	s.repo = syncline.Repository{
-		Address: syncline.AddressOf("http://behind-the-proxy.invalid/team/app.git"),
+	s.repo = upstream.Repository{
+		Address: upstream.AddressOf("http://behind-the-proxy.invalid/team/app.git"),
 		Proxy:   strings.Replace(proxy.URL, "http://", "http://user:proxy-canary@", 1),
 	}
 	s.refs(t.Context())

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // tree shows the files of one commit.
@@ -31,7 +32,7 @@ type tree struct {
 // It reads from the mirror, and waits for the network, until ctx ends, only where a
 // large file is read that the fetch left out. A file of more than Options.MaxFile bytes is
 // Invalid; damage of the mirror is Transient, and mended by the next [Store.Fetch].
-func (s *Store) Tree(ctx context.Context, repo syncline.Repository, commit string) (syncline.Tree, error) {
+func (s *Store) Tree(ctx context.Context, repo upstream.Repository, commit string) (syncline.Tree, error) {
 	r, err := s.remote(repo)
 	if err != nil {
 		return nil, err

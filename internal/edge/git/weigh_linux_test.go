@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 )
 
@@ -32,7 +33,7 @@ func TestRefusalsWithoutEnd(t *testing.T) {
 	const all = 3
 	for i := range all {
 		go func() {
-			_, err := s.store.Refs(t.Context(), syncline.Repository{Address: syncline.AddressOf(fmt.Sprintf("%s/%d", server.URL, i))})
+			_, err := s.store.Refs(t.Context(), upstream.Repository{Address: upstream.AddressOf(fmt.Sprintf("%s/%d", server.URL, i))})
 			errs <- err
 		}()
 	}

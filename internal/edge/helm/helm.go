@@ -21,6 +21,7 @@ import (
 	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // DefaultKubeVersion is the version of Kubernetes that charts see when the
@@ -36,7 +37,7 @@ type Renderer struct{}
 
 // Template renders the chart in a folder: its CRDs first, then its objects in
 // Helm's order of installation, then its hooks. Its errors are Invalid.
-func (Renderer) Template(ctx context.Context, files syncline.Files, folder string, options syncline.Helm) ([]syncline.Manifest, error) {
+func (Renderer) Template(ctx context.Context, files syncline.Files, folder string, options tool.Helm) ([]syncline.Manifest, error) {
 	loaded, err := load(ctx, files, folder)
 	if err == nil {
 		var manifests []syncline.Manifest
@@ -61,7 +62,7 @@ func folderName(folder string) string {
 	return folder
 }
 
-func template(ctx context.Context, loaded *chart.Chart, files syncline.Files, folder string, options syncline.Helm) ([]syncline.Manifest, error) {
+func template(ctx context.Context, loaded *chart.Chart, files syncline.Files, folder string, options tool.Helm) ([]syncline.Manifest, error) {
 	values, err := userValues(files, folder, options)
 	if err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func offline() map[string]any {
 }
 
 // renderScope returns what templates see.
-func renderScope(c *chart.Chart, values map[string]any, options syncline.Helm, capabilities *common.Capabilities) (common.Values, error) {
+func renderScope(c *chart.Chart, values map[string]any, options tool.Helm, capabilities *common.Capabilities) (common.Values, error) {
 	if err := chartutil.ValidateReleaseName(options.ReleaseName); err != nil {
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "release name %q: %w", options.ReleaseName, err),
 			"set helm.releaseName to a shorter name of lower-case letters, digits and dashes")
@@ -120,7 +121,7 @@ func renderScope(c *chart.Chart, values map[string]any, options syncline.Helm, c
 	return scope, validate(c, merged)
 }
 
-func newCapabilities(options syncline.Helm) (*common.Capabilities, error) {
+func newCapabilities(options tool.Helm) (*common.Capabilities, error) {
 	version := options.KubeVersion
 	if version == "" {
 		version = DefaultKubeVersion
@@ -137,7 +138,7 @@ func newCapabilities(options syncline.Helm) (*common.Capabilities, error) {
 }
 
 // assemble puts what was rendered in order, and leaves out notes and partials.
-func assemble(c *chart.Chart, folder string, texts map[string]string, options syncline.Helm) ([]syncline.Manifest, error) {
+func assemble(c *chart.Chart, folder string, texts map[string]string, options tool.Helm) ([]syncline.Manifest, error) {
 	for name := range texts {
 		if strings.HasSuffix(name, "NOTES.txt") {
 			delete(texts, name)

@@ -10,8 +10,8 @@ import (
 
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 
-	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/told"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // own are the words that stand in front of Helm's.
@@ -24,7 +24,7 @@ var own = []string{
 // is, and of the chart, nil when it cannot be loaded, what it has in its code: the
 // names of its files, what its templates call things, the texts that they fail with,
 // and what its schema says.
-func knownOf(c *chart.Chart, folder string, options syncline.Helm) *told.Known {
+func knownOf(c *chart.Chart, folder string, options tool.Helm) *told.Known {
 	known := &told.Known{}
 	known.Text(own...)
 	known.Name("SimpleHead", "Metadata", "kind", "version", "metadata", "annotations", "apiVersion", "name", "appVersion", "dependencies")
@@ -65,7 +65,7 @@ var (
 )
 
 // tell returns what Helm says with what may be shown of it.
-func tell(c *chart.Chart, folder string, options syncline.Helm, message string) *told.Error {
+func tell(c *chart.Chart, folder string, options tool.Helm, message string) *told.Error {
 	known := knownOf(c, folder, options)
 	for _, list := range unwanted.FindAllStringSubmatch(message, maxSlips) {
 		for _, name := range property.FindAllStringSubmatch(list[1], maxSlips) {

@@ -7,7 +7,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // TestKnown wants the texts with which templates fail to be known, and no text that may
@@ -27,7 +27,7 @@ hunter7
 		"bad: x": true, "set a password": true, "from a helper": true, "<.Values.message>": true,
 		"hunter2": false, "hunter3": false, "hunter4": false, "hunter5": false, "hunter6": false, "hunter7": false,
 	} {
-		got := tell(c, "app", syncline.Helm{}, said).Error()
+		got := tell(c, "app", tool.Helm{}, said).Error()
 		if word, _, _ := strings.Cut(said, ": x"); strings.Contains(got, word) != shown {
 			t.Errorf("%q shows %q", said, got)
 		}

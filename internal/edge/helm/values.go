@@ -13,11 +13,12 @@ import (
 	"helm.sh/helm/v4/pkg/strvals"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // userValues merges what the options say over the chart's own values, lowest
 // first: value files, values, parameters, parameters from files.
-func userValues(files syncline.Files, folder string, options syncline.Helm) (map[string]any, error) {
+func userValues(files syncline.Files, folder string, options tool.Helm) (map[string]any, error) {
 	merged := map[string]any{}
 	valueFiles, err := resolveAll(files, folder, options)
 	if err != nil {
@@ -44,7 +45,7 @@ func userValues(files syncline.Files, folder string, options syncline.Helm) (map
 
 // setParameters sets parameters in the order in which the helm program does:
 // plain ones, those that are texts, those from files.
-func setParameters(values map[string]any, files syncline.Files, folder string, options syncline.Helm) error {
+func setParameters(values map[string]any, files syncline.Files, folder string, options tool.Helm) error {
 	for _, forceString := range []bool{false, true} {
 		parse := strvals.ParseInto
 		if forceString {
@@ -144,7 +145,7 @@ func resolve(files syncline.Files, folder, name string) (valueFile, error) {
 
 // resolveAll returns the value files in their order, globs expanded. A file
 // that is also named without a glob keeps the place where it is named so.
-func resolveAll(files syncline.Files, folder string, options syncline.Helm) ([]valueFile, error) {
+func resolveAll(files syncline.Files, folder string, options tool.Helm) ([]valueFile, error) {
 	named := map[string]bool{}
 	for _, name := range options.ValueFiles {
 		if file, err := resolve(files, folder, name); err == nil && !isGlob(file.path) {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-jsonnet"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // maxStack bounds how deep calls nest, as the jsonnet program does.
@@ -27,7 +28,7 @@ type Renderer struct{}
 // Evaluate evaluates a file to JSON. An import is looked for beside the file
 // that imports, then in the library folders, last named first, then in folder.
 // Its errors are Invalid.
-func (Renderer) Evaluate(ctx context.Context, files syncline.Tree, folder, file string, options syncline.Jsonnet) ([]byte, error) {
+func (Renderer) Evaluate(ctx context.Context, files syncline.Tree, folder, file string, options tool.Jsonnet) ([]byte, error) {
 	paths := &importer{ctx: ctx, files: files, found: map[string]jsonnet.Contents{}}
 	for _, named := range slices.Backward(options.Libs) {
 		lib, err := inRepository("", named)
@@ -50,7 +51,7 @@ func (Renderer) Evaluate(ctx context.Context, files syncline.Tree, folder, file 
 	return nil, syncline.Errorf(syncline.Invalid, "%s: %w", file, paths.known(file, options).Tell(oneLine(withoutCode(err.Error()))))
 }
 
-func newVM(options syncline.Jsonnet, paths *importer) *jsonnet.VM {
+func newVM(options tool.Jsonnet, paths *importer) *jsonnet.VM {
 	vm := jsonnet.MakeVM()
 	vm.MaxStack = maxStack
 	vm.Importer(paths)

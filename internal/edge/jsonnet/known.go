@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-jsonnet/ast"
 	"github.com/google/go-jsonnet/toolutils"
 
-	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/told"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 var (
@@ -30,7 +30,7 @@ var words = []string{
 // known returns what may be shown of an error: the names of files, what the code
 // calls things, and the texts that it fails with. What is imported as a text, and
 // JSON, is no code.
-func (i *importer) known(file string, options syncline.Jsonnet) *told.Known {
+func (i *importer) known(file string, options tool.Jsonnet) *told.Known {
 	known := &told.Known{}
 	known.Text(words...)
 	known.Path(file)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-jsonnet"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // TestKnown wants the names and the messages of code to be known, and no text that may
@@ -26,7 +26,7 @@ func TestKnown(t *testing.T) {
 		"is bad": true, "a-key": true, "name": true, "secret": true, "b.jsonnet": true, "c.json:1:2": true,
 		"hunter2": false, "hunter3": false, "hunter4": false, "hunter5": false, "hunter6": false, "hunter7": false, "hunter8": false,
 	} {
-		if got := i.known("a.jsonnet", syncline.Jsonnet{}).Tell(said).Error(); strings.Contains(got, said) != shown {
+		if got := i.known("a.jsonnet", tool.Jsonnet{}).Tell(said).Error(); strings.Contains(got, said) != shown {
 			t.Errorf("%q shows %q", said, got)
 		}
 	}

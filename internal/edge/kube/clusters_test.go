@@ -17,6 +17,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
@@ -171,7 +172,7 @@ func (c *country) Render(_ context.Context, request render.Request) (render.Resu
 
 func (c *country) Project(string) (syncline.Project, error) {
 	return syncline.Project{
-		Name: "default", SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("*")},
+		Name: "default", SourceRepos: []upstream.Pattern{upstream.PatternOf("*")},
 		Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Name: "*", Namespace: "*"})},
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 )
 
@@ -81,7 +82,7 @@ func (a *Access) Read(ctx context.Context, ref syncline.Ref, version string) (sy
 }
 
 // DryRun is as of [Cluster.DryRun].
-func (a *Access) DryRun(ctx context.Context, object syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+func (a *Access) DryRun(ctx context.Context, object syncline.Object, options option.List) (syncline.Object, error) {
 	if err := a.writes.scope.check(object.Ref()); err != nil {
 		return syncline.Object{}, err
 	}
@@ -89,7 +90,7 @@ func (a *Access) DryRun(ctx context.Context, object syncline.Object, options syn
 }
 
 // DryRunReplace is as of [Cluster.DryRunReplace].
-func (a *Access) DryRunReplace(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+func (a *Access) DryRunReplace(ctx context.Context, object, live syncline.Object, options option.List) (syncline.Object, error) {
 	if err := a.writes.scope.check(object.Ref()); err != nil {
 		return syncline.Object{}, err
 	}
@@ -98,7 +99,7 @@ func (a *Access) DryRunReplace(ctx context.Context, object, live syncline.Object
 
 // Merge is as of [Cluster.Merge].
 func (a *Access) Merge(
-	ctx context.Context, object, live syncline.Object, options syncline.SyncOptions,
+	ctx context.Context, object, live syncline.Object, options option.List,
 ) (merged, after syncline.Object, err error) {
 	if err := a.writes.scope.check(object.Ref()); err != nil {
 		return syncline.Object{}, syncline.Object{}, err
@@ -107,7 +108,7 @@ func (a *Access) Merge(
 }
 
 // Rehearse is as of [Cluster.Rehearse].
-func (a *Access) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
+func (a *Access) Rehearse(ctx context.Context, object, live syncline.Object, options option.List) error {
 	if err := a.writes.scope.check(object.Ref()); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 )
 
 // failed says what was being done to which object, and classifies err. The text
@@ -228,7 +229,7 @@ func shownPath(path string) string {
 	if found == nil {
 		return path
 	}
-	return found[1] + found[2] + syncline.ShownKey(found[3]) + found[4]
+	return found[1] + found[2] + sealed.ShownKey(found[3]) + found[4]
 }
 
 // isGone reports whether err says that the object of a request does not exist.

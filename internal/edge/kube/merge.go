@@ -14,6 +14,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/managed"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/edge/kube/merge"
 )
 
@@ -37,7 +38,7 @@ func contended(do func() error) error {
 // somebody renumbered, nor hold a name twice. Nothing is written. An Invalid error
 // says that the merge would be refused too.
 func (c *Cluster) Merge(
-	ctx context.Context, object, live syncline.Object, options syncline.SyncOptions,
+	ctx context.Context, object, live syncline.Object, options option.List,
 ) (merged, after syncline.Object, err error) {
 	m := merge.New(object.Reveal(), live.Reveal(), c.takenOver(object.Manager()))
 	for range merges {
@@ -143,7 +144,7 @@ func narrow(live *unstructured.Unstructured, desired map[string]any, claimed set
 type putting struct {
 	content *unstructured.Unstructured
 	manager string
-	options syncline.SyncOptions
+	options option.List
 	dryRun  bool
 }
 

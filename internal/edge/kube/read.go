@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // Get returns the live object as it is now: the answer is not from a cache of
@@ -33,13 +34,13 @@ func (c *Cluster) Get(ctx context.Context, ref syncline.Ref, version string) (sy
 // writing. The API server admits, defaults and validates as it would for real.
 // Of the options, Validate=false counts, which an apply honours only as far as
 // the API server does: a field that the kind does not have is always refused.
-func (c *Cluster) DryRun(ctx context.Context, object syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+func (c *Cluster) DryRun(ctx context.Context, object syncline.Object, options option.List) (syncline.Object, error) {
 	return c.apply(ctx, object, applying{options: options, dryRun: true})
 }
 
 // applying says how an object is applied.
 type applying struct {
-	options syncline.SyncOptions
+	options option.List
 	dryRun  bool
 	// uid, when set, refuses to apply to an object of another UID, or to none.
 	uid types.UID
@@ -80,7 +81,7 @@ func (c *Cluster) apply(ctx context.Context, object syncline.Object, how applyin
 }
 
 // validation is how strictly the API server looks for unknown fields.
-func validation(options syncline.SyncOptions) string {
+func validation(options option.List) string {
 	if options.Has("Validate=false") {
 		return metav1.FieldValidationIgnore
 	}

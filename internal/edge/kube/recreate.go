@@ -13,6 +13,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/managed"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // Rehearse returns nil when the API server would create the object, were the
@@ -21,7 +22,7 @@ import (
 // looked up, so that "already exists" is the answer to one which has nothing
 // else against it. What only an apply is refused for, such as a list with two items
 // of one key, is found out by an apply under another name.
-func (c *Cluster) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
+func (c *Cluster) Rehearse(ctx context.Context, object, live syncline.Object, options option.List) error {
 	ref := object.Ref()
 	objects, err := c.objects(ctx, ref, object.GroupVersionKind().Version)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/util/csaupgrade"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 )
 
@@ -116,7 +117,7 @@ func (c *Cluster) replace(ctx context.Context, w syncline.Write) (syncline.Objec
 
 // DryRunReplace returns what Replace would make of the live object, without
 // writing.
-func (c *Cluster) DryRunReplace(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+func (c *Cluster) DryRunReplace(ctx context.Context, object, live syncline.Object, options option.List) (syncline.Object, error) {
 	after, err := c.put(ctx, putting{replacing(object, live), object.Manager(), options, true})
 	return after, failed(object.Ref(), "dry-run replace", err)
 }
@@ -207,7 +208,7 @@ func (c *Cluster) afterDeletion(ctx context.Context, w syncline.Write, objects d
 }
 
 // propagation is what becomes of the objects that a deleted one owns.
-func propagation(options syncline.SyncOptions) metav1.DeletionPropagation {
+func propagation(options option.List) metav1.DeletionPropagation {
 	switch options.Value("PrunePropagationPolicy") {
 	case "background":
 		return metav1.DeletePropagationBackground

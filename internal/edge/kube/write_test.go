@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 )
 
@@ -144,7 +145,7 @@ func TestRecreateTakesTurns(t *testing.T) {
 	object := b.configMap("anew", "blue")
 	uid := b.create(object.WithFinalizer("example.com/hold"))
 	again := syncline.Write{Action: syncline.Recreate, Object: b.configMap("anew", "red"), UID: uid,
-		Options: syncline.SyncOptions{"PrunePropagationPolicy=background"}}
+		Options: option.List{"PrunePropagationPolicy=background"}}
 
 	b.refused(again, syncline.Waiting)
 	b.sent.count(verb(http.MethodDelete))
@@ -210,7 +211,7 @@ func TestALostAnswerIsNoSecondWrite(t *testing.T) {
 
 	lose.Store(true)
 	prune := syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid,
-		Options: syncline.SyncOptions{"PrunePropagationPolicy=background"}}
+		Options: option.List{"PrunePropagationPolicy=background"}}
 	b.refused(prune, syncline.Transient)
 	if left := b.write(prune); !left.IsZero() {
 		t.Error("the object is still there")
@@ -254,16 +255,16 @@ func TestPruneSendsThePlannedUID(t *testing.T) {
 		}
 		return next.RoundTrip(request)
 	})
-	for option, policy := range map[string]string{
+	for written, policy := range map[string]string{
 		"": "Foreground", "PrunePropagationPolicy=foreground": "Foreground",
 		"PrunePropagationPolicy=background": "Background", "PrunePropagationPolicy=orphan": "Orphan",
 	} {
 		object := b.configMap("extra-"+strings.ToLower(policy), "blue")
 		uid := b.create(object)
-		b.write(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Options: syncline.ParseSyncOptions(option)})
+		b.write(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Options: option.Parse(written)})
 		sent, _ := body.Load().(string)
 		if !strings.Contains(sent, fmt.Sprintf(`"preconditions":{"uid":%q,"resourceVersion":`, uid)) || !strings.Contains(sent, fmt.Sprintf(`"propagationPolicy":%q`, policy)) {
-			t.Errorf("%s: the deletion says %s", option, sent)
+			t.Errorf("%s: the deletion says %s", written, sent)
 		}
 		b.somebodyWaits(object.Ref())
 	}
@@ -416,7 +417,7 @@ func TestUnknownFieldsAreRefused(t *testing.T) {
 	if !strings.Contains(err.Error(), "dta") || !strings.Contains(syncline.HintOf(err), "Validate=false") {
 		t.Errorf("the error is %v with the hint %q", err, syncline.HintOf(err))
 	}
-	b.write(syncline.Write{Action: syncline.Run, Object: object, Options: syncline.SyncOptions{"Validate=false"}})
+	b.write(syncline.Write{Action: syncline.Run, Object: object, Options: option.List{"Validate=false"}})
 }
 
 // What a write costs does not depend on the machine, so it is counted.

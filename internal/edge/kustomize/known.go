@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 
-	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/told"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // maxLearned is how much text is read for names when a build fails.
@@ -32,7 +32,7 @@ var own = []string{
 // known returns what may be shown of an error: the names of files that are there or
 // that a kustomization names, those of objects, and the fields that it, its patches
 // and its replacements speak of. Nothing is learned where a value stands.
-func (f *fileSystem) known(options syncline.Kustomize) *told.Known {
+func (f *fileSystem) known(options tool.Kustomize) *told.Known {
 	known := &told.Known{}
 	known.Name(own...)
 	known.Name(structNames()...)

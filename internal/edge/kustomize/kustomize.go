@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // Version is that of the program whose libraries these are. Released programs are
@@ -44,7 +45,7 @@ func (r *Renderer) Tainted() bool { return r.tainted.Load() }
 // Build builds the kustomization in a folder with the options laid over it, and
 // returns a manifest per object in kustomize's order. Its errors are Invalid, or
 // Denied where the kustomization asks for what is not done.
-func (r *Renderer) Build(ctx context.Context, files syncline.Tree, folder string, options syncline.Kustomize) ([]syncline.Manifest, error) {
+func (r *Renderer) Build(ctx context.Context, files syncline.Tree, folder string, options tool.Kustomize) ([]syncline.Manifest, error) {
 	fsys := &fileSystem{ctx: ctx, files: files, overlay: map[string][]byte{}, configs: map[string]bool{},
 		read: map[string][]byte{}, secret: map[string]bool{}, data: map[string]bool{}}
 	made, file, err := r.build(fsys, folder, options)
@@ -61,7 +62,7 @@ func (r *Renderer) Build(ctx context.Context, files syncline.Tree, folder string
 }
 
 // build also returns the path of the kustomization.
-func (r *Renderer) build(fsys *fileSystem, folder string, options syncline.Kustomize) (made []syncline.Manifest, file string, err error) {
+func (r *Renderer) build(fsys *fileSystem, folder string, options tool.Kustomize) (made []syncline.Manifest, file string, err error) {
 	file, err = fsys.lay(folder, options)
 	fsys.top = file
 	if err != nil {
@@ -93,7 +94,7 @@ var (
 
 // said returns an error of kustomize on one line, in words that help here, with what
 // may be shown of it.
-func (f *fileSystem) said(message string, options syncline.Kustomize) error {
+func (f *fileSystem) said(message string, options tool.Kustomize) error {
 	message = strings.Join(strings.Fields(strings.ReplaceAll(message, root+"/", "")), " ")
 	if charted.MatchString(message) {
 		return refuseChart("HelmChartInflationGenerator")

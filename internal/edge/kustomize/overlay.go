@@ -14,11 +14,12 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // lay puts a changed kustomization over the one in a folder, as Argo CD changes
 // it with `kustomize edit`, and returns the path of the file.
-func (f *fileSystem) lay(folder string, options syncline.Kustomize) (string, error) {
+func (f *fileSystem) lay(folder string, options tool.Kustomize) (string, error) {
 	file, text, err := f.kustomization(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = syncline.WithHint(
@@ -59,7 +60,7 @@ func (f *fileSystem) kustomization(folder string) (file string, text []byte, err
 type editor struct {
 	fsys    *fileSystem
 	folder  string
-	options syncline.Kustomize
+	options tool.Kustomize
 	k       types.Kustomization
 }
 

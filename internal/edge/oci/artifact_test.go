@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/oci"
 )
 
@@ -124,10 +125,10 @@ func TestRepositoriesThatAreNone(t *testing.T) {
 		"oci://user:hunter2@registry.example.com": "names no user",
 		"https://registry.example.com/a":          "oci://",
 	} {
-		_, err := store.Digest(t.Context(), syncline.Repository{Address: syncline.AddressOf(address)}, "1")
+		_, err := store.Digest(t.Context(), upstream.Repository{Address: upstream.AddressOf(address)}, "1")
 		wants(t, address, err, syncline.Invalid, says)
 	}
-	_, err := store.Digest(t.Context(), syncline.Repository{Address: syncline.AddressOf("oci://registry.example.com/a")}, "a/../b")
+	_, err := store.Digest(t.Context(), upstream.Repository{Address: upstream.AddressOf("oci://registry.example.com/a")}, "a/../b")
 	wants(t, "no tag", err, syncline.Invalid, "not a tag")
 }
 

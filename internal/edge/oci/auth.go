@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // auth is how a registry is told who asks.
 type auth struct {
 	username         string
-	password, bearer syncline.Sealed
+	password, bearer sealed.Text
 
 	mu sync.Mutex
 	// basic says that the registry takes user name and password themselves, realm and
@@ -30,7 +32,7 @@ type auth struct {
 
 // token is good for one repository for a while.
 type token struct {
-	text  syncline.Sealed
+	text  sealed.Text
 	until time.Time
 }
 
@@ -43,9 +45,9 @@ type tokenOf struct {
 // maxTokens is how many tokens are kept of one registry.
 const maxTokens = 1_000
 
-func newAuth(repo syncline.Repository) auth {
+func newAuth(repo upstream.Repository) auth {
 	return auth{
-		username: repo.Username, password: repo.Password, bearer: syncline.Sealed(strings.TrimSpace(repo.BearerToken.Reveal())),
+		username: repo.Username, password: repo.Password, bearer: sealed.Text(strings.TrimSpace(repo.BearerToken.Reveal())),
 		basic: repo.ForceBasicAuth, tokens: map[string]token{},
 	}
 }
@@ -180,7 +182,7 @@ func (r *registry) fetchToken(ctx context.Context, path string) error {
 	if given.ExpiresIn > 0 {
 		life = min(time.Duration(min(given.ExpiresIn, 1<<30))*time.Second, longestLife)
 	}
-	r.auth.keep(path, token{syncline.Sealed(given.Token), asked.Add(life * 9 / 10)})
+	r.auth.keep(path, token{sealed.Text(given.Token), asked.Add(life * 9 / 10)})
 	return nil
 }
 

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/oci"
 )
 
@@ -95,8 +97,8 @@ func (g *tokens) front(registry http.Handler) http.Handler {
 }
 
 // withUser is a repository with a user and a password.
-func withUser(repo syncline.Repository, username, password string) syncline.Repository {
-	repo.Username, repo.Password, repo.Declared = username, syncline.Sealed(password), true
+func withUser(repo upstream.Repository, username, password string) upstream.Repository {
+	repo.Username, repo.Password, repo.Declared = username, sealed.Text(password), true
 	return repo
 }
 
@@ -290,7 +292,7 @@ func TestTLS(t *testing.T) {
 	unpaired := s.repo("team/app")
 	unpaired.ClientCert, unpaired.ClientKey = s.ca(), "hunter2"
 	store := newStore(t, oci.Options{})
-	for what, repo := range map[string]syncline.Repository{"a CA": s.repo("team/app"), "no verification": trusting} {
+	for what, repo := range map[string]upstream.Repository{"a CA": s.repo("team/app"), "no verification": trusting} {
 		if got, err := store.Digest(t.Context(), repo, "1.0.0"); err != nil || got != digest {
 			t.Errorf("%s: %s, %v", what, got, err)
 		}
@@ -309,7 +311,7 @@ func TestPlainHTTP(t *testing.T) {
 	digest := s.push("team/app", "1.0.0", files(t, map[string]string{"a": "1"}))
 	plain := httptest.NewServer(s.Config.Handler)
 	t.Cleanup(plain.Close)
-	repo := syncline.Repository{Address: syncline.AddressOf("oci://" + strings.TrimPrefix(plain.URL, "http://") + "/team/app"), PlainHTTP: true}
+	repo := upstream.Repository{Address: upstream.AddressOf("oci://" + strings.TrimPrefix(plain.URL, "http://") + "/team/app"), PlainHTTP: true}
 	store := newStore(t, oci.Options{})
 	if got, err := store.Digest(t.Context(), repo, "1.0.0"); err != nil || got != digest {
 		t.Errorf("%s, %v", got, err)
@@ -350,8 +352,8 @@ func TestClientCertificates(t *testing.T) {
 		return false
 	})
 	repo := s.repo("team/app")
-	repo.Address = syncline.AddressOf("oci://" + strings.TrimPrefix(registry.URL, "https://") + "/team/app")
-	repo.ClientCert, repo.ClientKey = s.ca(), syncline.Sealed(pemOf("PRIVATE KEY", key))
+	repo.Address = upstream.AddressOf("oci://" + strings.TrimPrefix(registry.URL, "https://") + "/team/app")
+	repo.ClientCert, repo.ClientKey = s.ca(), sealed.Text(pemOf("PRIVATE KEY", key))
 	if err := newStore(t, oci.Options{}).Fetch(t.Context(), repo, digest); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/oci"
 )
 
@@ -255,11 +256,11 @@ func TestRedirects(t *testing.T) {
 // are, unless they are allowed.
 func TestAddressesThatAreNotAsked(t *testing.T) {
 	for _, host := range []string{"169.254.169.254", "100.100.100.200", "0.0.0.0", "[fe80::1]", "[64:ff9b::a9fe:a9fe]"} {
-		repo := syncline.Repository{Address: syncline.AddressOf("oci://" + host + ":5000/a"), Declared: true}
+		repo := upstream.Repository{Address: upstream.AddressOf("oci://" + host + ":5000/a"), Declared: true}
 		_, err := newStore(t, oci.Options{HideReasons: true}).Digest(t.Context(), repo, "1")
 		wants(t, host, err, syncline.Invalid, repo.Address.String(), "not asked")
 	}
-	repo := syncline.Repository{Address: syncline.AddressOf("oci://169.254.169.254:5000/a")}
+	repo := upstream.Repository{Address: upstream.AddressOf("oci://169.254.169.254:5000/a")}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	_, err := newStore(t, oci.Options{AllowAddresses: []netip.Prefix{netip.MustParsePrefix("169.254.0.0/16")}}).Digest(ctx, repo, "1")
@@ -275,7 +276,7 @@ func TestReasonsReadAlike(t *testing.T) {
 	gone.Close()
 	store := newStore(t, oci.Options{HideReasons: true, RequestTimeout: 5 * time.Second})
 	said := map[string]string{}
-	note := func(what string, repo syncline.Repository, err error) {
+	note := func(what string, repo upstream.Repository, err error) {
 		t.Helper()
 		wants(t, what, err, syncline.Transient, "access was refused, or it is not there, or it cannot be reached")
 		said[strings.ReplaceAll(syncline.Explain(err), repo.Address.String(), "X")] = what
@@ -294,7 +295,7 @@ func TestReasonsReadAlike(t *testing.T) {
 	note("something else than a registry", s.repo("team/app"), err)
 	_, err = store.Digest(t.Context(), gone.repo("team/app"), "1.0.0")
 	note("nobody there", gone.repo("team/app"), err)
-	link := syncline.Repository{Address: syncline.AddressOf("oci://169.254.169.254/a")}
+	link := upstream.Repository{Address: upstream.AddressOf("oci://169.254.169.254/a")}
 	_, err = store.Digest(t.Context(), link, "1.0.0")
 	note("an address that is not asked", link, err)
 	if len(said) != 1 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // place is a repository in a registry.
@@ -22,7 +23,7 @@ type place struct {
 var pathForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 
 // place finds a repository. The names of Docker Hub are read as every client does.
-func (s *Store) place(repo syncline.Repository) (*place, error) {
+func (s *Store) place(repo upstream.Repository) (*place, error) {
 	address := repo.Address
 	if err := address.Err(); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Referrer is an artifact that says something of another, such as a signature.
@@ -22,7 +23,7 @@ type Referrer struct {
 // Referrers lists what refers to a digest, of one type of artifact or of all for "": as
 // the registry tells, or by the tag that stands for that where it cannot. It is an Invalid
 // error when there are more than Options.MaxReferrers.
-func (s *Store) Referrers(ctx context.Context, repo syncline.Repository, digest, artifactType string) ([]Referrer, error) {
+func (s *Store) Referrers(ctx context.Context, repo upstream.Repository, digest, artifactType string) ([]Referrer, error) {
 	p, err := s.place(repo)
 	if err != nil {
 		return nil, err

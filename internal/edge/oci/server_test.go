@@ -23,6 +23,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/archive"
 	"github.com/syncline-io/syncline/internal/edge/oci"
 )
@@ -126,9 +127,9 @@ func pemOf(kind string, der []byte) []byte {
 }
 
 // repo is how a repository of the registry is reached.
-func (s *server) repo(path string) syncline.Repository {
+func (s *server) repo(path string) upstream.Repository {
 	host := strings.TrimPrefix(strings.TrimPrefix(s.URL, "https://"), "http://")
-	return syncline.Repository{Address: syncline.AddressOf("oci://" + host + "/" + path), CA: s.ca()}
+	return upstream.Repository{Address: upstream.AddressOf("oci://" + host + "/" + path), CA: s.ca()}
 }
 
 // do has the registry itself do something.

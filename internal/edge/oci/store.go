@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/archive"
 	"github.com/syncline-io/syncline/internal/edge/transport"
 )
@@ -68,7 +69,7 @@ type Store struct {
 
 	mu sync.Mutex
 	// registries are by how they are reached.
-	registries map[syncline.Access]*registry
+	registries map[upstream.Access]*registry
 	// layers say where the files are of artifacts that were seen, and by whom.
 	layers map[seen]descriptor
 }
@@ -82,7 +83,7 @@ const (
 
 // seen is an artifact that a registry showed to whoever reached it in that way.
 type seen struct {
-	access syncline.Access
+	access upstream.Access
 	digest string
 }
 
@@ -91,7 +92,7 @@ func New(options Options) *Store {
 	return &Store{
 		options:    options.withDefaults(),
 		flights:    newFlights(),
-		registries: map[syncline.Access]*registry{},
+		registries: map[upstream.Access]*registry{},
 		layers:     map[seen]descriptor{},
 	}
 }
@@ -109,9 +110,9 @@ func (s *Store) Close() error {
 
 // registry returns the registry of a repository, with what is remembered of it: shared
 // by all its repositories that are reached with the same credentials.
-func (s *Store) registry(repo syncline.Repository, scheme, host string) (*registry, error) {
+func (s *Store) registry(repo upstream.Repository, scheme, host string) (*registry, error) {
 	whole := repo
-	whole.Address = syncline.AddressOf("oci://" + host)
+	whole.Address = upstream.AddressOf("oci://" + host)
 	access := whole.Access()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +142,7 @@ func (s *Store) registry(repo syncline.Repository, scheme, host string) (*regist
 
 // Fetch makes an artifact present, whose manifest has the digest. What is there already
 // is fetched by nobody who could not see it in the registry.
-func (s *Store) Fetch(ctx context.Context, repo syncline.Repository, digest string) error {
+func (s *Store) Fetch(ctx context.Context, repo upstream.Repository, digest string) error {
 	p, err := s.place(repo)
 	if err != nil {
 		return err
@@ -201,7 +202,7 @@ func (s *Store) fetch(ctx context.Context, p *place, artifact seen) error {
 
 // Tree shows the files of an artifact that is present: of a chart what is in its
 // folder.
-func (s *Store) Tree(_ context.Context, repo syncline.Repository, digest string) (syncline.Tree, error) {
+func (s *Store) Tree(_ context.Context, repo upstream.Repository, digest string) (syncline.Tree, error) {
 	p, err := s.place(repo)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // taglist is a list of tags as it was given, by what the registry calls that state.
@@ -30,7 +31,7 @@ const (
 
 // Tags lists the tags of a repository. It is an Invalid error when they are more than
 // Options.MaxTags, and a NotFound error when there is no such repository.
-func (s *Store) Tags(ctx context.Context, repo syncline.Repository) ([]string, error) {
+func (s *Store) Tags(ctx context.Context, repo upstream.Repository) ([]string, error) {
 	p, err := s.place(repo)
 	if err != nil {
 		return nil, err
@@ -134,7 +135,7 @@ func (p *place) nextPage(at string, links []string) (string, error) {
 
 // Digest returns what a tag stands for now. It is a NotFound error when there is no
 // such tag.
-func (s *Store) Digest(ctx context.Context, repo syncline.Repository, tag string) (string, error) {
+func (s *Store) Digest(ctx context.Context, repo upstream.Repository, tag string) (string, error) {
 	p, err := s.place(repo)
 	if err != nil {
 		return "", err

@@ -1,5 +1,5 @@
 // Package transport makes connections by HTTP to the servers of repositories, as a
-// [syncline.Repository] says. It sends what it is given, follows no redirect and adds
+// [upstream.Repository] says. It sends what it is given, follows no redirect and adds
 // no credentials but the client certificate, which no other server than the
 // repository's own sees.
 package transport
@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Options are the choices of a Transport. The zero value works.
@@ -43,7 +44,7 @@ type Transport struct {
 
 // New returns the Transport of a repository whose server is at a host and port. It is
 // an Invalid error where its settings cannot be used.
-func New(repo syncline.Repository, host string, options Options) (*Transport, error) {
+func New(repo upstream.Repository, host string, options Options) (*Transport, error) {
 	if options.StallTimeout == 0 {
 		options.StallTimeout = 30 * time.Second
 	}
@@ -110,7 +111,7 @@ func HostOf(u *url.URL) string {
 }
 
 // trust returns whom a repository's settings trust: besides those whom the system does.
-func trust(repo syncline.Repository) (*tls.Config, error) {
+func trust(repo upstream.Repository) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(repo.CA) == 0 {
 		return config, nil
@@ -130,13 +131,13 @@ var proxySchemes = regexp.MustCompile(`^(https?|socks5h?)$`)
 
 // proxyOf returns which proxy is asked for a request, that of the settings before that
 // of the environment, and at what hosts and ports proxies are.
-func proxyOf(repo syncline.Repository) (of func(*http.Request) (*url.URL, error), hosts []string, err error) {
+func proxyOf(repo upstream.Repository) (of func(*http.Request) (*url.URL, error), hosts []string, err error) {
 	settings := httpproxy.FromEnvironment()
 	if repo.Proxy != "" {
 		proxy, err := url.Parse(repo.Proxy)
 		if err != nil || proxy.Host == "" || !proxySchemes.MatchString(proxy.Scheme) {
 			return nil, nil, syncline.Errorf(syncline.Invalid, "repository %s: proxy %q is not an http, https or socks5 URL",
-				repo.Address, syncline.RedactURL(repo.Proxy))
+				repo.Address, upstream.Redact(repo.Proxy))
 		}
 		settings = &httpproxy.Config{HTTPProxy: repo.Proxy, HTTPSProxy: repo.Proxy, NoProxy: repo.NoProxy}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // Memory is what is known of the live objects, of what was just written too.
@@ -26,10 +27,10 @@ type Reader interface {
 // Trial asks the API server what it would make of a write, and writes nothing.
 type Trial interface {
 	// DryRun returns what applying the object would make of the live one.
-	DryRun(ctx context.Context, object syncline.Object, options syncline.SyncOptions) (syncline.Object, error)
+	DryRun(ctx context.Context, object syncline.Object, options option.List) (syncline.Object, error)
 	// Rehearse returns nil when a creation of the object would be accepted, were
 	// the live one gone.
-	Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error
+	Rehearse(ctx context.Context, object, live syncline.Object, options option.List) error
 }
 
 // Input is what a step is made from.

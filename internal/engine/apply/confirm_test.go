@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // TestAPruneThatWaitsForAConfirmation holds that the operation waits before it
@@ -43,7 +44,7 @@ func TestApplyOutOfSyncOnly(t *testing.T) {
 	s := tell(object("ConfigMap", "a", ""), object("ConfigMap", "b", ""))
 	s.on(t)
 	s.declare(object("ConfigMap", "a", ""), strings.Replace(object("ConfigMap", "b", ""), `x: "1"`, `x: "2"`, 1))
-	s.begin(syncline.Operation{Options: syncline.SyncOptions{"ApplyOutOfSyncOnly=true"}})
+	s.begin(syncline.Operation{Options: option.List{"ApplyOutOfSyncOnly=true"}})
 	s.on(t)
 	s.on(t)
 	s.expectPhase(t, syncline.OperationSucceeded, "")

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // recorder takes every write.
@@ -33,7 +34,7 @@ func TestTheGate(t *testing.T) {
 	object := configMap(t, "a", "1")
 	permitted := syncline.Change{
 		Ref: object.Ref(), Version: "v1", Role: syncline.RoleResource, Action: syncline.Update, UID: "1", Desired: object,
-		Options: syncline.SyncOptions{"Validate=false"},
+		Options: option.List{"Validate=false"},
 	}
 	hook := syncline.Change{Ref: object.Ref(), Version: "v1", Role: syncline.RoleHook, Action: syncline.Run, Desired: object, UID: "1"}
 	writeOf := func(c syncline.Change, action syncline.Action) syncline.Write {
@@ -98,7 +99,7 @@ func TestTheGate(t *testing.T) {
 		"the end of a hook":          {[]syncline.Change{hook}, nil, hook, syncline.Write{Action: syncline.Prune, Ref: hook.Ref, Version: "v1", UID: "9"}, true},
 		"the release of a hook":      {[]syncline.Change{hook}, nil, hook, syncline.Write{Action: syncline.Unhold, Ref: hook.Ref, Version: "v1", UID: "9"}, true},
 		"the end of a hook with other options": {[]syncline.Change{hook}, nil, hook,
-			syncline.Write{Action: syncline.Prune, Ref: hook.Ref, Version: "v1", UID: "9", Options: syncline.SyncOptions{"PrunePropagationPolicy=orphan"}}, false},
+			syncline.Write{Action: syncline.Prune, Ref: hook.Ref, Version: "v1", UID: "9", Options: option.List{"PrunePropagationPolicy=orphan"}}, false},
 		"an update of a hook": {[]syncline.Change{hook}, nil, hook, writeOf(hook, syncline.Update), false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 )
 
@@ -170,7 +171,7 @@ func TestANamespaceThatCannotBeMadeFailsWhatNeedsIt(t *testing.T) {
 
 func TestANamespaceIsWaitedFor(t *testing.T) {
 	s := tell(object("ConfigMap", "a", ""))
-	s.app.Policy.Options = syncline.SyncOptions{"CreateNamespace=true"}
+	s.app.Policy.Options = option.List{"CreateNamespace=true"}
 	shop := syncline.Ref{Kind: "Namespace", Name: "shop"}
 	s.Hold(t, shop)
 	s.Delete(shop)

@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // remembering are the facts about what is known without asking.
@@ -87,7 +88,7 @@ func owning() []fact {
 			})
 			b.write(syncline.Write{
 				Action: syncline.Prune, Ref: object.Ref(), UID: uid, Steering: b.live(object.Ref()).Steering(),
-				Options: syncline.SyncOptions{background},
+				Options: option.List{background},
 			})
 			if inside := b.Cluster.Inside(container); len(inside) != 0 {
 				b.Errorf("inside is %v, of what is being deleted", inside)

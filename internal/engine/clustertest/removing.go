@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // background lets an object go before what it owns.
@@ -18,7 +19,7 @@ func removing() []fact {
 			uid := b.create(object)
 			b.refused(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: otherUID}, syncline.Conflict)
 			b.has(object.Ref(), map[string]any{"color": "blue"})
-			after := b.write(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Options: syncline.SyncOptions{background}})
+			after := b.write(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Options: option.List{background}})
 			if _, known := b.Cluster.Get(object.Ref()); !after.IsZero() || known || b.Others.Get(b, object.Ref()) != nil {
 				b.Errorf("%v is left, and it is known: %t", after, known)
 			}
@@ -34,7 +35,7 @@ func removing() []fact {
 			uid := b.create(object)
 			planned := b.live(object.Ref()).Steering()
 			b.Others.Patch(b, object.Ref(), fmt.Sprintf(`{"metadata": {"annotations": {%q: %q}}}`, b.Keeps[0], b.Keeps[1]))
-			w := syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Steering: planned, Options: syncline.SyncOptions{background}}
+			w := syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Steering: planned, Options: option.List{background}}
 			b.refused(w, syncline.Conflict)
 			b.has(object.Ref(), map[string]any{"color": "blue"})
 			b.eventually("the mark is known", func() bool { return b.live(object.Ref()).Steering() != planned })
@@ -47,14 +48,14 @@ func removing() []fact {
 			uid := b.create(object)
 			planned := b.live(object.Ref()).Steering()
 			b.Others.Patch(b, object.Ref(), `{"data": {"color": "red"}, "metadata": {"annotations": {"example.com/note": "x"}}}`)
-			b.write(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Steering: planned, Options: syncline.SyncOptions{background}})
+			b.write(syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Steering: planned, Options: option.List{background}})
 			b.has(object.Ref(), nil)
 		}},
 		{"a Prune returns what is held", func(b *bench) {
 			object := b.config("a", "color: blue")
 			uid := b.create(object)
 			b.held(object.Ref())
-			w := syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Options: syncline.SyncOptions{background}}
+			w := syncline.Write{Action: syncline.Prune, Ref: object.Ref(), UID: uid, Options: option.List{background}}
 			for range 2 { // the second finds it being deleted
 				if after := b.write(w); after.IsZero() || after.Reveal().GetDeletionTimestamp() == nil {
 					b.Errorf("%v is left", after)

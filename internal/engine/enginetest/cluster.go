@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // Verb is what a request asks for.
@@ -213,7 +214,7 @@ func (c *Cluster) Inside(container syncline.Ref) []string {
 }
 
 // DryRun returns what applying the object would make of the live one.
-func (c *Cluster) DryRun(_ context.Context, desired syncline.Object, _ syncline.SyncOptions) (syncline.Object, error) {
+func (c *Cluster) DryRun(_ context.Context, desired syncline.Object, _ option.List) (syncline.Object, error) {
 	if err := c.note(Request{Verb: DryRun, Ref: desired.Ref(), Object: desired}); err != nil {
 		return syncline.Object{}, err
 	}
@@ -236,7 +237,7 @@ func (c *Cluster) DryRun(_ context.Context, desired syncline.Object, _ syncline.
 
 // DryRunReplace returns what putting the object in place of the live one would
 // make of it.
-func (c *Cluster) DryRunReplace(_ context.Context, desired, live syncline.Object, _ syncline.SyncOptions) (syncline.Object, error) {
+func (c *Cluster) DryRunReplace(_ context.Context, desired, live syncline.Object, _ option.List) (syncline.Object, error) {
 	if err := c.note(Request{Verb: DryRunReplace, Ref: desired.Ref(), Object: desired}); err != nil {
 		return syncline.Object{}, err
 	}
@@ -244,7 +245,7 @@ func (c *Cluster) DryRunReplace(_ context.Context, desired, live syncline.Object
 }
 
 // Merge returns the object with what others have in the live one.
-func (c *Cluster) Merge(_ context.Context, desired, live syncline.Object, _ syncline.SyncOptions) (merged, after syncline.Object, err error) {
+func (c *Cluster) Merge(_ context.Context, desired, live syncline.Object, _ option.List) (merged, after syncline.Object, err error) {
 	if err := c.note(Request{Verb: Merge, Ref: desired.Ref(), Object: desired}); err != nil {
 		return syncline.Object{}, syncline.Object{}, err
 	}
@@ -284,7 +285,7 @@ func (c *Cluster) putting(live syncline.Object, content *unstructured.Unstructur
 }
 
 // Rehearse returns nil when a creation of the object would be accepted.
-func (c *Cluster) Rehearse(_ context.Context, desired, _ syncline.Object, _ syncline.SyncOptions) error {
+func (c *Cluster) Rehearse(_ context.Context, desired, _ syncline.Object, _ option.List) error {
 	if err := c.note(Request{Verb: Rehearse, Ref: desired.Ref(), Object: desired}); err != nil {
 		return err
 	}

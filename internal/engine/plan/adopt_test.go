@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
@@ -16,7 +17,7 @@ func (f *fixture) sharing(instance string, labels map[string]string) *fixture {
 	other := newFixture()
 	other.Cluster = f.Cluster
 	other.app.Instance, other.app.ID.Name = instance, instance
-	other.app.Policy.Options = syncline.SyncOptions{"CreateNamespace=true"}
+	other.app.Policy.Options = option.List{"CreateNamespace=true"}
 	other.app.Policy.NamespaceLabels = labels
 	return other
 }
@@ -97,7 +98,7 @@ func TestANamespaceOfArgoCDIsNobodyElses(t *testing.T) {
 // and nobody else's fields are taken over, whatever the options say.
 func TestANamespaceIsOnlyAppliedTo(t *testing.T) {
 	f := newFixture().sharing("one", map[string]string{"a": "x"})
-	f.app.Policy.Options = syncline.SyncOptions{"CreateNamespace=true", "Replace=true", "Force=true"}
+	f.app.Policy.Options = option.List{"CreateNamespace=true", "Replace=true", "Force=true"}
 	f.ApplyClientSide(t, syncline.Ref{Kind: "Namespace", Name: "shop"})
 	f.Merges = true
 	c := change(t, f.plan(t, ""), "shop")
@@ -155,7 +156,7 @@ func TestARestoredObjectIsAdopted(t *testing.T) {
 // With Replace=true what differs is replaced first, which makes nothing ours.
 func TestAnAdoptionIsNoReplacement(t *testing.T) {
 	f := newFixture()
-	f.app.Policy.Options = syncline.SyncOptions{"Replace=true"}
+	f.app.Policy.Options = option.List{"Replace=true"}
 	f.sync(t, configA)
 	a := syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "a"}
 	f.Forge(t, a)

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 )
 
@@ -45,7 +47,7 @@ func TestActions(t *testing.T) {
 	drift := func(t *testing.T, f *fixture) { f.Edit(t, refA(), setX("other")) }
 	for name, test := range map[string]struct {
 		live    func(t *testing.T, f *fixture)
-		options syncline.SyncOptions
+		options option.List
 		force   bool
 		answer  func(enginetest.Request) error
 		want    string
@@ -53,18 +55,18 @@ func TestActions(t *testing.T) {
 		"missing":                 {func(_ *testing.T, f *fixture) { f.Delete(refA()) }, nil, false, nil, "Sync 0 create ConfigMap/shop/a"},
 		"as desired":              {func(*testing.T, *fixture) {}, nil, false, nil, "Sync 0 keep ConfigMap/shop/a"},
 		"drifted":                 {drift, nil, false, nil, "Sync 0 update ConfigMap/shop/a"},
-		"drifted, Replace":        {drift, syncline.SyncOptions{"Replace=true"}, false, nil, "Sync 0 replace ConfigMap/shop/a"},
+		"drifted, Replace":        {drift, option.List{"Replace=true"}, false, nil, "Sync 0 replace ConfigMap/shop/a"},
 		"going":                   {func(t *testing.T, f *fixture) { f.Hold(t, refA()); f.Delete(refA()) }, nil, false, nil, "Sync 0 create ConfigMap/shop/a !waiting"},
 		"immutable":               {drift, nil, false, immutable, "Sync 0 update ConfigMap/shop/a !invalid"},
-		"immutable, Replace":      {drift, syncline.SyncOptions{"Replace=true"}, false, immutable, "Sync 0 replace ConfigMap/shop/a"},
-		"immutable, Force":        {drift, syncline.SyncOptions{"Force=true"}, false, immutable, "Sync 0 recreate ConfigMap/shop/a"},
+		"immutable, Replace":      {drift, option.List{"Replace=true"}, false, immutable, "Sync 0 replace ConfigMap/shop/a"},
+		"immutable, Force":        {drift, option.List{"Force=true"}, false, immutable, "Sync 0 recreate ConfigMap/shop/a"},
 		"immutable, forced":       {drift, nil, true, immutable, "Sync 0 recreate ConfigMap/shop/a"},
 		"forbidden":               {drift, nil, false, forbidden, "Sync 0 update ConfigMap/shop/a !denied"},
 		"forbidden, forced":       {drift, nil, true, forbidden, "Sync 0 update ConfigMap/shop/a !denied"},
-		"never accepted, Force":   {drift, syncline.SyncOptions{"Force=true"}, false, never, "Sync 0 update ConfigMap/shop/a !invalid"},
+		"never accepted, Force":   {drift, option.List{"Force=true"}, false, never, "Sync 0 update ConfigMap/shop/a !invalid"},
 		"never accepted, forced":  {drift, nil, true, never, "Sync 0 update ConfigMap/shop/a !invalid"},
-		"no new one, Force":       {drift, syncline.SyncOptions{"Force=true"}, false, noNew, "Sync 0 update ConfigMap/shop/a !invalid"},
-		"no new one, Replace too": {drift, syncline.SyncOptions{"Force=true", "Replace=true"}, false, noNew, "Sync 0 replace ConfigMap/shop/a"},
+		"no new one, Force":       {drift, option.List{"Force=true"}, false, noNew, "Sync 0 update ConfigMap/shop/a !invalid"},
+		"no new one, Replace too": {drift, option.List{"Force=true", "Replace=true"}, false, noNew, "Sync 0 replace ConfigMap/shop/a"},
 		"others' fields count": {func(t *testing.T, f *fixture) {
 			f.Edit(t, refA(), func(u metadata) { u.SetLabels(map[string]string{"by": "them"}) })
 		}, nil, false, nil, "Sync 0 keep ConfigMap/shop/a"},
@@ -91,7 +93,7 @@ func TestANamespaceOrDefinitionIsNotRecreated(t *testing.T) {
 	f.Edit(t, syncline.Ref{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "wheels.example.com"}, func(u metadata) {
 		_ = unstructured.SetNestedField(u.Object, "Namespaced", "spec", "scope")
 	})
-	f.app.Policy.Options = syncline.SyncOptions{"Force=true"}
+	f.app.Policy.Options = option.List{"Force=true"}
 	f.Answer = func(r enginetest.Request) error {
 		if r.Verb == enginetest.DryRun {
 			return syncline.Errorf(syncline.Invalid, "the field is immutable")
@@ -141,10 +143,10 @@ func TestWhatIsAskedOfTheAPIServer(t *testing.T) {
 	f.Edit(t, refA(), setX("another"))
 	f.plan(t, configA)
 	asked("it drifted again", once...)
-	f.app.Policy.Options = syncline.SyncOptions{"Validate=false"}
+	f.app.Policy.Options = option.List{"Validate=false"}
 	f.plan(t, configA)
 	asked("it is validated otherwise", once...)
-	f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("*"), Group: syncline.Glob("*"), JSONPointers: []string{"/data/x"}}}
+	f.app.Ignore = []syncline.IgnoreRule{{Kind: glob.Compile("*"), Group: glob.Compile("*"), JSONPointers: []string{"/data/x"}}}
 	f.plan(t, configA)
 	asked("something is ignored", once...)
 	f.planner.Forget(f.app.ID)
@@ -172,7 +174,7 @@ func TestAChangeWhileComparingIsNoDifference(t *testing.T) {
 	f := newFixture()
 	f.sync(t, configA)
 	f.Edit(t, refA(), func(u metadata) { setX("other")(u) })
-	f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("ConfigMap"), JSONPointers: []string{"/data/x"}}}
+	f.app.Ignore = []syncline.IgnoreRule{{Kind: glob.Compile("ConfigMap"), JSONPointers: []string{"/data/x"}}}
 	edits := 0
 	f.Answer = func(r enginetest.Request) error {
 		if r.Verb == enginetest.DryRun && edits < 1 {
@@ -187,7 +189,7 @@ func TestAChangeWhileComparingIsNoDifference(t *testing.T) {
 		f := newFixture()
 		f.sync(t, configA)
 		f.Edit(t, refA(), setX("other"))
-		f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("ConfigMap"), JSONPointers: []string{"/data/x"}}}
+		f.app.Ignore = []syncline.IgnoreRule{{Kind: glob.Compile("ConfigMap"), JSONPointers: []string{"/data/x"}}}
 		busy := true
 		f.Answer = func(r enginetest.Request) error {
 			if edits++; busy && r.Verb == enginetest.DryRun {
@@ -327,7 +329,7 @@ data: {x: "1"}`
 	})
 	t.Run("FailOnSharedResource", func(t *testing.T) {
 		f := newFixture()
-		f.app.Policy.Options = syncline.SyncOptions{"FailOnSharedResource=true"}
+		f.app.Policy.Options = option.List{"FailOnSharedResource=true"}
 		f.Put(t, fmt.Sprintf(other, "api:/ConfigMap:shop/a"))
 		expectSteps(t, f.plan(t, configA), "Sync 0 update ConfigMap/shop/a !denied")
 	})
@@ -356,7 +358,7 @@ data: {x: "1", gone: "1", added: "1"}`
 	if !slices.Equal(paths, want) {
 		t.Errorf("got %q, want %q", paths, want)
 	}
-	f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("ConfigMap"), JSONPointers: []string{"/data/gone"}}}
+	f.app.Ignore = []syncline.IgnoreRule{{Kind: glob.Compile("ConfigMap"), JSONPointers: []string{"/data/gone"}}}
 	if fields := f.plan(t, configA).Changes[0].Fields; fields[len(fields)-1].Path != "data.gone" {
 		t.Errorf("what is ignored and goes with the rest is not shown last: %v", fields)
 	}
@@ -386,7 +388,7 @@ func TestAnObjectThatIsAppliedClientSideLaterIsLookedAt(t *testing.T) {
 	if c := p.Changes[0]; c.Action != syncline.Update || c.Fields[0].Path != "data.theirs" {
 		t.Errorf("got %s %v", c.Action, c.Fields)
 	}
-	f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("ConfigMap"), JSONPointers: []string{"/data/theirs"}}}
+	f.app.Ignore = []syncline.IgnoreRule{{Kind: glob.Compile("ConfigMap"), JSONPointers: []string{"/data/theirs"}}}
 	if c := f.plan(t, configA).Changes[0]; c.Action != syncline.Keep {
 		t.Errorf("when all that differs is ignored, it is to be %s %v", c.Action, c.Fields)
 	}

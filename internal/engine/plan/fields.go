@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 )
 
 // differences lists where two contents of one object differ, with the values of
@@ -26,7 +27,7 @@ func differences(ctx context.Context, live, desired map[string]any, rules ignore
 	}
 	withoutEmptyMetadata(live, desired)
 	if sensitive {
-		syncline.Mask(live, desired)
+		sealed.Mask(live, desired)
 	}
 	var fields []syncline.Field
 	walk("", live, desired, &fields)

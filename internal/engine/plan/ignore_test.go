@@ -7,6 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 func setReplicas(replicas int64) func(u metadata) {
@@ -19,11 +21,11 @@ func refWeb() syncline.Ref {
 
 func TestWhatIsIgnoredDoesNotDiffer(t *testing.T) {
 	for name, rule := range map[string]syncline.IgnoreRule{
-		"pointer":        {Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), JSONPointers: []string{"/spec/replicas"}},
-		"jq":             {Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), JQPathExpressions: []string{".spec.replicas"}},
-		"globs":          {Group: syncline.Glob("*"), Kind: syncline.Glob("*"), JSONPointers: []string{"/spec/replicas"}},
-		"name":           {Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), Name: "web", Namespace: "shop", JSONPointers: []string{"/spec/replicas"}},
-		"a glob in part": {Group: syncline.Glob("a*"), Kind: syncline.Glob("Dep*"), JSONPointers: []string{"/spec/replicas"}},
+		"pointer":        {Group: glob.Compile("apps"), Kind: glob.Compile("Deployment"), JSONPointers: []string{"/spec/replicas"}},
+		"jq":             {Group: glob.Compile("apps"), Kind: glob.Compile("Deployment"), JQPathExpressions: []string{".spec.replicas"}},
+		"globs":          {Group: glob.Compile("*"), Kind: glob.Compile("*"), JSONPointers: []string{"/spec/replicas"}},
+		"name":           {Group: glob.Compile("apps"), Kind: glob.Compile("Deployment"), Name: "web", Namespace: "shop", JSONPointers: []string{"/spec/replicas"}},
+		"a glob in part": {Group: glob.Compile("a*"), Kind: glob.Compile("Dep*"), JSONPointers: []string{"/spec/replicas"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture()
@@ -42,8 +44,8 @@ func TestIgnoredFieldsStayAsTheyAre(t *testing.T) {
 	f := newFixture()
 	f.sync(t, deployment)
 	f.Mutate(t, refWeb(), setReplicas(7))
-	f.app.Ignore = []syncline.IgnoreRule{{Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), JSONPointers: []string{"/spec/replicas"}}}
-	f.app.Policy.Options = syncline.SyncOptions{"RespectIgnoreDifferences=true"}
+	f.app.Ignore = []syncline.IgnoreRule{{Group: glob.Compile("apps"), Kind: glob.Compile("Deployment"), JSONPointers: []string{"/spec/replicas"}}}
+	f.app.Policy.Options = option.List{"RespectIgnoreDifferences=true"}
 	p := f.plan(t, deployment)
 	expectSteps(t, p, "Sync 0 keep apps/Deployment/shop/web")
 	if replicas, _ := p.Changes[0].Desired.Field("spec", "replicas"); replicas != int64(7) {
@@ -64,7 +66,7 @@ func TestExpressionsThatCannotBeObeyed(t *testing.T) {
 	f := newFixture()
 	f.sync(t, deployment)
 	f.Edit(t, refWeb(), setReplicas(7))
-	f.app.Ignore = []syncline.IgnoreRule{{Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), JQPathExpressions: []string{"last(repeat(.))", "((("}}}
+	f.app.Ignore = []syncline.IgnoreRule{{Group: glob.Compile("apps"), Kind: glob.Compile("Deployment"), JQPathExpressions: []string{"last(repeat(.))", "((("}}}
 	for _, when := range []string{"when found out", "when remembered"} {
 		t.Run(when, func(t *testing.T) {
 			p := f.plan(t, deployment)

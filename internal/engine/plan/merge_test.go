@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
@@ -106,7 +107,7 @@ func TestADenialIsNotMerged(t *testing.T) {
 func TestAMergeRespectsWhatIsIgnored(t *testing.T) {
 	f := drifted(t)
 	f.app.Ignore = []syncline.IgnoreRule{pointer("/data/mode")}
-	f.app.Policy.Options = syncline.SyncOptions{"RespectIgnoreDifferences=true"}
+	f.app.Policy.Options = option.List{"RespectIgnoreDifferences=true"}
 	expectSteps(t, f.plan(t, configA), "Sync 0 update ConfigMap/shop/a")
 	f.planner.Forget(f.app.ID)
 	f.Default = func(content map[string]any) { _ = unstructured.SetNestedField(content, "new", "data", "mode") }
@@ -146,7 +147,7 @@ func TestAnObjectThatChangesWhileItIsMerged(t *testing.T) {
 // decides whether there is one is our own fields.
 func TestAReplacementShowsWhatItRemoves(t *testing.T) {
 	f := drifted(t)
-	f.app.Policy.Options = syncline.SyncOptions{"Replace=true"}
+	f.app.Policy.Options = option.List{"Replace=true"}
 	f.app.Ignore = []syncline.IgnoreRule{pointer("/metadata/labels")}
 	for name, answer := range map[string]func(enginetest.Request) error{"applied": nil, "merged": f.Answer} {
 		f.Answer = answer
@@ -189,11 +190,11 @@ func TestTheHintNamesWhatHelps(t *testing.T) {
 			if strings.Contains(hint, "Replace=true") != test.replace || strings.Contains(hint, "Force=true") != test.force {
 				t.Errorf("the hint is %q", hint)
 			}
-			for option, helps := range map[string]bool{"Replace=true": test.replace, "Force=true": test.force} {
+			for written, helps := range map[string]bool{"Replace=true": test.replace, "Force=true": test.force} {
 				f.planner = plan.New(plan.InProcess{})
-				f.app.Policy.Options = syncline.SyncOptions{option}
+				f.app.Policy.Options = option.List{written}
 				if c := f.plan(t, configA).Changes[0]; (c.Err == nil) != helps {
-					t.Errorf("with %s: %v", option, c.Err)
+					t.Errorf("with %s: %v", written, c.Err)
 				}
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // addNamespace plans the destination namespace when the App asks for it and
@@ -48,7 +49,7 @@ func (b *build) addNamespace(context.Context) error {
 
 // applyOnly returns the options without those which remove what others gave an
 // object: an App does not own its destination namespace.
-func applyOnly(options syncline.SyncOptions) syncline.SyncOptions {
+func applyOnly(options option.List) option.List {
 	return slices.DeleteFunc(slices.Clone(options), func(option string) bool {
 		return option == "Replace=true" || option == "Force=true"
 	})

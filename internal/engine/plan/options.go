@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
@@ -13,7 +14,7 @@ import (
 // declares: whoever wrote one relies on it.
 func (b *build) warnOptions(context.Context) error {
 	var found []string
-	note := func(where string, options syncline.SyncOptions) {
+	note := func(where string, options option.List) {
 		if unknown := options.Unknown(); unknown != nil {
 			found = append(found, fmt.Sprintf("%s (%s)", where, visible.Clip(strings.Join(unknown, ", "), longest)))
 		}

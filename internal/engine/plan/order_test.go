@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 func TestOrder(t *testing.T) {
@@ -73,7 +73,7 @@ func TestPrunesHappenInReverse(t *testing.T) {
 	t.Run("PruneLast in the App", func(t *testing.T) {
 		f := newFixture()
 		f.Put(t, left(""))
-		f.app.Policy.Options = syncline.SyncOptions{"PruneLast=true"}
+		f.app.Policy.Options = option.List{"PruneLast=true"}
 		expectSteps(t, f.plan(t, configA), "Sync 0 create ConfigMap/shop/a", "Sync 1 prune ConfigMap/shop/left")
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // Cluster is what planning asks of the API server.
@@ -22,17 +23,17 @@ type Cluster interface {
 	// cluster does not know the kind.
 	Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error)
 	// DryRun returns what applying the object would make of the live one.
-	DryRun(ctx context.Context, object syncline.Object, options syncline.SyncOptions) (syncline.Object, error)
+	DryRun(ctx context.Context, object syncline.Object, options option.List) (syncline.Object, error)
 	// DryRunReplace returns what putting the object in place of the live one would
 	// make of it.
-	DryRunReplace(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (syncline.Object, error)
+	DryRunReplace(ctx context.Context, object, live syncline.Object, options option.List) (syncline.Object, error)
 	// Merge returns the three-way merge of the object with the live one, and what
 	// putting that in place of it would make of it. It is an Invalid error when that
 	// would be refused too.
-	Merge(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (merged, after syncline.Object, err error)
+	Merge(ctx context.Context, object, live syncline.Object, options option.List) (merged, after syncline.Object, err error)
 	// Rehearse returns nil when a creation of the object would be accepted, were
 	// the live one gone.
-	Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error
+	Rehearse(ctx context.Context, object, live syncline.Object, options option.List) error
 	// Read returns the live object as it is now.
 	Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error)
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // prepare makes a Change of every rendered object: in its namespace, with its
@@ -111,7 +112,7 @@ func (b *build) change(object syncline.Object, role syncline.Role, phase synclin
 
 // options returns the sync options in force for an object: its own, then those
 // of the operation, then those of the App.
-func (b *build) options(own syncline.SyncOptions) syncline.SyncOptions {
+func (b *build) options(own option.List) option.List {
 	options := own
 	if b.Operation != nil {
 		options = options.Over(b.Operation.Operation.Options)

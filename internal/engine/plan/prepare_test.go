@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
@@ -106,7 +107,7 @@ kind: Wheel
 metadata: {name: front, annotations: {argocd.argoproj.io/sync-options: "SkipDryRunOnMissingResource=true"}}`
 	for name, test := range map[string]struct {
 		text    string
-		options syncline.SyncOptions
+		options option.List
 		want    []string
 	}{
 		"with its definition": {together(wheel, definition), nil, []string{
@@ -115,7 +116,7 @@ metadata: {name: front, annotations: {argocd.argoproj.io/sync-options: "SkipDryR
 		}},
 		"without":                        {wheel, nil, []string{"Sync 0 create example.com/Wheel/shop/front !not found"}},
 		"that may be missing by itself":  {skip, nil, []string{"Sync 0 create example.com/Wheel/shop/front"}},
-		"that may be missing in the App": {wheel, syncline.SyncOptions{"SkipDryRunOnMissingResource=true"}, []string{"Sync 0 create example.com/Wheel/shop/front"}},
+		"that may be missing in the App": {wheel, option.List{"SkipDryRunOnMissingResource=true"}, []string{"Sync 0 create example.com/Wheel/shop/front"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture()
@@ -144,10 +145,10 @@ func TestCreateNamespace(t *testing.T) {
 apiVersion: v1
 kind: Namespace
 metadata: {name: new, annotations: {argocd.argoproj.io/hook: PreSync}}`
-	asked := syncline.SyncOptions{"CreateNamespace=true"}
+	asked := option.List{"CreateNamespace=true"}
 	for name, test := range map[string]struct {
 		namespace, text string
-		options         syncline.SyncOptions
+		options         option.List
 		labels          map[string]string
 		want            []string
 	}{
@@ -171,7 +172,7 @@ metadata: {name: new, annotations: {argocd.argoproj.io/hook: PreSync}}`
 
 func TestManagedNamespace(t *testing.T) {
 	f := newFixture()
-	f.app.Policy.Options = syncline.SyncOptions{"CreateNamespace=true"}
+	f.app.Policy.Options = option.List{"CreateNamespace=true"}
 	f.app.Policy.NamespaceLabels = map[string]string{"team": "x"}
 	f.app.Policy.NamespaceAnnotations = map[string]string{"owner": "y"}
 	p := f.plan(t, configA)
@@ -196,7 +197,7 @@ func TestManagedNamespace(t *testing.T) {
 
 func TestTerminatingNamespaceIsWaitedFor(t *testing.T) {
 	f := newFixture()
-	f.app.Policy.Options = syncline.SyncOptions{"CreateNamespace=true"}
+	f.app.Policy.Options = option.List{"CreateNamespace=true"}
 	namespace := syncline.Ref{Kind: "Namespace", Name: "shop"}
 	f.Hold(t, namespace)
 	f.Delete(namespace)

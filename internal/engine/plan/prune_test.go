@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
 
@@ -24,14 +25,14 @@ metadata: {name: left, namespace: shop, annotations: {argocd.argoproj.io/trackin
 func TestWhatLeftTheSource(t *testing.T) {
 	for name, test := range map[string]struct {
 		live    string
-		options syncline.SyncOptions
+		options option.List
 		want    []string
 	}{
 		"is pruned":                  {left(""), nil, []string{"Sync 0 prune ConfigMap/shop/left"}},
 		"in its wave":                {left(`, argocd.argoproj.io/sync-wave: "3"`), nil, []string{"Sync 3 prune ConfigMap/shop/left"}},
 		"but Prune=false":            {left(`, argocd.argoproj.io/sync-options: "Prune=false"`), nil, []string{"Sync 0 retain ConfigMap/shop/left"}},
-		"but Prune=false in the App": {left(""), syncline.SyncOptions{"Prune=false"}, []string{"Sync 0 retain ConfigMap/shop/left"}},
-		"its own option is nearer":   {left(`, argocd.argoproj.io/sync-options: "Prune=true"`), syncline.SyncOptions{"Prune=false"}, []string{"Sync 0 prune ConfigMap/shop/left"}},
+		"but Prune=false in the App": {left(""), option.List{"Prune=false"}, []string{"Sync 0 retain ConfigMap/shop/left"}},
+		"its own option is nearer":   {left(`, argocd.argoproj.io/sync-options: "Prune=true"`), option.List{"Prune=false"}, []string{"Sync 0 prune ConfigMap/shop/left"}},
 		"but Helm keeps it":          {left(`, helm.sh/resource-policy: keep`), nil, []string{"Sync 0 retain ConfigMap/shop/left"}},
 		"but is another's":           {strings.Replace(left(""), "web:", "web2:", 1), nil, nil},
 		"but is nobody's":            {strings.Replace(left(""), "tracking-id", "other", 1), nil, nil},
@@ -67,7 +68,7 @@ func TestNamespacesThatLeftTheSource(t *testing.T) {
 		"are pruned when they are empty":          {want: syncline.Prune, differs: true},
 		"but the managed one":                     {policy: syncline.SyncPolicy{NamespaceLabels: map[string]string{}}, want: syncline.Retain},
 		"but the one that has managed metadata":   {policy: syncline.SyncPolicy{NamespaceAnnotations: map[string]string{"a": "b"}}, want: syncline.Retain},
-		"but the one that the App wants to have":  {policy: syncline.SyncPolicy{Options: syncline.SyncOptions{"CreateNamespace=true"}}, want: syncline.Retain},
+		"but the one that the App wants to have":  {policy: syncline.SyncPolicy{Options: option.List{"CreateNamespace=true"}}, want: syncline.Retain},
 		"but one in which objects are declared":   {declared: configA, want: syncline.Retain, differs: true},
 		"but one in which an object is kept":      {kept: left(`, argocd.argoproj.io/sync-options: "Prune=false"`), want: syncline.Retain, differs: true},
 		"and with what leaves the source as well": {kept: left(""), want: syncline.Prune, differs: true},

@@ -10,6 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/plan"
@@ -30,7 +32,7 @@ func TestRespectIgnoreDifferences(t *testing.T) {
 			pointer("/data/a"), "{a: x, b: x}", "{b: x}", "{a: y, b: y}", "{a: y, b: y}"},
 		"what is declared no more": {pointer("/data/a"), "{a: x, b: x}", "{a: live, b: x}", "{b: y}", "{a: live, b: y}"},
 		"a whole map":              {pointer("/data"), "{a: x}", "{a: live, c: others}", "{a: y, b: y}", "{a: live, c: others}"},
-		"a jq expression": {syncline.IgnoreRule{Group: syncline.Glob("*"), Kind: syncline.Glob("*"), JQPathExpressions: []string{`.data | to_entries[] | select(.value == "live")`, ".data.a"}},
+		"a jq expression": {syncline.IgnoreRule{Group: glob.Compile("*"), Kind: glob.Compile("*"), JQPathExpressions: []string{`.data | to_entries[] | select(.value == "live")`, ".data.a"}},
 			"{a: x, b: x}", "{a: live, b: x}", "{a: y, b: y}", "{a: live, b: y}"},
 		"an item of a list": {pointer("/data/list/0/v"), "{list: [{name: p, v: x}, {name: q, v: x}], b: x}",
 			"{list: [{name: p, v: live}, {name: q, v: x}], b: x}", "{list: [{name: p, v: y}, {name: q, v: y}], b: y}",
@@ -61,7 +63,7 @@ func TestRespectIgnoreDifferences(t *testing.T) {
 			f := newFixture()
 			f.sync(t, dataOf(test.before))
 			f.app.Ignore = []syncline.IgnoreRule{test.rule}
-			f.app.Policy.Options = syncline.SyncOptions{"RespectIgnoreDifferences=true"}
+			f.app.Policy.Options = option.List{"RespectIgnoreDifferences=true"}
 			ref := syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "a"}
 			f.Mutate(t, ref, func(u metadata) { u.Object["data"] = parsed(t, test.drift)["data"] })
 			f.sync(t, dataOf(test.after))
@@ -76,11 +78,11 @@ func TestRespectIgnoreDifferences(t *testing.T) {
 }
 
 func pointer(pointers ...string) syncline.IgnoreRule {
-	return syncline.IgnoreRule{Group: syncline.Glob("*"), Kind: syncline.Glob("*"), JSONPointers: pointers}
+	return syncline.IgnoreRule{Group: glob.Compile("*"), Kind: glob.Compile("*"), JSONPointers: pointers}
 }
 
 func jq(expressions ...string) syncline.IgnoreRule {
-	return syncline.IgnoreRule{Group: syncline.Glob("*"), Kind: syncline.Glob("*"), JQPathExpressions: expressions}
+	return syncline.IgnoreRule{Group: glob.Compile("*"), Kind: glob.Compile("*"), JQPathExpressions: expressions}
 }
 
 func dataOf(data string) string {
@@ -102,7 +104,7 @@ func TestNothingIsWrittenThatIsNotShown(t *testing.T) {
 			"/data", "/data/a", "/data/m", "/data/m/a", "/data/list", "/data/list/0", "/data/list/0/v", "/data/list/1/w", "/data/plain", "/data/plain/0",
 		}), rapid.ID).Draw(t, "ignored")
 		app.Ignore = []syncline.IgnoreRule{pointer(pointers...)}
-		app.Policy.Options = syncline.SyncOptions{"RespectIgnoreDifferences=true"}
+		app.Policy.Options = option.List{"RespectIgnoreDifferences=true"}
 		draw := func(label string) []syncline.Object {
 			o, err := syncline.NewObject(map[string]any{
 				"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a"}, "data": drawData(t, label),

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // TestNoSecretLeavesThePlan holds that no value of a Secret, live or desired, in
@@ -34,7 +35,7 @@ data: {raw: %s}`
 		})
 	})
 	f.ApplyClientSide(t, ref)
-	for name, options := range map[string]syncline.SyncOptions{
+	for name, options := range map[string]option.List{
 		"update": nil, "replace": {"Replace=true"}, "recreate": {"Force=true"},
 	} {
 		t.Run(name, func(t *testing.T) {

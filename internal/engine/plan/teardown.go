@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // Teardown plans the deletion of everything that an App has, hooks included,
@@ -139,7 +140,7 @@ func teardown(app syncline.App, live syncline.Live, asks syncline.Directive) syn
 		Wave: asks.Wave, Options: asks.Options,
 	}
 	if app.Deleting != nil && app.Deleting.Propagation != "" {
-		c.Options = syncline.SyncOptions{"PrunePropagationPolicy=" + app.Deleting.Propagation}.Over(asks.Options)
+		c.Options = option.List{"PrunePropagationPolicy=" + app.Deleting.Propagation}.Over(asks.Options)
 	}
 	if asks.Hook != nil {
 		c.Role = syncline.RoleHook

@@ -7,6 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 const (
@@ -53,8 +55,8 @@ func TestAVersionThatIsNotServed(t *testing.T) {
 			f := newFixture()
 			kind := schema.GroupKind{Group: "example.com", Kind: "Wheel"}
 			f.Serve(kind, syncline.Namespaced)
-			f.app.Ignore = []syncline.IgnoreRule{{Kind: syncline.Glob("Wheel"), Group: syncline.Glob("example.com"), JSONPointers: []string{"/spec/spokes"}}}
-			f.app.Policy.Options = syncline.SyncOptions{"RespectIgnoreDifferences=true"}
+			f.app.Ignore = []syncline.IgnoreRule{{Kind: glob.Compile("Wheel"), Group: glob.Compile("example.com"), JSONPointers: []string{"/spec/spokes"}}}
+			f.app.Policy.Options = option.List{"RespectIgnoreDifferences=true"}
 			f.sync(t, wheelV1)
 			f.ServeAs(kind, "v1")
 			p := f.plan(t, test.text)

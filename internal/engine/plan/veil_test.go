@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // TestExpressionsSeeNoSecrets wants a jq expression to name the fields of a Secret and
@@ -26,13 +28,13 @@ func TestExpressionsSeeNoSecrets(t *testing.T) {
 		`.data | to_entries[] | select(.value == "Y2FuYXJ5") | .value`:                              false,
 		`select(.data.password | @base64d | . == "canary") | .data`:                                 false,
 	} {
-		for _, options := range []syncline.SyncOptions{nil, {"RespectIgnoreDifferences=true"}} {
+		for _, options := range []option.List{nil, {"RespectIgnoreDifferences=true"}} {
 			said := map[string]bool{}
 			for _, value := range []string{"Y2FuYXJ5", "d3Jvbmdseg=="} {
 				f := newFixture()
 				f.sync(t, "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {password: "+value+"}\n")
 				f.app.Policy.Options = options
-				f.app.Ignore = []syncline.IgnoreRule{{Group: syncline.Glob(""), Kind: syncline.Glob("Secret"), JQPathExpressions: []string{expression}}}
+				f.app.Ignore = []syncline.IgnoreRule{{Group: glob.Compile(""), Kind: glob.Compile("Secret"), JQPathExpressions: []string{expression}}}
 				c := change(t, f.plan(t, "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {password: b3RoZXI=}\n"), "s")
 				said[fmt.Sprint(c.Action, c.Why, c.Fields)] = true
 				if c.Differs() == ignores {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // CheckApp reports why the project does not let the App be delivered at all:
@@ -95,7 +96,7 @@ func named(rules []syncline.KindRule, ref syncline.Ref) bool {
 }
 
 // permitsSource needs a pattern that matches the address and none that denies it.
-func permitsSource(project syncline.Project, address syncline.Address) bool {
+func permitsSource(project syncline.Project, address upstream.Address) bool {
 	allowed := false
 	for _, pattern := range project.SourceRepos {
 		if !pattern.Matches(address) {

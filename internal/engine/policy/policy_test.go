@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/policy"
 )
 
@@ -17,10 +18,10 @@ func target() syncline.Target {
 	return syncline.Target{ID: syncline.LocalCluster, Name: "in-cluster", Server: local}
 }
 
-func repos(globs ...string) []syncline.RepoPattern {
-	var patterns []syncline.RepoPattern
+func repos(globs ...string) []upstream.Pattern {
+	var patterns []upstream.Pattern
 	for _, glob := range globs {
-		patterns = append(patterns, syncline.RepoGlob(glob))
+		patterns = append(patterns, upstream.PatternOf(glob))
 	}
 	return patterns
 }

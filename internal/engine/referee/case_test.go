@@ -20,6 +20,8 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/jq"
 	"github.com/syncline-io/syncline/internal/engine"
@@ -95,7 +97,7 @@ func (a *arena) Render(_ context.Context, request render.Request) (render.Result
 
 func (a *arena) Project(string) (syncline.Project, error) {
 	return syncline.Project{
-		Name: "default", SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("*")},
+		Name: "default", SourceRepos: []upstream.Pattern{upstream.PatternOf("*")},
 		Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
 		ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "*", "")},
 	}, nil
@@ -122,19 +124,19 @@ func (a *arena) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncli
 	return a.target.Scope(ctx, kind)
 }
 
-func (a *arena) DryRun(ctx context.Context, object syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+func (a *arena) DryRun(ctx context.Context, object syncline.Object, options option.List) (syncline.Object, error) {
 	return a.target.DryRun(ctx, object, options)
 }
 
-func (a *arena) DryRunReplace(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (syncline.Object, error) {
+func (a *arena) DryRunReplace(ctx context.Context, object, live syncline.Object, options option.List) (syncline.Object, error) {
 	return a.target.DryRunReplace(ctx, object, live, options)
 }
 
-func (a *arena) Merge(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) (merged, after syncline.Object, err error) {
+func (a *arena) Merge(ctx context.Context, object, live syncline.Object, options option.List) (merged, after syncline.Object, err error) {
 	return a.target.Merge(ctx, object, live, options)
 }
 
-func (a *arena) Rehearse(ctx context.Context, object, live syncline.Object, options syncline.SyncOptions) error {
+func (a *arena) Rehearse(ctx context.Context, object, live syncline.Object, options option.List) error {
 	return a.target.Rehearse(ctx, object, live, options)
 }
 

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/glob"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
@@ -180,7 +181,7 @@ func (d draw) ignoreRules() []syncline.IgnoreRule {
 	if d.chance(0.4) {
 		return nil
 	}
-	rule := syncline.IgnoreRule{Group: syncline.Glob("*"), Kind: syncline.Glob("*")}
+	rule := syncline.IgnoreRule{Group: glob.Compile("*"), Kind: glob.Compile("*")}
 	rule.JSONPointers = some(d, 0.15, "/data", "/data/a", "/metadata/labels/team", "/metadata/annotations/note", "/rules", "/rules/0", "/spec/replicas",
 		"/spec/template/spec/containers/0/image", "/spec/template/spec/containers/0/env", "/spec/ports", "/spec/ports/0/port",
 		"/spec/items", "/spec/items/0", "/spec/items/1/value", "/spec/mode", "/spec/tags", "/spec/flat/0", "/spec/whole/a", "/spec/free", "/spec/free/a",

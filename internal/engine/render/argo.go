@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // argoSource is the part of an Argo CD source that an override file may change,
@@ -136,8 +137,8 @@ func toArgo(source syncline.Source) argoSource {
 		argo.Helm = &argoHelm{
 			ReleaseName: h.ReleaseName, ValueFiles: h.ValueFiles, IgnoreMissingValueFiles: h.IgnoreMissingValueFiles,
 			Values:         h.Values,
-			Parameters:     each(h.Parameters, func(p syncline.HelmParameter) argoParameter { return argoParameter(p) }),
-			FileParameters: each(h.FileParameters, func(p syncline.HelmFileParameter) argoFile { return argoFile(p) }),
+			Parameters:     each(h.Parameters, func(p tool.HelmParameter) argoParameter { return argoParameter(p) }),
+			FileParameters: each(h.FileParameters, func(p tool.HelmFileParameter) argoFile { return argoFile(p) }),
 			SkipCRDs:       h.SkipCRDs, SkipTests: h.SkipTests, SkipSchemaValidation: h.SkipSchemaValidation,
 			Namespace: h.Namespace, KubeVersion: h.KubeVersion, APIVersions: h.APIVersions,
 			Version: h.Version, PassCredentials: h.PassCredentials,
@@ -150,10 +151,10 @@ func toArgo(source syncline.Source) argoSource {
 			ForceCommonLabels: k.ForceCommonLabels, ForceCommonAnnotations: k.ForceCommonAnnotations,
 			AnnotationsEnvsubst: k.AnnotationsEnvsubst, LabelWithoutSelector: k.LabelWithoutSelector,
 			LabelIncludeTemplates: k.LabelIncludeTemplates,
-			Replicas: each(k.Replicas, func(r syncline.KustomizeReplica) argoReplica {
+			Replicas: each(k.Replicas, func(r tool.KustomizeReplica) argoReplica {
 				return argoReplica{Name: r.Name, Count: count(r.Count)}
 			}),
-			Patches: each(k.Patches, func(p syncline.KustomizePatch) argoPatch {
+			Patches: each(k.Patches, func(p tool.KustomizePatch) argoPatch {
 				return argoPatch{Path: p.Path, Patch: p.Patch, Target: (*argoSelector)(p.Target), Options: p.Options}
 			}),
 			Components: k.Components, IgnoreMissingComponents: k.IgnoreMissingComponents,
@@ -161,7 +162,7 @@ func toArgo(source syncline.Source) argoSource {
 		}
 	}
 	if d := source.Directory; d != nil {
-		variable := func(v syncline.JsonnetVar) argoVar { return argoVar(v) }
+		variable := func(v tool.JsonnetVar) argoVar { return argoVar(v) }
 		argo.Directory = &argoDirectory{
 			Recurse: d.Recurse, Include: d.Include, Exclude: d.Exclude,
 			Jsonnet: argoJsonnet{
@@ -180,38 +181,38 @@ func (a argoSource) over(source syncline.Source) (syncline.Source, error) {
 		if err != nil {
 			return source, err
 		}
-		source.Helm = &syncline.Helm{
+		source.Helm = &tool.Helm{
 			ReleaseName: h.ReleaseName, ValueFiles: h.ValueFiles, IgnoreMissingValueFiles: h.IgnoreMissingValueFiles,
 			Values:         values,
-			Parameters:     each(h.Parameters, func(p argoParameter) syncline.HelmParameter { return syncline.HelmParameter(p) }),
-			FileParameters: each(h.FileParameters, func(p argoFile) syncline.HelmFileParameter { return syncline.HelmFileParameter(p) }),
+			Parameters:     each(h.Parameters, func(p argoParameter) tool.HelmParameter { return tool.HelmParameter(p) }),
+			FileParameters: each(h.FileParameters, func(p argoFile) tool.HelmFileParameter { return tool.HelmFileParameter(p) }),
 			SkipCRDs:       h.SkipCRDs, SkipTests: h.SkipTests, SkipSchemaValidation: h.SkipSchemaValidation,
 			Namespace: h.Namespace, KubeVersion: h.KubeVersion, APIVersions: h.APIVersions,
 			Version: h.Version, PassCredentials: h.PassCredentials,
 		}
 	}
 	if k := a.Kustomize; k != nil {
-		source.Kustomize = &syncline.Kustomize{
+		source.Kustomize = &tool.Kustomize{
 			NamePrefix: k.NamePrefix, NameSuffix: k.NameSuffix, Namespace: k.Namespace, Images: k.Images,
 			CommonLabels: k.CommonLabels, CommonAnnotations: k.CommonAnnotations,
 			ForceCommonLabels: k.ForceCommonLabels, ForceCommonAnnotations: k.ForceCommonAnnotations,
 			AnnotationsEnvsubst: k.AnnotationsEnvsubst, LabelWithoutSelector: k.LabelWithoutSelector,
 			LabelIncludeTemplates: k.LabelIncludeTemplates,
-			Replicas: each(k.Replicas, func(r argoReplica) syncline.KustomizeReplica {
-				return syncline.KustomizeReplica{Name: r.Name, Count: int64(r.Count)}
+			Replicas: each(k.Replicas, func(r argoReplica) tool.KustomizeReplica {
+				return tool.KustomizeReplica{Name: r.Name, Count: int64(r.Count)}
 			}),
-			Patches: each(k.Patches, func(p argoPatch) syncline.KustomizePatch {
-				return syncline.KustomizePatch{Path: p.Path, Patch: p.Patch, Target: (*syncline.KustomizeSelector)(p.Target), Options: p.Options}
+			Patches: each(k.Patches, func(p argoPatch) tool.KustomizePatch {
+				return tool.KustomizePatch{Path: p.Path, Patch: p.Patch, Target: (*tool.KustomizeSelector)(p.Target), Options: p.Options}
 			}),
 			Components: k.Components, IgnoreMissingComponents: k.IgnoreMissingComponents,
 			KubeVersion: k.KubeVersion, APIVersions: k.APIVersions, Version: k.Version,
 		}
 	}
 	if d := a.Directory; d != nil {
-		variable := func(v argoVar) syncline.JsonnetVar { return syncline.JsonnetVar(v) }
-		source.Directory = &syncline.Directory{
+		variable := func(v argoVar) tool.JsonnetVar { return tool.JsonnetVar(v) }
+		source.Directory = &tool.Directory{
 			Recurse: d.Recurse, Include: d.Include, Exclude: d.Exclude,
-			Jsonnet: syncline.Jsonnet{
+			Jsonnet: tool.Jsonnet{
 				ExtVars: each(d.Jsonnet.ExtVars, variable), TLAs: each(d.Jsonnet.TLAs, variable), Libs: d.Jsonnet.Libs,
 			},
 		}

@@ -8,23 +8,24 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/told"
+	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
 // Helm renders the chart in a folder.
 type Helm interface {
-	Template(ctx context.Context, files syncline.Files, folder string, options syncline.Helm) ([]syncline.Manifest, error)
+	Template(ctx context.Context, files syncline.Files, folder string, options tool.Helm) ([]syncline.Manifest, error)
 }
 
 // Kustomize builds the kustomization in a folder.
 type Kustomize interface {
-	Build(ctx context.Context, files syncline.Tree, folder string, options syncline.Kustomize) ([]syncline.Manifest, error)
+	Build(ctx context.Context, files syncline.Tree, folder string, options tool.Kustomize) ([]syncline.Manifest, error)
 }
 
 // Jsonnet evaluates one file to JSON. Libraries are looked for in the folder
 // and in those of the options.
 type Jsonnet interface {
-	Evaluate(ctx context.Context, files syncline.Tree, folder, file string, options syncline.Jsonnet) ([]byte, error)
+	Evaluate(ctx context.Context, files syncline.Tree, folder, file string, options tool.Jsonnet) ([]byte, error)
 }
 
 // Tools builds in this very process, by the given tools. It satisfies
@@ -168,7 +169,7 @@ func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inpu
 }
 
 // helmDefaults fills in what the options leave to the App and its destination.
-func helmDefaults(job Job, options syncline.Helm, fact func(string) (string, bool)) syncline.Helm {
+func helmDefaults(job Job, options tool.Helm, fact func(string) (string, bool)) tool.Helm {
 	if options.ReleaseName == "" {
 		options.ReleaseName = job.App
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
@@ -18,7 +20,7 @@ const skipMarker = "+argocd:skip-file-rendering"
 type directory struct {
 	files   syncline.Tree
 	folder  string
-	options syncline.Directory
+	options tool.Directory
 	jsonnet Jsonnet
 	// only are the paths of the files to render; empty means all.
 	only []string
@@ -251,13 +253,13 @@ func asList(text []byte) []byte {
 }
 
 // filter chooses files by their paths below the folder.
-type filter struct{ include, exclude *syncline.Pattern }
+type filter struct{ include, exclude *glob.Pattern }
 
-func newFilter(options syncline.Directory) (filter, error) {
+func newFilter(options tool.Directory) (filter, error) {
 	var f filter
 	for _, pattern := range []struct {
 		name, text string
-		into       **syncline.Pattern
+		into       **glob.Pattern
 	}{
 		{"include", options.Include, &f.include},
 		{"exclude", options.Exclude, &f.exclude},
@@ -265,7 +267,7 @@ func newFilter(options syncline.Directory) (filter, error) {
 		if pattern.text == "" {
 			continue
 		}
-		compiled := syncline.Glob(pattern.text)
+		compiled := glob.Compile(pattern.text)
 		if err := compiled.Err(); err != nil {
 			return f, syncline.Errorf(syncline.Invalid, "directory.%s: %w", pattern.name, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // environment substitutes the variables of the build environment, such as
@@ -24,14 +25,14 @@ func (e environment) expand(text string) string {
 }
 
 // helm substitutes in parameters and in paths of files.
-func (e environment) helm(options syncline.Helm, refs map[string]syncline.Tree) syncline.Helm {
+func (e environment) helm(options tool.Helm, refs map[string]syncline.Tree) tool.Helm {
 	path := func(text string) string { return e.path(text, refs) }
 	options.ValueFiles = mapped(options.ValueFiles, path)
-	options.Parameters = mapped(options.Parameters, func(p syncline.HelmParameter) syncline.HelmParameter {
+	options.Parameters = mapped(options.Parameters, func(p tool.HelmParameter) tool.HelmParameter {
 		p.Value = e.expand(p.Value)
 		return p
 	})
-	options.FileParameters = mapped(options.FileParameters, func(p syncline.HelmFileParameter) syncline.HelmFileParameter {
+	options.FileParameters = mapped(options.FileParameters, func(p tool.HelmFileParameter) tool.HelmFileParameter {
 		p.Path = path(p.Path)
 		return p
 	})
@@ -63,7 +64,7 @@ func (e environment) begins(text string) bool {
 
 // kustomize substitutes in images, in common labels, and in common annotations
 // where that is asked for.
-func (e environment) kustomize(options syncline.Kustomize) syncline.Kustomize {
+func (e environment) kustomize(options tool.Kustomize) tool.Kustomize {
 	options.Images = mapped(options.Images, e.expand)
 	options.CommonLabels = e.values(options.CommonLabels)
 	if options.AnnotationsEnvsubst {
@@ -73,8 +74,8 @@ func (e environment) kustomize(options syncline.Kustomize) syncline.Kustomize {
 }
 
 // jsonnet substitutes in the values of variables.
-func (e environment) jsonnet(options syncline.Jsonnet) syncline.Jsonnet {
-	variable := func(v syncline.JsonnetVar) syncline.JsonnetVar {
+func (e environment) jsonnet(options tool.Jsonnet) tool.Jsonnet {
+	variable := func(v tool.JsonnetVar) tool.JsonnetVar {
 		v.Value = e.expand(v.Value)
 		return v
 	}

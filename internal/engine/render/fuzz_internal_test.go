@@ -10,6 +10,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/bound"
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // Whatever .argocd-source.yaml says.
@@ -25,7 +26,7 @@ func FuzzOverride(f *testing.F) {
 			return
 		}
 		bound.Limits{}.Run(t, func() {
-			source := syncline.Source{Helm: &syncline.Helm{ReleaseName: "a"}}
+			source := syncline.Source{Helm: &tool.Helm{ReleaseName: "a"}}
 			_, _ = override(source, syncline.Manifest{Origin: ".argocd-source.yaml", Text: text})
 		})
 	})
@@ -62,7 +63,7 @@ func FuzzFilter(f *testing.F) {
 	f.Add("{{{{{{{{a,b},c},d},e},f},g},h},i}*****", "[!a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
 	f.Fuzz(func(t *testing.T, include, exclude, name string) {
 		bound.Limits{}.Run(t, func() {
-			if chosen, err := newFilter(syncline.Directory{Include: include, Exclude: exclude}); err == nil {
+			if chosen, err := newFilter(tool.Directory{Include: include, Exclude: exclude}); err == nil {
 				chosen.includes(name)
 				chosen.excludes(name)
 			}

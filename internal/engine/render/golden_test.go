@@ -15,6 +15,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
@@ -51,7 +52,7 @@ func TestGolden(t *testing.T) {
 				program := "kustomize"
 				if found.tool == syncline.ToolHelm {
 					program, args = "helm", helmArgs(filepath.Join(root, found.path), "--include-crds")
-					source.Helm = &syncline.Helm{ReleaseName: "shop"} // also beside a kustomization
+					source.Helm = &tool.Helm{ReleaseName: "shop"} // also beside a kustomization
 				}
 				want := ref.run(t, version, program, args...)
 				if compare(t, renderer, diskTree(root), source, want) {
@@ -244,28 +245,28 @@ func TestGoldenOptions(t *testing.T) {
 	chart := filepath.Join(root, "charts", "podinfo")
 	for _, test := range []struct {
 		name    string
-		options syncline.Helm
+		options tool.Helm
 		args    []string
 	}{
-		{"value files", syncline.Helm{ValueFiles: []string{"values-prod.yaml"}}, []string{"--values", filepath.Join(chart, "values-prod.yaml")}},
-		{"parameters", syncline.Helm{Parameters: []syncline.HelmParameter{
+		{"value files", tool.Helm{ValueFiles: []string{"values-prod.yaml"}}, []string{"--values", filepath.Join(chart, "values-prod.yaml")}},
+		{"parameters", tool.Helm{Parameters: []tool.HelmParameter{
 			{Name: "ui.message", Value: "a,b=c"}, {Name: "replicaCount", Value: "3"},
 			{Name: "ui.color", Value: "12", ForceString: true}, {Name: "backends", Value: "{one,two}"},
 		}}, []string{
 			"--set", `ui.message=a\,b=c`, "--set", "replicaCount=3", "--set", "backends={one,two}", "--set-string", "ui.color=12",
 		}},
-		{"parameter over value file", syncline.Helm{
-			ValueFiles: []string{"values-prod.yaml"}, Parameters: []syncline.HelmParameter{{Name: "replicaCount", Value: "9"}},
+		{"parameter over value file", tool.Helm{
+			ValueFiles: []string{"values-prod.yaml"}, Parameters: []tool.HelmParameter{{Name: "replicaCount", Value: "9"}},
 		}, []string{"--values", filepath.Join(chart, "values-prod.yaml"), "--set", "replicaCount=9"}},
-		{"file parameter", syncline.Helm{FileParameters: []syncline.HelmFileParameter{{Name: "ui.message", Path: ".helmignore"}}},
+		{"file parameter", tool.Helm{FileParameters: []tool.HelmFileParameter{{Name: "ui.message", Path: ".helmignore"}}},
 			[]string{"--set-file", "ui.message=" + filepath.Join(chart, ".helmignore")}},
-		{"release", syncline.Helm{ReleaseName: "other", Namespace: "elsewhere"}, []string{"--name-template", "other", "--namespace", "elsewhere"}},
-		{"skip tests", syncline.Helm{SkipTests: true}, []string{"--skip-tests"}},
-		{"capabilities", syncline.Helm{
+		{"release", tool.Helm{ReleaseName: "other", Namespace: "elsewhere"}, []string{"--name-template", "other", "--namespace", "elsewhere"}},
+		{"skip tests", tool.Helm{SkipTests: true}, []string{"--skip-tests"}},
+		{"capabilities", tool.Helm{
 			APIVersions: []string{"monitoring.coreos.com/v1"},
-			Parameters:  []syncline.HelmParameter{{Name: "serviceMonitor.enabled", Value: "true"}, {Name: "ingress.enabled", Value: "true"}},
+			Parameters:  []tool.HelmParameter{{Name: "serviceMonitor.enabled", Value: "true"}, {Name: "ingress.enabled", Value: "true"}},
 		}, []string{"--api-versions", "monitoring.coreos.com/v1", "--set", "serviceMonitor.enabled=true", "--set", "ingress.enabled=true"}},
-		{"schema", syncline.Helm{Parameters: []syncline.HelmParameter{{Name: "replicaCount", Value: "many", ForceString: true}}},
+		{"schema", tool.Helm{Parameters: []tool.HelmParameter{{Name: "replicaCount", Value: "many", ForceString: true}}},
 			[]string{"--set-string", "replicaCount=many"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -287,32 +288,32 @@ func TestGoldenEdits(t *testing.T) {
 	root := ref.module(t, modules[0])
 	for _, test := range []struct {
 		name    string
-		options syncline.Kustomize
+		options tool.Kustomize
 		edits   [][]string
 	}{
-		{"names", syncline.Kustomize{NamePrefix: "p-", NameSuffix: "-s", Namespace: "other"}, [][]string{
+		{"names", tool.Kustomize{NamePrefix: "p-", NameSuffix: "-s", Namespace: "other"}, [][]string{
 			{"set", "nameprefix", "--", "p-"}, {"set", "namesuffix", "--", "-s"}, {"set", "namespace", "other"},
 		}},
-		{"images", syncline.Kustomize{Images: []string{"ghcr.io/stefanprodan/podinfo=example.com/p:1.2", "redis:7"}}, [][]string{
+		{"images", tool.Kustomize{Images: []string{"ghcr.io/stefanprodan/podinfo=example.com/p:1.2", "redis:7"}}, [][]string{
 			{"set", "image", "ghcr.io/stefanprodan/podinfo=example.com/p:1.2", "redis:7"},
 		}},
-		{"digest", syncline.Kustomize{Images: []string{"ghcr.io/stefanprodan/podinfo@sha256:0123456789012345678901234567890123456789012345678901234567890123"}}, [][]string{
+		{"digest", tool.Kustomize{Images: []string{"ghcr.io/stefanprodan/podinfo@sha256:0123456789012345678901234567890123456789012345678901234567890123"}}, [][]string{
 			{"set", "image", "ghcr.io/stefanprodan/podinfo@sha256:0123456789012345678901234567890123456789012345678901234567890123"},
 		}},
-		{"replicas", syncline.Kustomize{Replicas: []syncline.KustomizeReplica{{Name: "backend", Count: 5}}}, [][]string{
+		{"replicas", tool.Kustomize{Replicas: []tool.KustomizeReplica{{Name: "backend", Count: 5}}}, [][]string{
 			{"set", "replicas", "backend=5"},
 		}},
-		{"labels", syncline.Kustomize{CommonLabels: map[string]string{"team": "a"}}, [][]string{{"add", "label", "team:a"}}},
-		{"labels without selector", syncline.Kustomize{CommonLabels: map[string]string{"team": "a", "x": "y"}, LabelWithoutSelector: true}, [][]string{
+		{"labels", tool.Kustomize{CommonLabels: map[string]string{"team": "a"}}, [][]string{{"add", "label", "team:a"}}},
+		{"labels without selector", tool.Kustomize{CommonLabels: map[string]string{"team": "a", "x": "y"}, LabelWithoutSelector: true}, [][]string{
 			{"add", "label", "--without-selector", "team:a", "x:y"},
 		}},
-		{"labels in templates", syncline.Kustomize{CommonLabels: map[string]string{"team": "a"}, LabelWithoutSelector: true, LabelIncludeTemplates: true}, [][]string{
+		{"labels in templates", tool.Kustomize{CommonLabels: map[string]string{"team": "a"}, LabelWithoutSelector: true, LabelIncludeTemplates: true}, [][]string{
 			{"add", "label", "--without-selector", "--include-templates", "team:a"},
 		}},
-		{"annotations", syncline.Kustomize{CommonAnnotations: map[string]string{"team": "a"}}, [][]string{{"add", "annotation", "team:a"}}},
-		{"patches", syncline.Kustomize{Patches: []syncline.KustomizePatch{{
+		{"annotations", tool.Kustomize{CommonAnnotations: map[string]string{"team": "a"}}, [][]string{{"add", "annotation", "team:a"}}},
+		{"patches", tool.Kustomize{Patches: []tool.KustomizePatch{{
 			Patch:  "- op: replace\n  path: /spec/replicas\n  value: 4\n",
-			Target: &syncline.KustomizeSelector{Group: "apps", Version: "v1", Kind: "Deployment", Name: "backend"},
+			Target: &tool.KustomizeSelector{Group: "apps", Version: "v1", Kind: "Deployment", Name: "backend"},
 		}}}, [][]string{
 			{"add", "patch", "--group", "apps", "--version", "v1", "--kind", "Deployment", "--name", "backend",
 				"--patch", "- op: replace\n  path: /spec/replicas\n  value: 4\n"},

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
@@ -103,7 +104,7 @@ func TestLinksInACircle(t *testing.T) {
 			request := request(nil)
 			request.Files.Tree = source.Confine(linkTree{files, map[string]bool{"app/loop": true}})
 			if name == "directory" {
-				request.Source.Directory = &syncline.Directory{Recurse: true}
+				request.Source.Directory = &tool.Directory{Recurse: true}
 			}
 			result, err := inProcess().Render(short(t), request)
 			if syncline.KindOf(err) != syncline.Invalid {

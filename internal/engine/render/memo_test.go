@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 	"github.com/syncline-io/syncline/internal/engine/source"
@@ -57,18 +58,18 @@ var monorepoLinks = map[string]bool{"linked/a.yaml": true, "shortcut": true}
 // monorepoSources are the sources of monorepo.
 var monorepoSources = []syncline.Source{
 	{Path: "app"},
-	{Path: "chart", Helm: &syncline.Helm{
+	{Path: "chart", Helm: &tool.Helm{
 		ValueFiles: []string{"/environments/prod.yaml", "../environments/**/*.yaml", "own.yaml"}, IgnoreMissingValueFiles: true,
-		FileParameters: []syncline.HelmFileParameter{{Name: "d", Path: "/base/data/one.txt"}},
+		FileParameters: []tool.HelmFileParameter{{Name: "d", Path: "/base/data/one.txt"}},
 	}},
-	{Path: "plain", Directory: &syncline.Directory{Recurse: true}},
-	{Path: "jsonnet", Directory: &syncline.Directory{Jsonnet: syncline.Jsonnet{Libs: []string{"libs"}}}},
+	{Path: "plain", Directory: &tool.Directory{Recurse: true}},
+	{Path: "jsonnet", Directory: &tool.Directory{Jsonnet: tool.Jsonnet{Libs: []string{"libs"}}}},
 	{Path: "base"},
 	{Path: "composed"},
 	{Path: "locked"},
 	{Path: "linked"},
 	{Path: "shortcut"},
-	{Path: "chart", Helm: &syncline.Helm{ValueFiles: []string{"$other/environments/shared/c.yaml"}}},
+	{Path: "chart", Helm: &tool.Helm{ValueFiles: []string{"$other/environments/shared/c.yaml"}}},
 }
 
 // requestFor asks for a source of a tree, which is also the one that others call
@@ -212,7 +213,7 @@ func TestWhatMakesASourceRenderAgain(t *testing.T) {
 			m["plain/.argocd-source-shop.yaml"] = "directory: {recurse: false}\n"
 		}, true},
 		{"another App's override", 0, func(_ *render.Request, m memoryTree) { m["base/.argocd-source-other.yaml"] = "x" }, false},
-		{"the options", 0, func(r *render.Request, _ memoryTree) { r.Source.Kustomize = &syncline.Kustomize{NamePrefix: "x-"} }, true},
+		{"the options", 0, func(r *render.Request, _ memoryTree) { r.Source.Kustomize = &tool.Kustomize{NamePrefix: "x-"} }, true},
 		{"the namespace", 1, func(r *render.Request, _ memoryTree) { r.Namespace = "other" }, true},
 		{"on request", 0, func(r *render.Request, _ memoryTree) { r.Fresh = true }, true},
 	} {
@@ -331,7 +332,7 @@ func TestAnAnswerAboutAnotherFileLosesNothing(t *testing.T) {
 func TestVariableOfTheCommit(t *testing.T) {
 	renderer := inProcess()
 	request := request(samples["helm"])
-	request.Source.Helm = &syncline.Helm{Parameters: []syncline.HelmParameter{{Name: "n", Value: "$ARGOCD_APP_REVISION"}}}
+	request.Source.Helm = &tool.Helm{Parameters: []tool.HelmParameter{{Name: "n", Value: "$ARGOCD_APP_REVISION"}}}
 	seen := map[syncline.Digest]bool{}
 	for _, revision := range []string{"1", "2", "3"} {
 		request.Revision = revision

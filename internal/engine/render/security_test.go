@@ -14,6 +14,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
@@ -398,12 +399,12 @@ func TestWhatGaveObjectsIsNotPassedOver(t *testing.T) {
 func TestWhatTheOptionsLeaveOutIsTold(t *testing.T) {
 	files := memoryTree{"app/a.yaml": configMap, "app/b.yaml": configMap, "app/README.md": "x", "app/sub/c.yaml": configMap, "app/sub/d.yaml": configMap}
 	for name, test := range map[string]struct {
-		options syncline.Directory
+		options tool.Directory
 		want    []string
 	}{
-		"one folder": {syncline.Directory{Exclude: "b.*"},
+		"one folder": {tool.Directory{Exclude: "b.*"},
 			[]string{"app/b.yaml: directory.exclude names it", "app/sub: it is a folder, and directory.recurse is not set"}},
-		"all folders": {syncline.Directory{Recurse: true, Include: "{a.yaml,sub/*}", Exclude: "sub/d.*"},
+		"all folders": {tool.Directory{Recurse: true, Include: "{a.yaml,sub/*}", Exclude: "sub/d.*"},
 			[]string{"app/b.yaml: directory.include does not name it", "app/sub/d.yaml: directory.exclude names it"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
@@ -19,21 +21,21 @@ type guarded struct {
 	many  int // tags
 }
 
-func (g *guarded) Refs(_ context.Context, repo syncline.Repository) (syncline.Refs, error) {
+func (g *guarded) Refs(_ context.Context, repo upstream.Repository) (upstream.Refs, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.asked++
 	if repo.Password != "right" {
-		return syncline.Refs{}, syncline.Errorf(syncline.Denied, "access was refused")
+		return upstream.Refs{}, syncline.Errorf(syncline.Denied, "access was refused")
 	}
-	refs := syncline.Refs{Head: "refs/heads/main", Commits: map[string]string{"HEAD": commit("1"), "refs/heads/main": commit("1")}}
+	refs := upstream.Refs{Head: "refs/heads/main", Commits: map[string]string{"HEAD": commit("1"), "refs/heads/main": commit("1")}}
 	for i := range g.many {
 		refs.Commits[fmt.Sprintf("refs/tags/t%d", i)] = commit("2")
 	}
 	return refs, nil
 }
 
-func (g *guarded) Find(context.Context, syncline.Repository, string) (string, error) {
+func (g *guarded) Find(context.Context, upstream.Repository, string) (string, error) {
 	return "", syncline.Errorf(syncline.NotFound, "no")
 }
 
@@ -43,8 +45,8 @@ func (g *guarded) count() int {
 	return g.asked
 }
 
-func with(password syncline.Sealed) syncline.Repository {
-	return syncline.Repository{Address: syncline.AddressOf(urlA), Username: "u", Password: password}
+func with(password sealed.Text) upstream.Repository {
+	return upstream.Repository{Address: upstream.AddressOf(urlA), Username: "u", Password: password}
 }
 
 // TestAWrongPasswordFailsForNobodyElse has two projects that follow one
@@ -53,9 +55,9 @@ func TestAWrongPasswordFailsForNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		resolver := source.NewResolver(gitOf(&guarded{}, nil), source.Options{})
 		main := syncline.Source{TargetRevision: "main"}
-		inAddress := syncline.Repository{Address: syncline.AddressOf("https://u:wrong@example.com/a")}
+		inAddress := upstream.Repository{Address: upstream.AddressOf("https://u:wrong@example.com/a")}
 		for range 5 {
-			for _, stranger := range []syncline.Repository{with("wrong"), inAddress} {
+			for _, stranger := range []upstream.Repository{with("wrong"), inAddress} {
 				if _, err := resolver.Resolve(t.Context(), main, stranger, time.Minute); syncline.KindOf(err) != syncline.Denied {
 					t.Errorf("the stranger gets %v", err)
 				}
@@ -116,7 +118,7 @@ func TestPollingLooksAtWhatIsDue(t *testing.T) {
 		world := &guarded{}
 		var mu sync.Mutex
 		uses := 0
-		resolver := source.NewResolver(gitOf(world, nil), source.Options{Uses: func(syncline.Repository) bool {
+		resolver := source.NewResolver(gitOf(world, nil), source.Options{Uses: func(upstream.Repository) bool {
 			mu.Lock()
 			defer mu.Unlock()
 			uses++
@@ -124,7 +126,7 @@ func TestPollingLooksAtWhatIsDue(t *testing.T) {
 		}})
 		for i := range repositories {
 			repo := with("right")
-			repo.Address = syncline.AddressOf(fmt.Sprintf("https://example.com/%d", i))
+			repo.Address = upstream.AddressOf(fmt.Sprintf("https://example.com/%d", i))
 			if _, err := resolver.Resolve(t.Context(), syncline.Source{}, repo, time.Minute); err != nil {
 				t.Fatal(err)
 			}
@@ -152,13 +154,13 @@ type late struct {
 	refreshed int
 }
 
-func (l *late) Repository(_ string, address syncline.Address) (syncline.Repository, error) {
+func (l *late) Repository(_ string, address upstream.Address) (upstream.Repository, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.refreshed == 0 {
-		return syncline.Repository{Address: address}, nil
+		return upstream.Repository{Address: address}, nil
 	}
-	return syncline.Repository{Address: address, Username: "u", Password: "right", Declared: true}, nil
+	return upstream.Repository{Address: address, Username: "u", Password: "right", Declared: true}, nil
 }
 
 func (l *late) Refresh(context.Context) {

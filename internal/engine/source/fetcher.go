@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Fetcher reads the sources of one kind. What is the same for all kinds is not its
@@ -28,17 +29,17 @@ type Lister interface {
 	// List asks the repository's server what it has within a scope, once, for those of
 	// [demand.Of]. Its errors name the repository. It gives up by itself when there is
 	// no answer.
-	List(ctx context.Context, repo syncline.Repository, scope Target) (Listing, error)
+	List(ctx context.Context, repo upstream.Repository, scope Target) (Listing, error)
 }
 
 // Cache keeps revisions of repositories.
 type Cache interface {
 	// Fetch makes a revision present, for those of [demand.Of]. Errors: NotFound when
 	// the repository does not have it, Denied and Transient.
-	Fetch(ctx context.Context, repo syncline.Repository, from syncline.Source, revision Revision) error
+	Fetch(ctx context.Context, repo upstream.Repository, from syncline.Source, revision Revision) error
 	// Tree shows the files of a revision that is present; a Transient error when it
 	// is not.
-	Tree(ctx context.Context, repo syncline.Repository, from syncline.Source, revision Revision) (syncline.Tree, error)
+	Tree(ctx context.Context, repo upstream.Repository, from syncline.Source, revision Revision) (syncline.Tree, error)
 }
 
 // Searcher is a Fetcher that finds what no Listing shows, at a price.
@@ -46,7 +47,7 @@ type Searcher interface {
 	// Search returns the revision that a target stands for, always the same one. It is
 	// a NotFound error when there is none, which is believed until another Listing
 	// differs, or for an hour.
-	Search(ctx context.Context, repo syncline.Repository, want Target) (Revision, error)
+	Search(ctx context.Context, repo upstream.Repository, want Target) (Revision, error)
 }
 
 // Listing is what a repository had at one moment, within a scope. It is safe for

@@ -11,24 +11,25 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // GitServer is what there is to ask a Git repository's server.
 type GitServer interface {
 	// Refs lists the repository's refs, for those of [demand.Of]. Its errors name the
 	// repository. It gives up by itself when there is no answer.
-	Refs(ctx context.Context, repo syncline.Repository) (syncline.Refs, error)
+	Refs(ctx context.Context, repo upstream.Repository) (upstream.Refs, error)
 	// Find returns the commit that an abbreviated name stands for, or a NotFound error.
-	Find(ctx context.Context, repo syncline.Repository, abbreviation string) (string, error)
+	Find(ctx context.Context, repo upstream.Repository, abbreviation string) (string, error)
 }
 
 // GitMirror keeps commits of Git repositories.
 type GitMirror interface {
 	// Fetch makes a commit present. ref is the full name of the branch or tag that led
 	// to it, and may be "".
-	Fetch(ctx context.Context, repo syncline.Repository, commit, ref string) error
+	Fetch(ctx context.Context, repo upstream.Repository, commit, ref string) error
 	// Tree shows the files of a commit that is present.
-	Tree(ctx context.Context, repo syncline.Repository, commit string) (syncline.Tree, error)
+	Tree(ctx context.Context, repo upstream.Repository, commit string) (syncline.Tree, error)
 }
 
 // Git is the Fetcher of Git repositories. A [Revision] of it is a commit, by the full
@@ -81,7 +82,7 @@ func (g *Git) Known(want Target) (Revision, error) {
 func (*Git) Scope(Target) Target { return Target{} }
 
 // List lists the refs.
-func (g *Git) List(ctx context.Context, repo syncline.Repository, _ Target) (Listing, error) {
+func (g *Git) List(ctx context.Context, repo upstream.Repository, _ Target) (Listing, error) {
 	listed, err := g.server.Refs(ctx, repo)
 	if err != nil {
 		return nil, err
@@ -90,7 +91,7 @@ func (g *Git) List(ctx context.Context, repo syncline.Repository, _ Target) (Lis
 }
 
 // Search resolves an abbreviation that no ref begins with.
-func (g *Git) Search(ctx context.Context, repo syncline.Repository, want Target) (Revision, error) {
+func (g *Git) Search(ctx context.Context, repo upstream.Repository, want Target) (Revision, error) {
 	if !abbreviation.MatchString(want.Revision) {
 		return Revision{}, syncline.Errorf(syncline.NotFound, "revision %q is not an abbreviated commit", want.Revision)
 	}
@@ -99,12 +100,12 @@ func (g *Git) Search(ctx context.Context, repo syncline.Repository, want Target)
 }
 
 // Fetch makes a commit present.
-func (g *Git) Fetch(ctx context.Context, repo syncline.Repository, _ syncline.Source, revision Revision) error {
+func (g *Git) Fetch(ctx context.Context, repo upstream.Repository, _ syncline.Source, revision Revision) error {
 	return g.mirror.Fetch(ctx, repo, revision.ID, revision.By)
 }
 
 // Tree shows the files of a commit.
-func (g *Git) Tree(ctx context.Context, repo syncline.Repository, _ syncline.Source, revision Revision) (syncline.Tree, error) {
+func (g *Git) Tree(ctx context.Context, repo upstream.Repository, _ syncline.Source, revision Revision) (syncline.Tree, error) {
 	return g.mirror.Tree(ctx, repo, revision.ID)
 }
 
@@ -112,7 +113,7 @@ const tags = "refs/tags/"
 
 // refs are those of a Git repository at one moment.
 type refs struct {
-	syncline.Refs
+	upstream.Refs
 	// address is that of the repository, for messages.
 	address string
 	digest  uint64
@@ -145,7 +146,7 @@ const maxPrefixes = 4
 
 var seed = maphash.MakeSeed()
 
-func newRefs(listed syncline.Refs, address string) *refs {
+func newRefs(listed upstream.Refs, address string) *refs {
 	r := &refs{Refs: listed, address: address}
 	for ref, commit := range listed.Commits {
 		r.digest += maphash.String(seed, ref+" "+commit) // in whatever order

@@ -16,6 +16,8 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/engine/source/fetchertest"
 	"github.com/syncline-io/syncline/internal/engine/source/treetest"
@@ -45,7 +47,7 @@ func (d *depot) Known(source.Target) (source.Revision, error) { return source.Re
 
 func (d *depot) Scope(source.Target) source.Target { return source.Target{} }
 
-func (d *depot) List(ctx context.Context, repo syncline.Repository, _ source.Target) (source.Listing, error) {
+func (d *depot) List(ctx context.Context, repo upstream.Repository, _ source.Target) (source.Listing, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lists++
@@ -59,7 +61,7 @@ func (d *depot) List(ctx context.Context, repo syncline.Repository, _ source.Tar
 	return shown, nil
 }
 
-func (d *depot) Fetch(_ context.Context, repo syncline.Repository, from syncline.Source, revision source.Revision) error {
+func (d *depot) Fetch(_ context.Context, repo upstream.Repository, from syncline.Source, revision source.Revision) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -84,7 +86,7 @@ func (d *depot) files(chart string, revision source.Revision) map[string]string 
 	return d.charts[chart][version-1]
 }
 
-func (d *depot) Tree(_ context.Context, repo syncline.Repository, from syncline.Source, revision source.Revision) (syncline.Tree, error) {
+func (d *depot) Tree(_ context.Context, repo upstream.Repository, from syncline.Source, revision source.Revision) (syncline.Tree, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.fetched[from.Chart+revision.ID] {
@@ -187,7 +189,7 @@ func TestGitIsLikeEveryFetcher(t *testing.T) {
 		o := newOrigin(t)
 		return fetchertest.Origin{
 			Fetcher:    source.NewGit(o.store, o.store),
-			Repository: syncline.Repository{Address: syncline.AddressOf(o.URL)},
+			Repository: upstream.Repository{Address: upstream.AddressOf(o.URL)},
 			Source:     syncline.Source{RepoURL: o.URL, TargetRevision: "main"},
 			Other:      syncline.Source{RepoURL: o.URL, TargetRevision: "none"},
 			Nowhere:    strings.Repeat("1", 40),
@@ -204,7 +206,7 @@ func TestADepotIsLikeEveryFetcher(t *testing.T) {
 		d := newDepot()
 		return fetchertest.Origin{
 			Fetcher:    d,
-			Repository: syncline.Repository{Address: syncline.AddressOf(depotURL)},
+			Repository: upstream.Repository{Address: upstream.AddressOf(depotURL)},
 			Source:     syncline.Source{RepoURL: depotURL, Chart: "web"},
 			Other:      syncline.Source{RepoURL: depotURL, Chart: "none"},
 			Nowhere:    "1.0.99",
@@ -282,8 +284,8 @@ func TestWhatIsSharedByKinds(t *testing.T) {
 // everybody needs no credentials.
 type everybody struct{}
 
-func (everybody) Repository(_ string, address syncline.Address) (syncline.Repository, error) {
-	return syncline.Repository{Address: address}, nil
+func (everybody) Repository(_ string, address upstream.Address) (upstream.Repository, error) {
+	return upstream.Repository{Address: address}, nil
 }
 
 // TestKindsThatNothingReads are refused before anything is asked.
@@ -292,7 +294,7 @@ func TestKindsThatNothingReads(t *testing.T) {
 	for says, from := range map[string]syncline.Source{
 		"sources of kind Helm are not supported": {RepoURL: urlA, Chart: "web"},
 		`chart "web" and path`:                   {RepoURL: urlA, Chart: "web", Path: "web"},
-		`chart "web" and kustomize`:              {RepoURL: urlA, Chart: "web", Kustomize: &syncline.Kustomize{NamePrefix: "a-"}},
+		`chart "web" and kustomize`:              {RepoURL: urlA, Chart: "web", Kustomize: &tool.Kustomize{NamePrefix: "a-"}},
 	} {
 		_, resolveErr := stage.Resolve(t.Context(), syncline.App{}, from, 0)
 		_, treeErr := stage.Tree(t.Context(), syncline.App{}, from, "1")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // begin starts a listing for some projects, which goes on when who asked for it
@@ -214,7 +215,7 @@ const missedFor = time.Hour
 // search resolves a target that no listing shows, if the Fetcher can. What it finds
 // does not change, so it is asked for once; and where there is nothing, once for the
 // same listing.
-func (r *Resolver) search(ctx context.Context, of way, repo syncline.Repository, want Target) (Revision, error) {
+func (r *Resolver) search(ctx context.Context, of way, repo upstream.Repository, want Target) (Revision, error) {
 	searcher, able := r.fetchers[of.kind].(Searcher)
 	if !able {
 		return Revision{}, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // shelf is a server with many tags, and the sources that are declared now.
@@ -23,7 +24,7 @@ type shelf struct {
 	told     int
 }
 
-func (s *shelf) Refs(context.Context, syncline.Repository) (syncline.Refs, error) {
+func (s *shelf) Refs(context.Context, upstream.Repository) (upstream.Refs, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	names := map[string]string{"refs/heads/main": s.main}
@@ -33,7 +34,7 @@ func (s *shelf) Refs(context.Context, syncline.Repository) (syncline.Refs, error
 	return refsOf("refs/heads/main", names), nil
 }
 
-func (s *shelf) Find(context.Context, syncline.Repository, string) (string, error) {
+func (s *shelf) Find(context.Context, upstream.Repository, string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.finds++
@@ -61,7 +62,7 @@ func (s *shelf) declare(revisions ...string) {
 	}
 }
 
-var shelved = syncline.Repository{Address: syncline.AddressOf("https://example.com/a")}
+var shelved = upstream.Repository{Address: upstream.AddressOf("https://example.com/a")}
 
 var shelvedAs = way{syncline.SourceGit, shelved.Access()}
 

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // commitOf is a commit that can be told by its first digit.
 func commitOf(digit string) string { return strings.Repeat(digit, 40) }
 
-func refsOf(head string, names map[string]string) syncline.Refs {
-	refs := syncline.Refs{Head: head, Commits: map[string]string{}}
+func refsOf(head string, names map[string]string) upstream.Refs {
+	refs := upstream.Refs{Head: head, Commits: map[string]string{}}
 	for name, digit := range names {
 		refs.Commits[name] = commitOf(digit)
 	}
@@ -23,7 +24,7 @@ func refsOf(head string, names map[string]string) syncline.Refs {
 }
 
 // match finds a target among the refs.
-func match(listed syncline.Refs, want Target) (Revision, bool) {
+func match(listed upstream.Refs, want Target) (Revision, bool) {
 	found, err := newRefs(listed, "").match(context.Background(), want)
 	return found, err == nil && found.ID != ""
 }
@@ -44,13 +45,13 @@ func TestMatch(t *testing.T) {
 	})
 	for _, c := range []struct {
 		name             string
-		refs             syncline.Refs
+		refs             upstream.Refs
 		revision, prefix string
 		digit, ref       string // "" is no match
 	}{
 		{"nothing is HEAD", names, "", "", "1", "refs/heads/main"},
 		{"HEAD", names, "HEAD", "", "1", "refs/heads/main"},
-		{"detached HEAD", syncline.Refs{Commits: map[string]string{"HEAD": commitOf("2")}}, "", "", "2", "HEAD"},
+		{"detached HEAD", upstream.Refs{Commits: map[string]string{"HEAD": commitOf("2")}}, "", "", "2", "HEAD"},
 		{"missing HEAD", refsOf("", map[string]string{"refs/heads/x": "1"}), "", "", "", ""},
 		{"branch", names, "feature/x", "", "6", "refs/heads/feature/x"},
 		{"tag", names, "tag", "", "4", "refs/tags/tag"},
@@ -70,7 +71,7 @@ func TestMatch(t *testing.T) {
 		{"first digits, capitals", refsOf("", map[string]string{"refs/heads/a": "a"}), "AAAAAAAA", "", "a", "refs/heads/a"},
 		{"too few digits", names, "444444", "", "", ""},
 		{"digits of one commit under two refs", refsOf("", map[string]string{"refs/heads/b": "c", "refs/heads/a": "c"}), "ccccccc", "", "c", "refs/heads/a"},
-		{"digits of two commits", syncline.Refs{Commits: map[string]string{
+		{"digits of two commits", upstream.Refs{Commits: map[string]string{
 			"refs/heads/a": "1234567" + strings.Repeat("0", 33), "refs/heads/b": "1234567" + strings.Repeat("1", 33),
 		}}, "1234567", "", "", ""},
 
@@ -117,13 +118,13 @@ func TestMatch(t *testing.T) {
 
 func TestNoMatchSaysWhat(t *testing.T) {
 	for _, c := range []struct {
-		refs       syncline.Refs
+		refs       upstream.Refs
 		want       Target
 		says, hint string
 	}{
 		{refsOf("refs/heads/trunk", map[string]string{"refs/heads/trunk": "1"}), Target{Revision: "main", TagPrefix: ""}, `revision "main" is not a branch, tag or commit of https://example.com/a`, `the default branch is "trunk"`},
 		{refsOf("", map[string]string{"refs/heads/trunk": "1"}), Target{Revision: "1.*", TagPrefix: "app/"}, `revision "app/1.*" is not a branch, tag or commit of https://example.com/a`, ""},
-		{syncline.Refs{}, Target{Revision: "", TagPrefix: ""}, "repository https://example.com/a has no commits", "push a first commit"},
+		{upstream.Refs{}, Target{Revision: "", TagPrefix: ""}, "repository https://example.com/a has no commits", "push a first commit"},
 	} {
 		err := newRefs(c.refs, "https://example.com/a").noMatch(c.want)
 		if err.Error() != c.says || syncline.HintOf(err) != c.hint || syncline.KindOf(err) != syncline.NotFound {

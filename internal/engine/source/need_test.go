@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
@@ -22,22 +23,22 @@ type silent struct {
 	speak bool
 }
 
-func (s *silent) Refs(ctx context.Context, _ syncline.Repository) (syncline.Refs, error) {
+func (s *silent) Refs(ctx context.Context, _ upstream.Repository) (upstream.Refs, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, demand.Of(ctx))
 	speak := s.speak
 	s.mu.Unlock()
 	if speak {
-		return syncline.Refs{Head: "refs/heads/main", Commits: map[string]string{"refs/heads/main": commit("1")}}, nil
+		return upstream.Refs{Head: "refs/heads/main", Commits: map[string]string{"refs/heads/main": commit("1")}}, nil
 	}
 	<-ctx.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended++
-	return syncline.Refs{}, ctx.Err()
+	return upstream.Refs{}, ctx.Err()
 }
 
-func (s *silent) Find(context.Context, syncline.Repository, string) (string, error) {
+func (s *silent) Find(context.Context, upstream.Repository, string) (string, error) {
 	return "", syncline.Errorf(syncline.NotFound, "no")
 }
 
@@ -67,13 +68,13 @@ func (u *users) set(projects ...string) {
 	u.projects = projects
 }
 
-func (u *users) owners(syncline.Repository) []string {
+func (u *users) owners(upstream.Repository) []string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.projects
 }
 
-func (u *users) uses(repo syncline.Repository) bool { return len(u.owners(repo)) > 0 }
+func (u *users) uses(repo upstream.Repository) bool { return len(u.owners(repo)) > 0 }
 
 // needed runs a test of a server that does not answer, and of who uses it.
 func needed(t *testing.T, test func(t *testing.T, world *silent, u *users, r *source.Resolver)) {
@@ -108,7 +109,7 @@ func ask(t *testing.T, r *source.Resolver, project string, patience time.Duratio
 }
 
 func resolveIn(ctx context.Context, r *source.Resolver) (source.Revision, error) {
-	return r.Resolve(ctx, syncline.Source{TargetRevision: "main"}, syncline.Repository{Address: syncline.AddressOf(urlA)}, time.Minute)
+	return r.Resolve(ctx, syncline.Source{TargetRevision: "main"}, upstream.Repository{Address: upstream.AddressOf(urlA)}, time.Minute)
 }
 
 func wantVain(t *testing.T, err error) {
@@ -206,12 +207,12 @@ func TestPollingIsForThoseWhoUseIt(t *testing.T) {
 // asking is a mirror that says for whom it is asked.
 type asking struct{ owners []string }
 
-func (a *asking) Fetch(ctx context.Context, _ syncline.Repository, _, _ string) error {
+func (a *asking) Fetch(ctx context.Context, _ upstream.Repository, _, _ string) error {
 	a.owners = append(a.owners, fmt.Sprint("fetch ", demand.Of(ctx).Owners()))
 	return nil
 }
 
-func (a *asking) Tree(ctx context.Context, _ syncline.Repository, _ string) (syncline.Tree, error) {
+func (a *asking) Tree(ctx context.Context, _ upstream.Repository, _ string) (syncline.Tree, error) {
 	a.owners = append(a.owners, fmt.Sprint("tree ", demand.Of(ctx).Owners()))
 	return nil, syncline.Errorf(syncline.Transient, "none")
 }

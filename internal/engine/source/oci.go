@@ -9,23 +9,24 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // OCIRegistry is what there is to ask the registry of a repository of artifacts. Its
 // errors name the repository.
 type OCIRegistry interface {
 	// Digest returns what a tag stands for, or a NotFound error.
-	Digest(ctx context.Context, repo syncline.Repository, tag string) (string, error)
+	Digest(ctx context.Context, repo upstream.Repository, tag string) (string, error)
 	// Tags lists the tags.
-	Tags(ctx context.Context, repo syncline.Repository) ([]string, error)
+	Tags(ctx context.Context, repo upstream.Repository) ([]string, error)
 }
 
 // OCIArtifacts keeps artifacts of repositories.
 type OCIArtifacts interface {
 	// Fetch makes the artifact of a digest present.
-	Fetch(ctx context.Context, repo syncline.Repository, digest string) error
+	Fetch(ctx context.Context, repo upstream.Repository, digest string) error
 	// Tree shows the files of an artifact that is present.
-	Tree(ctx context.Context, repo syncline.Repository, digest string) (syncline.Tree, error)
+	Tree(ctx context.Context, repo upstream.Repository, digest string) (syncline.Tree, error)
 }
 
 // OCI is the Fetcher of artifacts and charts in OCI registries. A [Revision] of it is
@@ -101,7 +102,7 @@ func tagOf(want Target) string {
 //     compared without the tag prefix. Of pre-releases it means those only that it
 //     names. An exact version is no constraint.
 //   - Nothing, of a chart, is the highest version that is no pre-release.
-func (o *OCI) List(ctx context.Context, repo syncline.Repository, want Target) (Listing, error) {
+func (o *OCI) List(ctx context.Context, repo upstream.Repository, want Target) (Listing, error) {
 	repo = below(repo, want.Chart)
 	tag := tagOf(want)
 	if tag != "" {
@@ -127,7 +128,7 @@ func (o *OCI) List(ctx context.Context, repo syncline.Repository, want Target) (
 }
 
 // tagged asks for what a tag stands for, which may be nothing.
-func (o *OCI) tagged(ctx context.Context, repo syncline.Repository, tag string) (artifact, error) {
+func (o *OCI) tagged(ctx context.Context, repo upstream.Repository, tag string) (artifact, error) {
 	digest, err := o.registry.Digest(ctx, repo, tag)
 	if syncline.KindOf(err) == syncline.NotFound {
 		return artifact{none: err}, nil
@@ -181,19 +182,19 @@ func (a artifact) Digest() uint64 { return maphash.String(seed, a.revision.By+"@
 func (a artifact) Size() int { return 1 }
 
 // Fetch makes an artifact present.
-func (o *OCI) Fetch(ctx context.Context, repo syncline.Repository, from syncline.Source, revision Revision) error {
+func (o *OCI) Fetch(ctx context.Context, repo upstream.Repository, from syncline.Source, revision Revision) error {
 	return o.artifacts.Fetch(ctx, below(repo, from.Chart), revision.ID)
 }
 
 // Tree shows the files of an artifact.
-func (o *OCI) Tree(ctx context.Context, repo syncline.Repository, from syncline.Source, revision Revision) (syncline.Tree, error) {
+func (o *OCI) Tree(ctx context.Context, repo upstream.Repository, from syncline.Source, revision Revision) (syncline.Tree, error) {
 	return o.artifacts.Tree(ctx, below(repo, from.Chart), revision.ID)
 }
 
 // below returns the repository of a chart below an address, or that of the address for "".
-func below(repo syncline.Repository, chart string) syncline.Repository {
+func below(repo upstream.Repository, chart string) upstream.Repository {
 	if chart != "" {
-		repo.Address = syncline.AddressOf(repo.Address.URL() + "/" + chart)
+		repo.Address = upstream.AddressOf(repo.Address.URL() + "/" + chart)
 	}
 	return repo
 }

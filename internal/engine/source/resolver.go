@@ -10,6 +10,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Options are the choices of a Resolver. The zero value works.
@@ -28,10 +29,10 @@ type Options struct {
 	// whatever kind of source. One that
 	// nobody does is forgotten when it would be polled, or by [Resolver.Review]. It is
 	// called without a lock. Default: somebody does.
-	Uses func(repo syncline.Repository) bool
+	Uses func(repo upstream.Repository) bool
 	// Owners returns the projects that reach a repository in that way, for which it is
 	// polled. Default: nobody in particular.
-	Owners func(repo syncline.Repository) []string
+	Owners func(repo upstream.Repository) []string
 	// Declared returns the sources that Apps declare now in a repository, named by the
 	// key of its address. What else was asked for is forgotten with the next listing.
 	// It is called without a lock. Default: nothing is forgotten so.
@@ -66,12 +67,12 @@ type Resolver struct {
 // way is how a repository is reached, as what, and how much of it is listed.
 type way struct {
 	kind   syncline.SourceKind
-	access syncline.Access
+	access upstream.Access
 	scope  Target
 }
 
 // wayTo returns the way in which a target is looked for.
-func wayTo(kind syncline.SourceKind, fetcher Fetcher, repo syncline.Repository, want Target) way {
+func wayTo(kind syncline.SourceKind, fetcher Fetcher, repo upstream.Repository, want Target) way {
 	return way{kind, repo.Access(), fetcher.Scope(want)}
 }
 
@@ -80,7 +81,7 @@ func wayTo(kind syncline.SourceKind, fetcher Fetcher, repo syncline.Repository, 
 type repository struct {
 	kind    syncline.SourceKind
 	fetcher Fetcher
-	access  syncline.Repository
+	access  upstream.Repository
 	scope   Target
 	// last is what was last listed; nil when never, or when it is too much to keep and
 	// what was asked for was looked for. See keptListings.
@@ -146,10 +147,10 @@ func NewResolver(fetchers Fetchers, options Options) *Resolver {
 		options.Changed = func(string) {}
 	}
 	if options.Uses == nil {
-		options.Uses = func(syncline.Repository) bool { return true }
+		options.Uses = func(upstream.Repository) bool { return true }
 	}
 	if options.Owners == nil {
-		options.Owners = func(syncline.Repository) []string { return []string{""} }
+		options.Owners = func(upstream.Repository) []string { return []string{""} }
 	}
 	if options.Kept == 0 {
 		options.Kept = 100_000
@@ -177,7 +178,7 @@ func (r *Resolver) Close() {
 // Errors: NotFound when nothing has that name, and those of the [Fetcher]. After a
 // failure the same error is returned for a while, unless it is older than
 // maxAge. What was known before then is left to [Resolver.Remembered].
-func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo syncline.Repository, maxAge time.Duration) (Revision, error) {
+func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo upstream.Repository, maxAge time.Duration) (Revision, error) {
 	kind, fetcher, err := r.fetchers.of(source)
 	if err != nil {
 		return Revision{}, err
@@ -201,7 +202,7 @@ func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo syn
 // Remembered returns what the target revision stood for when the repository
 // could last be reached, however long ago; [Revision].At says when. It asks no
 // server, and reports whether anything is known.
-func (r *Resolver) Remembered(source syncline.Source, repo syncline.Repository) (Revision, bool) {
+func (r *Resolver) Remembered(source syncline.Source, repo upstream.Repository) (Revision, bool) {
 	kind, fetcher, err := r.fetchers.of(source)
 	if err != nil {
 		return Revision{}, false
@@ -234,7 +235,7 @@ func (r *Resolver) remembered(of way, want Target) (Revision, *listed) {
 }
 
 // Outdate has repositories listed again before anything more is told of them:
-// how those are reached changed whose [syncline.Address.Key] is concerned, and
+// how those are reached changed whose [upstream.Address.Key] is concerned, and
 // what one way showed before it was lost may be old when it is there again.
 func (r *Resolver) Outdate(concerned func(repoKey string) bool) {
 	for _, key := range r.outdate(concerned) {
@@ -255,7 +256,7 @@ func (r *Resolver) outdate(concerned func(repoKey string) bool) []string {
 	return slices.DeleteFunc(slices.Collect(maps.Keys(r.going)), func(key string) bool { return !concerned(key) })
 }
 
-// Review ends the listings of a repository, named by its [syncline.Address.Key],
+// Review ends the listings of a repository, named by its [upstream.Address.Key],
 // that nobody needs any more, and forgets it: Apps that read it are gone, or
 // declare another. Who asks for it from now on has it listed anew.
 func (r *Resolver) Review(repoKey string) {
@@ -290,7 +291,7 @@ func (r *Resolver) forget(known *repository) {
 
 // answer returns what a target stands for: listed not before a time, by asking the
 // server when it was not.
-func (r *Resolver) answer(ctx context.Context, of way, repo syncline.Repository, want Target, notBefore time.Time) (outcome, error) {
+func (r *Resolver) answer(ctx context.Context, of way, repo upstream.Repository, want Target, notBefore time.Time) (outcome, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -319,7 +320,7 @@ func (r *Resolver) answer(ctx context.Context, of way, repo syncline.Repository,
 
 // show waits until it can be told what a target stands for: by what is known of
 // it, or else by the listing that it returns. It gives up the lock meanwhile.
-func (r *Resolver) show(ctx context.Context, of way, repo syncline.Repository, want Target, notBefore time.Time) (*repository, *listed, error) {
+func (r *Resolver) show(ctx context.Context, of way, repo upstream.Repository, want Target, notBefore time.Time) (*repository, *listed, error) {
 	known, owners := r.repository(of, repo), demand.Of(ctx).Owners()
 	for {
 		asked := known.ask(want)
@@ -404,7 +405,7 @@ func (k *repository) failure(notBefore time.Time) error {
 }
 
 // await waits for a listing to end, without the lock.
-func (r *Resolver) await(ctx context.Context, going *request, repo syncline.Repository) error {
+func (r *Resolver) await(ctx context.Context, going *request, repo upstream.Repository) error {
 	r.mu.Unlock()
 	defer r.mu.Lock()
 	select {
@@ -417,12 +418,12 @@ func (r *Resolver) await(ctx context.Context, going *request, repo syncline.Repo
 	return nil
 }
 
-func waitingFor(repo syncline.Repository, err error) error {
+func waitingFor(repo upstream.Repository, err error) error {
 	return syncline.Errorf(syncline.Transient, "repository %s: waiting for its refs: %w", repo.Address, err)
 }
 
 // repository returns what is remembered of repo, which may be nothing.
-func (r *Resolver) repository(of way, repo syncline.Repository) *repository {
+func (r *Resolver) repository(of way, repo upstream.Repository) *repository {
 	known := r.known[of]
 	if known == nil {
 		known = &repository{kind: of.kind, fetcher: r.fetchers[of.kind], access: repo, scope: of.scope, asked: map[Target]*answer{}}

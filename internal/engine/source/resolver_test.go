@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
@@ -33,21 +34,21 @@ func newRemote(repos map[string]*served) *remote {
 	return &remote{repos: repos, listed: map[string]int{}}
 }
 
-func (r *remote) Refs(_ context.Context, repo syncline.Repository) (syncline.Refs, error) {
+func (r *remote) Refs(_ context.Context, repo upstream.Repository) (upstream.Refs, error) {
 	r.mu.Lock()
 	r.listed[repo.Address.Key()]++
 	s := *r.repos[repo.Address.Key()]
 	r.mu.Unlock()
 	time.Sleep(s.wait) //nolint:forbidigo // of the bubble's clock: how long the server takes
 	if s.err != nil {
-		return syncline.Refs{}, s.err
+		return upstream.Refs{}, s.err
 	}
-	return syncline.Refs{Head: "refs/heads/main", Commits: map[string]string{
+	return upstream.Refs{Head: "refs/heads/main", Commits: map[string]string{
 		"HEAD": s.main, "refs/heads/main": s.main, "refs/heads/noise": commit(fmt.Sprint(8 + time.Now().UnixNano()%2)),
 	}}, nil
 }
 
-func (r *remote) Find(_ context.Context, repo syncline.Repository, digits string) (string, error) {
+func (r *remote) Find(_ context.Context, repo upstream.Repository, digits string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.finds++
@@ -81,7 +82,7 @@ var down = syncline.Errorf(syncline.Transient, "repository https://example.com/a
 // resolve resolves the branch main, or another revision, and wants a commit or an error.
 func resolve(t *testing.T, r *source.Resolver, url, revision string, maxAge time.Duration) (source.Revision, error) {
 	t.Helper()
-	return r.Resolve(t.Context(), syncline.Source{RepoURL: url, TargetRevision: revision}, syncline.Repository{Address: syncline.AddressOf(url)}, maxAge)
+	return r.Resolve(t.Context(), syncline.Source{RepoURL: url, TargetRevision: revision}, upstream.Repository{Address: upstream.AddressOf(url)}, maxAge)
 }
 
 func wantCommit(t *testing.T, r *source.Resolver, url, revision string, maxAge time.Duration, want string) {
@@ -100,7 +101,7 @@ func TestManyAppsAskOnce(t *testing.T) {
 			group.Go(func() {
 				revision := []string{"", "HEAD", "main", "refs/heads/main", "1111111"}[i%5]
 				spelling := []string{"https://example.com/a", "https://EXAMPLE.com/a.git", "https://example.com/a/"}[i%3]
-				got, err := resolver.Resolve(t.Context(), syncline.Source{TargetRevision: revision}, syncline.Repository{Address: syncline.AddressOf(spelling)}, 3*time.Minute)
+				got, err := resolver.Resolve(t.Context(), syncline.Source{TargetRevision: revision}, upstream.Repository{Address: upstream.AddressOf(spelling)}, 3*time.Minute)
 				if err != nil || got.ID != commit("1") {
 					t.Errorf("Resolve = %+v, %v", got, err)
 				}
@@ -219,7 +220,7 @@ func TestRememberedWhileUnreachable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1")}})
 		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
-		repo, main := syncline.Repository{Address: syncline.AddressOf(urlA)}, syncline.Source{TargetRevision: "main"}
+		repo, main := upstream.Repository{Address: upstream.AddressOf(urlA)}, syncline.Source{TargetRevision: "main"}
 		if _, ok := resolver.Remembered(main, repo); ok {
 			t.Error("something is remembered of nothing")
 		}
@@ -248,7 +249,7 @@ func TestCredentialsDoNotShare(t *testing.T) {
 		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		wantCommit(t, resolver, urlA, "main", time.Hour, "1")
 		world.set(urlA, func(s *served) { s.err = syncline.Errorf(syncline.Denied, "no") })
-		stranger := syncline.Repository{Address: syncline.AddressOf(urlA), Username: "stranger"}
+		stranger := upstream.Repository{Address: upstream.AddressOf(urlA), Username: "stranger"}
 		if _, err := resolver.Resolve(t.Context(), syncline.Source{}, stranger, time.Hour); syncline.KindOf(err) != syncline.Denied {
 			t.Errorf("a stranger gets %v", err)
 		}
@@ -261,7 +262,7 @@ func TestCallerDoesNotWaitForever(t *testing.T) {
 		resolver := source.NewResolver(gitOf(world, nil), source.Options{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := resolver.Resolve(ctx, syncline.Source{}, syncline.Repository{Address: syncline.AddressOf(urlA)}, 0)
+		_, err := resolver.Resolve(ctx, syncline.Source{}, upstream.Repository{Address: upstream.AddressOf(urlA)}, 0)
 		if !errors.Is(err, context.DeadlineExceeded) || syncline.KindOf(err) != syncline.Transient || !strings.Contains(err.Error(), urlA) {
 			t.Errorf("the error is %v", err)
 		}
@@ -416,7 +417,7 @@ func TestAHangingRepositoryDelaysNoOther(t *testing.T) {
 func TestWhatNobodyUsesIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := newRemote(map[string]*served{urlA: {main: commit("1")}, urlB: {main: commit("2")}})
-		resolver, _ := polling(t, world, source.Options{Uses: func(repo syncline.Repository) bool { return repo.Address.Key() != urlA }})
+		resolver, _ := polling(t, world, source.Options{Uses: func(repo upstream.Repository) bool { return repo.Address.Key() != urlA }})
 		wantCommit(t, resolver, urlA, "main", time.Minute, "1")
 		wantCommit(t, resolver, urlB, "main", time.Minute, "2")
 		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble's clock

@@ -7,13 +7,14 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Credentials know how to reach repositories.
 type Credentials interface {
 	// Repository returns how an App of the project reaches the repository at an
 	// address, which is one that is not refused.
-	Repository(project string, address syncline.Address) (syncline.Repository, error)
+	Repository(project string, address upstream.Address) (upstream.Repository, error)
 }
 
 // Refresher is what Credentials may be able to do besides: look again what they
@@ -35,10 +36,10 @@ func New(resolver *Resolver, credentials Credentials) *Stage {
 }
 
 // repository returns how the App reaches the repository of a source.
-func (s *Stage) repository(app syncline.App, source syncline.Source) (syncline.Repository, error) {
+func (s *Stage) repository(app syncline.App, source syncline.Source) (upstream.Repository, error) {
 	address := source.Address()
 	if err := address.Err(); err != nil {
-		return syncline.Repository{}, err
+		return upstream.Repository{}, err
 	}
 	return s.credentials.Repository(app.Project, address)
 }
@@ -61,13 +62,13 @@ func (s *Stage) Resolve(ctx context.Context, app syncline.App, source syncline.S
 }
 
 // refused reports whether other credentials might help.
-func refused(repo syncline.Repository, err error) bool {
+func refused(repo upstream.Repository, err error) bool {
 	return !repo.Declared || syncline.KindOf(err) == syncline.Denied || syncline.KindOf(err) == syncline.NotFound
 }
 
 // refreshed returns what is known of a repository by now, and whether that is more
 // than before. A Secret that was made before the Application may be told after it.
-func (s *Stage) refreshed(ctx context.Context, app syncline.App, source syncline.Source, before syncline.Repository) (now syncline.Repository, other bool) {
+func (s *Stage) refreshed(ctx context.Context, app syncline.App, source syncline.Source, before upstream.Repository) (now upstream.Repository, other bool) {
 	refresher, able := s.credentials.(Refresher)
 	if !able {
 		return before, false
@@ -166,7 +167,7 @@ func (c *comparisons) put(pair revisions, difference *Difference) {
 }
 
 // files returns the files of a revision as they are, fetched if need be.
-func (s *Stage) files(ctx context.Context, repo syncline.Repository, source syncline.Source, id string) (syncline.Tree, error) {
+func (s *Stage) files(ctx context.Context, repo upstream.Repository, source syncline.Source, id string) (syncline.Tree, error) {
 	_, fetcher, err := s.resolver.fetchers.of(source)
 	if err != nil {
 		return nil, err

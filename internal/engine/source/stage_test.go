@@ -8,17 +8,18 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
 // open knows a repository that needs no credentials, and refuses all others.
 type open string
 
-func (o open) Repository(project string, url syncline.Address) (syncline.Repository, error) {
-	if url != syncline.AddressOf(string(o)) || project != "default" {
-		return syncline.Repository{}, syncline.Errorf(syncline.Denied, "project %q may not use %s", project, url)
+func (o open) Repository(project string, url upstream.Address) (upstream.Repository, error) {
+	if url != upstream.AddressOf(string(o)) || project != "default" {
+		return upstream.Repository{}, syncline.Errorf(syncline.Denied, "project %q may not use %s", project, url)
 	}
-	return syncline.Repository{Address: url}, nil
+	return upstream.Repository{Address: url}, nil
 }
 
 // gitOf are the Fetchers of Git alone.

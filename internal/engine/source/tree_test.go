@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/testenv"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
@@ -56,7 +57,7 @@ func (o *origin) commit(change testenv.GitCommit) string {
 func (o *origin) files(change testenv.GitCommit) syncline.Tree {
 	o.t.Helper()
 	hash := o.commit(change)
-	repo := syncline.Repository{Address: syncline.AddressOf(o.URL)}
+	repo := upstream.Repository{Address: upstream.AddressOf(o.URL)}
 	if err := o.store.Fetch(o.t.Context(), repo, hash, ""); err != nil {
 		o.t.Fatal(err)
 	}

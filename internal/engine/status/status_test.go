@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/status"
 )
@@ -59,7 +60,7 @@ func TestObjects(t *testing.T) {
 			[]syncline.ObjectReport{{Ref: ref("a"), Sync: syncline.OutOfSync, RequiresPruning: true}},
 		},
 		"to be confirmed": {
-			syncline.Change{Ref: ref("a"), Role: syncline.RoleResource, Action: syncline.Keep, Options: syncline.SyncOptions{"Delete=confirm"}}, memory{"a": {}},
+			syncline.Change{Ref: ref("a"), Role: syncline.RoleResource, Action: syncline.Keep, Options: option.List{"Delete=confirm"}}, memory{"a": {}},
 			[]syncline.ObjectReport{{Ref: ref("a"), Sync: syncline.Synced, RequiresConfirmation: true}},
 		},
 		"whose health does not count": {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/glob"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
@@ -108,7 +109,7 @@ func toDestination(d v1alpha1.ApplicationDestination) syncline.Destination {
 func toIgnoreRules(rules []v1alpha1.ResourceIgnoreDifferences) []syncline.IgnoreRule {
 	return each(rules, func(r v1alpha1.ResourceIgnoreDifferences) syncline.IgnoreRule {
 		return syncline.IgnoreRule{
-			Group: syncline.Glob(r.Group), Kind: syncline.Glob(r.Kind), Name: r.Name, Namespace: r.Namespace,
+			Group: glob.Compile(r.Group), Kind: glob.Compile(r.Kind), Name: r.Name, Namespace: r.Namespace,
 			JSONPointers:      r.JSONPointers,
 			JQPathExpressions: r.JQPathExpressions,
 			Managers:          r.ManagedFieldsManagers,

@@ -15,6 +15,9 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
@@ -97,7 +100,7 @@ func TestReadTranslatesEveryField(t *testing.T) {
 		Destination: syncline.Destination{Server: "https://kubernetes.default.svc", Namespace: "web"},
 		Policy: syncline.SyncPolicy{
 			Automated: true, Prune: true, SelfHeal: true, AllowEmpty: true,
-			Options: syncline.SyncOptions{"CreateNamespace=true", "PruneLast=true"},
+			Options: option.List{"CreateNamespace=true", "PruneLast=true"},
 			Retry: &syncline.Retry{
 				Limit: -1, Duration: 10 * time.Second, Factor: 3, MaxDuration: 90 * time.Second, Refresh: true,
 			},
@@ -105,7 +108,7 @@ func TestReadTranslatesEveryField(t *testing.T) {
 			NamespaceAnnotations: map[string]string{"owner": "dev"},
 		},
 		Ignore: []syncline.IgnoreRule{{
-			Group: syncline.Glob("apps"), Kind: syncline.Glob("Deployment"), Name: "web", Namespace: "web",
+			Group: glob.Compile("apps"), Kind: glob.Compile("Deployment"), Name: "web", Namespace: "web",
 			JSONPointers:      []string{"/spec/replicas"},
 			JQPathExpressions: []string{".spec.template"},
 			Managers:          []string{"hpa"},
@@ -121,8 +124,8 @@ func TestReadTranslatesEveryField(t *testing.T) {
 	}
 }
 
-func wholeKustomize() *syncline.Kustomize {
-	return &syncline.Kustomize{
+func wholeKustomize() *tool.Kustomize {
+	return &tool.Kustomize{
 		NamePrefix: "a-", NameSuffix: "-z", Namespace: "shop",
 		Images:                 []string{"web=registry.example.com/web:2"},
 		CommonLabels:           map[string]string{"l": "1"},
@@ -132,10 +135,10 @@ func wholeKustomize() *syncline.Kustomize {
 		AnnotationsEnvsubst:    true,
 		LabelWithoutSelector:   true,
 		LabelIncludeTemplates:  true,
-		Replicas:               []syncline.KustomizeReplica{{Name: "web", Count: 2}, {Name: "db", Count: 3}},
-		Patches: []syncline.KustomizePatch{{
+		Replicas:               []tool.KustomizeReplica{{Name: "web", Count: 2}, {Name: "db", Count: 3}},
+		Patches: []tool.KustomizePatch{{
 			Path: "p.yaml", Patch: "[]", Options: map[string]bool{"allowNameChange": true},
-			Target: &syncline.KustomizeSelector{
+			Target: &tool.KustomizeSelector{
 				Group: "apps", Version: "v1", Kind: "Deployment", Name: "web", Namespace: "web",
 				LabelSelector: "l=1", AnnotationSelector: "a=1",
 			},
@@ -153,7 +156,7 @@ func wholeRequest() *syncline.Operation {
 		Revisions: []string{"v1.2"},
 		Prune:     true, DryRun: true, SkipHooks: true, Force: true,
 		Selection: []syncline.Selector{{Group: "apps", Kind: "Deployment", Name: "web", Namespace: "web"}},
-		Options:   syncline.SyncOptions{"Replace=true"},
+		Options:   option.List{"Replace=true"},
 		Retry:     syncline.Retry{Limit: 2, Duration: 5 * time.Second},
 		By:        syncline.Initiator{Username: "ada"},
 	}
@@ -216,10 +219,10 @@ spec:
       version: v3
       passCredentials: true
 `), controlPlane)
-	want := &syncline.Helm{
+	want := &tool.Helm{
 		ReleaseName: "shop", ValueFiles: []string{"values.yaml", "/prod.yaml"}, IgnoreMissingValueFiles: true, Values: "a: 1",
-		Parameters:     []syncline.HelmParameter{{Name: "b", Value: "2", ForceString: true}},
-		FileParameters: []syncline.HelmFileParameter{{Name: "c", Path: "c.txt"}},
+		Parameters:     []tool.HelmParameter{{Name: "b", Value: "2", ForceString: true}},
+		FileParameters: []tool.HelmFileParameter{{Name: "c", Path: "c.txt"}},
 		SkipCRDs:       true, SkipTests: true, SkipSchemaValidation: true,
 		Namespace: "other", KubeVersion: "1.36", APIVersions: []string{"v1"},
 		Version: "v3", PassCredentials: true,
@@ -246,11 +249,11 @@ spec:
       exclude: '{a,b}.yaml'
       jsonnet: {extVars: [{name: a, value: '1', code: true}], tlas: [{name: b, value: x}], libs: [vendor]}
 `), controlPlane)
-	want := &syncline.Directory{
+	want := &tool.Directory{
 		Recurse: true, Include: "*.yaml", Exclude: "{a,b}.yaml",
-		Jsonnet: syncline.Jsonnet{
-			ExtVars: []syncline.JsonnetVar{{Name: "a", Value: "1", Code: true}},
-			TLAs:    []syncline.JsonnetVar{{Name: "b", Value: "x"}},
+		Jsonnet: tool.Jsonnet{
+			ExtVars: []tool.JsonnetVar{{Name: "a", Value: "1", Code: true}},
+			TLAs:    []tool.JsonnetVar{{Name: "b", Value: "x"}},
 			Libs:    []string{"vendor"},
 		},
 	}

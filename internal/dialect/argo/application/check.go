@@ -9,6 +9,8 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // checkSpec finds what a person has to change before the Application can be
@@ -53,7 +55,7 @@ func checkIgnore(rules []v1alpha1.ResourceIgnoreDifferences, found *problems) {
 	for i, rule := range rules {
 		for _, field := range []struct{ name, glob string }{{"group", rule.Group}, {"kind", rule.Kind}} {
 			bytes += len(field.glob)
-			if err := syncline.Glob(field.glob).Err(); err != nil {
+			if err := glob.Compile(field.glob).Err(); err != nil {
 				found.add("spec.ignoreDifferences[%d].%s: %s", i, field.name, syncline.Explain(err))
 				return
 			}
@@ -71,9 +73,9 @@ func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 	case s.RepoURL == "":
 		found.add("%s.repoURL is empty: set it to the address of a Git repository", path)
 	case strings.HasPrefix(s.RepoURL, "oci://"):
-		found.add("%s.repoURL is %s: OCI repositories are not supported yet", path, syncline.RedactURL(s.RepoURL))
+		found.add("%s.repoURL is %s: OCI repositories are not supported yet", path, upstream.Redact(s.RepoURL))
 	default:
-		if err := syncline.AddressOf(s.RepoURL).Err(); err != nil {
+		if err := upstream.AddressOf(s.RepoURL).Err(); err != nil {
 			found.add("%s.repoURL: %s", path, syncline.Explain(err))
 		}
 	}

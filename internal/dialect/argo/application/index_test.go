@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 )
 
@@ -43,7 +44,7 @@ func TestAppsAreFoundByWhatTheyUse(t *testing.T) {
 		}
 	}
 	wantNames("project", store.OfProject("red"), "a", "b")
-	wantNames("repository", store.OfRepository(syncline.RepoKey("https://git.example/team/a")), "a", "b")
+	wantNames("repository", store.OfRepository(upstream.Key("https://git.example/team/a")), "a", "b")
 	wantNames("template", store.OfRepositories("https://git.example/team"), "a", "b", "c")
 	if ways := store.Ways("https://git.example/team/a"); len(ways) != 2 {
 		t.Errorf("two spellings are %d ways", len(ways))

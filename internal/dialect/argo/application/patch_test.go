@@ -17,6 +17,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/sealed"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 )
 
@@ -376,7 +377,7 @@ func TestPatchOfAnAdoptedApplication(t *testing.T) {
 func TestPatchShowsNoSecret(t *testing.T) {
 	u := with(t, ``)
 	report := wholeReport(u)
-	report.Conditions[0].Message = fmt.Sprintf("login failed with %s", syncline.Sealed("hunter2"))
+	report.Conditions[0].Message = fmt.Sprintf("login failed with %s", sealed.Text("hunter2"))
 	if text := string(patch(t, report, u)); strings.Contains(text, "hunter2") {
 		t.Errorf("the patch shows a secret: %s", text)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 )
 
@@ -37,7 +38,7 @@ func anyOf[V any]() *rapid.Generator[V] {
 		reflect.TypeFor[time.Time]():             moment.AsAny(),
 		reflect.TypeFor[time.Duration]():         rapid.Custom(func(t *rapid.T) time.Duration { return time.Duration(rapid.Int64Range(0, 1<<60).Draw(t, "d")) }).AsAny(),
 		reflect.TypeFor[[]string]():              texts.AsAny(),
-		reflect.TypeFor[syncline.SyncOptions]():  rapid.Map(texts, func(s []string) syncline.SyncOptions { return s }).AsAny(),
+		reflect.TypeFor[option.List]():           rapid.Map(texts, func(s []string) option.List { return s }).AsAny(),
 		reflect.TypeFor[map[string]string]():     rapid.MapOfN(filled, text, 0, 2).AsAny(),
 		reflect.TypeFor[map[string]bool]():       rapid.MapOfN(filled, rapid.Bool(), 0, 2).AsAny(),
 		reflect.TypeFor[syncline.SyncStatus]():   rapid.SampledFrom([]syncline.SyncStatus{syncline.Synced, syncline.OutOfSync, syncline.SyncUnknown}).AsAny(),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // toSources translates a source and sources: when there are sources, the source
@@ -50,20 +51,20 @@ func fromSource(s syncline.Source) v1alpha1.ApplicationSource {
 	}
 }
 
-func toHelm(h *v1alpha1.ApplicationSourceHelm) *syncline.Helm {
+func toHelm(h *v1alpha1.ApplicationSourceHelm) *tool.Helm {
 	if h == nil {
 		return nil
 	}
-	return &syncline.Helm{
+	return &tool.Helm{
 		ReleaseName:             h.ReleaseName,
 		ValueFiles:              each(h.ValueFiles, same),
 		IgnoreMissingValueFiles: h.IgnoreMissingValueFiles,
 		Values:                  values(h),
-		Parameters: each(h.Parameters, func(p v1alpha1.HelmParameter) syncline.HelmParameter {
-			return syncline.HelmParameter(p)
+		Parameters: each(h.Parameters, func(p v1alpha1.HelmParameter) tool.HelmParameter {
+			return tool.HelmParameter(p)
 		}),
-		FileParameters: each(h.FileParameters, func(p v1alpha1.HelmFileParameter) syncline.HelmFileParameter {
-			return syncline.HelmFileParameter(p)
+		FileParameters: each(h.FileParameters, func(p v1alpha1.HelmFileParameter) tool.HelmFileParameter {
+			return tool.HelmFileParameter(p)
 		}),
 		SkipCRDs:             h.SkipCrds,
 		SkipTests:            h.SkipTests,
@@ -84,7 +85,7 @@ func values(h *v1alpha1.ApplicationSourceHelm) string {
 	return h.Values
 }
 
-func fromHelm(h *syncline.Helm) *v1alpha1.ApplicationSourceHelm {
+func fromHelm(h *tool.Helm) *v1alpha1.ApplicationSourceHelm {
 	if h == nil {
 		return nil
 	}
@@ -93,10 +94,10 @@ func fromHelm(h *syncline.Helm) *v1alpha1.ApplicationSourceHelm {
 		ValueFiles:              h.ValueFiles,
 		IgnoreMissingValueFiles: h.IgnoreMissingValueFiles,
 		Values:                  h.Values,
-		Parameters: each(h.Parameters, func(p syncline.HelmParameter) v1alpha1.HelmParameter {
+		Parameters: each(h.Parameters, func(p tool.HelmParameter) v1alpha1.HelmParameter {
 			return v1alpha1.HelmParameter(p)
 		}),
-		FileParameters: each(h.FileParameters, func(p syncline.HelmFileParameter) v1alpha1.HelmFileParameter {
+		FileParameters: each(h.FileParameters, func(p tool.HelmFileParameter) v1alpha1.HelmFileParameter {
 			return v1alpha1.HelmFileParameter(p)
 		}),
 		SkipCrds:             h.SkipCRDs,
@@ -110,11 +111,11 @@ func fromHelm(h *syncline.Helm) *v1alpha1.ApplicationSourceHelm {
 	}
 }
 
-func toKustomize(k *v1alpha1.ApplicationSourceKustomize) *syncline.Kustomize {
+func toKustomize(k *v1alpha1.ApplicationSourceKustomize) *tool.Kustomize {
 	if k == nil {
 		return nil
 	}
-	return &syncline.Kustomize{
+	return &tool.Kustomize{
 		NamePrefix:              k.NamePrefix,
 		NameSuffix:              k.NameSuffix,
 		Namespace:               k.Namespace,
@@ -136,7 +137,7 @@ func toKustomize(k *v1alpha1.ApplicationSourceKustomize) *syncline.Kustomize {
 	}
 }
 
-func fromKustomize(k *syncline.Kustomize) *v1alpha1.ApplicationSourceKustomize {
+func fromKustomize(k *tool.Kustomize) *v1alpha1.ApplicationSourceKustomize {
 	if k == nil {
 		return nil
 	}
@@ -163,22 +164,22 @@ func fromKustomize(k *syncline.Kustomize) *v1alpha1.ApplicationSourceKustomize {
 }
 
 // toReplica translates a count that is not a number to 0; checkReplicas names it.
-func toReplica(r v1alpha1.KustomizeReplica) syncline.KustomizeReplica {
+func toReplica(r v1alpha1.KustomizeReplica) tool.KustomizeReplica {
 	n, _ := count(r.Count)
-	return syncline.KustomizeReplica{Name: r.Name, Count: n}
+	return tool.KustomizeReplica{Name: r.Name, Count: n}
 }
 
-func fromReplica(r syncline.KustomizeReplica) v1alpha1.KustomizeReplica {
+func fromReplica(r tool.KustomizeReplica) v1alpha1.KustomizeReplica {
 	if r.Count > math.MaxInt32 || r.Count < math.MinInt32 {
 		return v1alpha1.KustomizeReplica{Name: r.Name, Count: intstr.FromString(strconv.FormatInt(r.Count, 10))}
 	}
 	return v1alpha1.KustomizeReplica{Name: r.Name, Count: intstr.FromInt32(int32(r.Count))}
 }
 
-func toPatch(p v1alpha1.KustomizePatch) syncline.KustomizePatch {
-	patch := syncline.KustomizePatch{Path: p.Path, Patch: p.Patch, Options: orNil(p.Options)}
+func toPatch(p v1alpha1.KustomizePatch) tool.KustomizePatch {
+	patch := tool.KustomizePatch{Path: p.Path, Patch: p.Patch, Options: orNil(p.Options)}
 	if t := p.Target; t != nil {
-		patch.Target = &syncline.KustomizeSelector{
+		patch.Target = &tool.KustomizeSelector{
 			Group: t.Group, Version: t.Version, Kind: t.Kind, Name: t.Name, Namespace: t.Namespace,
 			LabelSelector: t.LabelSelector, AnnotationSelector: t.AnnotationSelector,
 		}
@@ -186,7 +187,7 @@ func toPatch(p v1alpha1.KustomizePatch) syncline.KustomizePatch {
 	return patch
 }
 
-func fromPatch(p syncline.KustomizePatch) v1alpha1.KustomizePatch {
+func fromPatch(p tool.KustomizePatch) v1alpha1.KustomizePatch {
 	patch := v1alpha1.KustomizePatch{Path: p.Path, Patch: p.Patch, Options: p.Options}
 	if t := p.Target; t != nil {
 		patch.Target = &v1alpha1.KustomizeSelector{
@@ -197,16 +198,16 @@ func fromPatch(p syncline.KustomizePatch) v1alpha1.KustomizePatch {
 	return patch
 }
 
-func toDirectory(d *v1alpha1.ApplicationSourceDirectory) *syncline.Directory {
+func toDirectory(d *v1alpha1.ApplicationSourceDirectory) *tool.Directory {
 	if d == nil {
 		return nil
 	}
-	toVar := func(v v1alpha1.JsonnetVar) syncline.JsonnetVar { return syncline.JsonnetVar(v) }
-	return &syncline.Directory{
+	toVar := func(v v1alpha1.JsonnetVar) tool.JsonnetVar { return tool.JsonnetVar(v) }
+	return &tool.Directory{
 		Recurse: d.Recurse,
 		Include: d.Include,
 		Exclude: d.Exclude,
-		Jsonnet: syncline.Jsonnet{
+		Jsonnet: tool.Jsonnet{
 			ExtVars: each(d.Jsonnet.ExtVars, toVar),
 			TLAs:    each(d.Jsonnet.TLAs, toVar),
 			Libs:    each(d.Jsonnet.Libs, same),
@@ -214,11 +215,11 @@ func toDirectory(d *v1alpha1.ApplicationSourceDirectory) *syncline.Directory {
 	}
 }
 
-func fromDirectory(d *syncline.Directory) *v1alpha1.ApplicationSourceDirectory {
+func fromDirectory(d *tool.Directory) *v1alpha1.ApplicationSourceDirectory {
 	if d == nil {
 		return nil
 	}
-	fromVar := func(v syncline.JsonnetVar) v1alpha1.JsonnetVar { return v1alpha1.JsonnetVar(v) }
+	fromVar := func(v tool.JsonnetVar) v1alpha1.JsonnetVar { return v1alpha1.JsonnetVar(v) }
 	return &v1alpha1.ApplicationSourceDirectory{
 		Recurse: d.Recurse,
 		Include: d.Include,

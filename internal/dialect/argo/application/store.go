@@ -15,6 +15,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Resources writes Applications.
@@ -58,7 +59,7 @@ type Store struct {
 // Way is by what project a repository is reached, and how it is spelled there.
 type Way struct {
 	Project string
-	Address syncline.Address
+	Address upstream.Address
 }
 
 // entry is one Application. Its cr is not changed, only replaced.
@@ -287,7 +288,7 @@ func (s *Store) OfProject(name string) []syncline.AppID {
 }
 
 // OfRepository returns the Apps that read the repository of that
-// [syncline.Address.Key], in the order of their names.
+// [upstream.Address.Key], in the order of their names.
 func (s *Store) OfRepository(key string) []syncline.AppID {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

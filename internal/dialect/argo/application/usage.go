@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Usage says who needs which repositories, for whoever asks them for news.
@@ -11,13 +12,13 @@ type Usage struct {
 	Apps *Store
 	// Reach returns how a project reaches the repository at an address, with what is
 	// known of it now.
-	Reach func(address syncline.Address, project string) syncline.Repository
+	Reach func(address upstream.Address, project string) upstream.Repository
 	// Permits reports whether its project lets an App be.
 	Permits func(app syncline.App) bool
 }
 
 // Owners returns the projects whose Apps reach a repository in that way.
-func (u Usage) Owners(repo syncline.Repository) []string {
+func (u Usage) Owners(repo upstream.Repository) []string {
 	var projects []string
 	for _, way := range u.Apps.Ways(repo.Address.Key()) {
 		if u.takes(way, repo.Access()) && !slices.Contains(projects, way.Project) {
@@ -28,12 +29,12 @@ func (u Usage) Owners(repo syncline.Repository) []string {
 }
 
 // takes reports whether a way reaches its repository so.
-func (u Usage) takes(way Way, access syncline.Access) bool {
+func (u Usage) takes(way Way, access upstream.Access) bool {
 	return u.Reach(way.Address, way.Project).Access() == access
 }
 
 // Uses reports whether an App that its project lets reaches a repository in that way.
-func (u Usage) Uses(repo syncline.Repository) bool {
+func (u Usage) Uses(repo upstream.Repository) bool {
 	access, key := repo.Access(), repo.Address.Key()
 	same := func(way Way) bool { return u.takes(way, access) }
 	if !slices.ContainsFunc(u.Apps.Ways(key), same) {

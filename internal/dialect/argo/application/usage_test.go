@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 )
 
@@ -25,8 +26,8 @@ func TestUsage(t *testing.T) {
 		}})
 	}
 	// Each project has credentials of its own.
-	reach := func(address syncline.Address, project string) syncline.Repository {
-		return syncline.Repository{Address: address, Declared: true, Username: project, Password: "p"}
+	reach := func(address upstream.Address, project string) upstream.Repository {
+		return upstream.Repository{Address: address, Declared: true, Username: project, Password: "p"}
 	}
 	usage := application.Usage{Apps: store, Reach: reach, Permits: func(app syncline.App) bool { return app.Project != "refused" }}
 	for project, test := range map[string]struct {
@@ -35,7 +36,7 @@ func TestUsage(t *testing.T) {
 	}{
 		"red": {[]string{"red"}, true}, "blue": {[]string{"blue"}, true}, "refused": {[]string{"refused"}, false}, "nobody": {nil, false},
 	} {
-		repo := reach(syncline.AddressOf(url), project)
+		repo := reach(upstream.AddressOf(url), project)
 		if got := usage.Owners(repo); !slices.Equal(got, test.owners) {
 			t.Errorf("as %s reaches it, it is of %v, want %v", project, got, test.owners)
 		}
@@ -43,10 +44,10 @@ func TestUsage(t *testing.T) {
 			t.Errorf("as %s reaches it, it is used: %t, want %t", project, got, test.used)
 		}
 	}
-	if declared := usage.Declared(syncline.AddressOf(url).Key()); len(declared) != 4 {
+	if declared := usage.Declared(upstream.AddressOf(url).Key()); len(declared) != 4 {
 		t.Errorf("declared are %d sources, want 4", len(declared))
 	}
-	if declared := usage.Declared(syncline.AddressOf("https://git.example.com/other").Key()); declared != nil {
+	if declared := usage.Declared(upstream.AddressOf("https://git.example.com/other").Key()); declared != nil {
 		t.Errorf("of another repository, declared are %v", declared)
 	}
 }

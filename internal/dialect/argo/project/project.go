@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // DefaultName is the name of the project that is made when it is missing.
@@ -48,7 +49,7 @@ func ToProject(cr *v1alpha1.AppProject) (syncline.Project, error) {
 	}
 	project := syncline.Project{
 		Name:           cr.Name,
-		SourceRepos:    each(cr.Spec.SourceRepos, syncline.RepoGlob),
+		SourceRepos:    each(cr.Spec.SourceRepos, upstream.PatternOf),
 		Destinations:   each(cr.Spec.Destinations, toDestination),
 		ClusterAllow:   each(cr.Spec.ClusterResourceWhitelist, toClusterRule),
 		ClusterDeny:    each(cr.Spec.ClusterResourceBlacklist, toClusterRule),

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 )
 
@@ -42,7 +43,7 @@ status: {jwtTokensByRole: {dev: {items: [{iat: 1}]}}}
 	}
 	want := syncline.Project{
 		Name:        "shop",
-		SourceRepos: []syncline.RepoPattern{syncline.RepoGlob("https://git.example.com/*"), syncline.RepoGlob("!https://git.example.com/secret")},
+		SourceRepos: []upstream.Pattern{upstream.PatternOf("https://git.example.com/*"), upstream.PatternOf("!https://git.example.com/secret")},
 		Destinations: []syncline.DestinationRule{
 			syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "shop"}),
 			syncline.NewDestinationRule(syncline.Destination{Name: "in-cluster", Namespace: "!kube-system"}),
@@ -105,7 +106,7 @@ func TestDefaultAllowsEverything(t *testing.T) {
 	}
 	want := syncline.Project{
 		Name:         "default",
-		SourceRepos:  []syncline.RepoPattern{syncline.RepoGlob("*")},
+		SourceRepos:  []upstream.Pattern{upstream.PatternOf("*")},
 		Destinations: []syncline.DestinationRule{syncline.NewDestinationRule(syncline.Destination{Server: "*", Namespace: "*"})},
 		ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "*", "")},
 	}

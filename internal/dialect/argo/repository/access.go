@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Access says how Apps reach repositories, by the Secrets of a Store.
@@ -20,7 +20,7 @@ type Access struct {
 }
 
 // Repository returns how an App of the project reaches the repository at an address.
-func (a *Access) Repository(project string, address syncline.Address) (syncline.Repository, error) {
+func (a *Access) Repository(project string, address upstream.Address) (upstream.Repository, error) {
 	return a.Store.For(address, project), nil
 }
 

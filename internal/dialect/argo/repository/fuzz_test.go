@@ -5,8 +5,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/bound"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 )
 
@@ -20,7 +20,7 @@ func FuzzRepositorySecret(f *testing.F) {
 			store := repository.NewStore()
 			u := secret("s", kind, map[string]string{"url": url, "project": project, field: value})
 			if err := store.Put(u); err == nil {
-				store.For(syncline.AddressOf(address), project)
+				store.For(upstream.AddressOf(address), project)
 			}
 			store.Delete(types.NamespacedName{Namespace: "argocd", Name: "s"})
 		})

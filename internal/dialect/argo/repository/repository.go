@@ -8,7 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // The label that marks a Secret, and the values that concern repositories: one
@@ -25,7 +26,7 @@ const Selector = Label + " in (" + TypeRepository + "," + TypeTemplate + ")"
 // prefixOf is what the key of a repository has to begin with for a template to
 // concern it. A template for a host must not send its credentials to another
 // host whose name begins alike.
-func prefixOf(address syncline.Address) string {
+func prefixOf(address upstream.Address) string {
 	key := address.Key()
 	_, rest, _ := strings.Cut(key, "://")
 	if !strings.Contains(rest, "/") {
@@ -34,13 +35,13 @@ func prefixOf(address syncline.Address) string {
 	return key
 }
 
-func hasCredentials(r syncline.Repository) bool {
+func hasCredentials(r upstream.Repository) bool {
 	return r.Username != "" || r.Password != "" || r.BearerToken != "" || len(r.ClientCert) > 0
 }
 
 // merged is how own says that a repository is reached, with the credentials of
 // the template.
-func merged(own, template syncline.Repository) syncline.Repository {
+func merged(own, template upstream.Repository) upstream.Repository {
 	own.Unsupported = template.Unsupported
 	own.Username, own.Password, own.BearerToken = template.Username, template.Password, template.BearerToken
 	own.ClientCert, own.ClientKey = template.ClientCert, template.ClientKey
@@ -50,7 +51,7 @@ func merged(own, template syncline.Repository) syncline.Repository {
 }
 
 // at is the repository under the address that was asked for.
-func at(r syncline.Repository, address syncline.Address) syncline.Repository {
+func at(r upstream.Repository, address upstream.Address) upstream.Repository {
 	r.Address, r.Declared = address, true
 	return r
 }
@@ -69,15 +70,15 @@ func read(u *unstructured.Unstructured) entry {
 		name:     u.GetNamespace() + "/" + u.GetName(),
 		template: u.GetLabels()[Label] == TypeTemplate,
 		project:  field("project"),
-		repository: syncline.Repository{
-			Address:            syncline.AddressOf(field("url")),
+		repository: upstream.Repository{
+			Address:            upstream.AddressOf(field("url")),
 			Username:           field("username"),
-			Password:           syncline.Sealed(field("password")),
-			BearerToken:        syncline.Sealed(field("bearerToken")),
+			Password:           sealed.Text(field("password")),
+			BearerToken:        sealed.Text(field("bearerToken")),
 			ForceBasicAuth:     field("forceHttpBasicAuth") == "true",
 			InsecureSkipVerify: field("insecure") == "true",
 			ClientCert:         []byte(field("tlsClientCertData")),
-			ClientKey:          syncline.Sealed(field("tlsClientCertKey")),
+			ClientKey:          sealed.Text(field("tlsClientCertKey")),
 			Proxy:              field("proxy"),
 			NoProxy:            field("noProxy"),
 		},

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 )
 
@@ -44,7 +44,7 @@ func TestUnsupportedCredentials(t *testing.T) {
 	for path, want := range map[string]string{
 		"ssh": "sshPrivateKey", "app": "githubAppPrivateKey", "both": "", "team/helped": "", "no": "", "none": "",
 	} {
-		if got := store.For(syncline.AddressOf("https://git.example/"+path), "").Unsupported; got != want {
+		if got := store.For(upstream.AddressOf("https://git.example/"+path), "").Unsupported; got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}
@@ -73,17 +73,17 @@ func TestFor(t *testing.T) {
 		{"nothing", "https://elsewhere.example/x", "blue", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := store.For(syncline.AddressOf(test.url), test.project)
-			if got.Username != test.user || got.Address != syncline.AddressOf(test.url) {
+			got := store.For(upstream.AddressOf(test.url), test.project)
+			if got.Username != test.user || got.Address != upstream.AddressOf(test.url) {
 				t.Errorf("got %s at %s, want %s", got.Username, got.Address, test.user)
 			}
 		})
 	}
-	if got := store.For(syncline.AddressOf("https://git.example/team/bare"), "blue").Proxy; got != "http://proxy.example" {
+	if got := store.For(upstream.AddressOf("https://git.example/team/bare"), "blue").Proxy; got != "http://proxy.example" {
 		t.Errorf("the repository's own proxy is lost: %q", got)
 	}
 	store.Delete(types.NamespacedName{Namespace: "argocd", Name: "own"})
-	if got := store.For(syncline.AddressOf("https://git.example/team/app"), "blue").Username; got != "team" {
+	if got := store.For(upstream.AddressOf("https://git.example/team/app"), "blue").Username; got != "team" {
 		t.Errorf("after its Secret is gone: %q", got)
 	}
 }
@@ -92,7 +92,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	store := repository.NewStore()
 	_ = store.Put(secret("s", "repository", map[string]string{"url": "https://x", "username": "u", "password": "hunter2", "bearerToken": "hunter2"}))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		if text := fmt.Sprintf(verb, store.For(syncline.AddressOf("https://x"), "")); strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") {
+		if text := fmt.Sprintf(verb, store.For(upstream.AddressOf("https://x"), "")); strings.Contains(text, "hunter2") || strings.Contains(text, "68756e74657232") {
 			t.Errorf("%s shows the secret: %s", verb, text)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Store holds the repository Secrets as they were last seen. It is safe for
@@ -33,12 +33,12 @@ type entry struct {
 	name       string
 	template   bool
 	project    string
-	repository syncline.Repository
+	repository upstream.Repository
 }
 
 // Concern is what a Secret is about.
 type Concern struct {
-	// Repository is the repository's [syncline.Address.Key], and the beginning of
+	// Repository is the repository's [upstream.Address.Key], and the beginning of
 	// those that a template is about.
 	Repository string
 	Template   bool
@@ -136,11 +136,11 @@ func (s *Store) index(e entry) (map[string]map[string]entry, string) {
 // repository's own Secret says so, one of the project before one of none; where
 // it has no credentials, those of the template with the longest matching prefix
 // are used; where there is no Secret at all, nothing but the address is known.
-func (s *Store) For(address syncline.Address, project string) syncline.Repository {
+func (s *Store) For(address upstream.Address, project string) upstream.Repository {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if address.Err() != nil {
-		return syncline.Repository{Address: address}
+		return upstream.Repository{Address: address}
 	}
 	key := address.Key()
 	own, found := best(s.repositories[key], project, func(entry) bool { return true })
@@ -158,7 +158,7 @@ func (s *Store) For(address syncline.Address, project string) syncline.Repositor
 	case found:
 		return at(own.repository, address)
 	}
-	return syncline.Repository{Address: address}
+	return upstream.Repository{Address: address}
 }
 
 // best returns the entry that matches most closely: with the longest address,

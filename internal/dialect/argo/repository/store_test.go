@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/dialect/argo/storetest"
 )
@@ -18,7 +18,7 @@ func TestStore(t *testing.T) {
 			store := repository.NewStore()
 			store.Changed = func([]repository.Concern) { changed() }
 			return storetest.Opened{Store: store, Held: store.Held, Read: func() string {
-				found := store.For(syncline.AddressOf("https://git.example/team/app"), "")
+				found := store.For(upstream.AddressOf("https://git.example/team/app"), "")
 				return fmt.Sprint(found.Username, found.Declared)
 			}}
 		},

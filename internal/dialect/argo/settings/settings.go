@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/glob"
 )
 
 // Name is that of the ConfigMap.
@@ -36,7 +37,7 @@ type Rules struct {
 
 // pattern is a rule for all kinds that match.
 type pattern struct {
-	match syncline.Pattern
+	match glob.Pattern
 	rule  syncline.HealthRule
 }
 
@@ -215,7 +216,7 @@ func patternsOf(rules map[string]syncline.HealthRule) ([]pattern, error) {
 		if !strings.ContainsAny(text, "*?[{\\") {
 			continue
 		}
-		match := syncline.Glob(text)
+		match := glob.Compile(text)
 		if err := match.Err(); err != nil {
 			failures = append(failures, syncline.Errorf(syncline.Invalid, "%s: %w", rule.Origin, err))
 			continue

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
 )
@@ -114,7 +115,7 @@ func TestBoundsFailSafe(t *testing.T) {
 	c := New(unreachable{}, Options{Dialects: syncline.Dialects{convention.Dialect()}})
 	defer c.Close()
 	r := c.reduce(stranger("Pod", 1))
-	options := syncline.ParseSyncOptions(r.Marks[convention.SyncOptions])
+	options := option.Parse(r.Marks[convention.SyncOptions])
 	if !options.Has("Prune=false") || !options.Has("Delete=false") {
 		t.Errorf("options that are too long are %q", options)
 	}

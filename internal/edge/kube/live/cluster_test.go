@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube"
@@ -133,7 +134,7 @@ func remove(t testing.TB, cluster *kube.Cluster, object syncline.Object) {
 	t.Helper()
 	if _, err := cluster.Write(context.Background(), syncline.Write{
 		Action: syncline.Prune, Ref: object.Ref(), Version: object.GroupVersionKind().Version, UID: object.Reveal().GetUID(),
-		Steering: live.SteeringOf(object.Reveal(), syncline.Dialects{convention.Dialect()}), Options: syncline.SyncOptions{"PrunePropagationPolicy=background"},
+		Steering: live.SteeringOf(object.Reveal(), syncline.Dialects{convention.Dialect()}), Options: option.List{"PrunePropagationPolicy=background"},
 	}); err != nil {
 		t.Error(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
@@ -310,7 +311,7 @@ func TestAnAccessRemembersWhatItWrites(t *testing.T) {
 	}
 	write(t, target, syncline.Write{
 		Action: syncline.Prune, Ref: object.Ref(), Version: "v1", UID: seen.UID, Steering: seen.Steering(),
-		Options: syncline.SyncOptions{"PrunePropagationPolicy=background"},
+		Options: option.List{"PrunePropagationPolicy=background"},
 	})
 	if _, ok := connection.Live.Get(object.Ref()); ok {
 		t.Error("what was deleted is remembered")

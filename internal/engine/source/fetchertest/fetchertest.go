@@ -10,13 +10,14 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
 // Origin is a repository of one kind that holds nothing yet, and what reads it.
 type Origin struct {
 	Fetcher    source.Fetcher
-	Repository syncline.Repository
+	Repository upstream.Repository
 	// Source follows what is published; Other is one that wants what never is.
 	Source, Other syncline.Source
 	// Nowhere is a revision that looks like one, and is none.

@@ -2,6 +2,7 @@ package declare
 
 import (
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // What an Application resource calls itself, and what steers it.
@@ -40,7 +41,7 @@ func sourceManifest(source syncline.Source) map[string]any {
 	return f.JSON()
 }
 
-func helmManifest(helm syncline.Helm) map[string]any {
+func helmManifest(helm tool.Helm) map[string]any {
 	var parameters, files []any
 	for _, parameter := range helm.Parameters {
 		f := Fields{"name": parameter.Name, "value": parameter.Value}
@@ -66,7 +67,7 @@ func helmManifest(helm syncline.Helm) map[string]any {
 	return f.JSON()
 }
 
-func kustomizeManifest(kustomize syncline.Kustomize) map[string]any {
+func kustomizeManifest(kustomize tool.Kustomize) map[string]any {
 	var replicas []any
 	for _, replica := range kustomize.Replicas {
 		replicas = append(replicas, map[string]any{"name": replica.Name, "count": replica.Count})
@@ -90,7 +91,7 @@ func kustomizeManifest(kustomize syncline.Kustomize) map[string]any {
 	return f.JSON()
 }
 
-func directoryManifest(directory syncline.Directory) map[string]any {
+func directoryManifest(directory tool.Directory) map[string]any {
 	jsonnet := Fields{}
 	jsonnet.Set("extVars", variableManifests(directory.Jsonnet.ExtVars))
 	jsonnet.Set("tlas", variableManifests(directory.Jsonnet.TLAs))
@@ -103,7 +104,7 @@ func directoryManifest(directory syncline.Directory) map[string]any {
 	return f.JSON()
 }
 
-func variableManifests(variables []syncline.JsonnetVar) []any {
+func variableManifests(variables []tool.JsonnetVar) []any {
 	var manifests []any
 	for _, variable := range variables {
 		f := Fields{"name": variable.Name, "value": variable.Value}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // initiator is who an operation of the command line says that it is by. The API
@@ -54,7 +55,7 @@ func (o *Operation) Check() error {
 // Operation returns the operation that the flags declare. It is planned, shown and
 // written as it is: see Manifest. The options are the App's own; what flags ask for
 // goes over them.
-func (o *Operation) Operation(own syncline.SyncOptions) syncline.Operation {
+func (o *Operation) Operation(own option.List) syncline.Operation {
 	operation := syncline.Operation{
 		Prune: o.Prune, DryRun: o.DryRun, Force: o.force, SkipHooks: o.strategy == "apply",
 		Options: o.options().Over(own), By: syncline.Initiator{Username: initiator},
@@ -95,8 +96,8 @@ func (o *Operation) Manifest(flags *pflag.FlagSet, asked syncline.Operation) map
 }
 
 // options are the sync options that flags ask for.
-func (o *Operation) options() syncline.SyncOptions {
-	var options syncline.SyncOptions
+func (o *Operation) options() option.List {
+	var options option.List
 	for _, option := range []struct {
 		set  bool
 		text string

@@ -13,14 +13,15 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // Source is where something is declared and how it is rendered, as flags say.
 type Source struct {
 	source    syncline.Source
-	helm      syncline.Helm
-	kustomize syncline.Kustomize
-	directory syncline.Directory
+	helm      tool.Helm
+	kustomize tool.Kustomize
+	directory tool.Directory
 	// What follows is brought into the form of the above by Read.
 	valuesFile                       string
 	sets, setStrings, setFiles       []string
@@ -152,14 +153,14 @@ func (f *Source) readHelm() error {
 		add    func(name, value string)
 	}{
 		{"helm-set", f.sets, func(name, value string) {
-			f.setParameter(syncline.HelmParameter{Name: name, Value: value})
+			f.setParameter(tool.HelmParameter{Name: name, Value: value})
 		}},
 		{"helm-set-string", f.setStrings, func(name, value string) {
-			f.setParameter(syncline.HelmParameter{Name: name, Value: value, ForceString: true})
+			f.setParameter(tool.HelmParameter{Name: name, Value: value, ForceString: true})
 		}},
 		{"helm-set-file", f.setFiles, func(name, value string) {
-			f.helm.FileParameters = slices.DeleteFunc(f.helm.FileParameters, func(p syncline.HelmFileParameter) bool { return p.Name == name })
-			f.helm.FileParameters = append(f.helm.FileParameters, syncline.HelmFileParameter{Name: name, Path: value})
+			f.helm.FileParameters = slices.DeleteFunc(f.helm.FileParameters, func(p tool.HelmFileParameter) bool { return p.Name == name })
+			f.helm.FileParameters = append(f.helm.FileParameters, tool.HelmFileParameter{Name: name, Path: value})
 		}},
 	} {
 		if err := eachPair(list.flag, list.values, list.add); err != nil {
@@ -170,7 +171,7 @@ func (f *Source) readHelm() error {
 }
 
 // setParameter sets a parameter in place of one of the same name.
-func (f *Source) setParameter(parameter syncline.HelmParameter) {
+func (f *Source) setParameter(parameter tool.HelmParameter) {
 	for i, other := range f.helm.Parameters {
 		if other.Name == parameter.Name {
 			f.helm.Parameters[i] = parameter
@@ -194,7 +195,7 @@ func (f *Source) readKustomize() error {
 		if countErr != nil {
 			wrong = syncline.Errorf(syncline.Invalid, "--kustomize-replica %s=%s: %q is not a number", name, value, value)
 		}
-		f.kustomize.Replicas = append(f.kustomize.Replicas, syncline.KustomizeReplica{Name: name, Count: count})
+		f.kustomize.Replicas = append(f.kustomize.Replicas, tool.KustomizeReplica{Name: name, Count: count})
 	})
 	if err != nil {
 		return err
@@ -207,7 +208,7 @@ func (f *Source) readJsonnet() error {
 	for _, list := range []struct {
 		flag   string
 		values []string
-		to     *[]syncline.JsonnetVar
+		to     *[]tool.JsonnetVar
 		code   bool
 	}{
 		{"jsonnet-ext-var-str", f.extStr, &jsonnet.ExtVars, false},
@@ -216,7 +217,7 @@ func (f *Source) readJsonnet() error {
 		{"jsonnet-tla-code", f.tlaCode, &jsonnet.TLAs, true},
 	} {
 		err := eachPair(list.flag, list.values, func(name, value string) {
-			*list.to = append(*list.to, syncline.JsonnetVar{Name: name, Value: value, Code: list.code})
+			*list.to = append(*list.to, tool.JsonnetVar{Name: name, Value: value, Code: list.code})
 		})
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // Showing says how much of an App is shown.
@@ -147,7 +148,7 @@ func parametersOf(source syncline.Source) []string {
 		}
 	}
 	if directory := source.Directory; directory != nil {
-		for _, variable := range append(append([]syncline.JsonnetVar{}, directory.Jsonnet.ExtVars...), directory.Jsonnet.TLAs...) {
+		for _, variable := range append(append([]tool.JsonnetVar{}, directory.Jsonnet.ExtVars...), directory.Jsonnet.TLAs...) {
 			parameters = append(parameters, variable.Name+"="+variable.Value)
 		}
 	}

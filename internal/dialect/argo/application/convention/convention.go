@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 // The annotations of Argo CD and Helm that steer how an object is delivered.
@@ -125,8 +126,8 @@ func (annotations) Read(object syncline.Marked) syncline.Directive {
 	directive := syncline.Directive{
 		Wave:             waveOf(object),
 		Hook:             hookOf(object),
-		Options:          syncline.ParseSyncOptions(object.Annotation(SyncOptions)),
-		IgnoreExtraneous: syncline.ParseSyncOptions(object.Annotation(Compare)).Has("IgnoreExtraneous"),
+		Options:          option.Parse(object.Annotation(SyncOptions)),
+		IgnoreExtraneous: option.Parse(object.Annotation(Compare)).Has("IgnoreExtraneous"),
 		IgnoreHealth:     object.Annotation(NoHealth) == "true",
 	}
 	if isKept(object) {

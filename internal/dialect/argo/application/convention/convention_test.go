@@ -9,6 +9,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/bound"
+	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
@@ -84,7 +85,7 @@ func TestRead(t *testing.T) {
 		"Helm's weight":            {syncline.Marks{convention.HelmWeight: "5"}, syncline.Directive{Wave: 5}},
 		"both":                     {syncline.Marks{convention.Wave: "1", convention.HelmWeight: "5"}, syncline.Directive{Wave: 1}},
 		"options": {syncline.Marks{convention.SyncOptions: "Prune=false, Replace=true"},
-			syncline.Directive{Options: syncline.SyncOptions{"Prune=false", "Replace=true"}}},
+			syncline.Directive{Options: option.List{"Prune=false", "Replace=true"}}},
 		"kept":                     {syncline.Marks{convention.HelmPolicy: " Keep"}, syncline.Directive{Keep: "helm.sh/resource-policy: keep"}},
 		"extraneous":               {syncline.Marks{convention.Compare: "IgnoreExtraneous"}, syncline.Directive{IgnoreExtraneous: true}},
 		"health":                   {syncline.Marks{convention.NoHealth: "true"}, syncline.Directive{IgnoreHealth: true}},

@@ -1,6 +1,9 @@
-package syncline
+// Package glob holds the globs in which people name kinds, namespaces, clusters and
+// files: read once, and matched in a time that is known beforehand.
+package glob
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -25,15 +28,15 @@ type Pattern struct {
 // The bounds of a pattern. A longer one, or one of which the alternatives are
 // nested deeper, cannot be read.
 const (
-	MaxPatternBytes   = 4096
-	maxPatternNesting = 16
+	MaxBytes   = 4096
+	maxNesting = 16
 )
 
-// Glob reads a pattern. One that cannot be read matches nothing, and says so by
+// Compile reads a pattern. One that cannot be read matches nothing, and says so by
 // [Pattern.Err]: who asks whether something is denied has to ask for that first.
-func Glob(text string, separators ...rune) Pattern {
+func Compile(text string, separators ...rune) Pattern {
 	p := Pattern{text: text, separators: string(separators)}
-	if len(text) > MaxPatternBytes {
+	if len(text) > MaxBytes {
 		p.text, p.problem = strings.ToValidUTF8(text[:64], "")+"…", "it is too long"
 		return p
 	}
@@ -44,23 +47,33 @@ func Glob(text string, separators ...rune) Pattern {
 	if !strings.ContainsAny(text, `*?[{\`) {
 		return p
 	}
-	reader := patternReader{rest: text}
-	reader.sequence(0)
-	p.problem = reader.problem
+	r := reader{rest: text}
+	r.sequence(0)
+	p.problem = r.problem
 	if p.problem == "" {
-		p.steps = slices.Clip(append(reader.steps, step{op: stepEnd}))
+		p.steps = slices.Clip(append(r.steps, step{op: stepEnd}))
 		p.anything = text == "**" || text == "*" && p.separators == ""
 	}
 	return p
 }
 
-// Err returns why the pattern cannot be read, nil when it can.
+// Err returns an [*Error] when the pattern cannot be read, nil when it can.
 func (p Pattern) Err() error {
 	if p.problem == "" {
 		return nil
 	}
-	return WithHint(Errorf(Invalid, "%q is not a pattern: %s", p.text, p.problem),
-		`write it as a glob, such as "team-*"; put a backslash in front of *, ?, [, {, } and \ that stand for themselves`)
+	return &Error{text: p.text, problem: p.problem}
+}
+
+// Error is why a pattern cannot be read.
+type Error struct{ text, problem string }
+
+// Error names the pattern.
+func (e *Error) Error() string { return fmt.Sprintf("%q is not a pattern: %s", e.text, e.problem) }
+
+// Unreadable returns what to write instead.
+func (*Error) Unreadable() string {
+	return `write it as a glob, such as "team-*"; put a backslash in front of *, ?, [, {, } and \ that stand for themselves`
 }
 
 // String returns the pattern as it was written.
@@ -69,9 +82,9 @@ func (p Pattern) String() string { return p.text }
 // MarshalText returns the pattern as it was written.
 func (p Pattern) MarshalText() ([]byte, error) { return []byte(p.text), nil }
 
-// UnmarshalText reads a pattern; see [Glob].
+// UnmarshalText reads a pattern; see [Compile].
 func (p *Pattern) UnmarshalText(text []byte) error {
-	*p = Glob(string(text))
+	*p = Compile(string(text))
 	return p.Err()
 }
 
@@ -203,31 +216,31 @@ func (p *places) clear() {
 	p.round++
 }
 
-// patternReader compiles a pattern.
-type patternReader struct {
+// reader compiles a pattern.
+type reader struct {
 	rest    string
 	steps   []step
 	problem string
 }
 
-func (r *patternReader) fail(why string) {
+func (r *reader) fail(why string) {
 	if r.problem == "" {
 		r.problem = why
 	}
 	r.rest = ""
 }
 
-func (r *patternReader) take() rune {
+func (r *reader) take() rune {
 	c, size := utf8.DecodeRuneInString(r.rest)
 	r.rest = r.rest[size:]
 	return c
 }
 
 // here is where the next step comes.
-func (r *patternReader) here() rune { return rune(len(r.steps)) } //nolint:gosec // at most two for each byte
+func (r *reader) here() rune { return rune(len(r.steps)) } //nolint:gosec // at most two for each byte
 
 // sequence reads up to the end, or up to the end of an alternative.
-func (r *patternReader) sequence(depth int) {
+func (r *reader) sequence(depth int) {
 	for r.rest != "" && (depth == 0 || r.rest[0] != ',' && r.rest[0] != '}') {
 		switch c := r.take(); c {
 		case '*':
@@ -251,7 +264,7 @@ func (r *patternReader) sequence(depth int) {
 }
 
 // star reads what follows "*".
-func (r *patternReader) star() {
+func (r *reader) star() {
 	if strings.HasPrefix(r.rest, "*") {
 		r.take()
 		r.steps = append(r.steps, step{op: stepAny})
@@ -261,8 +274,8 @@ func (r *patternReader) star() {
 }
 
 // alternatives reads what follows "{".
-func (r *patternReader) alternatives(depth int) {
-	if depth > maxPatternNesting {
+func (r *reader) alternatives(depth int) {
+	if depth > maxNesting {
 		r.fail("its alternatives are nested too deeply")
 		return
 	}
@@ -289,7 +302,7 @@ func (r *patternReader) alternatives(depth int) {
 }
 
 // class reads what follows "[": a range, or a list of characters.
-func (r *patternReader) class() {
+func (r *reader) class() {
 	not := strings.HasPrefix(r.rest, "!")
 	r.rest = strings.TrimPrefix(r.rest, "!")
 	if r.rest == "" {
@@ -324,7 +337,7 @@ func (r *patternReader) class() {
 }
 
 // list reads the characters of a class.
-func (r *patternReader) list() string {
+func (r *reader) list() string {
 	var set strings.Builder
 	for r.rest != "" && r.rest[0] != ']' {
 		c := r.take()

@@ -1,4 +1,4 @@
-package syncline_test
+package glob_test
 
 import (
 	"encoding/json"
@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gobwas/glob"
+	gobwas "github.com/gobwas/glob"
 	"pgregory.net/rapid"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/glob"
 )
 
 func TestPatternMatches(t *testing.T) {
@@ -40,7 +41,7 @@ func TestPatternMatches(t *testing.T) {
 		{"a}", "a}", nil, true},
 		{"ü*", "über", nil, true},
 	} {
-		p := syncline.Glob(test.pattern, test.separators...)
+		p := glob.Compile(test.pattern, test.separators...)
 		if err := p.Err(); err != nil || p.Matches(test.value) != test.want {
 			t.Errorf("%q on %q: want %v (%v)", test.pattern, test.value, test.want, err)
 		}
@@ -50,9 +51,9 @@ func TestPatternMatches(t *testing.T) {
 func TestPatternThatCannotBeRead(t *testing.T) {
 	for _, text := range []string{
 		"[", "[a", "[]", "[!]", "[b-a]", "{a", "{a,b", "{{a}", `a\`, "[a\\", "\xff", "[a-", "[a-b", "[a-bc]",
-		strings.Repeat("a", syncline.MaxPatternBytes+1), strings.Repeat("{a,", 17) + strings.Repeat("}", 17),
+		strings.Repeat("a", glob.MaxBytes+1), strings.Repeat("{a,", 17) + strings.Repeat("}", 17),
 	} {
-		p := syncline.Glob(text)
+		p := glob.Compile(text)
 		if err := p.Err(); syncline.KindOf(err) != syncline.Invalid || syncline.HintOf(err) == "" {
 			t.Errorf("%.40q: got %v", text, err)
 		}
@@ -63,7 +64,7 @@ func TestPatternThatCannotBeRead(t *testing.T) {
 }
 
 func TestPatternIsWrittenAsText(t *testing.T) {
-	text, err := json.Marshal(syncline.Glob("a*"))
+	text, err := json.Marshal(glob.Compile("a*"))
 	if err != nil || string(text) != `"a*"` {
 		t.Errorf("got %s, %v", text, err)
 	}
@@ -91,8 +92,8 @@ type fataler interface {
 }
 
 func compare(t fataler, text, value string, separators []rune) {
-	want, err := glob.Compile(text, separators...)
-	got := syncline.Glob(text, separators...)
+	want, err := gobwas.Compile(text, separators...)
+	got := glob.Compile(text, separators...)
 	if (err == nil) != (got.Err() == nil) {
 		t.Fatalf("%q: %v, and there %v", text, got.Err(), err)
 	}
@@ -113,7 +114,7 @@ func FuzzPattern(f *testing.F) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		began := time.Now()
-		p := syncline.Glob(text)
+		p := glob.Compile(text)
 		p.Matches(value)
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("it took %s", took)
@@ -135,7 +136,7 @@ func TestPatternsThatNeverEnded(t *testing.T) {
 		strings.Repeat("*a", 500) + "b",
 		"{" + strings.Repeat("{a,b}*", 39) + "}",
 	} {
-		p := syncline.Glob(text)
+		p := glob.Compile(text)
 		if p.Err() != nil || p.Matches(strings.Repeat("a", 4096)+"c") && !strings.HasSuffix(text, "*}") {
 			t.Errorf("%.30q: %v", text, p.Err())
 		}

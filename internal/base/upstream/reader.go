@@ -1,4 +1,4 @@
-package syncline
+package upstream
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/syncline-io/syncline/internal/base/sealed"
 )
 
 const writeURL = "write it as https://host/path"
@@ -163,7 +165,7 @@ func (r *addressReader) userInfo(a *Address, text string) {
 		r.refuse("its user name cannot be read", hint)
 	}
 	a.user = r.decode(user)
-	a.secret = Sealed(r.decode(secret))
+	a.secret = sealed.Text(r.decode(secret))
 	if strings.ContainsFunc(a.user+string(a.secret), unicode.IsControl) || strings.ContainsAny(a.user, `/\?#`) {
 		r.refuse("its user name contains what is in none", hint)
 	}

@@ -1,4 +1,4 @@
-package syncline_test
+package upstream_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // TestAddressesThatPeopleUse are accepted, and asked for in one spelling.
@@ -52,11 +53,11 @@ func TestAddressesThatPeopleUse(t *testing.T) {
 		"/srv/a/../b/":                                                 "/srv/b",
 		"file:///srv/my%20repos/app":                                   "/srv/my repos/app",
 	} {
-		a := syncline.AddressOf(text)
+		a := upstream.AddressOf(text)
 		if err := a.Err(); err != nil || a.URL() != want {
 			t.Errorf("%s: got %s, want %s (%v)", text, a.URL(), want, err)
 		}
-		if again := syncline.AddressOf(a.URL()); again.URL() != want || again.Key() != syncline.AddressOf(want).Key() {
+		if again := upstream.AddressOf(a.URL()); again.URL() != want || again.Key() != upstream.AddressOf(want).Key() {
 			t.Errorf("%s: read again, it is %s", want, again.URL())
 		}
 	}
@@ -105,7 +106,7 @@ func attacks() []string {
 // TestAddressesWithTwoReadings are refused, by an error that shows no secret.
 func TestAddressesWithTwoReadings(t *testing.T) {
 	for _, text := range attacks() {
-		a := syncline.AddressOf(text)
+		a := upstream.AddressOf(text)
 		if err := a.Err(); syncline.KindOf(err) != syncline.Invalid || syncline.HintOf(err) == "" {
 			t.Errorf("%q is read as %q: %v", text, a.URL(), err)
 		}
@@ -128,12 +129,12 @@ func TestSecretsOfAddressesStayHidden(t *testing.T) {
 		"ftp://user:%s@host/a", "http://user:\n%s@host/a", "https://user:%s@[::1/a", "https://user:%s@[::1]/a", "ssh://git:%s@host/a",
 	} {
 		text := fmt.Sprintf(form, "canary")
-		a := syncline.AddressOf(text)
-		shown := []string{a.String(), syncline.RedactURL(text), fmt.Sprintf("%v %+v %#v %q %x", a, a, a, a, a)}
+		a := upstream.AddressOf(text)
+		shown := []string{a.String(), upstream.Redact(text), fmt.Sprintf("%v %+v %#v %q %x", a, a, a, a, a)}
 		if err := a.Err(); err != nil {
 			shown = append(shown, syncline.Explain(err))
 		}
-		repository := syncline.Repository{Address: a}
+		repository := upstream.Repository{Address: a}
 		for _, verb := range []string{"%v", "%+v", "%#v"} {
 			shown = append(shown, fmt.Sprintf(verb, repository))
 		}
@@ -153,11 +154,11 @@ func FuzzAddress(f *testing.F) {
 	f.Add("https://user:pw@dev.azure.com/org/My%20Project/_git/a")
 	f.Add("git@github.com:org/app.git")
 	f.Fuzz(func(t *testing.T, text string) {
-		a := syncline.AddressOf(text)
+		a := upstream.AddressOf(text)
 		if a.Err() != nil {
 			return
 		}
-		if again := syncline.AddressOf(a.Key()); again.Key() != a.Key() {
+		if again := upstream.AddressOf(a.Key()); again.Key() != a.Key() {
 			t.Errorf("%q: key %q has the key %q", text, a.Key(), again.Key())
 		}
 		if a.Scheme() == "file" {
@@ -228,8 +229,8 @@ func TestRepoGlob(t *testing.T) {
 		{"!git@github.com:org/secret", "ssh://root@github.com/org/secret", true},
 		{"!*", "https://git.example/a", true},
 	} {
-		p := syncline.RepoGlob(test.pattern)
-		if err := p.Err(); err != nil || p.Matches(syncline.AddressOf(test.address)) != test.want {
+		p := upstream.PatternOf(test.pattern)
+		if err := p.Err(); err != nil || p.Matches(upstream.AddressOf(test.address)) != test.want {
 			t.Errorf("%s on %s: want %v (%v)", test.pattern, test.address, test.want, err)
 		}
 	}
@@ -243,7 +244,7 @@ func FuzzRepoGlob(f *testing.F) {
 	f.Add("{{a/,b:},{@,/}}://**", "")
 	f.Add(strings.Repeat("{a/,b:}", 20)+"://x", "https://a")
 	f.Fuzz(func(t *testing.T, pattern, address string) {
-		p, a := syncline.RepoGlob(pattern), syncline.AddressOf(address)
+		p, a := upstream.PatternOf(pattern), upstream.AddressOf(address)
 		if p.Matches(a) && (a.Err() != nil || p.Err() != nil) {
 			t.Errorf("%q matches %q", pattern, address)
 		}

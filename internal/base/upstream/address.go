@@ -1,8 +1,13 @@
-package syncline
+// Package upstream holds what is known of the repositories from which Apps are
+// delivered: where they are, who means them, how they are reached, and what they
+// call their revisions. It asks none of them.
+package upstream
 
 import (
 	"fmt"
 	"strings"
+
+	"github.com/syncline-io/syncline/internal/base/sealed"
 )
 
 // Address is where a repository is. It is read once, in the one way in which
@@ -14,7 +19,7 @@ import (
 type Address struct {
 	scheme string
 	user   string
-	secret Sealed
+	secret sealed.Text
 	// host is in lower case; an IPv6 address has brackets.
 	host string
 	// port is "" where it is the scheme's own.
@@ -59,17 +64,26 @@ func AddressOf(text string) Address {
 	return a
 }
 
-// Err returns why the address is refused, nil when it is not. The message shows
-// nothing of the address that may be a secret.
+// Err returns an [*Error] when the address is refused, nil when it is not. The
+// message shows nothing of the address that may be a secret.
 func (a Address) Err() error {
 	switch {
 	case a.problem != "":
-		return WithHint(Errorf(Invalid, "repository address %q: %s", a.written, a.problem), a.hint)
+		return &Error{what: fmt.Sprintf("repository address %q", a.written), problem: a.problem, hint: a.hint}
 	case a == Address{}:
-		return WithHint(Errorf(Invalid, "repository address %q: it is empty", ""), writeURL)
+		return &Error{what: `repository address ""`, problem: "it is empty", hint: writeURL}
 	}
 	return nil
 }
+
+// Error is why an address or a [Pattern] cannot be read.
+type Error struct{ what, problem, hint string }
+
+// Error names the address or the pattern, without secrets.
+func (e *Error) Error() string { return e.what + ": " + e.problem }
+
+// Unreadable returns what to write instead.
+func (e *Error) Unreadable() string { return e.hint }
 
 // String returns the address without credentials, for people. Of one that is
 // refused it shows only what surely holds none.
@@ -88,7 +102,7 @@ func (a Address) Scheme() string { return a.scheme }
 func (a Address) User() string { return a.user }
 
 // Password returns the password, if the address has one.
-func (a Address) Password() Sealed { return a.secret }
+func (a Address) Password() sealed.Text { return a.secret }
 
 // Host returns the name or the IP address of the server, in lower case, and
 // without brackets.
@@ -145,11 +159,11 @@ func (a Address) Key() string {
 	return a.Origin() + encodePath(bare(a.path))
 }
 
-// RepoKey returns the [Address.Key] of what is written.
-func RepoKey(address string) string { return AddressOf(address).Key() }
+// Key returns the [Address.Key] of what is written.
+func Key(address string) string { return AddressOf(address).Key() }
 
-// RedactURL returns an address without a password or user name in it, for messages.
-func RedactURL(address string) string { return AddressOf(address).String() }
+// Redact returns an address without a password or user name in it, for messages.
+func Redact(address string) string { return AddressOf(address).String() }
 
 // bare returns a path without what is left out of a key.
 func bare(path string) string {

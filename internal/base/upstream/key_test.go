@@ -1,12 +1,12 @@
-package syncline_test
+package upstream_test
 
 import (
 	"testing"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
-func TestRepoKey(t *testing.T) {
+func TestKey(t *testing.T) {
 	for _, same := range [][]string{
 		{
 			"https://example.com/team/app", "https://example.com/team/app.git", "https://example.com/team/app/",
@@ -22,22 +22,22 @@ func TestRepoKey(t *testing.T) {
 		{"not an address"},
 		{""},
 	} {
-		key := syncline.RepoKey(same[0])
+		key := upstream.Key(same[0])
 		for _, address := range same {
-			if got := syncline.RepoKey(address); got != key {
-				t.Errorf("RepoKey(%q) = %q, want %q", address, got, key)
+			if got := upstream.Key(address); got != key {
+				t.Errorf("Key(%q) = %q, want %q", address, got, key)
 			}
 		}
-		if again := syncline.RepoKey(key); again != key {
-			t.Errorf("RepoKey(%q) = %q, want itself", key, again)
+		if again := upstream.Key(key); again != key {
+			t.Errorf("Key(%q) = %q, want itself", key, again)
 		}
 	}
-	if a, b := syncline.RepoKey("https://example.com/Team/App"), syncline.RepoKey("https://example.com/team/app"); a == b {
+	if a, b := upstream.Key("https://example.com/Team/App"), upstream.Key("https://example.com/team/app"); a == b {
 		t.Errorf("paths of different case have one key %q", a)
 	}
 }
 
-func TestRedactURL(t *testing.T) {
+func TestRedact(t *testing.T) {
 	for address, want := range map[string]string{
 		"https://user:secret@example.com/a":  "https://example.com/a",
 		"https://tok@en@example.com/a":       "https://example.com/a",
@@ -46,8 +46,8 @@ func TestRedactURL(t *testing.T) {
 		"git@example.com:team/app.git":       "git@example.com:team/app.git",
 		"https://user:p%40ss@example.com:99": "https://example.com:99",
 	} {
-		if got := syncline.RedactURL(address); got != want {
-			t.Errorf("RedactURL(%q) = %q, want %q", address, got, want)
+		if got := upstream.Redact(address); got != want {
+			t.Errorf("Redact(%q) = %q, want %q", address, got, want)
 		}
 	}
 }

@@ -1,11 +1,14 @@
-package syncline
+package upstream
 
 import (
+	"errors"
 	"slices"
 	"strings"
+
+	"github.com/syncline-io/syncline/internal/base/glob"
 )
 
-// RepoPattern is a glob over repository addresses. It is matched part by part,
+// Pattern is a glob over repository addresses. It is matched part by part,
 // scheme, host, port and path, and never beyond one: "https://*.corp.test/**" is
 // of hosts that end so, whatever is in a path. Case and ".git" at the end make no
 // difference. In a path "*" stays between two slashes, and "**" does not. "*"
@@ -14,43 +17,42 @@ import (
 // A denial also concerns what the glob matches as one text, whatever user name
 // and, of http and https, whatever scheme is asked with: it is never narrower
 // than it looks.
-type RepoPattern struct {
+type Pattern struct {
 	text    string
 	denies  bool
 	problem string
 	hint    string
 
 	all     bool
-	options []repoOption
-	whole   Pattern
+	options []option
+	whole   glob.Pattern
 }
 
-// repoOption is one way to fulfil a RepoPattern.
-type repoOption struct {
-	scheme, user, host, port, path Pattern
+// option is one way to fulfil a Pattern.
+type option struct {
+	scheme, user, host, port, path glob.Pattern
 	anyPort, anyPath               bool
 }
 
-// maxRepoOptions bounds the alternatives of a pattern that span its parts.
-const maxRepoOptions = 64
+// maxOptions bounds the alternatives of a pattern that span its parts.
+const maxOptions = 64
 
-// RepoGlob reads a pattern. One that cannot be read matches nothing, and says
-// so by [RepoPattern.Err].
-func RepoGlob(text string) RepoPattern {
-	p := RepoPattern{text: text}
-	glob, denies := strings.CutPrefix(strings.Trim(text, " \t\r\n"), "!")
-	p.denies = denies
-	if glob == "*" || glob == "**" {
+// PatternOf reads a pattern. One that cannot be read matches nothing, and says
+// so by [Pattern.Err].
+func PatternOf(text string) Pattern {
+	p := Pattern{text: text}
+	text, p.denies = strings.CutPrefix(strings.Trim(text, " \t\r\n"), "!")
+	if text == "*" || text == "**" {
 		p.all = true
 		return p
 	}
-	glob = strings.ToLower(glob)
-	if err := Glob(glob).Err(); err != nil {
-		p.problem, p.hint = err.Error(), HintOf(err)
+	text = strings.ToLower(text)
+	if unreadable, ok := errors.AsType[*glob.Error](glob.Compile(text).Err()); ok {
+		p.problem, p.hint = unreadable.Error(), unreadable.Unreadable()
 		return p
 	}
-	p.whole = Glob(withoutGit(glob), '/')
-	options, ok := spanning(glob, maxRepoOptions)
+	p.whole = glob.Compile(withoutGit(text), '/')
+	options, ok := spanning(text, maxOptions)
 	if !ok {
 		p.refuse("it has too many alternatives that span host and path")
 	}
@@ -60,34 +62,34 @@ func RepoGlob(text string) RepoPattern {
 	return p
 }
 
-func (p *RepoPattern) refuse(why string) {
+func (p *Pattern) refuse(why string) {
 	if p.problem == "" {
 		p.problem, p.hint = why, "write it as a glob over an address, such as https://git.example.com/team/**"
 	}
 }
 
-// Err returns why the pattern cannot be read, nil when it can.
-func (p RepoPattern) Err() error {
+// Err returns an [*Error] when the pattern cannot be read, nil when it can.
+func (p Pattern) Err() error {
 	if p.problem == "" {
 		return nil
 	}
-	return WithHint(Errorf(Invalid, "%s is not a pattern of repositories: %s", redactedPattern(p.text), p.problem), p.hint)
+	return &Error{what: redactedPattern(p.text) + " is not a pattern of repositories", problem: p.problem, hint: p.hint}
 }
 
 // String returns the pattern as it was written.
-func (p RepoPattern) String() string { return redactedPattern(p.text) }
+func (p Pattern) String() string { return redactedPattern(p.text) }
 
 // MarshalText returns the pattern as it was written.
-func (p RepoPattern) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+func (p Pattern) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // Equal reports whether two patterns were written alike.
-func (p RepoPattern) Equal(other RepoPattern) bool { return p.text == other.text }
+func (p Pattern) Equal(other Pattern) bool { return p.text == other.text }
 
 // Denies reports whether the pattern is a denial.
-func (p RepoPattern) Denies() bool { return p.denies }
+func (p Pattern) Denies() bool { return p.denies }
 
 // Matches reports whether the pattern concerns the repository at the address.
-func (p RepoPattern) Matches(a Address) bool {
+func (p Pattern) Matches(a Address) bool {
 	switch {
 	case p.problem != "" || a.Err() != nil:
 		return false
@@ -104,27 +106,27 @@ func (p RepoPattern) Matches(a Address) bool {
 }
 
 // wholly matches the address as one text, where that is meant or is safer.
-func (p RepoPattern) wholly(a Address, path string) bool {
+func (p Pattern) wholly(a Address, path string) bool {
 	if !p.denies && a.scheme != schemeFile {
 		return false
 	}
 	return p.whole.Matches(strings.TrimPrefix(a.Origin(), "file://") + path)
 }
 
-func (o repoOption) matches(a Address, path string, denies bool) bool {
+func (o option) matches(a Address, path string, denies bool) bool {
 	return o.reaches(a.scheme, denies) && (o.anyPort || o.port.Matches(a.port)) && o.host.Matches(a.host) &&
 		(denies || a.scheme != schemeSSH || o.user.Matches(a.user)) && (o.anyPath || o.path.Matches(path))
 }
 
 // reaches reports whether the option is about a scheme. To a denial http and
 // https are one: a server answers to both alike, or sends from one to the other.
-func (o repoOption) reaches(scheme string, denies bool) bool {
+func (o option) reaches(scheme string, denies bool) bool {
 	web := scheme == schemeHTTP || scheme == schemeHTTPS
 	return o.scheme.Matches(scheme) || denies && web && (o.scheme.Matches(schemeHTTP) || o.scheme.Matches(schemeHTTPS))
 }
 
 // add reads one option.
-func (p *RepoPattern) add(text string) {
+func (p *Pattern) add(text string) {
 	scheme, rest := "", text
 	if at := outside(text, "://"); at >= 0 {
 		scheme, rest = text[:at], text[at+3:]
@@ -148,22 +150,22 @@ func (p *RepoPattern) add(text string) {
 	}
 }
 
-func (p *RepoPattern) addParts(scheme, authority, path string, hasPath bool) {
-	o := repoOption{scheme: Glob(scheme), user: Glob("*")}
+func (p *Pattern) addParts(scheme, authority, path string, hasPath bool) {
+	o := option{scheme: glob.Compile(scheme), user: glob.Compile("*")}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-		o.user, authority = Glob(authority[:at]), authority[at+1:]
+		o.user, authority = glob.Compile(authority[:at]), authority[at+1:]
 	}
 	wide := strings.Contains(authority, "**")
 	port := strings.LastIndexByte(authority, ':')
 	if port > strings.LastIndexByte(authority, ']') {
 		if authority[port+1:] != defaultPort(scheme) {
-			o.port = Glob(authority[port+1:])
+			o.port = glob.Compile(authority[port+1:])
 		}
 		authority = authority[:port]
 	} else {
 		o.anyPort = strings.HasSuffix(authority, "*")
 	}
-	o.host = Glob(strings.ReplaceAll(authority, "**", "*"))
+	o.host = glob.Compile(strings.ReplaceAll(authority, "**", "*"))
 	o.anyPath = wide && !hasPath
 	path, ok := decodedPattern(withoutGit(path))
 	if !ok {
@@ -175,8 +177,8 @@ func (p *RepoPattern) addParts(scheme, authority, path string, hasPath bool) {
 	if wide && hasPath {
 		path = "{**/,}" + path
 	}
-	o.path = Glob(path, '/')
-	for _, part := range []Pattern{o.scheme, o.user, o.host, o.port, o.path} {
+	o.path = glob.Compile(path, '/')
+	for _, part := range []glob.Pattern{o.scheme, o.user, o.host, o.port, o.path} {
 		if part.Err() != nil {
 			p.refuse("its parts cannot be told apart")
 		}

@@ -1,0 +1,89 @@
+package upstream
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/syncline-io/syncline/internal/base/sealed"
+)
+
+// Repository is how to reach the repository at an address.
+type Repository struct {
+	Address Address
+	// Declared says that the operator named the repository, or its server, by a
+	// repository Secret.
+	Declared bool
+	// Username and Password are sent as HTTP basic authentication. A token
+	// alone goes with any user name.
+	Username string
+	Password sealed.Text
+	// BearerToken is sent as an HTTP Authorization header instead.
+	BearerToken sealed.Text
+	// Unsupported names credentials that the repository Secret has and Syncline
+	// cannot use, where it has no others.
+	Unsupported string
+	// ForceBasicAuth sends the credentials without waiting to be asked.
+	ForceBasicAuth bool
+	// InsecureSkipVerify accepts any certificate of the server.
+	InsecureSkipVerify bool
+	// PlainHTTP reaches a registry by HTTP without TLS.
+	PlainHTTP bool
+	// CA holds PEM certificates that are trusted besides the system's.
+	CA []byte
+	// ClientCert and ClientKey are PEM, for mutual TLS.
+	ClientCert []byte
+	ClientKey  sealed.Text
+	// Proxy is the URL of an HTTP proxy; NoProxy lists hosts that bypass it.
+	Proxy   string
+	NoProxy string
+}
+
+// Access is a way to a repository: its address, and with what credentials and
+// settings it is reached. It is comparable: what is known by one Access is no
+// other's, be it an answer or an error. It prints nothing.
+type Access struct {
+	key, user              string
+	inAddress              sealed.Text
+	username               string
+	password, bearer       sealed.Text
+	declared, basic, trust bool
+	plain                  bool
+	ca, cert               string
+	certKey                sealed.Text
+	proxy                  sealed.Text
+	noProxy                string
+}
+
+// Access returns the way to the repository. Two spellings of its address are one.
+func (r Repository) Access() Access {
+	return Access{
+		key: r.Address.Key(), user: r.Address.User(), inAddress: r.Address.Password(),
+		username: r.Username, password: r.Password, bearer: r.BearerToken,
+		declared: r.Declared, basic: r.ForceBasicAuth, trust: r.InsecureSkipVerify, plain: r.PlainHTTP,
+		ca: string(r.CA), cert: string(r.ClientCert), certKey: r.ClientKey,
+		proxy: sealed.Text(r.Proxy), noProxy: r.NoProxy,
+	}
+}
+
+// Format prints nothing of what it holds.
+func (Access) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("access")) }
+
+// Refs is what a repository calls its revisions, at one moment.
+type Refs struct {
+	// Head is the full name of the branch that HEAD points to, such as
+	// "refs/heads/main". Empty when HEAD is detached or missing.
+	Head string
+	// Commits maps the full name of each ref, and "HEAD", to a commit. An
+	// annotated tag maps to the commit that it tags.
+	Commits map[string]string
+}
+
+// Commit is what a repository says of one revision.
+type Commit struct {
+	// Hash is the full name of the commit.
+	Hash    string
+	Author  string
+	Email   string
+	Date    time.Time
+	Message string
+}
