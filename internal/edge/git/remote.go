@@ -61,7 +61,7 @@ func (s *Store) remote(repo upstream.Repository) (*remote, error) {
 			"use the repository's https address, with a user name and password or token")
 	case scheme == "file" && s.options.AllowLocal && filepath.IsAbs(address.Path()):
 		return &remote{url: address.Path(), key: address.Path(), name: name}, nil
-	case scheme == "file":
+	case scheme == "file", scheme == "oci":
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository address %q: only http and https addresses are allowed", name),
 			"write it as https://host/path")
 	}

@@ -9,7 +9,7 @@ import (
 	"unicode"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/edge/transport"
+	"github.com/syncline-io/syncline/internal/base/dial"
 )
 
 // failure is why a registry did not give what it was asked for.
@@ -38,8 +38,8 @@ func (f *failure) withHint(hint string) *failure {
 // unsent says why a request has no answer. What it says is of the connection, and may
 // hold what a server or a proxy said.
 func unsent(err error) error {
-	if errors.Is(err, transport.ErrNotAsked) {
-		return failf(syncline.Invalid, "%w", transport.ErrNotAsked).withHint(syncline.HintOf(transport.ErrNotAsked))
+	if errors.Is(err, dial.ErrNotAsked) {
+		return failf(syncline.Invalid, "%w", dial.ErrNotAsked).withHint("if a registry is there, allow the address")
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return failf(syncline.Transient, "it did not answer in time: %w", context.DeadlineExceeded)

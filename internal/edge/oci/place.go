@@ -57,7 +57,9 @@ func (s *Store) place(repo upstream.Repository) (*place, error) {
 }
 
 // url returns where something of the repository is.
-func (p *place) url(kind, name string) string { return p.scheme + "://" + p.host + "/v2/" + p.path + "/" + kind + "/" + name }
+func (p *place) url(kind, name string) string {
+	return p.scheme + "://" + p.host + "/v2/" + p.path + "/" + kind + "/" + name
+}
 
 var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/dial"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/archive"
 	"github.com/syncline-io/syncline/internal/edge/transport"
@@ -120,7 +121,7 @@ func (s *Store) registry(repo upstream.Repository, scheme, host string) (*regist
 		return known, nil
 	}
 	to, err := transport.New(repo, host, transport.Options{
-		AllowAddresses: s.options.AllowAddresses, StallTimeout: s.options.StallTimeout, PerHost: s.options.PerHost,
+		Gate: dial.Gate{Allow: s.options.AllowAddresses}, StallTimeout: s.options.StallTimeout, PerHost: s.options.PerHost,
 	})
 	if err != nil {
 		return nil, err

@@ -10,24 +10,23 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/dial"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Options are the choices of a Transport. The zero value works.
 type Options struct {
-	// AllowAddresses are addresses of servers that may be asked though services of the
-	// machine or the cloud are usually there: link-local ones, say. Default: none.
-	AllowAddresses []netip.Prefix
+	// Gate says which addresses of servers may be asked. Default: none at which services
+	// of the machine or the cloud are.
+	Gate dial.Gate
 	// StallTimeout is how long a connection, a handshake and the head of an answer may
 	// take, each. Default: 30 s.
 	StallTimeout time.Duration
@@ -83,7 +82,8 @@ func New(repo upstream.Repository, host string, options Options) (*Transport, er
 	return &Transport{host: host, own: own, other: other}, nil
 }
 
-// RoundTrip sends a request, whose errors name no address but that of a connection.
+// RoundTrip sends a request. Its errors name no address but that of a connection; they
+// are [dial.ErrNotAsked] where that is why.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if HostOf(request.URL) == t.host {
 		return t.own.RoundTrip(request)
@@ -165,48 +165,12 @@ type dialer struct {
 	proxies []string
 }
 
-// ErrNotAsked is that a server has an address that is not asked, because services of
-// the machine or the cloud answer there.
-var ErrNotAsked = syncline.WithHint(
-	syncline.Errorf(syncline.Invalid, "its server has an address that is not asked, because services of the machine or the cloud answer there"),
-	"if a repository is there, allow the address")
-
-// dial connects to an address that may be asked. It is judged when it is connected to,
-// whatever a name meant a moment before. Behind a proxy it is the proxy that judges.
+// dial connects to an address that may be asked. Behind a proxy it is the proxy that
+// judges what is connected to.
 func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	own := net.Dialer{Timeout: d.options.StallTimeout, KeepAlive: 30 * time.Second}
-	if !slices.Contains(d.proxies, address) {
-		own.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
-			if at, err := netip.ParseAddrPort(address); err != nil || !d.options.Asked(at.Addr()) {
-				return ErrNotAsked
-			}
-			return nil
-		}
+	if slices.Contains(d.proxies, address) {
+		own := net.Dialer{Timeout: d.options.StallTimeout}
+		return own.DialContext(ctx, network, address)
 	}
-	return own.DialContext(ctx, network, address)
-}
-
-// neverAsked are addresses that no repository is at, but services that trust
-// whoever is on the machine or on its network: metadata of clouds, link-local
-// neighbours, and what stands for this machine or for many.
-func neverAsked() []netip.Prefix {
-	var prefixes []netip.Prefix
-	for _, text := range []string{
-		"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "::/128", "fe80::/10", "ff00::/8",
-		"fd00:ec2::/32", "fd20:ce::254/128", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32",
-	} {
-		prefixes = append(prefixes, netip.MustParsePrefix(text))
-	}
-	return prefixes
-}
-
-// Asked reports whether a server at an address may be asked.
-func (o Options) Asked(ip netip.Addr) bool {
-	ip = ip.Unmap().WithZone("")
-	if embedded := netip.MustParsePrefix("64:ff9b::/96"); embedded.Contains(ip) { // NAT64
-		bytes := ip.As16()
-		ip = netip.AddrFrom4([4]byte(bytes[12:]))
-	}
-	contains := func(p netip.Prefix) bool { return p.Contains(ip) }
-	return slices.ContainsFunc(o.AllowAddresses, contains) || !slices.ContainsFunc(neverAsked(), contains)
+	return d.options.Gate.Dialer(d.options.StallTimeout).DialContext(ctx, network, address)
 }

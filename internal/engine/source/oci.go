@@ -67,7 +67,7 @@ func (o *OCI) Known(want Target) (Revision, error) {
 			syncline.Errorf(syncline.Invalid, "targetRevision and tagPrefix have %d bytes: more than %d are not looked for",
 				len(want.Revision)+len(want.TagPrefix), longestTarget),
 			"name a tag, a digest or a shorter constraint")
-	case tagOf(want) == "" && want.Revision != "" && !isConstraint(want):
+	case tagOf(want) == "" && rangeOf(want) == nil:
 		return Revision{}, syncline.WithHint(
 			syncline.Errorf(syncline.Invalid, "targetRevision %q is not a tag, a digest or a version constraint", want.Revision),
 			`write a tag such as "1.2.3", a constraint such as "~1.2", or "sha256:" and 64 hexadecimal digits`)
@@ -99,15 +99,15 @@ func tagOf(want Target) string {
 //
 //   - The tag of that name, so that "1.2" may be a tag that moves. See [tagOf].
 //   - A semantic version constraint is the tag of the highest version that fulfils it,
-//     compared without the tag prefix. Of pre-releases it means those only that it
-//     names. An exact version is no constraint.
+//     compared without the tag prefix. A pre-release fulfils only one that has one. An
+//     exact version, such as "1.2", is a constraint of a chart, as in Helm, and else none.
 //   - Nothing, of a chart, is the highest version that is no pre-release.
 func (o *OCI) List(ctx context.Context, repo upstream.Repository, want Target) (Listing, error) {
 	repo = below(repo, want.Chart)
 	tag := tagOf(want)
 	if tag != "" {
 		shown, err := o.tagged(ctx, repo, tag)
-		if err != nil || shown.none == nil || !isConstraint(want) {
+		if err != nil || shown.none == nil || rangeOf(want) == nil {
 			return shown, err
 		}
 	}
@@ -136,17 +136,26 @@ func (o *OCI) tagged(ctx context.Context, repo upstream.Repository, tag string) 
 	return artifact{revision: Revision{ID: digest, By: tag}}, err
 }
 
-// highest returns the tag of the highest version that a constraint means; of equal ones
-// that with the most to it, such as "1.2.0" before "1.2". The only error is that of ctx.
-func highest(ctx context.Context, tags []string, want Target) (string, error) {
+// rangeOf returns the constraint that a target is, or nil.
+func rangeOf(want Target) *semver.Constraints {
 	text := want.Revision
-	if text == "" {
+	switch {
+	case text == "" && want.Chart != "":
 		text = "*"
+	case want.Chart == "" && !isConstraint(want):
+		return nil
 	}
 	constraint, err := semver.NewConstraint(text)
 	if err != nil {
-		return "", nil //nolint:nilerr // it means nothing
+		return nil
 	}
+	return constraint
+}
+
+// highest returns the tag of the highest version that a constraint means; of equal ones
+// that with the most to it, such as "1.2.0" before "1.2". The only error is that of ctx.
+func highest(ctx context.Context, tags []string, want Target) (string, error) {
+	constraint := rangeOf(want)
 	var found string
 	var best *semver.Version
 	for i, tag := range tags {
