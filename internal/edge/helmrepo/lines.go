@@ -342,7 +342,9 @@ func plainEntry(item []byte) (entry indexEntry, plain bool) {
 
 // passable reports whether a value that nobody asks for is of a kind whose lines are those
 // that begin with more spaces.
-func passable(value []byte) bool { return !strings.ContainsRune("[{&*!%@`?", rune(value[0])) || isEmpty(value) }
+func passable(value []byte) bool {
+	return !strings.ContainsRune("[{&*!%@`?", rune(value[0])) || isEmpty(value)
+}
 
 func endsQuote(text []byte) bool {
 	end := text[len(text)-1]
