@@ -58,10 +58,6 @@ var (
 	abbreviation = regexp.MustCompile(`^[0-9a-fA-F]{7,39}$`)
 )
 
-// longestTarget is how long a target revision and a tag prefix may be, in bytes: a
-// constraint takes as much longer as it is longer, for every tag.
-const longestTarget = 512
-
 // Known knows the full name of a commit, which stands for itself. It refuses a target
 // that is too long to be looked for.
 func (g *Git) Known(want Target) (Revision, error) {
@@ -143,8 +139,6 @@ type taggedVersion struct {
 
 // maxPrefixes is of how many tag prefixes the versions are kept.
 const maxPrefixes = 4
-
-var seed = maphash.MakeSeed()
 
 func newRefs(listed upstream.Refs, address string) *refs {
 	r := &refs{Refs: listed, address: address}

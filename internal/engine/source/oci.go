@@ -111,17 +111,17 @@ func (o *OCI) List(ctx context.Context, repo upstream.Repository, want Target) (
 			return shown, err
 		}
 	}
-	tags, err := o.registry.Tags(ctx, repo)
+	names, err := o.registry.Tags(ctx, repo)
 	if err != nil {
 		return nil, err
 	}
-	tag, err = highest(ctx, tags, want)
+	tag, err = highest(ctx, names, want)
 	switch {
 	case err != nil:
 		return nil, waitingFor(repo, err)
 	case tag == "":
 		return artifact{none: syncline.WithHint(
-			syncline.Errorf(syncline.NotFound, "repository %s: none of its %d tags is a version that %q means", repo.Address, len(tags), want.TagPrefix+want.Revision),
+			syncline.Errorf(syncline.NotFound, "repository %s: none of its %d tags is a version that %q means", repo.Address, len(names), want.TagPrefix+want.Revision),
 			"check targetRevision; a pre-release is meant only by a constraint that names one, such as >=1.0.0-0")}, nil
 	}
 	return o.tagged(ctx, repo, tag)
@@ -154,16 +154,16 @@ func rangeOf(want Target) *semver.Constraints {
 
 // highest returns the tag of the highest version that a constraint means; of equal ones
 // that with the most to it, such as "1.2.0" before "1.2". The only error is that of ctx.
-func highest(ctx context.Context, tags []string, want Target) (string, error) {
+func highest(ctx context.Context, names []string, want Target) (string, error) {
 	constraint := rangeOf(want)
 	var found string
 	var best *semver.Version
-	for i, tag := range tags {
+	for i, tag := range names {
 		if i%1000 == 0 && ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		name, behind := strings.CutPrefix(tag, want.TagPrefix)
-		version, err := semver.NewVersion(strings.ReplaceAll(name, "_", "+"))
+		text, behind := strings.CutPrefix(tag, want.TagPrefix)
+		version, err := semver.NewVersion(strings.ReplaceAll(text, "_", "+"))
 		if !behind || err != nil || !constraint.Check(version) {
 			continue
 		}
