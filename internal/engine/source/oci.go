@@ -64,8 +64,7 @@ func (o *OCI) Known(want Target) (Revision, error) {
 		return Revision{ID: digest, By: tag}, nil
 	case len(want.Revision)+len(want.TagPrefix) > longestTarget:
 		return Revision{}, syncline.WithHint(
-			syncline.Errorf(syncline.Invalid, "targetRevision and tagPrefix have %d bytes: more than %d are not looked for",
-				len(want.Revision)+len(want.TagPrefix), longestTarget),
+			syncline.Errorf(syncline.Invalid, "targetRevision and tagPrefix have more than the %d bytes that are looked for", longestTarget),
 			"name a tag, a digest or a shorter constraint")
 	case tagOf(want) == "" && rangeOf(want) == nil:
 		return Revision{}, syncline.WithHint(
@@ -145,10 +144,7 @@ func rangeOf(want Target) *semver.Constraints {
 	case want.Chart == "" && !isConstraint(want):
 		return nil
 	}
-	constraint, err := semver.NewConstraint(text)
-	if err != nil {
-		return nil
-	}
+	constraint, _ := semver.NewConstraint(text) // nil where it is none
 	return constraint
 }
 
