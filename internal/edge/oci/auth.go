@@ -98,8 +98,7 @@ func (r *registry) challenged(challenges []string, path, refused string) (bool, 
 		switch strings.ToLower(scheme) {
 		case "bearer":
 			realm, service := parameter(rest, "realm"), parameter(rest, "service")
-			at, err := url.Parse(realm)
-			if err != nil || at.Host == "" || at.User != nil || at.Scheme != "https" && at.Scheme != r.scheme {
+			if !r.mayGiveTokens(realm) {
 				return false, failf(syncline.Transient, "it names no server of tokens that is asked: an address without TLS, or none")
 			}
 			if a.bearer != "" {
@@ -116,6 +115,12 @@ func (r *registry) challenged(challenges []string, path, refused string) (bool, 
 		}
 	}
 	return false, nil
+}
+
+// mayGiveTokens reports whether credentials may be sent to a server of tokens.
+func (r *registry) mayGiveTokens(realm string) bool {
+	at, err := url.Parse(realm)
+	return err == nil && at.Host != "" && at.User == nil && (at.Scheme == "https" || at.Scheme == r.scheme)
 }
 
 // parameter returns a parameter of a challenge, which may be quoted.

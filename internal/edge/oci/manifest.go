@@ -61,14 +61,14 @@ func digestOf(data []byte) string {
 
 // content reads what has a digest, by which it is judged.
 func (p *place) content(ctx context.Context, kind, digest string, most int64) ([]byte, error) {
-	body, _, err := p.get(ctx, p.url(kind, digest), manifestHead(), most)
+	answer, err := p.get(ctx, p.url(kind, digest), manifestHead(), most)
 	if err != nil {
 		return nil, err
 	}
-	if got := digestOf(body); got != digest {
+	if got := digestOf(answer.body); got != digest {
 		return nil, failf(syncline.Transient, "what it gave for %s has the digest %s", digest, got)
 	}
-	return body, nil
+	return answer.body, nil
 }
 
 // manifest reads the manifest of a digest.

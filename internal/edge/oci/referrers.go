@@ -51,15 +51,15 @@ func (s *Store) Referrers(ctx context.Context, repo upstream.Repository, digest,
 func (p *place) referrers(ctx context.Context, digest string) ([]Referrer, error) {
 	var all []Referrer
 	for next := p.url("referrers", digest); next != ""; {
-		body, answered, err := p.get(ctx, next, http.Header{"Accept": {ociIndex}}, p.options.MaxManifest)
+		answer, err := p.get(ctx, next, http.Header{"Accept": {ociIndex}}, p.options.MaxManifest)
 		if err != nil {
 			return nil, err
 		}
-		page, err := p.index(body)
+		page, err := p.index(answer.body)
 		if err != nil {
 			return nil, err
 		}
-		following, err := p.nextPage(next, answered.Header.Values("Link"))
+		following, err := p.nextPage(next, answer.head.Values("Link"))
 		if err != nil {
 			return nil, err
 		}
@@ -75,14 +75,14 @@ func (p *place) referrers(ctx context.Context, digest string) ([]Referrer, error
 // nothing.
 func (p *place) taggedReferrers(ctx context.Context, digest string) ([]Referrer, error) {
 	tag := strings.Replace(digest, ":", "-", 1)
-	body, _, err := p.get(ctx, p.url("manifests", tag), http.Header{"Accept": {ociIndex}}, p.options.MaxManifest)
+	answer, err := p.get(ctx, p.url("manifests", tag), http.Header{"Accept": {ociIndex}}, p.options.MaxManifest)
 	if errors.Is(err, errNoSuch) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	all, err := p.index(body)
+	all, err := p.index(answer.body)
 	if err == nil && len(all) > p.options.MaxReferrers {
 		err = p.tooMany(digest)
 	}

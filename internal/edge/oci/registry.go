@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -33,18 +34,26 @@ type registry struct {
 	tagged map[string]taglist
 }
 
-// get asks for what is at a URL of the repository, and reads the body of the answer, of
+// received is an answer that was read.
+type received struct {
+	body []byte
+	head http.Header
+	// unchanged says that what is known is still so.
+	unchanged bool
+}
+
+// get asks for what is at a URL of the repository, and reads the answer, whose body has
 // at most so many bytes.
-func (p *place) get(ctx context.Context, url string, head http.Header, most int64) ([]byte, *http.Response, error) {
+func (p *place) get(ctx context.Context, url string, head http.Header, most int64) (received, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.options.RequestTimeout)
 	defer cancel()
 	answer, err := p.ask(ctx, http.MethodGet, url, head)
 	if err != nil {
-		return nil, nil, err
+		return received{}, err
 	}
 	defer answer.Body.Close()
 	body, err := readAll(answer, most)
-	return body, answer, err
+	return received{body, answer.Header, answer.StatusCode == http.StatusNotModified}, err
 }
 
 // readAll reads an answer of at most so many bytes.
@@ -108,9 +117,7 @@ func (r *registry) follow(ctx context.Context, method, to string, head http.Head
 		if err != nil {
 			return nil, failf(syncline.Transient, "it names an address that cannot be read")
 		}
-		for name, values := range head {
-			request.Header[name] = values
-		}
+		maps.Copy(request.Header, head)
 		request.Header.Set("User-Agent", "syncline")
 		request.Header.Set("Accept-Encoding", "identity") // a digest is of the bytes as they are
 		if credentials != "" && r.is(request.URL) {
@@ -124,13 +131,20 @@ func (r *registry) follow(ctx context.Context, method, to string, head http.Head
 			return answer, nil
 		}
 		discard(answer)
-		next, err := request.URL.Parse(answer.Header.Get("Location"))
-		if err != nil || next.Host == "" || next.User != nil || next.Scheme != "https" && next.Scheme != request.URL.Scheme {
-			return nil, failf(syncline.Transient, "it sends us on to where nothing is asked: an address without TLS, or none")
+		if to, err = sentOn(request.URL, answer.Header.Get("Location")); err != nil {
+			return nil, err
 		}
-		to = next.String()
 	}
 	return nil, failf(syncline.Transient, "it sends us on more than %d times", maxRedirects)
+}
+
+// sentOn returns where a request is sent on.
+func sentOn(from *url.URL, location string) (string, error) {
+	next, err := from.Parse(location)
+	if err != nil || next.Host == "" || next.User != nil || next.Scheme != "https" && next.Scheme != from.Scheme {
+		return "", failf(syncline.Transient, "it sends us on to where nothing is asked: an address without TLS, or none")
+	}
+	return next.String(), nil
 }
 
 // is reports whether a URL is one of the registry itself.

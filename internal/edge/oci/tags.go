@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
+	"slices"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/upstream"
@@ -69,31 +69,32 @@ func (p *place) page(ctx context.Context, at string, first bool) (tags []string,
 	if first && isKnown {
 		head.Set("If-None-Match", known.etag)
 	}
-	body, answered, err := p.get(ctx, at, head, maxPage)
+	answer, err := p.get(ctx, at, head, maxPage)
 	if err != nil {
 		return nil, "", err
 	}
-	if answered.StatusCode == http.StatusNotModified && isKnown {
+	if answer.unchanged && isKnown {
 		return known.tags, "", nil
 	}
+	if tags, err = tagsIn(answer.body); err != nil {
+		return nil, "", err
+	}
+	next, err = p.nextPage(at, answer.head.Values("Link"))
+	if etag := answer.head.Get("ETag"); err == nil && first && next == "" && etag != "" {
+		p.keepTags(taglist{etag, tags})
+	}
+	return tags, next, err
+}
+
+// tagsIn reads a page, and passes over what is no tag.
+func tagsIn(body []byte) ([]string, error) {
 	var page struct {
 		Tags []string `json:"tags"`
 	}
 	if err := json.Unmarshal(body, &page); err != nil {
-		return nil, "", failf(syncline.Transient, "its list of tags cannot be read").withHint("check that an OCI registry is at its address")
+		return nil, failf(syncline.Transient, "its list of tags cannot be read").withHint("check that an OCI registry is at its address")
 	}
-	if next, err = p.nextPage(at, answered.Header.Values("Link")); err != nil {
-		return nil, "", err
-	}
-	for _, tag := range page.Tags {
-		if tagForm.MatchString(tag) {
-			tags = append(tags, strings.Clone(tag))
-		}
-	}
-	if etag := answered.Header.Get("ETag"); first && next == "" && etag != "" {
-		p.keepTags(taglist{etag, tags})
-	}
-	return tags, next, nil
+	return slices.DeleteFunc(page.Tags, func(tag string) bool { return !tagForm.MatchString(tag) }), nil
 }
 
 func (p *place) keepTags(list taglist) {
@@ -162,8 +163,11 @@ func (p *place) digest(ctx context.Context, tag string) (string, error) {
 	if digest := answer.Header.Get("Docker-Content-Digest"); digestForm.MatchString(digest) {
 		return digest, nil
 	}
-	body, _, err := p.get(ctx, p.url("manifests", tag), manifestHead(), p.options.MaxManifest)
-	return digestOf(body), err
+	read, err := p.get(ctx, p.url("manifests", tag), manifestHead(), p.options.MaxManifest)
+	if err != nil {
+		return "", err
+	}
+	return digestOf(read.body), nil
 }
 
 // noTag says that there is no such tag: where reasons are hidden only if a registry

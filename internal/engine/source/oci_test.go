@@ -168,14 +168,16 @@ func TestWhoFollowsATag(t *testing.T) {
 		toldWithin(t, told, 4*time.Minute, ociURL)
 		resolve(declared[2], "a newer one")
 		declared = declared[1:]
-		time.Sleep(10 * time.Minute) // of the clock of the test
+		<-time.After(10 * time.Minute) // by the clock of the test
 		known.heads = map[string]int{}
-		time.Sleep(10 * time.Minute)
+		<-time.After(10 * time.Minute)
 		if known.heads["1"] != 0 || known.heads["2"] < 2 {
 			t.Errorf("of what nobody declares any more it is asked: %v", known.heads)
 		}
 		cancel()
-		<-ended
+		if err := <-ended; err == nil {
+			t.Error("polling has ended before it was told")
+		}
 		resolver.Close()
 	})
 }
