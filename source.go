@@ -12,10 +12,13 @@ type Source struct {
 	RepoURL string
 	// Path is the folder in the repository, slash-separated; "" is its root.
 	Path string
-	// Chart is the name of a chart in a Helm repository; exclusive with Path.
+	// Chart is the name of a chart in a Helm repository, or below an address in a
+	// registry; exclusive with Path.
 	Chart string
 	// TargetRevision is a branch, tag, commit, fully qualified ref, HEAD or a
-	// semantic version constraint over tags. Empty means HEAD.
+	// semantic version constraint over tags. Empty means HEAD. In a registry it is a
+	// tag, a digest or a constraint; empty means the tag latest, and of a chart the
+	// highest version.
 	TargetRevision string
 	// TagPrefix is cut from tags before they are compared with a constraint.
 	TagPrefix string
@@ -42,7 +45,11 @@ func (s Source) Key() string { return s.Address().Key() }
 // Kind returns what holds the files, as far as the declaration tells. It is an
 // Invalid error that names the field where no source can be so.
 func (s Source) Kind() (SourceKind, error) {
-	if s.Chart == "" {
+	inRegistry := s.Address().Scheme() == "oci"
+	switch {
+	case s.Chart == "" && inRegistry:
+		return SourceOCI, nil
+	case s.Chart == "":
 		return SourceGit, nil
 	}
 	for _, field := range []struct {
@@ -55,6 +62,9 @@ func (s Source) Kind() (SourceKind, error) {
 		if field.declared {
 			return "", WithHint(Errorf(Invalid, "chart %q and %s: no source has both", s.Chart, field.name), "keep one of them")
 		}
+	}
+	if inRegistry {
+		return SourceOCI, nil
 	}
 	return SourceHelm, nil
 }
@@ -72,6 +82,8 @@ const (
 	SourceGit SourceKind = "Git"
 	// SourceHelm is a chart of a Helm repository.
 	SourceHelm SourceKind = "Helm"
+	// SourceOCI is an artifact in an OCI registry, which may be a chart.
+	SourceOCI SourceKind = "OCI"
 )
 
 // Declared returns the tools that the source has options of. Options that say

@@ -46,6 +46,8 @@ var sideways = []string{
 	"internal/engine/source/fetchertest -> internal/engine/source", // whose interface it tests
 	"internal/edge/helmrepo -> internal/edge/archive",              // where what it fetches is kept
 	"internal/automation/wake -> internal/engine/queue",            // the lanes are its words
+	"internal/edge/oci -> internal/edge/archive",                   // which keeps what it fetches
+	"internal/edge/oci -> internal/edge/transport",
 	"internal/base/confined -> .",
 	"internal/base/confined -> internal/base/fair",
 	"internal/base/confined -> internal/base/processor",

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
@@ -22,7 +23,7 @@ func folder(t *testing.T, files map[string]string) *paired {
 
 // forget gives the App an engine and a renderer that remember nothing, as a restart does.
 func (p *paired) forget() {
-	p.renderer = &counted{Renderer: render.New(render.Tools{}, render.Options{})}
+	p.renderer = &counted{Renderer: render.New(render.Tools{Dialects: syncline.Dialects{convention.Dialect()}}, render.Options{})}
 	p.engine = engine.New(source.New(p.resolver, anonymous{}), p.renderer, p, p, engine.Options{Now: func() time.Time { return p.now }})
 }
 

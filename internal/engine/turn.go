@@ -180,7 +180,7 @@ func (t *turn) invalid(conditions []syncline.Condition) error {
 			messages = append(messages, c.Message)
 		}
 		t.close(syncline.OperationError, strings.Join(messages, "; "))
-		t.result.Again = t.app.Request != nil && !t.consumed // which is refused next
+		t.result.Again = t.app.Request != nil && !t.consumed || t.app.Refresh != syncline.NoRefresh // which is answered next
 	}
 	return nil
 }

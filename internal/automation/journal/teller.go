@@ -35,7 +35,10 @@ const (
 // of an App that is synced for the first time it writes one event at most. It is safe
 // for concurrent use.
 type Teller struct {
-	sink  Sink
+	sink Sink
+	// began is since when operations that ended are told of, in the seconds of a status:
+	// what ended before was told by another process.
+	began time.Time
 	woken chan struct{}
 
 	mu   sync.Mutex
@@ -69,15 +72,12 @@ type change struct {
 
 // NewTeller returns a Teller, which writes while it runs.
 func NewTeller(sink Sink) *Teller {
-	return &Teller{sink: sink, woken: make(chan struct{}, 1), apps: map[syncline.AppID]*known{}}
+	return &Teller{sink: sink, began: time.Now().Truncate(time.Second), woken: make(chan struct{}, 1), apps: map[syncline.AppID]*known{}}
 }
 
 // See takes note of what became of an App, by the report before, which is empty when
 // none is known. It does not wait.
 func (t *Teller) See(app syncline.App, before, now syncline.Report) {
-	if before.Operation == nil {
-		before.Operation = app.Past.Operation
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := t.apps[app.ID]
@@ -85,7 +85,7 @@ func (t *Teller) See(app syncline.App, before, now syncline.Report) {
 		k = &known{uid: app.UID}
 		t.apps[app.ID] = k
 	}
-	if op := now.Operation; op != nil && op.Phase.Done() && !sameStage(before.Operation, op) {
+	if op := now.Operation; op != nil && op.Phase.Done() && !op.FinishedAt.Before(t.began) && !sameStage(before.Operation, op) {
 		k.operated = true
 		t.add(app.ID, k, completed(op))
 	}

@@ -74,7 +74,11 @@ func (w *watched) see(sync syncline.SyncStatus, health syncline.HealthStatus, op
 }
 
 func operation(phase syncline.OperationPhase, began int64) *syncline.OperationState {
-	return &syncline.OperationState{Phase: phase, StartedAt: time.Unix(began, 0), Revisions: []string{"1a2b"}, Message: "it is\ndenied\x1b[31m"}
+	state := &syncline.OperationState{Phase: phase, StartedAt: time.Unix(began, 0), Revisions: []string{"1a2b"}, Message: "it is\ndenied\x1b[31m"}
+	if phase.Done() {
+		state.FinishedAt = time.Now().Truncate(time.Second)
+	}
+	return state
 }
 
 // firstSync is what turns report while an App is synced for the first time.
@@ -180,8 +184,9 @@ func TestHowAnOperationEnded(t *testing.T) {
 func TestNothingIsToldAgainAfterAStart(t *testing.T) {
 	telling(t, func(t *testing.T, teller *journal.Teller, sink *events) {
 		shop := &watched{Teller: teller, app: appOf("shop")}
-		shop.app.Past.Operation = operation(syncline.OperationSucceeded, 100)
-		shop.see(syncline.OutOfSync, syncline.Degraded, operation(syncline.OperationSucceeded, 100))
+		before := operation(syncline.OperationSucceeded, 100)
+		before.FinishedAt = time.Now().Add(-time.Second)
+		shop.see(syncline.OutOfSync, syncline.Degraded, before)
 		if told := sink.take(time.Hour); told != nil {
 			t.Errorf("told is %q", told)
 		}

@@ -42,12 +42,14 @@ const (
 	schemeHTTPS = "https"
 	schemeSSH   = "ssh"
 	schemeFile  = "file"
+	schemeOCI   = "oci"
 )
 
 const maxAddress = 2048
 
-// AddressOf reads an address: a URL of http, https, ssh or file, the form
-// "user@host:path" of ssh, or a folder. One that is refused has no parts, is no
+// AddressOf reads an address: a URL of http, https, oci, ssh or file, the form
+// "user@host:path" of ssh, or a folder. One of oci names a repository in a registry,
+// and no user. One that is refused has no parts, is no
 // other's equal by [Address.Key], and says why by [Address.Err]. White space
 // around it does not count.
 func AddressOf(text string) Address {
@@ -95,7 +97,7 @@ func (a Address) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(a.String())
 // MarshalText returns [Address.String].
 func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// Scheme returns "http", "https", "ssh" or "file".
+// Scheme returns "http", "https", "oci", "ssh" or "file".
 func (a Address) Scheme() string { return a.scheme }
 
 // User returns the user name, if the address has one.
@@ -200,7 +202,7 @@ func defaultPort(scheme string) string {
 	switch scheme {
 	case schemeHTTP:
 		return "80"
-	case schemeHTTPS:
+	case schemeHTTPS, schemeOCI:
 		return "443"
 	case schemeSSH:
 		return "22"

@@ -50,6 +50,8 @@ func TestAddressesThatPeopleUse(t *testing.T) {
 		"git@git.example:~user/app.git":                                "ssh://git.example/~user/app.git",
 		"ssh://git@git.example:7999/team/app.git":                      "ssh://git.example:7999/team/app.git",
 		"ssh://git@[2001:db8::1]:22/app":                               "ssh://[2001:db8::1]/app",
+		"oci://Registry.example:443/team/charts":                       "oci://registry.example/team/charts",
+		"oci://registry.example:5000/team/charts":                      "oci://registry.example:5000/team/charts",
 		"/srv/my repos/app.git":                                        "/srv/my repos/app.git",
 		"/srv/a/../b/":                                                 "/srv/b",
 		"file:///srv/my%20repos/app":                                   "/srv/my repos/app",
@@ -93,7 +95,7 @@ func attacks() []string {
 	} {
 		all = append(all, "https://"+authority+"/secret/app")
 	}
-	for _, scheme := range []string{"git", "ftp", "https+x", "git+https", "ext::https", "https:", "ht tps", "javascript", "oci", "rsync", "https\n"} {
+	for _, scheme := range []string{"git", "ftp", "https+x", "git+https", "ext::https", "https:", "ht tps", "javascript", "rsync", "https\n"} {
 		all = append(all, scheme+"://"+denied)
 	}
 	return append(all,
@@ -101,6 +103,7 @@ func attacks() []string {
 		"git@git.corp.test:2222/secret/app", "git@git.corp.test:../secret/app", "git@git.corp.test:secret//app", "user:pass@git.corp.test/secret/app",
 		"-oProxyCommand=x:secret/app", "git@-oProxyCommand=x:secret/app", `C:\secret\app`, "git@[::1]:secret/app", "git@git.corp.test:", "user:pw@"+denied,
 		"../secret/app", "team/../secret", "a//b", "", " ", "https://git.corp.test/"+strings.Repeat("a", 3000), "file://host/secret", "file://localhost/secret",
+		"oci://user@"+denied, "oci://user:pw@"+denied, "oci:"+denied,
 	)
 }
 

@@ -50,6 +50,10 @@ func (r *addressReader) read() Address {
 	a := Address{scheme: strings.ToLower(scheme)}
 	switch a.scheme {
 	case schemeHTTP, schemeHTTPS, schemeSSH:
+	case schemeOCI:
+		if authority, _, _ := strings.Cut(rest, "/"); strings.Contains(authority, "@") {
+			r.refuse("the address of a registry names no user", "put user name and password into a repository Secret")
+		}
 	case schemeFile:
 		if !strings.HasPrefix(rest, "/") {
 			r.refuse("a file URL names no host", "write it as file:///path")
@@ -104,7 +108,7 @@ func (r *addressReader) withoutScheme() Address {
 		}
 		return Address{scheme: schemeFile, path: r.rest}
 	}
-	isScheme := slices.Contains([]string{schemeHTTP, schemeHTTPS, schemeSSH, schemeFile}, strings.ToLower(host))
+	isScheme := slices.Contains([]string{schemeHTTP, schemeHTTPS, schemeOCI, schemeSSH, schemeFile}, strings.ToLower(host))
 	if isScheme || strings.HasPrefix(r.rest, "[") || strings.Contains(host, "/") || len(host) < 2 {
 		r.refuse("it has no scheme", "write it as https://host/path or ssh://user@host/path")
 		return Address{}

@@ -34,6 +34,8 @@ type Repository struct {
 	ForceBasicAuth bool
 	// InsecureSkipVerify accepts any certificate, or key for ssh, of the server.
 	InsecureSkipVerify bool
+	// PlainHTTP reaches a registry by HTTP without TLS.
+	PlainHTTP bool
 	// CA holds PEM certificates that are trusted besides the system's.
 	CA []byte
 	// ClientCert and ClientKey are PEM, for mutual TLS.
@@ -53,6 +55,7 @@ type Access struct {
 	username               string
 	password, bearer       sealed.Text
 	declared, basic, trust bool
+	plain                  bool
 	ca, cert               string
 	certKey, sshKey        sealed.Text
 	knownHosts             string
@@ -65,7 +68,7 @@ func (r Repository) Access() Access {
 	return Access{
 		key: r.Address.Key(), user: r.Address.User(), inAddress: r.Address.Password(),
 		username: r.Username, password: r.Password, bearer: r.BearerToken,
-		declared: r.Declared, basic: r.ForceBasicAuth, trust: r.InsecureSkipVerify,
+		declared: r.Declared, basic: r.ForceBasicAuth, trust: r.InsecureSkipVerify, plain: r.PlainHTTP,
 		ca: string(r.CA), cert: string(r.ClientCert), certKey: r.ClientKey,
 		sshKey: r.SSHKey, knownHosts: string(r.KnownHosts),
 		proxy: sealed.Text(r.Proxy), noProxy: r.NoProxy,

@@ -129,7 +129,7 @@ func TestVersionsAreThoseOfHelm(t *testing.T) {
 		}
 	}
 	fetcher := source.NewHelm(store, store)
-	listing, err := fetcher.List(t.Context(), r.upstream())
+	listing, err := fetcher.List(t.Context(), r.upstream(), source.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}

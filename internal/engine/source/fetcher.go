@@ -22,9 +22,14 @@ type Lister interface {
 	// revision when it has to be looked for in a [Listing]. It is an Invalid error
 	// where that cannot be.
 	Known(want Target) (Revision, error)
-	// List asks the repository's server what it has, once, for those of [demand.Of].
-	// Its errors name the repository. It gives up by itself when there is no answer.
-	List(ctx context.Context, repo upstream.Repository) (Listing, error)
+	// Scope returns what of a target List has to be told. Where that is the same for
+	// two targets of a repository one Listing serves both: it is the zero Target where
+	// a server tells everything at once, and the target itself where it is asked for each.
+	Scope(want Target) Target
+	// List asks the repository's server what it has within a scope, once, for those of
+	// [demand.Of]. Its errors name the repository. It gives up by itself when there is
+	// no answer.
+	List(ctx context.Context, repo upstream.Repository, scope Target) (Listing, error)
 }
 
 // Cache keeps revisions of repositories.
@@ -45,9 +50,10 @@ type Searcher interface {
 	Search(ctx context.Context, repo upstream.Repository, want Target) (Revision, error)
 }
 
-// Listing is what a repository had at one moment. It is safe for concurrent use.
+// Listing is what a repository had at one moment, within a scope. It is safe for
+// concurrent use.
 type Listing interface {
-	// Resolve returns what a target stands for. It is a NotFound error when that is
+	// Resolve returns what a target of the scope stands for. It is a NotFound error when that is
 	// nothing; any other error is that of ctx.
 	Resolve(ctx context.Context, want Target) (Revision, error)
 	// Digest is another one when what is listed is another.

@@ -58,10 +58,6 @@ var (
 	abbreviation = regexp.MustCompile(`^[0-9a-fA-F]{7,39}$`)
 )
 
-// longestTarget is how long a target revision and a tag prefix may be, in bytes: a
-// constraint takes as much longer as it is longer, for every tag.
-const longestTarget = 512
-
 // Known knows the full name of a commit, which stands for itself. It refuses a target
 // that is too long to be looked for.
 func (g *Git) Known(want Target) (Revision, error) {
@@ -78,8 +74,11 @@ func (g *Git) Known(want Target) (Revision, error) {
 	return Revision{}, nil
 }
 
+// Scope is nothing: all refs are listed at once.
+func (*Git) Scope(Target) Target { return Target{} }
+
 // List lists the refs.
-func (g *Git) List(ctx context.Context, repo upstream.Repository) (Listing, error) {
+func (g *Git) List(ctx context.Context, repo upstream.Repository, _ Target) (Listing, error) {
 	listed, err := g.server.Refs(ctx, repo)
 	if err != nil {
 		return nil, err
@@ -140,8 +139,6 @@ type taggedVersion struct {
 
 // maxPrefixes is of how many tag prefixes the versions are kept.
 const maxPrefixes = 4
-
-var seed = maphash.MakeSeed()
 
 func newRefs(listed upstream.Refs, address string) *refs {
 	r := &refs{Refs: listed, address: address}

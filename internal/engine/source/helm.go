@@ -78,8 +78,11 @@ func constraintOf(revision string) (*semver.Constraints, error) {
 	return constraint, nil
 }
 
+// Scope is nothing: an index tells of all charts.
+func (*Helm) Scope(Target) Target { return Target{} }
+
 // List lists what the repository offers.
-func (h *Helm) List(ctx context.Context, repo upstream.Repository) (Listing, error) {
+func (h *Helm) List(ctx context.Context, repo upstream.Repository, _ Target) (Listing, error) {
 	charts, err := h.server.Charts(ctx, repo)
 	if err != nil {
 		return nil, err

@@ -45,7 +45,9 @@ func (d *depot) publish(chart string, files map[string]string) {
 
 func (d *depot) Known(source.Target) (source.Revision, error) { return source.Revision{}, nil }
 
-func (d *depot) List(ctx context.Context, repo upstream.Repository) (source.Listing, error) {
+func (d *depot) Scope(source.Target) source.Target { return source.Target{} }
+
+func (d *depot) List(ctx context.Context, repo upstream.Repository, _ source.Target) (source.Listing, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lists++

@@ -27,7 +27,7 @@ func (r *Resolver) begin(ctx context.Context, known *repository, owners []string
 	r.group.Go(func() {
 		defer cancel()
 		defer stop()
-		shown, err := known.fetcher.List(going.claim.In(ctx), known.access)
+		shown, err := known.fetcher.List(going.claim.In(ctx), known.access, known.scope)
 		tell := r.settle(known, going, shown, err)
 		close(going.done) // who waits for one target does not wait for all
 		r.awaken()
@@ -128,6 +128,9 @@ func (r *Resolver) forgetUndeclared(known *repository) {
 		if _, is := declared[want]; !is && asked.asked.Before(began) { // else it may have been declared since
 			delete(known.asked, want)
 		}
+	}
+	if known.scope != (Target{}) && len(known.asked) == 0 {
+		r.forget(known) // it was listed for one target alone
 	}
 }
 

@@ -64,7 +64,7 @@ func (s *shelf) declare(revisions ...string) {
 
 var shelved = upstream.Repository{Address: upstream.AddressOf("https://example.com/a")}
 
-var shelvedAs = way{syncline.SourceGit, shelved.Access()}
+var shelvedAs = way{kind: syncline.SourceGit, access: shelved.Access()}
 
 // gitOf are the Fetchers of Git alone.
 func gitOf(server GitServer) Fetchers { return Fetchers{syncline.SourceGit: NewGit(server, nil)} }

@@ -53,15 +53,6 @@ func (r *refs) revisionOf(ref string) Revision {
 	return found
 }
 
-// isConstraint reports whether a target is compared with all versions there are.
-func isConstraint(want Target) bool {
-	if want.Revision == "" || isVersion(want.Revision) {
-		return false
-	}
-	_, err := semver.NewConstraint(want.Revision)
-	return err == nil
-}
-
 // matchVersion finds the tag that a constraint, or a name behind a prefix, stands
 // for; "" when there is none.
 func (r *refs) matchVersion(ctx context.Context, want Target) (string, error) {
@@ -86,11 +77,6 @@ func (r *refs) matchVersion(ctx context.Context, want Target) (string, error) {
 		}
 	}
 	return "", err
-}
-
-func isVersion(text string) bool {
-	_, err := semver.NewVersion(text)
-	return err == nil
 }
 
 // matchDigits finds the only commit of a ref that begins with the digits.

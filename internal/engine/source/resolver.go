@@ -64,18 +64,25 @@ type Resolver struct {
 	wake chan struct{}
 }
 
-// way is how a repository is reached, and as what.
+// way is how a repository is reached, as what, and how much of it is listed.
 type way struct {
 	kind   syncline.SourceKind
 	access upstream.Access
+	scope  Target
 }
 
-// repository is what is remembered of one, reached in one way. Resolver.mu
-// guards it.
+// wayTo returns the way in which a target is looked for.
+func wayTo(kind syncline.SourceKind, fetcher Fetcher, repo upstream.Repository, want Target) way {
+	return way{kind, repo.Access(), fetcher.Scope(want)}
+}
+
+// repository is what is remembered of one, reached in one way, within one scope.
+// Resolver.mu guards it.
 type repository struct {
 	kind    syncline.SourceKind
 	fetcher Fetcher
 	access  upstream.Repository
+	scope   Target
 	// last is what was last listed; nil when never, or when it is too much to keep and
 	// what was asked for was looked for. See keptListings.
 	last *listed
@@ -97,7 +104,7 @@ type repository struct {
 }
 
 // way is how it is reached.
-func (k *repository) way() way { return way{k.kind, k.access.Access()} }
+func (k *repository) way() way { return way{k.kind, k.access.Access(), k.scope} }
 
 // answer is what a target means.
 type answer struct {
@@ -176,7 +183,8 @@ func (r *Resolver) Resolve(ctx context.Context, source syncline.Source, repo ups
 	if err != nil {
 		return Revision{}, err
 	}
-	of, want := way{kind, repo.Access()}, TargetOf(source)
+	want := TargetOf(source)
+	of := wayTo(kind, fetcher, repo, want)
 	if known, err := fetcher.Known(want); err != nil || known.ID != "" {
 		return known, err
 	}
@@ -200,7 +208,7 @@ func (r *Resolver) Remembered(source syncline.Source, repo upstream.Repository) 
 		return Revision{}, false
 	}
 	want := TargetOf(source)
-	found, last := r.remembered(way{kind, repo.Access()}, want)
+	found, last := r.remembered(wayTo(kind, fetcher, repo, want), want)
 	if last == nil {
 		return found, found.ID != ""
 	}
@@ -418,7 +426,7 @@ func waitingFor(repo upstream.Repository, err error) error {
 func (r *Resolver) repository(of way, repo upstream.Repository) *repository {
 	known := r.known[of]
 	if known == nil {
-		known = &repository{kind: of.kind, fetcher: r.fetchers[of.kind], access: repo, asked: map[Target]*answer{}}
+		known = &repository{kind: of.kind, fetcher: r.fetchers[of.kind], access: repo, scope: of.scope, asked: map[Target]*answer{}}
 		r.known[of] = known
 	}
 	return known

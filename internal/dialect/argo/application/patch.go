@@ -124,10 +124,12 @@ func answered(report syncline.Report, cr *v1alpha1.Application) map[string]any {
 	return removed
 }
 
-// refreshed reports whether the turn looked as hard as it could. One that goes
-// on with an operation keeps to its revisions, so the request waits for its end.
+// refreshed reports whether the turn looked as hard as it could. One that goes on with
+// an operation keeps to its revisions, also when it ends it: the request waits for the
+// turn after that.
 func refreshed(report syncline.Report) bool {
-	return report.Resolved || report.Operation == nil || report.Operation.Phase.Done()
+	op := report.Operation
+	return report.Resolved || op == nil || op.Phase.Done() && !op.FinishedAt.Equal(report.At)
 }
 
 // hasPruned reports whether an operation that has just succeeded pruned

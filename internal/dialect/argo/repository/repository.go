@@ -51,6 +51,7 @@ func merged(own, template upstream.Repository) upstream.Repository {
 	own.ClientCert, own.ClientKey = template.ClientCert, template.ClientKey
 	own.ForceBasicAuth = own.ForceBasicAuth || template.ForceBasicAuth
 	own.InsecureSkipVerify = own.InsecureSkipVerify || template.InsecureSkipVerify
+	own.PlainHTTP = own.PlainHTTP || template.PlainHTTP
 	return own
 }
 
@@ -75,13 +76,14 @@ func read(u *unstructured.Unstructured) entry {
 		template: u.GetLabels()[Label] == TypeTemplate,
 		project:  field("project"),
 		repository: upstream.Repository{
-			Address:            upstream.AddressOf(field("url")),
+			Address:            addressOf(field),
 			Username:           field("username"),
 			Password:           sealed.Text(field("password")),
 			BearerToken:        sealed.Text(field("bearerToken")),
 			ForceBasicAuth:     field("forceHttpBasicAuth") == "true",
 			SSHKey:             sealed.Text(field("sshPrivateKey")),
 			InsecureSkipVerify: field("insecure") == "true" || field("insecureIgnoreHostKey") == "true",
+			PlainHTTP:          field("insecureOCIForceHttp") == "true",
 			ClientCert:         []byte(field("tlsClientCertData")),
 			ClientKey:          sealed.Text(field("tlsClientCertKey")),
 			Proxy:              field("proxy"),
@@ -92,6 +94,17 @@ func read(u *unstructured.Unstructured) entry {
 		e.repository.Unsupported = unsupported(field)
 	}
 	return e
+}
+
+// addressOf returns where the repository of a Secret is. One in an OCI registry may be
+// written without a scheme: of type oci, or of Helm's charts with enableOCI.
+func addressOf(field func(string) string) upstream.Address {
+	text := field("url")
+	inRegistry := field("type") == "oci" || field("enableOCI") == "true"
+	if inRegistry && text != "" && !strings.Contains(text, "://") {
+		text = "oci://" + text
+	}
+	return upstream.AddressOf(text)
 }
 
 // unsupported returns the first field of a Secret with credentials of a kind that

@@ -97,3 +97,28 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		}
 	}
 }
+
+// TestRegistries are written with their scheme, or without it as Helm's.
+func TestRegistries(t *testing.T) {
+	store := repository.NewStore()
+	for _, s := range []*unstructured.Unstructured{
+		secret("typed", "repository", map[string]string{"type": "oci", "url": "oci://registry.example/a", "username": "typed"}),
+		secret("bare", "repository", map[string]string{"type": "oci", "url": "registry.example:5000/b", "username": "bare", "insecureOCIForceHttp": "true"}),
+		secret("helm", "repository", map[string]string{"type": "helm", "url": "registry.example/charts", "enableOCI": "true", "username": "helm"}),
+		secret("all", "repo-creds", map[string]string{"type": "helm", "url": "registry.example/team", "enableOCI": "true", "username": "all"}),
+		secret("http", "repository", map[string]string{"type": "helm", "url": "https://registry.example/http", "enableOCI": "true", "username": "http"}),
+	} {
+		if err := store.Put(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for address, want := range map[string]string{
+		"oci://registry.example/a": "typed", "oci://registry.example:5000/b": "bare", "oci://registry.example/charts": "helm",
+		"oci://registry.example/team/web": "all", "https://registry.example/http": "http", "https://registry.example/a": "", "oci://registry.example/other": "",
+	} {
+		got := store.For(upstream.AddressOf(address), "")
+		if got.Username != want || got.PlainHTTP != (want == "bare") {
+			t.Errorf("%s is reached as %q, by HTTP without TLS: %t", address, got.Username, got.PlainHTTP)
+		}
+	}
+}

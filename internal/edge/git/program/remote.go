@@ -63,7 +63,7 @@ func (g *Git) Remote(repo upstream.Repository) (*Remote, error) {
 	switch scheme := address.Scheme(); {
 	case scheme == "file" && g.options.AllowLocal && filepath.IsAbs(address.Path()):
 		return &Remote{URL: address.Path(), Key: address.Path(), Name: name}, nil
-	case scheme == "file":
+	case scheme == "file", scheme == "oci":
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository address %q: only https, http and ssh addresses are allowed", name),
 			"write it as https://host/path or ssh://user@host/path")
 	}

@@ -61,10 +61,16 @@ func (s *suite) fatalf(format string, args ...any) {
 	s.Fatalf(s.fact+": "+format, args...)
 }
 
-// list lists the repository.
+// list lists what the repository has of what is published.
 func (s *suite) list() source.Listing {
 	s.Helper()
-	listing, err := s.Fetcher.List(s.Context(), s.Repository)
+	return s.listOf(source.TargetOf(s.Source))
+}
+
+// listOf lists what the repository has of what a source wants.
+func (s *suite) listOf(want source.Target) source.Listing {
+	s.Helper()
+	listing, err := s.Fetcher.List(s.Context(), s.Repository, s.Fetcher.Scope(want))
 	if err != nil {
 		s.fatalf("List: %v", err)
 	}
@@ -162,7 +168,7 @@ func (s *suite) missing() {
 	if known, err := s.Fetcher.Known(want); err != nil || known.ID != "" {
 		s.failf("Known = %+v, %v", known, err)
 	}
-	found, err := s.list().Resolve(s.Context(), want)
+	found, err := s.listOf(want).Resolve(s.Context(), want)
 	s.wants("Resolve", err, syncline.NotFound)
 	if found.ID != "" {
 		s.failf("found %+v", found)
@@ -180,7 +186,7 @@ func (s *suite) givenUp() {
 	listing := s.list()
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()
-	if _, err := s.Fetcher.List(ctx, s.Repository); err == nil {
+	if _, err := s.Fetcher.List(ctx, s.Repository, s.Fetcher.Scope(source.TargetOf(s.Source))); err == nil {
 		s.failf("it is listed")
 	}
 	if _, err := listing.Resolve(ctx, source.TargetOf(s.Source)); err != nil && !errors.Is(err, context.Canceled) {
@@ -226,7 +232,7 @@ func (s *suite) shut() {
 	revision := s.publish("one")
 	s.fetch(revision)
 	s.Shut()
-	_, err := s.Fetcher.List(s.Context(), s.Repository)
+	_, err := s.Fetcher.List(s.Context(), s.Repository, s.Fetcher.Scope(source.TargetOf(s.Source)))
 	s.wants("List", err, syncline.Transient)
 	s.fetch(revision)
 	s.has(revision, "one")
@@ -245,7 +251,7 @@ func (s *suite) named() {
 	case err != nil:
 		s.failf("Known: %v", err)
 	case known.ID == "": // it is looked for
-		if known, err = s.list().Resolve(s.Context(), source.TargetOf(pinned)); err != nil {
+		if known, err = s.listOf(source.TargetOf(pinned)).Resolve(s.Context(), source.TargetOf(pinned)); err != nil {
 			s.failf("Resolve: %v", err)
 		}
 	}
@@ -272,7 +278,7 @@ func (s *suite) concurrent() {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			listing, err := s.Fetcher.List(s.Context(), s.Repository)
+			listing, err := s.Fetcher.List(s.Context(), s.Repository, s.Fetcher.Scope(source.TargetOf(s.Source)))
 			if err != nil {
 				s.failf("List: %v", err)
 				return

@@ -1,0 +1,74 @@
+package oci
+
+import (
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
+)
+
+// place is a repository in a registry.
+type place struct {
+	*registry
+	// name is what people call it, path what the registry does.
+	name, path string
+	// hidden says that reasons are not told; see Options.HideReasons.
+	hidden bool
+}
+
+// pathForm is that of a repository's name, as the distribution specification has it.
+var pathForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+
+// place finds a repository. The names of Docker Hub are read as every client does.
+func (s *Store) place(repo upstream.Repository) (*place, error) {
+	address := repo.Address
+	if err := address.Err(); err != nil {
+		return nil, err
+	}
+	if address.Scheme() != "oci" {
+		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s is in no OCI registry", address), "write it as oci://host/path")
+	}
+	path, host, port := strings.Trim(address.Path(), "/"), address.Host(), address.Port()
+	if slices.Contains([]string{"docker.io", "index.docker.io", "registry-1.docker.io"}, host) {
+		host = "registry-1.docker.io"
+		if !strings.Contains(path, "/") {
+			path = "library/" + path
+		}
+	}
+	if !pathForm.MatchString(path) || len(path) > 255 {
+		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s: no registry has a repository of that name", address),
+			"write lower-case letters, digits and - . _ between slashes, at most 255 in all")
+	}
+	scheme := "https"
+	if repo.PlainHTTP {
+		scheme = "http"
+		if port == "443" { // that of TLS, which no address needs to name
+			port = "80"
+		}
+	}
+	r, err := s.registry(repo, scheme, net.JoinHostPort(host, port))
+	if err != nil {
+		return nil, err
+	}
+	return &place{registry: r, name: address.String(), path: path, hidden: s.options.HideReasons && !repo.Declared}, nil
+}
+
+// url returns where something of the repository is.
+func (p *place) url(kind, name string) string {
+	return p.scheme + "://" + p.host + "/v2/" + p.path + "/" + kind + "/" + name
+}
+
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// checkDigest refuses what is no digest that can be computed.
+func checkDigest(digest string) error {
+	if !digestForm.MatchString(digest) {
+		return syncline.Errorf(syncline.Invalid, "%q is not a digest: sha256: and 64 hexadecimal digits", clean(digest))
+	}
+	return nil
+}
+
+var tagForm = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
