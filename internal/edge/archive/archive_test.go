@@ -20,6 +20,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/bound"
 	"github.com/syncline-io/syncline/internal/edge/archive"
 )
 
@@ -584,29 +585,34 @@ func FuzzPut(f *testing.F) {
 	f.Add(zstandard(f, tarOf(f, file("a", "text"))))
 	store := open(f, archive.Options{MaxBytes: 1 << 20, MaxEntries: 1000, MaxDisk: 64 << 20})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		digest, err := store.Put(t.Context(), bytes.NewReader(data), "")
-		if err != nil {
-			return
-		}
-		tree, err := store.Tree(digest, "a")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var walk func(path string)
-		walk = func(path string) {
-			entries, err := tree.ReadDir(path)
+		bound.Limits{}.Run(t, func() {
+			digest, err := store.Put(t.Context(), bytes.NewReader(data), "")
 			if err != nil {
-				t.Fatal(err)
+				return
 			}
-			for _, entry := range entries {
-				at := strings.TrimPrefix(path+"/"+entry.Name, "/")
-				if entry.Type == syncline.EntryDir {
-					walk(at)
-				} else if _, err := tree.ReadFile(at); err != nil {
-					t.Fatal(err)
-				}
+			tree, err := store.Tree(digest, "a")
+			if err != nil {
+				t.Error(err)
+				return
 			}
-		}
-		walk("")
+			walk(t, tree, "")
+		})
 	})
+}
+
+// walk reads all that is below a folder.
+func walk(t *testing.T, tree syncline.Tree, path string) {
+	t.Helper()
+	entries, err := tree.ReadDir(path)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, entry := range entries {
+		at := strings.TrimPrefix(path+"/"+entry.Name, "/")
+		if entry.Type == syncline.EntryDir {
+			walk(t, tree, at)
+		} else if _, err := tree.ReadFile(at); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package helmrepo
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -228,7 +229,7 @@ func (q request) refused(status int) error {
 }
 
 func (r *remote) credentialsHint() string {
-	where := "a Secret with the label argocd.argoproj.io/secret-type: repository"
+	where := cmp.Or(r.repo.Where, "the repository's settings")
 	switch {
 	case r.repo.Unsupported != "":
 		return fmt.Sprintf("its Secret has %s, which is not supported for Helm repositories: put a user name and password or token into it", r.repo.Unsupported)

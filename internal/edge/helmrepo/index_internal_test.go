@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/bound"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
@@ -251,7 +252,7 @@ func FuzzLines(f *testing.F) {
 	f.Add("apiVersion: v1\nentries:\n  web:\n  - name: web\n    version: 1.0.0\n    urls:\n    - a\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) < 1<<16 {
-			agree(t, text)
+			bound.Limits{Bytes: 256 << 20}.Run(t, func() { agree(t, text) })
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"sigs.k8s.io/yaml"
 
@@ -358,17 +359,22 @@ func (p *plainly) line(at int, text []byte) bool {
 	case at < p.indent:
 		return false
 	case at == p.indent && !dash:
-		key, value, ok := cutKey(text)
-		if !ok || wanted(key) && !p.entry.set(key, value) {
+		if !p.key(text) {
 			return false
 		}
-		p.last = key
 	case p.last == "urls":
 		return dash && p.entry.addURL(text[1:])
 	case wanted(p.last):
 		return false // it goes on
 	}
 	return wanted(p.last) || p.over.line(at, text)
+}
+
+// key reads a line that begins with a key of the entry.
+func (p *plainly) key(text []byte) bool {
+	key, value, ok := cutKey(text)
+	p.last = key
+	return ok && (!wanted(key) || p.entry.set(key, value))
 }
 
 // addURL adds an item of the list of URLs.
@@ -420,8 +426,26 @@ func plainScalar(value []byte) (string, bool) {
 	case strings.ContainsRune("&*!|>%@`{}[],?#-~", rune(quote)):
 		return "", false
 	}
-	if bytes.Contains(value, []byte(": ")) || bytes.HasSuffix(value, []byte(":")) || bytes.Contains(value, []byte(" #")) || string(value) == "null" {
+	if bytes.Contains(value, []byte(": ")) || bytes.HasSuffix(value, []byte(":")) || bytes.Contains(value, []byte(" #")) || !isText(value) {
 		return "", false
 	}
 	return string(value), true
+}
+
+// isText reports whether YAML surely takes an unquoted value for a text, and for no
+// number, truth value or nothing.
+func isText(value []byte) bool {
+	switch strings.ToLower(string(value)) {
+	case "null", "true", "false", "yes", "no", "on", "off", "y", "n":
+		return false
+	}
+	first, rest := value[0], value[1:]
+	if first != '.' && first != '+' && (first < '0' || first > '9') {
+		return true
+	}
+	if first == '0' && len(rest) > 0 && strings.IndexByte("xXoObB", rest[0]) >= 0 {
+		return false
+	}
+	letter := func(c rune) bool { return c != 'e' && c != 'E' && unicode.IsLetter(c) }
+	return bytes.Count(value, []byte{'.'}) > 1 || first != '.' && bytes.ContainsFunc(value, letter)
 }
