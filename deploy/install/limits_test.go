@@ -35,13 +35,17 @@ func TestTheMemoryLimitHolds(t *testing.T) {
 		return 0
 	}
 	const others, agent = 6 * 128, 1024
-	need := flag("render-workers")*flag("render-memory-mib") + others + agent
+	need := flag("render-workers")*flag("render-memory-mib") + flag("git-memory-mib") + others + agent
 	if limit := container.Resources.Limits.Memory().Value() >> 20; limit < need {
 		t.Errorf("the memory limit is %d MiB, and %d are needed", limit, need)
 	}
 	for _, volume := range deployment.Spec.Template.Spec.Volumes {
 		if volume.EmptyDir != nil && volume.EmptyDir.SizeLimit == nil {
 			t.Errorf("volume %s has no limit", volume.Name)
+		}
+		const packs = 4096 // that are written before room is made for them; see --git-pack-mib
+		if disk := flag("git-disk-mib"); volume.Name == "data" && volume.EmptyDir.SizeLimit.Value()>>20 < disk+packs {
+			t.Errorf("volume %s has no room for the mirrors' %d MiB and a pack", volume.Name, disk)
 		}
 	}
 }
