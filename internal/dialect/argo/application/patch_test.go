@@ -284,7 +284,12 @@ func TestPatchKeepsARefreshThatWasNotDone(t *testing.T) {
 	if _, ok := field(t, patch(t, report, u), "metadata"); ok {
 		t.Error("the request for a refresh is gone, though nothing was resolved")
 	}
-	report.Operation.Phase = syncline.OperationFailed
+	// In the turn that ends it, too: what was asked for while it went on is not answered.
+	report.Operation.Phase, report.Operation.FinishedAt = syncline.OperationFailed, report.At
+	if _, ok := field(t, patch(t, report, u), "metadata"); ok {
+		t.Error("the request for a refresh is gone with the operation, though nothing was resolved")
+	}
+	report.Operation.FinishedAt = report.At.Add(-time.Second)
 	if _, ok := field(t, patch(t, report, u), "metadata", "annotations", v1alpha1.RefreshAnnotation); !ok {
 		t.Error("the request for a refresh is still there")
 	}
