@@ -439,13 +439,15 @@ func isText(value []byte) bool {
 	case "null", "true", "false", "yes", "no", "on", "off", "y", "n":
 		return false
 	}
-	first, rest := value[0], value[1:]
-	if first != '.' && first != '+' && (first < '0' || first > '9') {
+	first := value[0]
+	return first != '.' && first != '+' && (first < '0' || first > '9') || !mayBeNumber(value)
+}
+
+// mayBeNumber reports whether a value that begins like a number may be one.
+func mayBeNumber(value []byte) bool {
+	if value[0] == '0' && len(value) > 1 && strings.IndexByte("xXoObB", value[1]) >= 0 {
 		return true
 	}
-	if first == '0' && len(rest) > 0 && strings.IndexByte("xXoObB", rest[0]) >= 0 {
-		return false
-	}
 	letter := func(c rune) bool { return c != 'e' && c != 'E' && unicode.IsLetter(c) }
-	return bytes.Count(value, []byte{'.'}) > 1 || first != '.' && bytes.ContainsFunc(value, letter)
+	return bytes.Count(value, []byte{'.'}) <= 1 && (value[0] == '.' || !bytes.ContainsFunc(value, letter))
 }
