@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,7 +18,7 @@ func TestAdvisoriesNameTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := 0
+	rows, kinds := 0, map[string]int{}
 	for row := range strings.Lines(string(text)) {
 		row = strings.TrimSpace(row)
 		cells := strings.Split(row, "|")
@@ -25,6 +26,8 @@ func TestAdvisoriesNameTests(t *testing.T) {
 			continue
 		}
 		rows++
+		kind, _, _ := strings.Cut(strings.TrimSpace(cells[5]), " ")
+		kinds[strings.TrimRight(kind, ":,")]++
 		named := held.FindStringSubmatch(row)
 		if named == nil {
 			if strings.HasPrefix(strings.TrimSpace(cells[5]), "yes") || strings.TrimSpace(cells[6]) != "" {
@@ -39,5 +42,10 @@ func TestAdvisoriesNameTests(t *testing.T) {
 	}
 	if rows != 161 {
 		t.Errorf("there are %d advisories", rows)
+	}
+	counts := fmt.Sprintf("%d of the 161 concern what Syncline does today, %d something that it does not do yet, %d nothing that it has",
+		kinds["yes"], kinds["when"], kinds["no"])
+	if !strings.Contains(string(text), counts) {
+		t.Errorf("the page should say: %s", counts)
 	}
 }

@@ -165,6 +165,28 @@ func TestRedirectToAnotherRepositoryIsRefused(t *testing.T) {
 	}
 }
 
+// Another port, another name and another scheme are other servers: nobody asks there, with
+// credentials or without.
+func TestRedirectToAnotherServerIsRefused(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{Username: "user", Password: "secret"}, git.Options{})
+	other, err := testenv.StartGit(t.Context(), testenv.GitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	there := other.URL("team/app")
+	for _, location := range []string{there, strings.Replace(there, "127.0.0.1", "localhost", 1), strings.Replace(there, "http:", "https:", 1)} {
+		s.server.Fail(testenv.GitFault{Status: http.StatusFound, Location: location + "/info/refs?service=git-upload-pack"})
+		_, err := s.store.Refs(t.Context(), s.repo)
+		if syncline.KindOf(err) != syncline.Invalid || strings.Contains(err.Error(), "secret") {
+			t.Errorf("to %s: the error is %v", location, err)
+		}
+	}
+	if n := other.Count(testenv.GitAny); n != 0 {
+		t.Errorf("the other server was asked %d times", n)
+	}
+}
+
 func TestRedirectWithinTheServerIsFollowedWithCredentials(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{Username: "user", Password: "secret"}, git.Options{})
 	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})

@@ -194,8 +194,9 @@ func (s *Store) redirect(ctx context.Context, r *program.Remote, address string)
 	}
 	to.Path = strings.TrimSuffix(to.Path, "/info/refs")
 	to.RawPath, to.RawQuery, to.User = "", "", nil
-	secure := to.Scheme == from.Scheme || from.Scheme == "http" && to.Scheme == "https"
-	if !secure || !strings.EqualFold(to.Hostname(), from.Hostname()) || to.Scheme == from.Scheme && !strings.EqualFold(to.Host, from.Host) {
+	same := strings.EqualFold(to.Host, from.Host) && to.Scheme == from.Scheme
+	withTLS := from.Scheme == "http" && to.Scheme == "https" && strings.EqualFold(to.Hostname(), from.Hostname()) && (to.Port() == "" || to.Port() == "443")
+	if !same && !withTLS { // another port of the host is another server
 		return "", r.Unreadable(syncline.Invalid, "it redirects to "+r.Clean(to.String())+", which is another server",
 			"if that is right, use the new address as the repository's URL")
 	}

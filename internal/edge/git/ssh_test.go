@@ -48,6 +48,17 @@ func TestSSH(t *testing.T) {
 		t.Error("nobody came by ssh")
 	}
 	s.noKeyOnDisk(server.Key)
+
+	// What a shell would obey is part of a name.
+	odd := "team/it's$(id)"
+	if s.origin, err = s.server.Create(t.Context(), odd); err != nil {
+		t.Fatal(err)
+	}
+	s.repo.Address = upstream.AddressOf(server.URL(odd))
+	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "odd"}})
+	if data, err := s.tree(commit).ReadFile("a"); err != nil || string(data) != "odd" {
+		t.Errorf("a is %q, %v", data, err)
+	}
 }
 
 // noKeyOnDisk looks for a private key in everything that the Store wrote.
@@ -105,6 +116,11 @@ func TestSSHRefusals(t *testing.T) {
 		"a host with another key": {
 			func(r *upstream.Repository) { r.KnownHosts = []byte(host + " " + otherKey) }, syncline.Transient,
 			"its server has another key than the known one", "replace the old one in the list of hosts",
+		},
+		"a host whose key was revoked": {
+			func(r *upstream.Repository) {
+				r.KnownHosts = []byte(server.KnownHosts + "@revoked * " + server.KnownHosts[strings.Index(server.KnownHosts, " ")+1:])
+			}, syncline.Transient, "key", "the list of hosts",
 		},
 		"a key that is none": {
 			func(r *upstream.Repository) { r.SSHKey = "-----BEGIN hunter2-----" }, syncline.Invalid, "its private key for ssh cannot be read", "ssh-keygen",
