@@ -37,6 +37,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/queue"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/fetch"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
@@ -65,7 +66,7 @@ func serve(ctx context.Context, options access.ServerOptions, program string) (e
 		return err
 	}
 	defer remove()
-	store, err := openMirrors(dir, options.Git)
+	store, err := openStores(dir, options.Git)
 	if err != nil {
 		return err
 	}
@@ -106,8 +107,8 @@ func newRenderPool(program string, options access.ServerOptions) *confined.Pool 
 	})
 }
 
-// openMirrors opens the mirrors of an agent, in which many may name addresses.
-func openMirrors(dir string, limits access.GitLimits) (*git.Store, error) {
+// openStores opens what an agent keeps of sources, in which many may name addresses.
+func openStores(dir string, limits access.GitLimits) (*fetch.Stores, error) {
 	options := git.Options{
 		Dir: dir, HideReasons: true,
 		MaxMemory: int64(limits.MemoryMiB) << 20, MaxPack: int64(limits.PackMiB) << 20, MaxDisk: int64(limits.DiskMiB) << 20,
@@ -119,7 +120,7 @@ func openMirrors(dir string, limits access.GitLimits) (*git.Store, error) {
 		}
 		options.AllowAddresses = append(options.AllowAddresses, prefix)
 	}
-	return git.Open(options)
+	return fetch.Open(options)
 }
 
 // workers work on input that is not trusted, in child processes.
@@ -130,7 +131,7 @@ type workers struct {
 }
 
 // newAgent joins the parts of the agent.
-func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *git.Store, workers workers) (*agent, error) {
+func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.Stores, workers workers) (*agent, error) {
 	a := &agent{
 		namespace: options.ControlPlane, cluster: cluster,
 		projects: project.NewStore(), repositories: repository.NewStore(), trust: &repository.Trust{}, settings: settings.NewStore(),
@@ -148,7 +149,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *git.St
 	a.releaser = &project.Releaser{Projects: a.projects, Apps: a.apps, Resources: resources{cluster}}
 	usage := application.Usage{Apps: a.apps, Reach: a.repositories.For, Permits: func(app syncline.App) bool { return a.loop.Engine.Permits(app) }}
 	poll := time.Duration(options.PollSeconds) * time.Second
-	a.resolver = source.NewResolver(source.Fetchers{syncline.SourceGit: source.NewGit(store, store)}, source.Options{
+	a.resolver = source.NewResolver(store.Fetchers(), source.Options{
 		Interval: poll, Changed: a.waker.Commit, Uses: usage.Uses, Owners: usage.Owners, Declared: usage.Declared, Kept: options.Git.Refs,
 	})
 	checks, own := newChecks(workers.scripts, a.apps.ProjectOf, func(kind schema.GroupKind) { a.fleet.Reread(kind) })
@@ -165,11 +166,10 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *git.St
 		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}),
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
-			Poll:     2 * poll, // the resolver asks every poll by itself
-			Guard:    plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
-			Others:   catalog.Others{Catalog: a.catalog, Namespace: a.namespace, Projects: project.Kind(), Mark: a.waker.Mark},
-			Dialects: dialects(),
-
+			Poll:        2 * poll, // the resolver asks every poll by itself
+			Guard:       plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
+			Others:      catalog.Others{Catalog: a.catalog, Namespace: a.namespace, Projects: project.Kind(), Mark: a.waker.Mark},
+			Dialects:    dialects(),
 			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second,
 		})
 	a.waker.Commits = a.loop.Engine

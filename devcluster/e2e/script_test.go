@@ -26,6 +26,7 @@ type script struct {
 	work   string
 	git    *testenv.GitServer
 	repos  map[string]*testenv.GitRepo
+	charts *helmRepo
 	faults []*faultproxy.Armed
 	// mark is the position of the audit log from which requests are counted, counted that of Git requests.
 	mark    int

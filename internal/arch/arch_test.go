@@ -29,11 +29,12 @@ var may = map[string][]string{
 	"command": {".", "base"},
 	// A cluster of the edge as the engine looks at it, and what commands do by themselves.
 	"destination": {".", "edge", "engine"},
-	"backend":     {".", "base", "api", "command", "edge", "engine", "catalog", "destination", "dialect", "front"},
+	"fetch":       {".", "base", "edge", "engine"},
+	"backend":     {".", "base", "api", "command", "edge", "engine", "catalog", "destination", "fetch", "dialect", "front"},
 	"dialect":     {".", "base", "api", "command", "engine", "automation", "catalog"},
 	"front":       {".", "base", "ui", "command", "engine", "catalog"},
 	"demo":        {".", "base", "api", "edge"},
-	"cmd":         {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front", "destination", "backend"},
+	"cmd":         {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front", "destination", "fetch", "backend"},
 	"arch":        {},
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/fetch"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
@@ -83,12 +84,12 @@ func temporarySources(access *repository.Access, allowLocal bool) (stage *source
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := git.Open(git.Options{Dir: dir, AllowLocal: allowLocal})
+	store, err := fetch.Open(git.Options{Dir: dir, AllowLocal: allowLocal})
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, nil, err
 	}
-	resolver := source.NewResolver(source.Fetchers{syncline.SourceGit: source.NewGit(store, store)}, source.Options{})
+	resolver := source.NewResolver(store.Fetchers(), source.Options{})
 	return source.New(resolver, access), func() {
 		resolver.Close()
 		_ = store.Close()

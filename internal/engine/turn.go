@@ -103,7 +103,9 @@ func (t *turn) fail(s step, err error) {
 		return
 	}
 	retry := kind.Consequence().Retry
-	if retry && kind != syncline.Internal && t.plan == nil && !t.begun && t.gracious() {
+	// Of a kind that was just made nothing is known for a moment, which is no news of any App.
+	patient := t.gracious() || s.name == "watch" && t.young()
+	if retry && kind != syncline.Internal && t.plan == nil && !t.begun && patient {
 		t.silent = true
 		return
 	}
@@ -129,8 +131,12 @@ func (t *turn) impatient() bool {
 // gracious reports whether a failure that may pass is too young to be reported.
 // Not when somebody asks, or when nothing was reported of these sources yet.
 func (t *turn) gracious() bool {
-	return t.outage < t.options.Grace && t.app.Refresh == syncline.NoRefresh && t.app.Deleting == nil &&
-		t.app.Past.Health.Status != "" && reflect.DeepEqual(t.app.Sources, t.app.Past.Sources)
+	return t.young() && t.app.Past.Health.Status != "" && reflect.DeepEqual(t.app.Sources, t.app.Past.Sources)
+}
+
+// young reports whether turns have not failed for long, and nobody asks.
+func (t *turn) young() bool {
+	return t.outage < t.options.Grace && t.app.Refresh == syncline.NoRefresh && t.app.Deleting == nil
 }
 
 // running reports whether an operation goes on, be it that it waits to be tried

@@ -110,9 +110,7 @@ func checkOnlySource(path string, s v1alpha1.ApplicationSource, found *problems)
 func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 	switch {
 	case s.RepoURL == "":
-		found.add("%s.repoURL is empty: set it to the address of a Git repository", path)
-	case strings.HasPrefix(s.RepoURL, "oci://"):
-		found.add("%s.repoURL is %s: OCI repositories are not supported yet", path, upstream.Redact(s.RepoURL))
+		found.add("%s.repoURL is empty: set it to the address of a repository", path)
 	default:
 		if err := upstream.AddressOf(s.RepoURL).Err(); err != nil {
 			found.add("%s.repoURL: %s", path, syncline.Explain(err))
@@ -121,9 +119,9 @@ func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 	switch {
 	case s.Chart != "" && s.Path != "":
 		found.add("%s has both chart %q and path %q: keep one of them", path, s.Chart, s.Path)
+	case s.Chart != "" && s.Ref != "":
+		found.add("%s has both chart %q and ref %q: the files of a chart are not reached by others", path, s.Chart, s.Ref)
 	case s.Chart != "":
-		found.add("%s.chart is %q: charts from a Helm repository are not supported yet; "+
-			"put the chart into a Git repository and use path", path, s.Chart)
 	case s.Path == "" && s.Ref == "":
 		found.add(`%s has neither path nor chart: set path, "." for the root of the repository`, path)
 	}

@@ -1,0 +1,55 @@
+// Package fetch joins the kinds of source with the edges that read them: Git, Helm
+// repositories and OCI registries. It decides nothing.
+package fetch
+
+import (
+	"errors"
+	"path/filepath"
+
+	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/dial"
+	"github.com/syncline-io/syncline/internal/edge/archive"
+	"github.com/syncline-io/syncline/internal/edge/git"
+	"github.com/syncline-io/syncline/internal/edge/helmrepo"
+	"github.com/syncline-io/syncline/internal/edge/oci"
+	"github.com/syncline-io/syncline/internal/engine/source"
+)
+
+// Stores keep what was fetched, in one folder.
+type Stores struct {
+	git        *git.Store
+	charts     *helmrepo.Store
+	registries *oci.Store
+}
+
+// Open opens the stores in the folder that options of Git name. What they say of
+// addresses and reasons is said of all kinds.
+func Open(options git.Options) (*Stores, error) {
+	mirrors, err := git.Open(options)
+	if err != nil {
+		return nil, err
+	}
+	archives, err := archive.Open(archive.Options{Dir: filepath.Join(options.Dir, "archives")})
+	if err != nil {
+		return nil, errors.Join(err, mirrors.Close())
+	}
+	return &Stores{
+		git:        mirrors,
+		charts:     helmrepo.New(archives, helmrepo.Options{Addresses: dial.Gate{Allow: options.AllowAddresses}, HideReasons: options.HideReasons}),
+		registries: oci.New(oci.Options{Archives: archives, AllowAddresses: options.AllowAddresses, HideReasons: options.HideReasons}),
+	}, nil
+}
+
+// Fetchers returns what reads each kind of source.
+func (s *Stores) Fetchers() source.Fetchers {
+	return source.Fetchers{
+		syncline.SourceGit:  source.NewGit(s.git, s.git),
+		syncline.SourceHelm: source.NewHelm(s.charts, s.charts),
+		syncline.SourceOCI:  source.NewOCI(s.registries, s.registries),
+	}
+}
+
+// Close ends what is under way.
+func (s *Stores) Close() error {
+	return errors.Join(s.charts.Close(), s.registries.Close(), s.git.Close())
+}
