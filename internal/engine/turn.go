@@ -103,9 +103,7 @@ func (t *turn) fail(s step, err error) {
 		return
 	}
 	retry := kind.Consequence().Retry
-	// Of a kind that was just made nothing is known for a moment, which is no news of any App.
-	patient := t.gracious() || s.name == "watch" && t.young()
-	if retry && kind != syncline.Internal && t.plan == nil && !t.begun && patient {
+	if retry && kind != syncline.Internal && t.unworthy(s) {
 		t.silent = true
 		return
 	}
@@ -120,6 +118,12 @@ func (t *turn) fail(s step, err error) {
 	default:
 		t.operation.Message = "will be tried again: " + err.Error()
 	}
+}
+
+// unworthy reports whether a failure that may pass is not worth a report yet. Of a kind
+// that was just made nothing is known for a moment, which is no news of any App.
+func (t *turn) unworthy(s step) bool {
+	return t.plan == nil && !t.begun && (t.gracious() || s.name == "watch" && t.young())
 }
 
 // impatient reports whether failures that may pass have lasted long enough to

@@ -116,6 +116,19 @@ func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 			found.add("%s.repoURL: %s", path, syncline.Explain(err))
 		}
 	}
+	checkPlace(path, s, found)
+	if s.Ref != "" && !refForm.MatchString(s.Ref) {
+		found.add("%s.ref is %.80q: it has to be of letters, digits, - and _, at most 63 of them", path, s.Ref)
+	}
+	if s.Plugin != nil {
+		found.add("%s.plugin is not supported yet: use helm, kustomize or directory", path)
+	}
+	checkTools(path, s, found)
+	checkReplicas(path, s.Kustomize, found)
+}
+
+// checkPlace finds what is wrong with where the files are in the repository.
+func checkPlace(path string, s v1alpha1.ApplicationSource, found *problems) {
 	switch {
 	case s.Chart != "" && s.Path != "":
 		found.add("%s has both chart %q and path %q: keep one of them", path, s.Chart, s.Path)
@@ -125,14 +138,6 @@ func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 	case s.Path == "" && s.Ref == "":
 		found.add(`%s has neither path nor chart: set path, "." for the root of the repository`, path)
 	}
-	if s.Ref != "" && !refForm.MatchString(s.Ref) {
-		found.add("%s.ref is %.80q: it has to be of letters, digits, - and _, at most 63 of them", path, s.Ref)
-	}
-	if s.Plugin != nil {
-		found.add("%s.plugin is not supported yet: use helm, kustomize or directory", path)
-	}
-	checkTools(path, s, found)
-	checkReplicas(path, s.Kustomize, found)
 }
 
 // checkTools finds more than one tool. Empty options are none.
