@@ -81,7 +81,7 @@ func chart(s *script, ts *testscript.TestScript, args []string) error {
 	if err := yaml.Unmarshal([]byte(change.Files["Chart.yaml"]), &about); err != nil {
 		return err
 	}
-	archive, err := chartArchive(about.Name, change.Files)
+	archive, err := gzipped(about.Name+"/", change.Files)
 	if err != nil {
 		return err
 	}
@@ -95,13 +95,13 @@ func chart(s *script, ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// chartArchive returns files as the archive of a chart.
-func chartArchive(name string, files map[string]string) ([]byte, error) {
+// gzipped returns files, below a folder that ends with "/" or is "", as an archive.
+func gzipped(top string, files map[string]string) ([]byte, error) {
 	var buffer bytes.Buffer
 	zipped := gzip.NewWriter(&buffer)
 	archive := tar.NewWriter(zipped)
 	for path, text := range files {
-		if err := archive.WriteHeader(&tar.Header{Name: name + "/" + path, Mode: 0o644, Size: int64(len(text))}); err != nil {
+		if err := archive.WriteHeader(&tar.Header{Name: top + path, Mode: 0o644, Size: int64(len(text))}); err != nil {
 			return nil, err
 		}
 		if _, err := archive.Write([]byte(text)); err != nil {

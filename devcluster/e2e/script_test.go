@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,7 +28,9 @@ type script struct {
 	git    *testenv.GitServer
 	repos  map[string]*testenv.GitRepo
 	charts *helmRepo
-	faults []*faultproxy.Armed
+	// registry is an OCI registry.
+	registry *httptest.Server
+	faults   []*faultproxy.Armed
 	// mark is the position of the audit log from which requests are counted, counted that of Git requests.
 	mark    int
 	counted map[testenv.GitRequest]int
