@@ -83,7 +83,7 @@ func send(ctx context.Context, method, url, mediaType string, body []byte) error
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close() //nolint:errcheck // nothing of it is read
+	defer response.Body.Close()
 	if response.StatusCode >= http.StatusMultipleChoices {
 		return fmt.Errorf("%s %s: %s", method, url, response.Status)
 	}
