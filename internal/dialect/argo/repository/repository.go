@@ -23,17 +23,10 @@ const (
 // Selector selects the Secrets that concern repositories.
 const Selector = Label + " in (" + TypeRepository + "," + TypeTemplate + ")"
 
-// prefixOf is what the key of a repository has to begin with for a template to
-// concern it. A template for a host must not send its credentials to another
-// host whose name begins alike.
-func prefixOf(address upstream.Address) string {
-	key := address.Key()
-	_, rest, _ := strings.Cut(key, "://")
-	if !strings.Contains(rest, "/") {
-		return key + "/"
-	}
-	return key
-}
+// prefixOf is what the key of a repository, with a slash behind it, has to begin with
+// for a template to concern it: whole parts of a path, so that the credentials of a
+// team, or of a host, are not sent to another one whose name begins alike.
+func prefixOf(address upstream.Address) string { return address.Key() + "/" }
 
 func hasCredentials(r upstream.Repository) bool {
 	if r.Address.Scheme() == "ssh" {

@@ -69,6 +69,7 @@ func TestFor(t *testing.T) {
 		{"the longest template", "https://git.example/team/other", "blue", "team"},
 		{"a shorter template", "https://git.example/else", "blue", "host"},
 		{"a template for a repository without credentials", "https://git.example/team/bare", "blue", "team"},
+		{"another team whose name begins alike", "https://git.example/teams/other", "blue", "host"},
 		{"another host that begins alike", "https://git.example.evil/team/app", "blue", ""},
 		{"nothing", "https://elsewhere.example/x", "blue", ""},
 	} {

@@ -43,11 +43,11 @@ func TestConcerns(t *testing.T) {
 		}, []repository.Concern{{Repository: "https://git.example/a"}}},
 		{"it is about something else", func() error {
 			return store.Put(secret("s", "repo-creds", map[string]string{"url": "https://git.example/b"}))
-		}, []repository.Concern{{Repository: "https://git.example/a"}, {Repository: "https://git.example/b", Template: true}}},
+		}, []repository.Concern{{Repository: "https://git.example/a"}, {Repository: "https://git.example/b/", Template: true}}},
 		{"it goes", func() error {
 			store.Delete(types.NamespacedName{Namespace: "argocd", Name: "s"})
 			return nil
-		}, []repository.Concern{{Repository: "https://git.example/b", Template: true}}},
+		}, []repository.Concern{{Repository: "https://git.example/b/", Template: true}}},
 	} {
 		told = nil
 		if err := step.do(); err != nil {
