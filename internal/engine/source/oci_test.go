@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 // registry is one in memory: digests by tag, of repositories by the keys of their addresses.
 type registry struct {
+	mu   sync.Mutex
 	tags map[string]map[string]string
 	// heads and lists count the requests by tag, and for tags.
 	heads map[string]int
@@ -24,6 +26,8 @@ type registry struct {
 }
 
 func (r *registry) Digest(_ context.Context, repo upstream.Repository, tag string) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.heads[tag]++
 	if r.fails != nil {
 		return "", r.fails
@@ -36,8 +40,17 @@ func (r *registry) Digest(_ context.Context, repo upstream.Repository, tag strin
 }
 
 func (r *registry) Tags(_ context.Context, repo upstream.Repository) ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.lists++
 	return slices.Sorted(maps.Keys(r.tags[repo.Address.Key()])), r.fails
+}
+
+// do calls a function while nobody is answered.
+func (r *registry) do(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
 }
 
 const ociURL = "oci://registry.example.com/team"
@@ -140,8 +153,11 @@ func TestWhoFollowsATag(t *testing.T) {
 		declared := []syncline.Source{{RepoURL: ociURL, TargetRevision: "1"}, {RepoURL: ociURL, TargetRevision: "2"}, {RepoURL: ociURL, TargetRevision: "~1.5"}}
 		told := make(chan string, 100)
 		resolver := source.NewResolver(source.Fetchers{syncline.SourceOCI: source.NewOCI(known, nil)}, source.Options{
-			Changed:  func(key string) { told <- key },
-			Declared: func(string) []syncline.Source { return declared },
+			Changed: func(key string) { told <- key },
+			Declared: func(string) (now []syncline.Source) {
+				known.do(func() { now = declared })
+				return now
+			},
 		})
 		stage := source.New(resolver, everybody{})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -158,22 +174,26 @@ func TestWhoFollowsATag(t *testing.T) {
 			resolve(declared[1], "digest of 2")
 			resolve(declared[2], "digest of 1.5.0")
 		}
-		if !maps.Equal(known.heads, map[string]int{"1": 1, "2": 1, "1.5.0": 1}) || known.lists != 1 {
-			t.Errorf("asked for %v, and tags %d times", known.heads, known.lists)
-		}
-		known.tags[ociURL]["1"] = "another"
+		known.do(func() {
+			if !maps.Equal(known.heads, map[string]int{"1": 1, "2": 1, "1.5.0": 1}) || known.lists != 1 {
+				t.Errorf("asked for %v, and tags %d times", known.heads, known.lists)
+			}
+			known.tags[ociURL]["1"] = "another"
+		})
 		toldWithin(t, told, 4*time.Minute, ociURL)
 		resolve(declared[0], "another")
-		known.tags[ociURL]["1.5.1"] = "a newer one"
+		known.do(func() { known.tags[ociURL]["1.5.1"] = "a newer one" })
 		toldWithin(t, told, 4*time.Minute, ociURL)
 		resolve(declared[2], "a newer one")
-		declared = declared[1:]
+		known.do(func() { declared = declared[1:] })
 		<-time.After(10 * time.Minute) // by the clock of the test
-		known.heads = map[string]int{}
+		known.do(func() { known.heads = map[string]int{} })
 		<-time.After(10 * time.Minute)
-		if known.heads["1"] != 0 || known.heads["2"] < 2 {
-			t.Errorf("of what nobody declares any more it is asked: %v", known.heads)
-		}
+		known.do(func() {
+			if known.heads["1"] != 0 || known.heads["2"] < 2 {
+				t.Errorf("of what nobody declares any more it is asked: %v", known.heads)
+			}
+		})
 		cancel()
 		if err := <-ended; err == nil {
 			t.Error("polling has ended before it was told")
