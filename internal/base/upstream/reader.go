@@ -242,11 +242,12 @@ func (r *addressReader) path(text string) string {
 
 // segments refuses parts of a path that a server may leave out.
 func (r *addressReader) segments(text string) bool {
+	if strings.Contains(text, "//") {
+		r.refuse("its path has two slashes in a row", "write one")
+	}
 	text = strings.TrimSuffix(strings.TrimPrefix(text, "/"), "/")
 	for segment := range strings.SplitSeq(text, "/") {
 		switch {
-		case segment == "" && text != "":
-			r.refuse("its path has two slashes in a row", "write one")
 		case segment == "." || segment == "..":
 			r.refuse("its path has a . or .. between slashes", "write the path that is meant")
 		case strings.HasSuffix(segment, ".") || strings.TrimSpace(segment) != segment:
