@@ -26,6 +26,6 @@ func limitMemory(options access.ServerOptions) {
 // ownMemory is what is left for the agent in a container, and at least a quarter:
 // not all processes use what they may.
 func ownMemory(limit int64, options access.ServerOptions) int64 {
-	processes := int64(options.RenderWorkers)*int64(options.RenderMemoryMiB)<<20 + 2*confined.QuickMemory // and those for jq and Lua
+	processes := int64(options.RenderWorkers)*int64(options.RenderMemoryMiB)<<20 + 2*confined.QuickMemory + int64(options.Git.MemoryMiB)<<20 // and those for jq, Lua and git
 	return max(limit/4, (limit-processes)/10*9)
 }
