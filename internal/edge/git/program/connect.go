@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/dial"
 )
 
 // Resolver says which addresses a name has. A [net.Resolver] is one.
@@ -18,30 +19,8 @@ type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// neverAsked are addresses that no repository is at, but services that trust
-// whoever is on the machine or on its network: metadata of clouds, link-local
-// neighbours, and what stands for this machine or for many.
-func neverAsked() []netip.Prefix {
-	var prefixes []netip.Prefix
-	for _, text := range []string{
-		"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "::/128", "fe80::/10", "ff00::/8",
-		"fd00:ec2::/32", "fd20:ce::254/128", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32",
-	} {
-		prefixes = append(prefixes, netip.MustParsePrefix(text))
-	}
-	return prefixes
-}
-
 // asked reports whether a server at an address may be asked.
-func (g *Git) asked(ip netip.Addr) bool {
-	ip = ip.Unmap().WithZone("")
-	if embedded := netip.MustParsePrefix("64:ff9b::/96"); embedded.Contains(ip) { // NAT64
-		bytes := ip.As16()
-		ip = netip.AddrFrom4([4]byte(bytes[12:]))
-	}
-	contains := func(p netip.Prefix) bool { return p.Contains(ip) }
-	return slices.ContainsFunc(g.options.AllowAddresses, contains) || !slices.ContainsFunc(neverAsked(), contains)
-}
+func (g *Git) asked(ip netip.Addr) bool { return dial.Gate{Allow: g.options.AllowAddresses}.Asks(ip) }
 
 // way is how one run reaches its remote.
 type way struct {
@@ -121,7 +100,7 @@ func (r *Remote) proxied() bool {
 }
 
 func (r *Remote) notAsked() error {
-	return r.Unreadable(syncline.Invalid, "its server has an address that is not asked, because services of the machine or the cloud answer there",
+	return r.Unreadable(syncline.Invalid, dial.ErrNotAsked.Error(),
 		"if a repository is there, allow the address by --git-allow-addresses")
 }
 

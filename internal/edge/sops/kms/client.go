@@ -17,11 +17,10 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"slices"
-	"syscall"
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/dial"
 )
 
 // Options are those of a Client. The zero value works.
@@ -56,7 +55,7 @@ const (
 // New returns a Client.
 func New(o Options) *Client {
 	if o.Dial == nil {
-		o.Dial = (&net.Dialer{Timeout: timeout, Control: judge(o.AllowAddresses)}).DialContext
+		o.Dial = dial.Gate{Allow: o.AllowAddresses}.Dialer(timeout).DialContext
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -73,42 +72,6 @@ func New(o Options) *Client {
 		// Credentials go nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-}
-
-// neverAsked are addresses at which no key service is, but services that trust whoever
-// is on the machine or on its network, as for repositories in Git.
-func neverAsked() []netip.Prefix {
-	var prefixes []netip.Prefix
-	for _, text := range []string{
-		"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "::/128", "fe80::/10", "ff00::/8",
-		"fd00:ec2::/32", "fd20:ce::254/128", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32",
-	} {
-		prefixes = append(prefixes, netip.MustParsePrefix(text))
-	}
-	return prefixes
-}
-
-// errAddress is an address that is not asked.
-var errAddress = errors.New("its server has an address that is not asked, because services of the machine or the cloud answer there")
-
-// judge refuses connections to addresses, whatever name led there.
-func judge(allowed []netip.Prefix) func(string, string, syscall.RawConn) error {
-	return func(_, address string, _ syscall.RawConn) error {
-		at, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return errAddress
-		}
-		ip := at.Addr().Unmap().WithZone("")
-		if netip.MustParsePrefix("64:ff9b::/96").Contains(ip) { // NAT64
-			bytes := ip.As16()
-			ip = netip.AddrFrom4([4]byte(bytes[12:]))
-		}
-		contains := func(p netip.Prefix) bool { return p.Contains(ip) }
-		if slices.ContainsFunc(neverAsked(), contains) && !slices.ContainsFunc(allowed, contains) {
-			return errAddress
-		}
-		return nil
-	}
 }
 
 // post sends a request and reads the JSON, or the bytes, of its answer. No error shows
@@ -142,8 +105,8 @@ func (c *Client) post(request *http.Request, answer any) error {
 // unreachable says why there is no answer, without the address, in which a query may be.
 func unreachable(request *http.Request, err error) error {
 	switch {
-	case errors.Is(err, errAddress):
-		return syncline.Errorf(syncline.Invalid, "%w", errAddress)
+	case errors.Is(err, dial.ErrNotAsked):
+		return syncline.Errorf(syncline.Invalid, "%w", dial.ErrNotAsked)
 	case request.Context().Err() != nil:
 		return syncline.Errorf(syncline.Transient, "%s was not reached: %w", request.URL.Host, request.Context().Err())
 	}
