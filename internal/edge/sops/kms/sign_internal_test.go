@@ -36,7 +36,7 @@ func TestForbiddenAddresses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := New(Options{}).http.Do(request); !errors.Is(err, dial.ErrNotAsked) { //nolint:bodyclose // there is none
+		if _, err := New(Options{}).http.Do(request); !errors.Is(err, dial.ErrNotAsked) {
 			t.Errorf("%s: %v", at, err)
 		}
 	}
