@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -97,7 +98,7 @@ func (a *Apps) Watch(since uint64) *Reader { return &Reader{a, since} }
 func (r *Reader) Since() uint64 { return r.since }
 
 // Next waits for changes and returns them, each App once and as it is now, however
-// often it changed. It is [ErrBehind] when the reader has to start again, and the cause
+// often it changed, in the order of their last changes. It is [ErrBehind] when the reader has to start again, and the cause
 // of the context's end.
 func (r *Reader) Next(ctx context.Context) ([]Update, error) {
 	for {
@@ -121,7 +122,7 @@ func (r *Reader) read() ([]Update, error) {
 	until := min(last, r.since+batch)
 	var updates []Update
 	seen := make(map[syncline.AppID]struct{}, until-r.since)
-	for number := r.since + 1; number <= until; number++ {
+	for number := until; number > r.since; number-- { // the last one of an App says where it is now
 		m := r.apps.feed.ring[number%remembered].Load()
 		if m == nil || m.number != number { // overtaken meanwhile, or of an earlier process
 			return nil, ErrBehind
@@ -136,6 +137,7 @@ func (r *Reader) read() ([]Update, error) {
 		}
 		updates = append(updates, update)
 	}
+	slices.Reverse(updates)
 	r.since = until
 	return updates, nil
 }

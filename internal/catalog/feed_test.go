@@ -152,6 +152,26 @@ func change(apps *catalog.Apps, number, version int) {
 	apps.Declare(app, nil)
 }
 
+// An App that went and came again is there, also when another one has its place by now.
+func TestAnAppThatCameAgain(t *testing.T) {
+	apps := catalog.NewApps()
+	fill(apps, 2)
+	_, since := apps.List(catalog.Filter{})
+	reader := apps.Watch(since)
+	apps.Remove(numbered(1, 0).ID)
+	apps.Declare(numbered(2, 1), nil)
+	apps.Declare(numbered(1, 2), nil)
+	updates, err := reader.Next(t.Context())
+	if err != nil || len(updates) != 2 {
+		t.Fatalf("it is told %+v, %v", updates, err)
+	}
+	for i, want := range []syncline.AppID{numbered(2, 0).ID, numbered(1, 0).ID} {
+		if updates[i].ID != want || updates[i].Entry == nil || updates[i].Entry.App.ID != want {
+			t.Errorf("update %d is of %s, %+v; want %s as it is", i, updates[i].ID, updates[i].Entry, want)
+		}
+	}
+}
+
 // A reader that is not read costs nothing, and is told to start again; so is one of an
 // earlier process, and of a later one.
 func TestAReaderThatIsBehind(t *testing.T) {
