@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // Dialect is how the resources of one tool declare Apps, and how the objects of these
@@ -129,13 +130,15 @@ type Rendering struct {
 	Overrider Overrider
 	// Skip, anywhere in a file of a folder of manifests, leaves that out; "" for none.
 	Skip string
-	// Variables are what options ask for by "$NAME"; nil for none.
+	// Variables are what options ask for by "$NAME", and what plugins get; nil for none.
 	Variables Variables
 }
 
 // Variables are names of facts.
 type Variables interface {
 	Fact(name string) (Fact, bool)
+	// Environ returns those of a plugin, each "NAME=value"; its options may be nil.
+	Environ(options *tool.Plugin, cluster Capabilities, fact func(Fact) string) []string
 }
 
 // Overrider is how files in the folder of a source change its options.

@@ -33,6 +33,7 @@ type Source struct {
 	Helm      *tool.Helm
 	Kustomize *tool.Kustomize
 	Directory *tool.Directory
+	Plugin    *tool.Plugin
 }
 
 // Address returns where the repository is, read.
@@ -99,6 +100,9 @@ func (s Source) Declared() []Tool {
 	if !s.Directory.IsEmpty() {
 		declared = append(declared, ToolDirectory)
 	}
+	if !s.Plugin.IsEmpty() {
+		declared = append(declared, ToolPlugin)
+	}
 	return declared
 }
 
@@ -110,4 +114,6 @@ const (
 	ToolHelm      Tool = "Helm"
 	ToolKustomize Tool = "Kustomize"
 	ToolDirectory Tool = "Directory"
+	// ToolPlugin is a program beside Syncline.
+	ToolPlugin Tool = "Plugin"
 )

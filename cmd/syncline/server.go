@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -30,6 +29,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/edge/lua"
+	"github.com/syncline-io/syncline/internal/edge/plugin"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/health"
 	"github.com/syncline-io/syncline/internal/engine/health/rules"
@@ -49,9 +49,11 @@ const gcPercent = 40
 // serve runs the agent until ctx is done. Program is this program, which works on what
 // others wrote in processes of its own.
 func serve(ctx context.Context, options access.ServerOptions, program string) (err error) {
-	if err := startLog(options); err != nil {
-		return err
+	log, err := visible.NewLog(os.Stderr, options.LogLevel, options.LogFormat)
+	if err != nil {
+		return syncline.Errorf(syncline.Invalid, "%w", err)
 	}
+	slog.SetDefault(log)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -84,7 +86,10 @@ func serve(ctx context.Context, options access.ServerOptions, program string) (e
 	defer expressions.Close()
 	scripts := lua.NewPool(confined.Options{Command: []string{program, "lua-worker"}, Unconfined: options.AllowUnconfined})
 	defer scripts.Close()
-	a, err := newAgent(options, cluster, store, workers{render.Confined{Pool: pool}, expressions, scripts})
+	a, err := newAgent(options, cluster, store, workers{render.Plugged{
+		Builder: render.Confined{Pool: pool},
+		Plugins: plugin.Folder{Path: options.PluginDir, Expected: options.Plugins, Timeout: time.Duration(options.PluginSeconds) * time.Second},
+	}, expressions, scripts})
 	if err != nil {
 		return err
 	}
@@ -213,23 +218,4 @@ func dataDir(path string) (dir string, remove func(), err error) {
 	}
 	dir, err = os.MkdirTemp("", "syncline-")
 	return dir, func() { _ = os.RemoveAll(dir) }, err
-}
-
-// startLog makes the log that the options ask for the default one.
-func startLog(options access.ServerOptions) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(options.LogLevel)); err != nil {
-		return syncline.Errorf(syncline.Invalid, "log level %q is neither info nor debug", options.LogLevel)
-	}
-	lines := visible.Log(os.Stderr)
-	handling := &slog.HandlerOptions{Level: level}
-	switch options.LogFormat {
-	case "json":
-		slog.SetDefault(slog.New(slog.NewJSONHandler(lines, handling)))
-	case "text":
-		slog.SetDefault(slog.New(slog.NewTextHandler(lines, handling)))
-	default:
-		return fmt.Errorf("log format %q is neither json nor text", options.LogFormat)
-	}
-	return nil
 }

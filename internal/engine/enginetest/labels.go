@@ -80,3 +80,7 @@ func (labels) Override(source syncline.Source, content map[string]any) (syncline
 func (labels) Fact(name string) (syncline.Fact, bool) {
 	return syncline.FactInstance, name == "LABELS_APP"
 }
+
+func (labels) Environ(_ *tool.Plugin, _ syncline.Capabilities, fact func(syncline.Fact) string) []string {
+	return []string{"LABELS_APP=" + fact(syncline.FactInstance)}
+}

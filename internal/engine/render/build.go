@@ -49,15 +49,23 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 	if err != nil {
 		return Output{}, err
 	}
-	job.Source.Path = strings.TrimPrefix(path.Join("/", job.Source.Path), "/")
+	job.Source.Path = pathOf(job.Source)
 	inputs.Files = allPresent(inputs.Files)
 	prefetchOf(job, rendering.Overrider).From(inputs.Files)
 	if job.Source, err = applyOverrides(job, rendering.Overrider, inputs.Files); err != nil {
 		return Output{}, err
 	}
+	if job.Discover && len(job.Source.Declared()) == 0 {
+		return Output{Wanted: pluginOf(job.Source.Plugin, rendering, inputs)}, nil
+	}
 	tool, err := chooseTool(job.Source, inputs.Files)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Output{}, err
+	case job.Generated != nil:
+		tool = syncline.ToolPlugin
+	case tool == syncline.ToolPlugin:
+		return Output{Tool: tool, Wanted: pluginOf(job.Source.Plugin, rendering, inputs)}, nil
 	}
 	output, err := t.run(ctx, tool, job, inputs, rendering)
 	if err == nil {
@@ -68,6 +76,11 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 	}
 	output.Tool = tool
 	return output, nil
+}
+
+// pathOf returns the folder of a source, cleaned; "" for the root.
+func pathOf(source syncline.Source) string {
+	return strings.TrimPrefix(path.Join("/", source.Path), "/")
 }
 
 // renderingOf returns what the dialect of a job lets files and variables change.
@@ -172,6 +185,8 @@ func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inpu
 			return Output{}, err
 		}
 		return decodeAll(&decode.Decoder{}, manifests)
+	case syncline.ToolPlugin:
+		return decodeAll(&decode.Decoder{}, job.Generated.Manifests)
 	default:
 		options := orZero(job.Source.Directory)
 		options.Jsonnet = env.jsonnet(options.Jsonnet)
@@ -191,15 +206,25 @@ func helmDefaults(job Job, options tool.Helm, fact func(string) (string, bool)) 
 	if options.KubeVersion != "" && len(options.APIVersions) > 0 {
 		return options
 	}
-	known, _ := fact(factCluster)
-	version, apis, _ := strings.Cut(known, "\n")
+	cluster := clusterOf(fact)
 	if options.KubeVersion == "" {
-		options.KubeVersion = version
+		options.KubeVersion = cluster.KubeVersion
 	}
-	if len(options.APIVersions) == 0 && apis != "" {
-		options.APIVersions = strings.Split(apis, ",")
+	if len(options.APIVersions) == 0 {
+		options.APIVersions = cluster.APIVersions
 	}
 	return options
+}
+
+// clusterOf returns what is known of the destination.
+func clusterOf(fact func(string) (string, bool)) syncline.Capabilities {
+	known, _ := fact(factCluster)
+	version, apis, _ := strings.Cut(known, "\n")
+	cluster := syncline.Capabilities{KubeVersion: version}
+	if apis != "" {
+		cluster.APIVersions = strings.Split(apis, ",")
+	}
+	return cluster
 }
 
 // decodeAll decodes what a tool made.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
@@ -25,7 +26,14 @@ type Job struct {
 	Only []string
 	// ShowSecrets shows errors in full.
 	ShowSecrets bool
+	// Discover says that a plugin may support the files of a source that declares no tool.
+	Discover bool
+	// Generated is what a plugin rendered already; nil for a source that none has yet.
+	Generated *Generated
 }
+
+// Generated is what a plugin rendered.
+type Generated struct{ Manifests []syncline.Manifest }
 
 // Inputs is all that a build may look at.
 type Inputs struct {
@@ -52,6 +60,8 @@ type Output struct {
 	Apart bool
 	// Bytes is how much manifest text was decoded.
 	Bytes int
+	// Wanted is the plugin that has to render; then nothing was built.
+	Wanted *tool.PluginCall
 }
 
 func newJob(request Request) Job {
@@ -69,6 +79,11 @@ func newJob(request Request) Job {
 
 // result makes objects of the documents.
 func (o Output) result() (Result, error) {
+	if o.Wanted != nil {
+		return Result{}, syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "a plugin renders this source, and there are none here"),
+			"plugins run beside the server: --plugin-dir of syncline server is the folder of their sockets")
+	}
 	result := Result{Tool: o.Tool, Warnings: repeatedKeys(o.Repeated), PassedOver: o.PassedOver, apart: o.Apart, bytes: o.Bytes}
 	for _, document := range o.Documents {
 		object, err := syncline.NewObject(document.Content, document.Origin)

@@ -35,6 +35,11 @@ type ServerOptions struct {
 	// AllowUnconfined lets processes work on what others wrote where the kernel
 	// forbids them no system calls.
 	AllowUnconfined bool
+	// PluginDir has the sockets of plugins, Plugins are those that have to be there before a
+	// source that names no tool is rendered, and PluginSeconds is how long one may take.
+	PluginDir     string
+	Plugins       []string
+	PluginSeconds int
 	// Git bounds what repositories may take and where they may be.
 	Git GitLimits
 	// LogLevel is "info" or "debug"; LogFormat is "json" or "text".
@@ -70,6 +75,9 @@ func (o *ServerOptions) Bind(flags *pflag.FlagSet) {
 	flags.IntVar(&o.RenderSeconds, "render-seconds", 60, "how long one of them may compute for an app; five times as long by the clock")
 	flags.IntVar(&o.MemoMiB, "memo-mib", 256, "memory for what was rendered, in MiB; the project that takes most forgets first")
 	flags.BoolVar(&o.AllowUnconfined, "allow-unconfined-workers", false, "render where the kernel permits no seccomp filter")
+	flags.StringVar(&o.PluginDir, "plugin-dir", "", "folder with the sockets of config management plugins (default none)")
+	flags.StringSliceVar(&o.Plugins, "plugins", nil, "plugins that have to be there before a source that names no tool is rendered")
+	flags.IntVar(&o.PluginSeconds, "plugin-seconds", 90, "how long a plugin may take")
 	o.Git.bind(flags)
 	flags.StringVar(&o.LogLevel, "log-level", "info", "info or debug")
 	flags.StringVar(&o.LogFormat, "log-format", "json", "json or text")
