@@ -141,7 +141,7 @@ func noting(store interface {
 }, what string) kube.Handler {
 	return kube.Handler{Gone: store.Delete, Set: func(u *unstructured.Unstructured) {
 		if err := store.Put(u); err != nil {
-			slog.Warn(what+" is of no use", "name", u.GetNamespace()+"/"+u.GetName(), "err", syncline.Explain(err))
+			slog.Warn("something is of no use", "what", what, "name", u.GetNamespace()+"/"+u.GetName(), "err", syncline.Explain(err))
 		}
 	}}
 }
