@@ -24,7 +24,7 @@ type Own struct {
 // NewOwn finds the keys where the sops program does: age identities in SOPS_AGE_KEY, in
 // the file that SOPS_AGE_KEY_FILE names or in sops/age/keys.txt below the user's
 // configuration, an SSH key in the file that SOPS_AGE_SSH_PRIVATE_KEY_FILE names, and what
-// VAULT_ADDR with VAULT_TOKEN, AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS and
+// VAULT_ADDR with VAULT_TOKEN and VAULT_CACERT, AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS and
 // AZURE_CLIENT_ID say. GnuPG is not asked. What cannot be read is told with the first
 // file that it might open.
 func NewOwn(getenv func(string) string) Own {
@@ -91,9 +91,16 @@ func (f finder) vault() (map[string]sealed.Text, error) {
 	if address == "" || token == "" {
 		return nil, nil
 	}
-	return map[string]sealed.Text{
-		"sops.vault-address": sealed.Text(address), "sops.vault-token": sealed.Text(token), "sops.vault-namespace": sealed.Text(f.getenv("VAULT_NAMESPACE")),
-	}, nil
+	data := map[string]sealed.Text{}
+	if path := f.getenv("VAULT_CACERT"); path != "" {
+		var err error
+		if data, err = readEntry("sops.vault-ca", path); err != nil {
+			return nil, err
+		}
+	}
+	data["sops.vault-address"], data["sops.vault-token"] = sealed.Text(address), sealed.Text(token)
+	data["sops.vault-namespace"] = sealed.Text(f.getenv("VAULT_NAMESPACE"))
+	return data, nil
 }
 
 func (f finder) aws() (map[string]sealed.Text, error) {
