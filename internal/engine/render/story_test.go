@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write what is rendered to the stories")
 
 // TestStories renders the stories in testdata. Each holds a request
 // (request.yaml), the files of the repository (repo/…), its submodules
-// (submodule/…) and the files of other sources (ref/NAME/…), and what comes of them (want).
+// (submodule/…) and links (link/…), and the files of other sources (ref/NAME/…), and what comes of them (want).
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
 	check(t, err)
@@ -68,6 +68,8 @@ func readStory(t *testing.T, archive *txtar.Archive) story {
 			repo.memoryTree[rest] = string(file.Data)
 		case "submodule":
 			repo.memoryTree[rest], repo.types[rest] = string(file.Data), syncline.EntrySubmodule
+		case "link":
+			repo.memoryTree[rest], repo.types[rest] = strings.TrimSpace(string(file.Data)), syncline.EntryLink
 		case "ref":
 			name, below, _ := strings.Cut(rest, "/")
 			if refs[name] == nil {
