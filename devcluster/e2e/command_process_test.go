@@ -32,8 +32,11 @@ func terminated(s *script, ts *testscript.TestScript, args []string) error {
 		return err
 	}
 	defer func() { _ = program.Process.Kill() }() // which has ended, as a rule
-	ended := make(chan error, 1)
-	go func() { ended <- program.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = program.Wait() // how it ended is judged below
+		close(ended)
+	}()
 	var started []process
 	if err := eventually(s.ctx, func() error {
 		started = descendants(program.Process.Pid)

@@ -439,10 +439,7 @@ func TestTheAnswerToAWriteBringsNothingBack(t *testing.T) {
 }
 
 // large is a cluster that takes no patch but of conditions alone.
-type large struct {
-	content map[string]any
-	patches []string
-}
+type large struct{ patches []string }
 
 func (l *large) PatchApplication(_ context.Context, _ syncline.AppID, patch []byte) (*unstructured.Unstructured, error) {
 	l.patches = append(l.patches, string(patch))

@@ -19,7 +19,7 @@ func TestSlip(t *testing.T) {
 		convention.HookDelete:     {"argocd.argoproj.io/hook-delete-policies", "argocd.argoproj.io/hook-delete-plicy"},
 		convention.Wave:           {"argocd.argoproj.io/sync-waves", "argocd.argoproj.io/syncwave", "argocd.argoproj.io/sync-wav"},
 		convention.Compare:        {"argocd.argoproj.io/compare-option"},
-		convention.HelmPolicy:     {"helm.sh/resource-policies", "helm.sh/resourcePolicy", "helm.io/resource-policy", "helm.sh/resouce-policy", "resource-policy"},
+		convention.HelmPolicy:     {"helm.sh/resource-policies", "helm.sh/resourcePolicy", "helm.io/resource-policy", "helm.sh/resource-plicy", "resource-policy"},
 		convention.HelmHook:       {"helm.sh/hooks"},
 		convention.HelmHookDelete: {"helm.sh/hook-delete-policies"},
 		"": {
