@@ -112,6 +112,7 @@ func TestWhatWasDeliveredCannotBeHad(t *testing.T) {
 	p.wrote()
 	p.app.Past.Operation, p.app.Past.Sync = nil, syncline.OutOfSync
 	p.app.Past.History[0].Revisions = []string{"0123456789012345678901234567890123456789"}
+	p.app.Past.Revisions = p.app.Past.History[0].Revisions
 	p.push(t, p.values, map[string]string{"app/a.yaml": "data: {x: a}\n"})
 	p.forget()
 	result := p.outlast(t, 20*time.Second)
