@@ -53,6 +53,7 @@ var sideways = []string{
 	"internal/base/confined -> internal/base/fair",
 	"internal/base/confined -> internal/base/processor",
 	"internal/base/confined -> internal/base/told",
+	"internal/base/told -> internal/base/near",
 	"internal/base/upstream -> internal/base/glob",
 	"internal/base/upstream -> internal/base/sealed",
 	"internal/base/confined/confinedtest -> .",

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/near"
 )
 
 // Tester is a test, of whichever kind.
@@ -179,6 +180,13 @@ func (o *object) marks(dialects syncline.Dialects) syncline.Marks {
 	for key, value := range o.meta().GetAnnotations() {
 		if dialects.Steers(key, false) {
 			marks[key] = value
+		}
+	}
+	for _, dialect := range dialects {
+		for key, value := range near.Meaning(o.meta().GetAnnotations(), dialect.Conventions.Slip) {
+			if dialect.Conventions.Steers(key, false) {
+				marks[key] = value
+			}
 		}
 	}
 	for key, value := range o.meta().GetLabels() {
