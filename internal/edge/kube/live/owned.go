@@ -44,7 +44,7 @@ func ownedBeside(u *unstructured.Unstructured) map[string]syncline.Digest {
 	var beside map[string]syncline.Digest
 	for _, entry := range managed.Entries(u) {
 		manager, _ := entry["manager"].(string)
-		if !strings.HasPrefix(manager, syncline.NamespaceManagers) || len(beside) == maxBeside {
+		if !strings.HasPrefix(manager, managed.NamespaceManagers) || len(beside) == maxBeside {
 			continue
 		}
 		if digest := ownedDigest(u, manager); digest != "" {
