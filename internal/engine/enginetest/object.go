@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/base/managed"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 	"github.com/syncline-io/syncline/internal/base/near"
 )
 
@@ -132,7 +132,7 @@ func (o *object) live(dialects syncline.Dialects) syncline.Live {
 		switch {
 		case by.operation == updating && takenOver(dialects, by.manager):
 			live.Migrate = true
-		case gvk.Kind == "Namespace" && strings.HasPrefix(by.manager, managed.NamespaceManagers):
+		case gvk.Kind == "Namespace" && strings.HasPrefix(by.manager, fieldmanager.Namespaces):
 			if live.Beside == nil {
 				live.Beside = map[string]syncline.Digest{}
 			}

@@ -90,20 +90,14 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 // uncompared is an error when the API server would not compare objects for who asks: that is
 // no difference, and no agreement. What a project refuses is shown as what it is.
 func uncompared(plan syncline.Plan) error {
-	var first error
-	count := 0
-	for _, c := range plan.Changes {
-		if c.Refused || syncline.KindOf(c.Err) != syncline.Denied {
-			continue
-		}
-		if count++; first == nil {
-			first = fmt.Errorf("%s: %w", c.Ref, c.Err)
-		}
-	}
-	if count == 0 {
+	denied := slices.DeleteFunc(slices.Clone(plan.Changes), func(c syncline.Change) bool {
+		return c.Refused || syncline.KindOf(c.Err) != syncline.Denied
+	})
+	if len(denied) == 0 {
 		return nil
 	}
-	return syncline.Errorf(syncline.Denied, "%d of %d objects cannot be compared, because that takes the right to change them: %w", count, len(plan.Changes), first)
+	return syncline.Errorf(syncline.Denied, "%d of %d objects cannot be compared, because that takes the right to change them: %s: %w",
+		len(denied), len(plan.Changes), denied[0].Ref, denied[0].Err)
 }
 
 // plan makes the plan of an operation with an engine of its own.

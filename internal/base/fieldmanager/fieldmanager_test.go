@@ -1,4 +1,4 @@
-package managed_test
+package fieldmanager_test
 
 import (
 	"crypto/sha256"
@@ -6,18 +6,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/syncline-io/syncline/internal/base/managed"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 )
 
 // No two instances have one manager, and the API server takes the name of each.
-func TestNamespaceManager(t *testing.T) {
+func TestNamespace(t *testing.T) {
 	long := strings.Repeat("a", 200)
 	names := map[string]string{}
 	sum := sha256.Sum256([]byte(long))
 	digest := hex.EncodeToString(sum[:])
 	for _, instance := range []string{"web", "team_web", long, long + "b", digest, "#" + digest} {
-		name := managed.NamespaceManager(instance)
-		if len(name) > 128 || !strings.HasPrefix(name, managed.NamespaceManagers) {
+		name := fieldmanager.Namespace(instance)
+		if len(name) > 128 || !strings.HasPrefix(name, fieldmanager.Namespaces) {
 			t.Errorf("the manager of %s is %s", instance, name)
 		}
 		if other, taken := names[name]; taken {
