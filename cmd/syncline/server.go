@@ -187,7 +187,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 
 // listen has what the stores know tell whom it concerns.
 func (a *agent) listen(own *rules.Set) {
-	a.applications.Changed = a.onApplication
+	a.applications.Changed, a.applications.Label = a.onApplication, a.settings.Label
 	a.apps.Left = func(id syncline.AppID, way catalog.Way) {
 		a.loop.Interrupt(id)
 		a.resolver.Review(way.Address.Key())

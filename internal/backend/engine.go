@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
+	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
 	"github.com/syncline-io/syncline/internal/edge/jq"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
@@ -53,7 +54,7 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	if err != nil {
 		return Engine{}, err
 	}
-	e := Engine{preview: &preview{ready: make(chan struct{}, 1)}}
+	e := Engine{preview: &preview{ready: make(chan struct{}, 1), dialect: convention.Labelling(known.settings.Label)}}
 	// What it plans does not depend on health, so it judges none.
 	fleet := kube.NewFleet(kube.FleetOptions{Changed: func(syncline.Target) { e.known() }, Live: func(syncline.ClusterID) live.Options {
 		return live.Options{OnReady: func(schema.GroupKind) { e.known() }, OnSwept: e.known}
@@ -83,6 +84,7 @@ type controlPlane struct {
 	access   *repository.Access
 	keys     *keyring.Ring
 	others   catalog.Others
+	settings *settings.Store
 }
 
 // readControlPlane reads the projects, the repositories, the keys and what Applications
@@ -90,8 +92,9 @@ type controlPlane struct {
 // public repositories, and for who may not read Applications there are none.
 func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
 	known := controlPlane{
-		project.NewStore(), &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}}, keyring.New(keyring.Options{}),
-		catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
+		projects: project.NewStore(), access: &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}},
+		keys: keyring.New(keyring.Options{}), settings: settings.NewStore(),
+		others: catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
 	}
 	apps := application.NewStore(nil, namespace, known.others.Catalog.Apps)
 	listed, err := cluster.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
@@ -110,7 +113,7 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 			_ = put(&listed[i]) // what cannot be read concerns nothing
 		}
 	}
-	if err := readTrust(ctx, cluster, namespace, known.access.Trust); err != nil {
+	if err := readSettings(ctx, cluster, namespace, known); err != nil {
 		return known, err
 	}
 	listed, err = cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
@@ -125,15 +128,18 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 	return known, nil
 }
 
-// readTrust reads which servers of repositories are trusted, if that may be read.
-func readTrust(ctx context.Context, cluster *kube.Cluster, namespace string, trust *repository.Trust) error {
-	for _, name := range []string{repository.KnownHostsName, repository.CertificatesName} {
+// readSettings reads which servers of repositories are trusted, and how objects are
+// tracked, if that may be read.
+func readSettings(ctx context.Context, cluster *kube.Cluster, namespace string, known controlPlane) error {
+	for name, put := range map[string]func(*unstructured.Unstructured) error{
+		repository.KnownHostsName: known.access.Trust.Put, repository.CertificatesName: known.access.Trust.Put, settings.Name: known.settings.Put,
+	} {
 		listed, err := cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Namespace: namespace, Name: name})
 		if err != nil && syncline.KindOf(err) != syncline.Denied {
 			return err
 		}
 		for i := range listed {
-			_ = trust.Put(&listed[i]) // what cannot be read trusts nobody
+			_ = put(&listed[i]) // what cannot be read trusts nobody, and changes nothing
 		}
 	}
 	return nil

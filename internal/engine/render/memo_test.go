@@ -55,7 +55,7 @@ var monorepo = memoryTree{
 }
 
 // monorepoLinks are those files of monorepo that are links.
-var monorepoLinks = map[string]bool{"linked/a.yaml": true, "shortcut": true}
+var monorepoLinks = map[string]syncline.EntryType{"linked/a.yaml": syncline.EntryLink, "shortcut": syncline.EntryLink}
 
 // monorepoSources are the sources of monorepo.
 var monorepoSources = []syncline.Source{
@@ -82,7 +82,7 @@ func requestFor(source syncline.Source, tree memoryTree) render.Request {
 	}}
 }
 
-func linked(tree memoryTree) syncline.Tree { return source.Confine(linkTree{tree, monorepoLinks}) }
+func linked(tree memoryTree) syncline.Tree { return source.Confine(typedTree{tree, monorepoLinks}) }
 
 // texts are what a commit writes to a file, good and bad.
 var texts = []string{
@@ -144,7 +144,7 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 						rt.Fatalf("batch %d, step %d, %s:\nincremental: %v %v\nfrom scratch: %v %v",
 							batch, step, declared.Path, got, gotErr, want, wantErr)
 					}
-					if step > 0 && !touched(t, last[i], linkTree{before, monorepoLinks}, linkTree{tree, monorepoLinks}) &&
+					if step > 0 && !touched(t, last[i], typedTree{before, monorepoLinks}, typedTree{tree, monorepoLinks}) &&
 						(fmt.Sprint(wantErr) != fmt.Sprint(lastErr[i]) || digest(want) != digest(last[i])) {
 						rt.Fatalf("batch %d, %s: it is not touched, but was %v %v and is %v %v", batch, declared.Path, last[i], lastErr[i], want, wantErr)
 					}

@@ -43,6 +43,9 @@ type Request struct {
 	At        func(ctx context.Context, revision string) (syncline.Tree, error)
 	// Fresh renders even when the result is remembered.
 	Fresh bool
+	// Apart renders even then, and remembers nothing of it: to see whether it comes to the
+	// same.
+	Apart bool
 	// ShowSecrets shows errors in full, also the values of Secrets that they quote.
 	// Only a person who asks for it may set it.
 	ShowSecrets bool
@@ -172,7 +175,7 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 		return outcome{}, err
 	}
 	inputs := record.Inputs{Files: request.Files, Facts: facts(request)}
-	if !request.Fresh {
+	if !request.Fresh && !request.Apart {
 		if known, ok := r.memo.Find(key, inputs); ok {
 			return known, nil
 		}
@@ -182,14 +185,14 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 		return outcome{}, err
 	}
 	made, updated := outcome{}, false
-	if !request.Fresh {
+	if !request.Fresh && !request.Apart {
 		made, updated = r.update(ctx, key, job, inputs)
 	}
 	if !updated {
 		made = r.build(ctx, job, inputs)
 	}
 	done(made.err)
-	if made.err == nil || lasting(made.err) {
+	if !request.Apart && (made.err == nil || lasting(made.err)) {
 		r.memo.Put(key, request.Project, made.result.Reads, made, made.size())
 	}
 	return made, nil
