@@ -32,8 +32,8 @@ func TestASearchIsInNobodysWay(t *testing.T) {
 	go func() { fetched <- s.store.Fetch(forProject(ctx, "victim"), s.repo, next, "refs/heads/main") }()
 	s.await(testenv.GitFetchPack, before+2) // while the first has no answer
 	s.server.Fail(testenv.GitFault{})
-	<-searched // both had none
-	<-fetched
+	_ = <-searched // both had none
+	_ = <-fetched
 	want(t, second(s.store.Find(ctx, s.repo, "abcdef0123")), syncline.NotFound, "team/app", "abcdef0123")
 	wantFile(t, s.tree(next), "a", "2")
 }
@@ -56,7 +56,7 @@ func TestASearchAmongFilesGivesWay(t *testing.T) {
 	go func() { fetched <- s.store.Fetch(forProject(ctx, "victim"), s.repo, next, "refs/heads/main") }()
 	s.await(testenv.GitFetchPack, before+2) // while the first has no answer
 	s.server.Fail(testenv.GitFault{})
-	<-fetched // its own had none, or an answer
+	_ = <-fetched // its own had none, or an answer
 	want(t, <-searched, syncline.NotFound, "team/app", none)
 	wantFile(t, s.tree(next), "a", "2")
 }

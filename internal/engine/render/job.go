@@ -81,7 +81,7 @@ func (o Output) result() (Result, error) {
 		case err != nil:
 			return Result{}, err
 		}
-		result.add(document.File, object, sizeOf(document.Content))
+		result.add(document.File, object.Packed(), sizeOf(document.Content))
 	}
 	return result, nil
 }
