@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
@@ -18,9 +19,11 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/jq"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
+	"github.com/syncline-io/syncline/internal/edge/sops"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/fetch/keyring"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
@@ -46,7 +49,7 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	if err != nil {
 		return Engine{}, err
 	}
-	sources, remove, err := temporarySources(known.access, false)
+	sources, remove, err := temporarySources(known.access, known.keys, false)
 	if err != nil {
 		return Engine{}, err
 	}
@@ -63,7 +66,7 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
 	e.memory = plan.New(expressions)
 	e.reach = func(on syncline.ClusterID, as syncline.Identity) (reader, error) { return fleet.Access(on, as) }
-	e.planner = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
+	e.planner = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1, Ciphertext: sops.HasCiphertext}), known.projects,
 		destination.Clusters{Fleet: fleet}, engine.Options{Others: known.others, Dialects: syncline.Dialects{convention.Dialect()}})
 	e.close = func() {
 		fleet.Close()
@@ -78,15 +81,17 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 type controlPlane struct {
 	projects *project.Store
 	access   *repository.Access
+	keys     *keyring.Ring
 	others   catalog.Others
 }
 
-// readControlPlane reads the projects, the repositories and what Applications declare, by
-// what their statuses say. Who may not read credentials may still look at public
-// repositories, and for who may not read Applications there are none.
+// readControlPlane reads the projects, the repositories, the keys and what Applications
+// declare, by what their statuses say. Who may not read credentials may still look at
+// public repositories, and for who may not read Applications there are none.
 func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
 	known := controlPlane{
-		project.NewStore(), &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}}, catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
+		project.NewStore(), &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}}, keyring.New(keyring.Options{}),
+		catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
 	}
 	apps := application.NewStore(nil, namespace, known.others.Catalog.Apps)
 	listed, err := cluster.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
@@ -96,12 +101,14 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 	for i := range listed {
 		_ = known.projects.Put(&listed[i]) // its Apps say what is wrong
 	}
-	listed, err = cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: namespace, LabelSelector: repository.Selector})
-	if err != nil && syncline.KindOf(err) != syncline.Denied {
-		return known, err
-	}
-	for i := range listed {
-		_ = known.access.Store.Put(&listed[i]) // what cannot be read concerns nothing
+	for selector, put := range map[string]func(*unstructured.Unstructured) error{repository.Selector: known.access.Store.Put, keyring.Selector: known.keys.Put} {
+		listed, err = cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: namespace, LabelSelector: selector})
+		if err != nil && syncline.KindOf(err) != syncline.Denied {
+			return known, err
+		}
+		for i := range listed {
+			_ = put(&listed[i]) // what cannot be read concerns nothing
+		}
 	}
 	if err := readTrust(ctx, cluster, namespace, known.access.Trust); err != nil {
 		return known, err

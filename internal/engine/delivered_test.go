@@ -24,7 +24,7 @@ func folder(t *testing.T, files map[string]string) *paired {
 // forget gives the App an engine and a renderer that remember nothing, as a restart does.
 func (p *paired) forget() {
 	p.renderer = &counted{Renderer: render.New(render.Tools{Dialects: syncline.Dialects{convention.Dialect()}}, render.Options{})}
-	p.engine = engine.New(source.New(p.resolver, anonymous{}), p.renderer, p, p, engine.Options{Now: func() time.Time { return p.now }})
+	p.engine = engine.New(source.New(p.resolver, anonymous{}, nil), p.renderer, p, p, engine.Options{Now: func() time.Time { return p.now }})
 }
 
 // TestWhatGaveObjectsIsStillKnownAfterARestart changes a manifest into something else

@@ -18,6 +18,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
 
 // monorepo holds a source of each tool; all of them read beyond their folders.
@@ -170,7 +171,7 @@ func digest(result render.Result) syncline.Digest { return syncline.DigestOfObje
 // result.
 func touched(t *testing.T, result render.Result, before, after syncline.Tree) bool {
 	t.Helper()
-	difference, err := source.Compare(before, after)
+	differ, err := difference.Between(before, after)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func touched(t *testing.T, result render.Result, before, after syncline.Tree) bo
 		}
 		index.Add("source "+ref, reads)
 	}
-	return len(index.Touched(difference)) > 0
+	return len(index.Touched(differ)) > 0
 }
 
 // TestWhatMakesASourceRenderAgain changes one thing at a time.

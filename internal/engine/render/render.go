@@ -106,12 +106,16 @@ type Options struct {
 	// MemoBytes bounds the memory of remembered results, default 256 MiB. The
 	// project that takes most of it forgets first. Negative means to remember nothing.
 	MemoBytes int64
+	// Ciphertext returns the first field of an object that is still encrypted, and whether
+	// there is one. Such an object is refused. Default: it is not looked for.
+	Ciphertext func(content map[string]any) (field string, has bool)
 }
 
 // Renderer renders sources. It is safe for concurrent use.
 type Renderer struct {
 	builder    Builder
 	version    string
+	ciphertext func(content map[string]any) (field string, has bool)
 	memo       *record.Memo[outcome]
 	quarantine quarantine
 	gave       *gave
@@ -137,9 +141,13 @@ func New(builder Builder, options Options) *Renderer {
 	if options.MemoBytes == 0 {
 		options.MemoBytes = 256 << 20
 	}
+	if options.Ciphertext == nil {
+		options.Ciphertext = func(map[string]any) (string, bool) { return "", false }
+	}
 	return &Renderer{
 		builder:    builder,
 		version:    options.Version,
+		ciphertext: options.Ciphertext,
 		memo:       record.NewMemo[outcome](max(options.MemoBytes, 0)),
 		quarantine: newQuarantine(),
 		gave:       newGave(),
@@ -205,7 +213,7 @@ func (r *Renderer) build(ctx context.Context, job Job, inputs record.Inputs) out
 	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact, Owner: inputs.Facts[string(syncline.FactProject)]})
 	made := outcome{err: err}
 	if err == nil {
-		made.result, made.err = output.result()
+		made.result, made.err = output.result(r.ciphertext)
 	}
 	made.result.Reads = recorder.Reads()
 	return made
