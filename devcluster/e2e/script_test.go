@@ -28,6 +28,8 @@ type script struct {
 	git    *testenv.GitServer
 	repos  map[string]*testenv.GitRepo
 	charts *helmRepo
+	// plugins are what ends each plugin that runs beside the server.
+	plugins map[string]func()
 	// registry is an OCI registry.
 	registry *httptest.Server
 	faults   []*faultproxy.Armed

@@ -1,17 +1,9 @@
 package plugin_test
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,161 +11,23 @@ import (
 	"testing"
 	"time"
 
-	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/edge/folder"
 	"github.com/syncline-io/syncline/internal/edge/plugin"
+	"github.com/syncline-io/syncline/internal/edge/plugin/plugintest"
 )
 
-// request is what a plugin was asked.
-type request struct {
-	name, folder string
-	environ      []string
-	// files are what it was given, each with its mode.
-	files map[string]string
-}
-
-// fake is a plugin: the server's side of the protocol.
-type fake struct {
-	discovers bool
-	supports  func(request) bool
-	generate  func(request) ([]string, error)
-	// asked are the requests for manifests.
-	asked []request
-}
-
-// raw passes messages as they are on the wire.
-type raw struct{}
-
-func (raw) Name() string                        { return "proto" }
-func (raw) Marshal(message any) ([]byte, error) { return message.(*envelope).bytes, nil }
-func (raw) Unmarshal(b []byte, message any) error {
-	message.(*envelope).bytes = bytes.Clone(b)
-	return nil
-}
-
-type envelope struct{ bytes []byte }
-
-// fields returns the fields of a message that are bytes.
-func fields(t testing.TB, message []byte) map[protowire.Number][][]byte {
+// serve serves a plugin until the test ends.
+func serve(t testing.TB, dir, name string, p plugintest.Plugin) {
 	t.Helper()
-	found := map[protowire.Number][][]byte{}
-	for len(message) > 0 {
-		number, kind, length := protowire.ConsumeTag(message)
-		if length < 0 {
-			t.Fatal("a tag cannot be read")
-		}
-		message = message[length:]
-		length = protowire.ConsumeFieldValue(number, kind, message)
-		if length < 0 {
-			t.Fatal("a field cannot be read")
-		}
-		if kind == protowire.BytesType {
-			value, _ := protowire.ConsumeBytes(message)
-			found[number] = append(found[number], value)
-		}
-		message = message[length:]
-	}
-	return found
-}
-
-func field(message []byte, number protowire.Number, value string) []byte {
-	return protowire.AppendString(protowire.AppendTag(message, number, protowire.BytesType), value)
-}
-
-func flag(message []byte, number protowire.Number, value bool) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(message, number, protowire.VarintType), protowire.EncodeBool(value))
-}
-
-// start serves the plugin at a socket of the name.
-func (f *fake) start(t testing.TB, dir, name string) {
-	t.Helper()
-	listener, err := net.Listen("unix", filepath.Join(dir, name+".sock"))
+	closing, err := plugintest.Serve(dir, name, p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const service = "/plugin.ConfigManagementPluginService/"
-	mux := http.NewServeMux()
-	codec := connect.WithCodec(raw{})
-	mux.Handle(service+"CheckPluginConfiguration", connect.NewUnaryHandler(service+"CheckPluginConfiguration",
-		func(context.Context, *connect.Request[envelope]) (*connect.Response[envelope], error) {
-			return connect.NewResponse(&envelope{flag(flag(nil, 1, f.discovers), 2, true)}), nil
-		}, codec))
-	mux.Handle(service+"MatchRepository", connect.NewClientStreamHandler(service+"MatchRepository",
-		func(_ context.Context, stream *connect.ClientStream[envelope]) (*connect.Response[envelope], error) {
-			supported := f.supports(receive(t, stream))
-			return connect.NewResponse(&envelope{flag(flag(nil, 1, supported), 2, f.discovers)}), nil
-		}, codec))
-	mux.Handle(service+"GenerateManifest", connect.NewClientStreamHandler(service+"GenerateManifest",
-		func(_ context.Context, stream *connect.ClientStream[envelope]) (*connect.Response[envelope], error) {
-			asked := receive(t, stream)
-			f.asked = append(f.asked, asked)
-			manifests, err := f.generate(asked)
-			if err != nil {
-				return nil, connect.NewError(connect.CodeUnknown, err)
-			}
-			var answer []byte
-			for _, manifest := range manifests {
-				answer = field(answer, 1, manifest)
-			}
-			return connect.NewResponse(&envelope{field(answer, 2, "Plugin")}), nil
-		}, codec))
-	var protocols http.Protocols
-	protocols.SetUnencryptedHTTP2(true)
-	server := &http.Server{Handler: mux, Protocols: &protocols, ReadHeaderTimeout: time.Minute}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener)
-	}()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-done
-	})
-}
-
-// receive reads a request, whose archive has to have the checksum and the size that it
-// says.
-func receive(t testing.TB, stream *connect.ClientStream[envelope]) request {
-	var (
-		head    map[protowire.Number][][]byte
-		archive []byte
-	)
-	for stream.Receive() {
-		message := fields(t, stream.Msg().bytes)
-		if metadata := message[1]; metadata != nil {
-			head = fields(t, metadata[0])
-			continue
-		}
-		archive = append(archive, fields(t, message[2][0])[1][0]...)
-	}
-	sum := sha256.Sum256(archive)
-	if want := string(head[3][0]); hex.EncodeToString(sum[:]) != want {
-		t.Errorf("the archive has the checksum %x, not %s", sum, want)
-	}
-	found := request{name: string(head[1][0]), folder: string(head[2][0]), files: map[string]string{}}
-	for _, variable := range head[5] {
-		pair := fields(t, variable)
-		found.environ = append(found.environ, string(pair[1][0])+"="+string(pair[2][0]))
-	}
-	unpacked, err := gzip.NewReader(bytes.NewReader(archive))
-	if err != nil {
-		t.Errorf("the archive is no gzip: %v", err)
-		return found
-	}
-	files := tar.NewReader(unpacked)
-	for {
-		header, err := files.Next()
-		if err != nil {
-			return found
-		}
-		text, _ := io.ReadAll(files)
-		found.files[header.Name] = fmt.Sprintf("%o %s", header.Mode, text)
-	}
+	t.Cleanup(closing)
 }
 
 // files returns a tree of these files.
@@ -204,8 +58,11 @@ const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
 // makes comes back as it is.
 func TestGenerate(t *testing.T) {
 	dir := t.TempDir()
-	f := &fake{generate: func(request) ([]string, error) { return []string{configMap, "{}"}, nil }}
-	f.start(t, dir, "cue-v1.0")
+	var asked []plugintest.Request
+	serve(t, dir, "cue-v1.0", plugintest.Plugin{Generate: func(_ context.Context, r plugintest.Request) ([]string, error) {
+		asked = append(asked, r)
+		return []string{configMap, "{}"}, nil
+	}})
 	large := strings.Repeat("0123456789", 100_000)
 	tree := files(t, map[string]string{"apps/web/main.cue": "a: 1", "apps/web/run.sh": "#!", "lib/large": large})
 	got, err := plugin.Folder{Path: dir}.Generate(t.Context(), tool.PluginCall{Name: "cue-v1.0", Environ: []string{"A=b=c", "EMPTY="}}, tree, "apps/web")
@@ -216,10 +73,11 @@ func TestGenerate(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	asked := []request{{name: "web", folder: "apps/web", environ: []string{"A=b=c", "EMPTY="}, files: map[string]string{
-		"apps/": "755 ", "apps/web/": "755 ", "apps/web/main.cue": "644 a: 1", "apps/web/run.sh": "755 #!", "lib/": "755 ", "lib/large": "644 " + large,
+	given := []plugintest.Request{{Name: "web", Folder: "apps/web", Environ: []string{"A=b=c", "EMPTY="}, Files: map[string]plugintest.File{
+		"apps/": {Mode: 0o755}, "apps/web/": {Mode: 0o755}, "apps/web/main.cue": {Mode: 0o644, Text: "a: 1"},
+		"apps/web/run.sh": {Mode: 0o755, Text: "#!"}, "lib/": {Mode: 0o755}, "lib/large": {Mode: 0o644, Text: large},
 	}}}
-	if diff := cmp.Diff(asked, f.asked, cmp.AllowUnexported(request{})); diff != "" {
+	if diff := cmp.Diff(given, asked); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -229,13 +87,13 @@ func TestGenerate(t *testing.T) {
 func TestMatch(t *testing.T) {
 	dir := t.TempDir()
 	var shown []string
-	supports := func(suffix string) func(request) bool {
-		return func(r request) bool {
-			for name := range r.files {
+	supports := func(suffix string) func(context.Context, plugintest.Request) (bool, error) {
+		return func(_ context.Context, r plugintest.Request) (bool, error) {
+			for name := range r.Files {
 				shown = append(shown, name)
 			}
-			_, found := r.files["apps/web/"+suffix]
-			return found
+			_, found := r.Files["apps/web/"+suffix]
+			return found, nil
 		}
 	}
 	all := plugin.Folder{Path: dir}
@@ -243,12 +101,12 @@ func TestMatch(t *testing.T) {
 	if discovers, err := all.Discover(t.Context()); discovers || err != nil {
 		t.Errorf("without plugins one looks: %t, %v", discovers, err)
 	}
-	(&fake{generate: func(request) ([]string, error) { return nil, nil }}).start(t, dir, "a-quiet")
+	serve(t, dir, "a-quiet", plugintest.Plugin{})
 	if discovers, err := all.Discover(t.Context()); discovers || err != nil {
 		t.Errorf("a plugin that does not look looks: %t, %v", discovers, err)
 	}
-	(&fake{discovers: true, supports: supports("Helmfile")}).start(t, dir, "b-helmfile")
-	(&fake{discovers: true, supports: supports("main.cue")}).start(t, dir, "c-cue")
+	serve(t, dir, "b-helmfile", plugintest.Plugin{Supports: supports("Helmfile")})
+	serve(t, dir, "c-cue", plugintest.Plugin{Supports: supports("main.cue")})
 	if discovers, err := all.Discover(t.Context()); !discovers || err != nil {
 		t.Errorf("no plugin looks: %t, %v", discovers, err)
 	}
@@ -272,12 +130,12 @@ func TestFailures(t *testing.T) {
 	dir := t.TempDir()
 	release := make(chan struct{})
 	defer close(release)
-	for name, generate := range map[string]func(request) ([]string, error){
-		"fails": func(request) ([]string, error) { return nil, errors.New("`cue` failed exit status 1: no such field") },
-		"large": func(request) ([]string, error) { return []string{strings.Repeat("a", 2<<20)}, nil },
-		"hangs": func(request) ([]string, error) { <-release; return nil, nil },
+	for name, generate := range map[string]func() ([]string, error){
+		"fails": func() ([]string, error) { return nil, errors.New("`cue` failed exit status 1: no such field") },
+		"large": func() ([]string, error) { return []string{strings.Repeat("a", 2<<20)}, nil },
+		"hangs": func() ([]string, error) { <-release; return nil, nil },
 	} {
-		(&fake{generate: generate}).start(t, dir, name)
+		serve(t, dir, name, plugintest.Plugin{Generate: func(context.Context, plugintest.Request) ([]string, error) { return generate() }})
 	}
 	gone, err := net.Listen("unix", filepath.Join(dir, "gone.sock"))
 	if err != nil {

@@ -43,26 +43,34 @@ func (p Plugged) Build(ctx context.Context, job Job, inputs Inputs) (Output, err
 		return Output{}, unknown
 	}
 	job.Discover = false
-	call, folder := *output.Wanted, pathOf(job.Source)
+	if job.Generated, err = p.generate(ctx, *output.Wanted, pathOf(job.Source), inputs.Files.Tree); err != nil {
+		return Output{Tool: output.Tool}, err
+	}
+	return p.Builder.Build(ctx, job, inputs)
+}
+
+// generate has a plugin render a folder. It returns nil where none supports the files of a
+// source that may do without.
+func (p Plugged) generate(ctx context.Context, call tool.PluginCall, folder string, files syncline.Tree) (*Generated, error) {
 	if call.Name == "" {
-		call.Name, err = p.Plugins.Match(ctx, call, record.Whole(inputs.Files.Tree, folder), folder)
+		var err error
+		call.Name, err = p.Plugins.Match(ctx, call, record.Whole(files, folder), folder)
 		switch {
 		case err != nil:
-			return Output{Tool: output.Tool}, err
+			return nil, err
 		case call.Name == "" && call.Optional:
-			return p.Builder.Build(ctx, job, inputs)
+			return nil, nil //nolint:nilnil // no plugin is asked
 		case call.Name == "":
-			return Output{Tool: syncline.ToolPlugin}, syncline.WithHint(
+			return nil, syncline.WithHint(
 				syncline.Errorf(syncline.Transient, "no plugin supports the files of this source"),
 				"name the plugin in the source, or look at discover in the plugin.yaml of each")
 		}
 	}
-	manifests, err := p.Plugins.Generate(ctx, call, record.Whole(inputs.Files.Tree, ""), folder)
+	manifests, err := p.Plugins.Generate(ctx, call, record.Whole(files, ""), folder)
 	if err != nil {
-		return Output{Tool: syncline.ToolPlugin}, err
+		return nil, err
 	}
-	job.Generated = &Generated{manifests}
-	return p.Builder.Build(ctx, job, inputs)
+	return &Generated{manifests}, nil
 }
 
 // pluginOf returns what a source asks of a plugin, by its options or for having none.

@@ -181,8 +181,8 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 	for _, old := range r.keys.note(request.ID, key) {
 		r.forget(old)
 	}
-	inputs := record.Inputs{Files: request.Files, Facts: facts(request)}
-	if !request.Fresh && !request.Apart {
+	inputs, anew := record.Inputs{Files: request.Files, Facts: facts(request)}, request.Fresh || request.Apart
+	if !anew {
 		if known, ok := r.memo.Find(key, inputs); ok {
 			return known, nil
 		}
@@ -191,13 +191,7 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 	if err != nil {
 		return outcome{}, err
 	}
-	made, updated := outcome{}, false
-	if !request.Fresh && !request.Apart {
-		made, updated = r.update(ctx, key, job, inputs)
-	}
-	if !updated {
-		made = r.build(ctx, job, inputs)
-	}
+	made := r.build(ctx, key, job, inputs, anew)
 	done(made.err)
 	if !request.Apart && (made.err == nil || lasting(made.err)) {
 		r.memo.Put(key, request.Project, made.result.Reads, made, made.size())
@@ -210,8 +204,14 @@ func (r *Renderer) keyOf(request Request, job Job) (syncline.Digest, error) {
 	return syncline.DigestOf([]any{r.version, request.Source.Address().Key(), job})
 }
 
-// build builds everything.
-func (r *Renderer) build(ctx context.Context, job Job, inputs record.Inputs) outcome {
+// build builds what differs from a result that is remembered, if that can be, and
+// everything otherwise, or anew.
+func (r *Renderer) build(ctx context.Context, key syncline.Digest, job Job, inputs record.Inputs, anew bool) outcome {
+	if !anew {
+		if made, updated := r.update(ctx, key, job, inputs); updated {
+			return made
+		}
+	}
 	recorder := record.New(inputs)
 	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact, Owner: inputs.Facts[string(syncline.FactProject)]})
 	made := outcome{err: err}
