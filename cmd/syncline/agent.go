@@ -18,6 +18,7 @@ import (
 	"github.com/syncline-io/syncline/internal/automation/wake"
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
@@ -35,6 +36,7 @@ type agent struct {
 	releaser     *project.Releaser
 	repositories *repository.Store
 	trust        *repository.Trust
+	keys         *keys.Store
 	settings     *settings.Store
 	applications *application.Store
 	apps         *catalog.Apps
@@ -89,6 +91,7 @@ func (a *agent) run(ctx context.Context) error {
 	defer cancel()
 	ruled := kube.Handler{Set: noting(a.settings.Put, "health rules"), Gone: a.settings.Delete}
 	trusted := kube.Handler{Set: noting(a.trust.Put, "servers of repositories that are trusted"), Gone: a.trust.Delete}
+	verifying := kube.Handler{Set: noting(a.keys.Put, "keys of who signs"), Gone: a.keys.Delete}
 	known := []<-chan struct{}{
 		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, kube.Handler{
 			Set: func(u *unstructured.Unstructured) { _ = a.projects.Put(u) }, Gone: a.projects.Delete, // its Apps say what is wrong
@@ -98,6 +101,8 @@ func (a *agent) run(ctx context.Context) error {
 		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: settings.Name}, ruled),
 		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.KnownHostsName}, trusted),
 		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.CertificatesName}, trusted),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: keys.GPGName}, verifying),
+		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: keys.SSHName}, verifying),
 	}
 	for _, settings := range known {
 		select {

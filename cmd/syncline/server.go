@@ -22,6 +22,7 @@ import (
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
@@ -36,6 +37,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/signed"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/fetch"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
@@ -162,8 +164,14 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 		}
 	}})
 	a.waker.Clusters = a.fleet
+	access := &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}
+	trusted := &fetch.Keys{}
+	a.keys = &keys.Store{Verifier: trusted, Changed: func() { a.waker.Projects(a.projects.Signed()) }}
 	a.loop.Engine = engine.New(
-		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}),
+		&signed.Sources{
+			Stage: source.New(a.resolver, access), Resolver: a.resolver, Credentials: access,
+			Projects: a.projects, Repositories: store.Git(), Keys: trusted,
+		},
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
 			Poll:        2 * poll, // the resolver asks every poll by itself

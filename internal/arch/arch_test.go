@@ -44,6 +44,7 @@ var sideways = []string{
 	"internal/engine/clustertest -> internal/engine",
 	"internal/engine/clustertest -> internal/engine/apply",
 	"internal/engine/affected -> internal/engine/render/record",    // the words in which is said what was read
+	"internal/engine/signed -> internal/engine/source",             // whose Stage it guards
 	"internal/engine/source/fetchertest -> internal/engine/source", // whose interface it tests
 	"internal/edge/helmrepo -> internal/edge/archive",              // where what it fetches is kept
 	"internal/automation/wake -> internal/engine/queue",            // the lanes are its words

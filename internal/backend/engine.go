@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
@@ -13,6 +14,7 @@ import (
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
+	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/edge/jq"
@@ -21,6 +23,8 @@ import (
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/signed"
+	"github.com/syncline-io/syncline/internal/fetch"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
@@ -46,7 +50,7 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	if err != nil {
 		return Engine{}, err
 	}
-	sources, remove, err := temporarySources(known.access, false)
+	sources, err := temporarySources(known.access, false)
 	if err != nil {
 		return Engine{}, err
 	}
@@ -63,13 +67,17 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
 	e.memory = plan.New(expressions)
 	e.reach = func(on syncline.ClusterID, as syncline.Identity) (reader, error) { return fleet.Access(on, as) }
-	e.planner = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
+	checked := &signed.Sources{
+		Stage: sources.Stage, Resolver: sources.resolver, Credentials: known.access,
+		Projects: known.projects, Repositories: sources.store.Git(), Keys: known.keys,
+	}
+	e.planner = engine.New(checked, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
 		destination.Clusters{Fleet: fleet}, engine.Options{Others: known.others, Dialects: syncline.Dialects{convention.Dialect()}})
 	e.close = func() {
 		fleet.Close()
 		pool.Close()
 		expressions.Close()
-		remove()
+		sources.done()
 	}
 	return e, nil
 }
@@ -78,6 +86,7 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 type controlPlane struct {
 	projects *project.Store
 	access   *repository.Access
+	keys     *fetch.Keys
 	others   catalog.Others
 }
 
@@ -86,7 +95,7 @@ type controlPlane struct {
 // repositories, and for who may not read Applications there are none.
 func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
 	known := controlPlane{
-		project.NewStore(), &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}}, catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
+		project.NewStore(), &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}}, &fetch.Keys{}, catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
 	}
 	apps := application.NewStore(nil, namespace, known.others.Catalog.Apps)
 	listed, err := cluster.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
@@ -103,7 +112,7 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 	for i := range listed {
 		_ = known.access.Store.Put(&listed[i]) // what cannot be read concerns nothing
 	}
-	if err := readTrust(ctx, cluster, namespace, known.access.Trust); err != nil {
+	if err := readTrust(ctx, cluster, namespace, known); err != nil {
 		return known, err
 	}
 	listed, err = cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
@@ -118,15 +127,20 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 	return known, nil
 }
 
-// readTrust reads which servers of repositories are trusted, if that may be read.
-func readTrust(ctx context.Context, cluster *kube.Cluster, namespace string, trust *repository.Trust) error {
-	for _, name := range []string{repository.KnownHostsName, repository.CertificatesName} {
+// readTrust reads which servers of repositories and which keys of who signs are trusted,
+// if that may be read.
+func readTrust(ctx context.Context, cluster *kube.Cluster, namespace string, known controlPlane) error {
+	signers := &keys.Store{Verifier: known.keys}
+	for name, put := range map[string]func(*unstructured.Unstructured) error{
+		repository.KnownHostsName: known.access.Trust.Put, repository.CertificatesName: known.access.Trust.Put,
+		keys.GPGName: signers.Put, keys.SSHName: signers.Put,
+	} {
 		listed, err := cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Namespace: namespace, Name: name})
 		if err != nil && syncline.KindOf(err) != syncline.Denied {
 			return err
 		}
 		for i := range listed {
-			_ = trust.Put(&listed[i]) // what cannot be read trusts nobody
+			_ = put(&listed[i]) // what cannot be read trusts nobody
 		}
 	}
 	return nil

@@ -49,6 +49,9 @@ func (s *Stores) Fetchers() source.Fetchers {
 	}
 }
 
+// Git returns the store of Git repositories, which shows what people sign.
+func (s *Stores) Git() *git.Store { return s.git }
+
 // Close ends what is under way.
 func (s *Stores) Close() error {
 	return errors.Join(s.charts.Close(), s.registries.Close(), s.git.Close())

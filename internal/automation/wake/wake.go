@@ -133,6 +133,13 @@ func (w *Waker) Gone(id syncline.AppID, concerned []syncline.AppID) {
 // Project makes the Apps of a project due.
 func (w *Waker) Project(name string) { w.Mark(w.Declarations.OfProject(name)) }
 
+// Projects makes the Apps of projects due.
+func (w *Waker) Projects(names []string) {
+	for _, name := range names {
+		w.Project(name)
+	}
+}
+
 // Repository makes the Apps due that may reach the repository of that key otherwise
 // now, or with a prefix all whose keys begin so.
 func (w *Waker) Repository(key string, prefix bool) {

@@ -15,6 +15,9 @@ import (
 func (m *mirror) filter(r *program.Remote) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.history && r.Host != "" {
+		return []string{"--filter=tree:0"}
+	}
 	if m.store.options.LargeFile < 0 || r.Host == "" || m.unnamed {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package object_test
+package objects_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/syncline-io/syncline/internal/base/bound"
 	"github.com/syncline-io/syncline/internal/base/upstream"
-	"github.com/syncline-io/syncline/internal/edge/git/object"
+	"github.com/syncline-io/syncline/internal/edge/git/objects"
 )
 
 const (
@@ -20,7 +20,7 @@ const (
 func TestCommit(t *testing.T) {
 	plain := "tree " + tree + "\nparent " + other + "\nparent " + tree + "\n" + people + "\nmessage\n"
 	signed := "tree " + tree + "\nparent " + other + "\nparent " + tree + "\n" + people + inside + "\nmessage\n"
-	c, err := object.Commit(other, []byte(signed))
+	c, err := objects.Commit(other, []byte(signed))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestCommit(t *testing.T) {
 	if c.Who != "C <c@example.com>" || c.At.Unix() != 1700000001 || len(c.Parents) != 2 || c.Message != "message\n" {
 		t.Errorf("got %+v", c)
 	}
-	if c, err := object.Commit(other, []byte(plain)); err != nil || c.Signature != nil || string(c.Payload) != plain {
+	if c, err := objects.Commit(other, []byte(plain)); err != nil || c.Signature != nil || string(c.Payload) != plain {
 		t.Errorf("unsigned: %q, %v", c.Signature, err)
 	}
 }
@@ -56,9 +56,9 @@ func TestCommitsThatAreRefused(t *testing.T) {
 		"a line without a value":    head + people + "gpgsig\n\nm",
 		"first line continues":      " x\n" + head + people + "\nm",
 		"signature of SHA-256":      head + people + strings.Replace(inside, "gpgsig", "gpgsig-sha256", 1) + "\nm",
-		"signature without measure": head + people + "gpgsig " + strings.Repeat("x", object.MaxSignature+1) + "\n\nm",
+		"signature without measure": head + people + "gpgsig " + strings.Repeat("x", objects.MaxSignature+1) + "\n\nm",
 	} {
-		if _, err := object.Commit(other, []byte(text)); err == nil {
+		if _, err := objects.Commit(other, []byte(text)); err == nil {
 			t.Errorf("%s: it was read", name)
 		}
 	}
@@ -66,14 +66,14 @@ func TestCommitsThatAreRefused(t *testing.T) {
 
 func TestTag(t *testing.T) {
 	head := "object " + other + "\ntype commit\ntag v1\ntagger T <t@example.com> 1700000002 +0000\n\n"
-	got, err := object.Tag(tree, []byte(head+"first\n"+armor))
+	got, err := objects.Tag(tree, []byte(head+"first\n"+armor))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if string(got.Payload) != head+"first\n" || string(got.Signature) != armor || got.Target != other || got.Name != "v1" || got.Kind != upstream.SignedTag {
 		t.Errorf("got %+v", got)
 	}
-	quoted, err := object.Tag(tree, []byte(head+armor+"and this was said after it\n"+armor))
+	quoted, err := objects.Tag(tree, []byte(head+armor+"and this was said after it\n"+armor))
 	if err != nil || string(quoted.Payload) != head+armor+"and this was said after it\n" || string(quoted.Signature) != armor {
 		t.Errorf("the last signature counts, as for git: %q, %v", quoted.Payload, err)
 	}
@@ -85,7 +85,7 @@ func TestTag(t *testing.T) {
 		"another header": strings.Replace(head, "\n\n", "\ngpgsig x\n\n", 1),
 		"no target":      strings.Replace(head, other, "HEAD", 1),
 	} {
-		if _, err := object.Tag(tree, []byte(text+"m\n"+armor)); err == nil {
+		if _, err := objects.Tag(tree, []byte(text+"m\n"+armor)); err == nil {
 			t.Errorf("%s: it was read", name)
 		}
 	}
@@ -98,13 +98,13 @@ func FuzzObject(f *testing.F) {
 	f.Add([]byte("object " + other + "\ntype commit\ntag v1\ntagger T <t> 1 +0\n\nfirst\n" + armor))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		bound.Limits{}.Run(t, func() {
-			if c, err := object.Commit(other, data); err == nil && c.Signature != nil {
+			if c, err := objects.Commit(other, data); err == nil && c.Signature != nil {
 				lines := strings.ReplaceAll(strings.TrimSuffix(string(c.Signature), "\n"), "\n", "\n ")
 				if !strings.Contains(string(data), "\ngpgsig "+lines+"\n") || len(c.Payload)+len(lines)+len("gpgsig \n") != len(data) {
 					t.Errorf("payload %q, signature %q", c.Payload, c.Signature)
 				}
 			}
-			if g, err := object.Tag(other, data); err == nil && string(g.Payload)+string(g.Signature) != string(data) {
+			if g, err := objects.Tag(other, data); err == nil && string(g.Payload)+string(g.Signature) != string(data) {
 				t.Errorf("payload %q, signature %q", g.Payload, g.Signature)
 			}
 		})

@@ -1,9 +1,9 @@
-// Package object reads the objects of Git that people sign, commits and annotated tags,
+// Package objects reads the objects of Git that people sign, commits and annotated tags,
 // and tells what the signature in them is over. It works on the bytes as they are
 // stored. An object that git itself would not write is refused: what two programs read
 // differently could be signed as one thing and delivered as another. It verifies no
 // signature.
-package object
+package objects
 
 import (
 	"bytes"
