@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
@@ -25,7 +26,7 @@ type Project struct {
 	NamespaceDeny  []KindRule
 	// Signatures say what of repositories has to be signed, and by whom. What none of
 	// them is about need not be.
-	Signatures []SignatureRule
+	Signatures []signing.Rule
 }
 
 // DestinationRule names destinations by globs. Denies says that it had a "!" in
@@ -82,7 +83,7 @@ func (p Project) Err() error {
 		}
 	}
 	for _, rule := range p.Signatures {
-		errs = append(errs, rule.err())
+		errs = append(errs, rule.Err())
 	}
 	return errors.Join(errs...)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -37,7 +36,6 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/signed"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/fetch"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
@@ -51,8 +49,8 @@ const gcPercent = 40
 // serve runs the agent until ctx is done. Program is this program, which works on what
 // others wrote in processes of its own.
 func serve(ctx context.Context, options access.ServerOptions, program string) (err error) {
-	if err := startLog(options); err != nil {
-		return err
+	if err := visible.StartLog(os.Stderr, options.LogFormat, options.LogLevel); err != nil {
+		return syncline.Errorf(syncline.Invalid, "%w", err)
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -164,14 +162,10 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 		}
 	}})
 	a.waker.Clusters = a.fleet
-	access := &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}
 	trusted := &fetch.Keys{}
 	a.keys = &keys.Store{Verifier: trusted, Changed: func() { a.waker.Projects(a.projects.Signed()) }}
 	a.loop.Engine = engine.New(
-		&signed.Sources{
-			Stage: source.New(a.resolver, access), Resolver: a.resolver, Credentials: access,
-			Projects: a.projects, Repositories: store.Git(), Keys: trusted,
-		},
+		store.Signed(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}, a.projects, trusted),
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
 			Poll:        2 * poll, // the resolver asks every poll by itself
@@ -221,23 +215,4 @@ func dataDir(path string) (dir string, remove func(), err error) {
 	}
 	dir, err = os.MkdirTemp("", "syncline-")
 	return dir, func() { _ = os.RemoveAll(dir) }, err
-}
-
-// startLog makes the log that the options ask for the default one.
-func startLog(options access.ServerOptions) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(options.LogLevel)); err != nil {
-		return syncline.Errorf(syncline.Invalid, "log level %q is neither info nor debug", options.LogLevel)
-	}
-	lines := visible.Log(os.Stderr)
-	handling := &slog.HandlerOptions{Level: level}
-	switch options.LogFormat {
-	case "json":
-		slog.SetDefault(slog.New(slog.NewJSONHandler(lines, handling)))
-	case "text":
-		slog.SetDefault(slog.New(slog.NewTextHandler(lines, handling)))
-	default:
-		return fmt.Errorf("log format %q is neither json nor text", options.LogFormat)
-	}
-	return nil
 }

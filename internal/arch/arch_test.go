@@ -54,6 +54,7 @@ var sideways = []string{
 	"internal/base/confined -> internal/base/fair",
 	"internal/base/confined -> internal/base/processor",
 	"internal/base/confined -> internal/base/told",
+	"internal/base/signing -> internal/base/upstream",
 	"internal/base/upstream -> internal/base/glob",
 	"internal/base/upstream -> internal/base/sealed",
 	"internal/base/confined/confinedtest -> .",
@@ -73,6 +74,7 @@ var light = map[string][]string{
 	"internal/base/glob":     {},
 	"internal/base/option":   {},
 	"internal/base/sealed":   {"k8s.io/apimachinery/"},
+	"internal/base/signing":  {},
 	"internal/base/tool":     {},
 	"internal/base/upstream": {},
 }

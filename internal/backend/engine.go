@@ -23,7 +23,6 @@ import (
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/signed"
 	"github.com/syncline-io/syncline/internal/fetch"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
@@ -67,10 +66,7 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
 	e.memory = plan.New(expressions)
 	e.reach = func(on syncline.ClusterID, as syncline.Identity) (reader, error) { return fleet.Access(on, as) }
-	checked := &signed.Sources{
-		Stage: sources.Stage, Resolver: sources.resolver, Credentials: known.access,
-		Projects: known.projects, Repositories: sources.store.Git(), Keys: known.keys,
-	}
+	checked := sources.store.Signed(sources.resolver, known.access, known.projects, known.keys)
 	e.planner = engine.New(checked, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
 		destination.Clusters{Fleet: fleet}, engine.Options{Others: known.others, Dialects: syncline.Dialects{convention.Dialect()}})
 	e.close = func() {

@@ -12,6 +12,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/edge/helmrepo"
 	"github.com/syncline-io/syncline/internal/edge/oci"
+	"github.com/syncline-io/syncline/internal/engine/signed"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
@@ -49,8 +50,14 @@ func (s *Stores) Fetchers() source.Fetchers {
 	}
 }
 
-// Git returns the store of Git repositories, which shows what people sign.
-func (s *Stores) Git() *git.Store { return s.git }
+// Signed returns what the sources hold that a Resolver of the Fetchers finds, once it is
+// signed as the projects demand, by keys.
+func (s *Stores) Signed(resolver *source.Resolver, credentials source.Credentials, projects signed.Projects, keys *Keys) *signed.Sources {
+	return &signed.Sources{
+		Stage: source.New(resolver, credentials), Resolver: resolver, Credentials: credentials,
+		Projects: projects, Repositories: s.git, Keys: keys,
+	}
+}
 
 // Close ends what is under way.
 func (s *Stores) Close() error {

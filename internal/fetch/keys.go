@@ -6,8 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/edge/signature/openpgp"
 	"github.com/syncline-io/syncline/internal/edge/signature/sshsig"
 )
@@ -51,7 +50,7 @@ func (k *Keys) Generation() uint64 {
 }
 
 // Verify returns who signed an object, and which of the names that is.
-func (k *Keys) Verify(of upstream.Signed, names []string, now time.Time) (syncline.Signer, error) {
+func (k *Keys) Verify(of signing.Object, names []string, now time.Time) (signing.Signer, error) {
 	k.mu.RLock()
 	gpg, ssh := k.gpg, k.ssh
 	k.mu.RUnlock()
@@ -61,5 +60,5 @@ func (k *Keys) Verify(of upstream.Signed, names []string, now time.Time) (syncli
 	case bytes.HasPrefix(of.Signature, []byte("-----BEGIN SSH SIGNATURE-----")):
 		return ssh.Verify(of.Payload, of.Signature, names, of.At)
 	}
-	return syncline.Signer{}, errors.New("signed in a way that is not supported: it is neither a signature of GPG nor of SSH")
+	return signing.Signer{}, errors.New("signed in a way that is not supported: it is neither a signature of GPG nor of SSH")
 }

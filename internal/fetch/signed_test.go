@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
@@ -68,10 +69,8 @@ func newScene(t *testing.T, options testenv.GitOptions) *scene {
 	t.Cleanup(func() { _ = stores.Close() })
 	resolver := source.NewResolver(stores.Fetchers(), source.Options{})
 	t.Cleanup(resolver.Close)
-	s.sources = &signed.Sources{
-		Stage: source.New(resolver, s), Resolver: resolver, Credentials: s, Projects: s, Repositories: stores.Git(), Keys: s.keys,
-	}
-	s.demand(syncline.SignatureHead, s.jane, "ssh:jane@example.com")
+	s.sources = stores.Signed(resolver, s, s, s.keys)
+	s.demand(signing.Head, s.jane, "ssh:jane@example.com")
 	return s
 }
 
@@ -91,8 +90,8 @@ func (s *scene) know(keys ...string) {
 	}
 }
 
-func (s *scene) demand(mode syncline.SignatureMode, signers ...string) {
-	s.project = syncline.Project{Name: "shop", Signatures: []syncline.SignatureRule{{
+func (s *scene) demand(mode signing.Mode, signers ...string) {
+	s.project = syncline.Project{Name: "shop", Signatures: []signing.Rule{{
 		Repositories: []upstream.Pattern{upstream.PatternOf("*")}, Mode: mode, Signers: signers, Seal: "Seal", Field: "the rule", KeysIn: "the keys",
 	}}}
 }
@@ -146,18 +145,18 @@ func TestHead(t *testing.T) {
 	s.wants("main", "not known")
 	s.know(s.jane)
 	s.wants("main", "")
-	s.demand(syncline.SignatureNone)
+	s.demand(signing.None)
 	s.wants(unsigned, "")
 	s.project.Signatures = append(s.project.Signatures, s.project.Signatures[0])
 	s.wants(unsigned, "multiple source integrity policies found")
 
-	s.demand(syncline.SignatureHead, "ssh:jane@example.com")
+	s.demand(signing.Head, "ssh:jane@example.com")
 	s.commit("", "ssh")
 	if _, err := s.origin.Sign(t.Context(), s.signing, "refs/heads/main", "gpg.format=ssh", "user.signingkey="+s.ssh); err != nil {
 		t.Fatal(err)
 	}
 	s.wants("main", "")
-	s.demand(syncline.SignatureHead, "ssh:bob@example.com")
+	s.demand(signing.Head, "ssh:bob@example.com")
 	s.wants("main", "signed with unallowed key (key_id=SHA256:")
 }
 
@@ -202,7 +201,7 @@ func TestTags(t *testing.T) {
 func TestStrict(t *testing.T) {
 	for _, legacy := range []bool{false, true} {
 		s := newScene(t, testenv.GitOptions{Legacy: legacy})
-		s.demand(syncline.SignatureStrict, s.jane)
+		s.demand(signing.Strict, s.jane)
 		first := s.commit("", "unsigned")
 		bad := s.commit(s.bob, "bob")
 		s.commit(s.jane, "jane")
@@ -246,7 +245,7 @@ func TestStrict(t *testing.T) {
 // TestVerifiedOnce: what was found good is asked of no server again.
 func TestVerifiedOnce(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{})
-	s.demand(syncline.SignatureStrict, s.jane)
+	s.demand(signing.Strict, s.jane)
 	s.commit(s.jane, "one")
 	s.wants("main", "")
 	before := s.server.Count(testenv.GitFetchPack)

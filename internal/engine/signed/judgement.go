@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
@@ -14,7 +15,7 @@ import (
 type judgement struct {
 	*Sources
 	ctx   context.Context //nolint:containedctx // it is that of one call
-	rule  syncline.SignatureRule
+	rule  signing.Rule
 	repo  upstream.Repository
 	about verdict
 	// problems are what is wrong, the newest first, and until is when what is good has to
@@ -33,11 +34,11 @@ const (
 func (j *judgement) run() error {
 	if j.about.tag != "" {
 		annotated, err := j.tag()
-		if err != nil || annotated && j.rule.Mode == syncline.SignatureHead {
+		if err != nil || annotated && j.rule.Mode == signing.Head {
 			return err
 		}
 	}
-	if j.rule.Mode == syncline.SignatureStrict {
+	if j.rule.Mode == signing.Strict {
 		return j.history()
 	}
 	commit, err := j.Repositories.SignedCommit(j.ctx, j.repo, j.about.commit)
@@ -58,7 +59,7 @@ func (j *judgement) tag() (annotated bool, err error) {
 	case tag.Target != j.about.commit:
 		return false, syncline.Errorf(syncline.Transient, "repository %s: %s is of commit %s by now, and not of %s any more", j.repo.Address, j.about.tag, tag.Target, j.about.commit)
 	case "refs/tags/"+tag.Name != j.about.tag:
-		j.problems = append(j.problems, problem{tag, syncline.Signer{}, errors.New("it is signed under another name than " + j.about.tag)})
+		j.problems = append(j.problems, problem{tag, signing.Signer{}, errors.New("it is signed under another name than " + j.about.tag)})
 	default:
 		j.check(tag)
 	}
@@ -122,9 +123,9 @@ func sealed(message, seal string) bool {
 
 // check notes what is wrong with the signature of an object, and reports whether it is
 // good. Every object counts by itself, whoever signed another one.
-func (j *judgement) check(of upstream.Signed) bool {
+func (j *judgement) check(of signing.Object) bool {
 	if of.Signature == nil {
-		j.problems = append(j.problems, problem{of, syncline.Signer{}, errUnsigned})
+		j.problems = append(j.problems, problem{of, signing.Signer{}, errUnsigned})
 		return false
 	}
 	signer, err := j.Keys.Verify(of, j.rule.Signers, time.Now())
@@ -155,7 +156,7 @@ func (j *judgement) refusal() error {
 		texts = append(texts, "there may be more")
 	}
 	hint := "sign with a key that " + j.rule.Field + " of the AppProject names and " + j.rule.KeysIn + " has"
-	if j.rule.Mode == syncline.SignatureStrict && j.rule.Seal != "" {
+	if j.rule.Mode == signing.Strict && j.rule.Seal != "" {
 		hint += "; or vouch for everything before by a signed commit with the trailer \"" + j.rule.Seal + ": why\""
 	}
 	return syncline.WithHint(

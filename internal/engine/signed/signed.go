@@ -13,6 +13,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
@@ -25,20 +26,20 @@ type Projects interface {
 // Repositories show what people sign, as it is stored.
 type Repositories interface {
 	// SignedCommit returns a commit whose files are there.
-	SignedCommit(ctx context.Context, repo upstream.Repository, commit string) (upstream.Signed, error)
+	SignedCommit(ctx context.Context, repo upstream.Repository, commit string) (signing.Object, error)
 	// SignedTag returns the annotated tag that a ref is now, without a Hash when the ref
 	// is a commit itself.
-	SignedTag(ctx context.Context, repo upstream.Repository, ref string) (upstream.Signed, error)
+	SignedTag(ctx context.Context, repo upstream.Repository, ref string) (signing.Object, error)
 	// History makes a commit and all before it present, and returns what reads them. Ref
 	// is what led to the commit, or "".
-	History(ctx context.Context, repo upstream.Repository, commit, ref string) (func(commit string) (upstream.Signed, error), error)
+	History(ctx context.Context, repo upstream.Repository, commit, ref string) (func(commit string) (signing.Object, error), error)
 }
 
 // Keys verify signatures by what is trusted now.
 type Keys interface {
 	// Verify returns who signed an object, and which of the names that is. Errors say what
 	// is wrong with the signature.
-	Verify(of upstream.Signed, names []string, now time.Time) (syncline.Signer, error)
+	Verify(of signing.Object, names []string, now time.Time) (signing.Signer, error)
 	// Generation is another one when what is trusted is.
 	Generation() uint64
 }
@@ -63,7 +64,7 @@ type Sources struct {
 type verdict struct {
 	// place is the repository by its key, tag a ref that is an annotated tag of the commit.
 	place, commit, tag string
-	mode               syncline.SignatureMode
+	mode               signing.Mode
 	signers, seal      string
 	keys               uint64
 }
@@ -96,7 +97,7 @@ func (s *Sources) Tree(ctx context.Context, app syncline.App, from syncline.Sour
 // rule returns the rule of the App's project about a source, nil when it demands nothing.
 // Only of Git sources anything is demanded. Where several rules are about one, it is not
 // known what was meant.
-func (s *Sources) rule(app syncline.App, from syncline.Source) (*syncline.SignatureRule, error) {
+func (s *Sources) rule(app syncline.App, from syncline.Source) (*signing.Rule, error) {
 	project, err := s.Projects.Project(app.Project)
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func (s *Sources) rule(app syncline.App, from syncline.Source) (*syncline.Signat
 	if kind, err := from.Kind(); err != nil || kind != syncline.SourceGit {
 		return nil, err
 	}
-	var found *syncline.SignatureRule
+	var found *signing.Rule
 	for i, rule := range project.Signatures {
 		if !rule.Concerns(from.Address()) {
 			continue
@@ -117,14 +118,14 @@ func (s *Sources) rule(app syncline.App, from syncline.Source) (*syncline.Signat
 		}
 		found = &project.Signatures[i]
 	}
-	if found == nil || found.Mode == syncline.SignatureNone {
+	if found == nil || found.Mode == signing.None {
 		return nil, nil //nolint:nilnil // nothing is demanded
 	}
 	return found, nil
 }
 
 // judge returns why a commit is not signed as a rule demands, or nil.
-func (s *Sources) judge(ctx context.Context, rule syncline.SignatureRule, repo upstream.Repository, from syncline.Source, commit string) error {
+func (s *Sources) judge(ctx context.Context, rule signing.Rule, repo upstream.Repository, from syncline.Source, commit string) error {
 	led := s.ledTo(ctx, repo, from, commit)
 	j := judgement{
 		ctx: ctx, Sources: s, rule: rule, repo: repo,
@@ -192,14 +193,14 @@ var errUnsigned = errors.New("unsigned")
 
 // problem is an object that is not signed as it has to be.
 type problem struct {
-	of     upstream.Signed
-	signer syncline.Signer
+	of     signing.Object
+	signer signing.Signer
 	err    error
 }
 
 func (p problem) String() string {
 	text := fmt.Sprintf("Failed verifying revision %s by '%s': %s", p.of.Hash, p.of.Who, p.err)
-	if p.of.Kind == upstream.SignedTag {
+	if p.of.Kind == signing.Tag {
 		text = fmt.Sprintf("Failed verifying tag %s (%s) by '%s': %s", p.of.Name, p.of.Hash, p.of.Who, p.err)
 	}
 	if p.signer.Key != "" {

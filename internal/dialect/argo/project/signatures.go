@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
@@ -17,14 +17,14 @@ const keysIn = "ConfigMap argocd-gpg-keys-cm (of SSH: syncline-allowed-signers)"
 
 // toSignatures translates sourceIntegrity, and signatureKeys to what Argo CD takes them
 // for: a policy for every repository, beside which policies of Git count alone.
-func toSignatures(spec v1alpha1.AppProjectSpec) []syncline.SignatureRule {
-	var rules []syncline.SignatureRule
+func toSignatures(spec v1alpha1.AppProjectSpec) []signing.Rule {
+	var rules []signing.Rule
 	if integrity := spec.SourceIntegrity; integrity != nil && integrity.Git != nil {
 		for i, policy := range integrity.Git.Policies {
 			field := fmt.Sprintf("spec.sourceIntegrity.git.policies[%d]", i)
-			rule := syncline.SignatureRule{Seal: seal, Field: field, KeysIn: keysIn}
+			rule := signing.Rule{Seal: seal, Field: field, KeysIn: keysIn}
 			if policy.GPG != nil { // else its mode cannot be read
-				rule.Mode, rule.Signers = syncline.SignatureMode(policy.GPG.Mode), policy.GPG.Keys
+				rule.Mode, rule.Signers = signing.Mode(policy.GPG.Mode), policy.GPG.Keys
 			}
 			for _, repo := range policy.Repos {
 				if except, denied := strings.CutPrefix(repo.URL, "!"); denied {
@@ -40,14 +40,14 @@ func toSignatures(spec v1alpha1.AppProjectSpec) []syncline.SignatureRule {
 	if len(spec.SignatureKeys) == 0 {
 		return nil
 	}
-	rule := syncline.SignatureRule{
-		Repositories: []upstream.Pattern{upstream.PatternOf("!*")}, Mode: syncline.SignatureHead,
+	rule := signing.Rule{
+		Repositories: []upstream.Pattern{upstream.PatternOf("!*")}, Mode: signing.Head,
 		Seal: seal, Field: "spec.signatureKeys", KeysIn: keysIn,
 	}
 	for _, key := range spec.SignatureKeys {
 		rule.Signers = append(rule.Signers, key.KeyID)
 	}
-	return []syncline.SignatureRule{rule}
+	return []signing.Rule{rule}
 }
 
 // crossing returns a glob as Argo CD reads it in a policy, where "*" crosses slashes. A

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/base/signing"
 )
 
 // MaxSignature is the size of the longest signature that is read, in bytes.
@@ -36,8 +36,8 @@ type header struct {
 type headers []header
 
 // Commit reads a commit of that name.
-func Commit(name string, data []byte) (upstream.Signed, error) {
-	c := upstream.Signed{Kind: upstream.SignedCommit, Hash: name}
+func Commit(name string, data []byte) (signing.Object, error) {
+	c := signing.Object{Kind: signing.Commit, Hash: name}
 	headers, message, err := split(data)
 	if err != nil {
 		return c, err
@@ -76,8 +76,8 @@ func Commit(name string, data []byte) (upstream.Signed, error) {
 }
 
 // Tag reads an annotated tag of that name.
-func Tag(name string, data []byte) (upstream.Signed, error) {
-	t := upstream.Signed{Kind: upstream.SignedTag, Hash: name, Payload: data}
+func Tag(name string, data []byte) (signing.Object, error) {
+	t := signing.Object{Kind: signing.Tag, Hash: name, Payload: data}
 	headers, _, err := split(data)
 	if err != nil {
 		return t, err

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline/internal/base/bound"
-	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/edge/git/objects"
 )
 
@@ -70,7 +70,7 @@ func TestTag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got.Payload) != head+"first\n" || string(got.Signature) != armor || got.Target != other || got.Name != "v1" || got.Kind != upstream.SignedTag {
+	if string(got.Payload) != head+"first\n" || string(got.Signature) != armor || got.Target != other || got.Name != "v1" || got.Kind != signing.Tag {
 		t.Errorf("got %+v", got)
 	}
 	quoted, err := objects.Tag(tree, []byte(head+armor+"and this was said after it\n"+armor))

@@ -6,6 +6,7 @@ package openpgp
 import (
 	"bytes"
 	"crypto"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/signing"
 )
 
 // Keyring holds the keys that are trusted. The zero value has none. It is safe for
@@ -84,10 +85,10 @@ const ahead = 5 * time.Minute
 // Verify returns who made an armored signature over a payload, and which of the names
 // that is. As for GnuPG a key that has expired by now or was revoked verifies nothing,
 // whenever it signed. Errors say what is wrong, and name the key where it is known.
-func (k *Keyring) Verify(payload, armored []byte, allowed []string, now time.Time) (syncline.Signer, error) {
+func (k *Keyring) Verify(payload, armored []byte, allowed []string, now time.Time) (signing.Signer, error) {
 	signature, raw, err := readSignature(armored)
 	if err != nil {
-		return syncline.Signer{}, err
+		return signing.Signer{}, err
 	}
 	id := fmt.Sprintf("%016X", *signature.IssuerKeyId)
 	if created := signature.CreationTime; created.After(now) && created.Before(now.Add(ahead)) {
@@ -96,14 +97,14 @@ func (k *Keyring) Verify(payload, armored []byte, allowed []string, now time.Tim
 	config := &packet.Config{Time: func() time.Time { return now }}
 	candidates := k.keys.KeysById(*signature.IssuerKeyId)
 	if len(candidates) == 0 {
-		return syncline.Signer{Key: id}, errors.New("signed with a key that is not known")
+		return signing.Signer{Key: id}, errors.New("signed with a key that is not known")
 	}
 	for _, key := range candidates { // two keys may have one ID
 		_, signer, err := openpgp.VerifyDetachedSignature(openpgp.EntityList{key.Entity}, bytes.NewReader(payload), bytes.NewReader(raw), config)
 		if signer == nil {
 			continue
 		}
-		made := syncline.Signer{Key: fmt.Sprintf("%X", key.PublicKey.Fingerprint)}
+		made := signing.Signer{Key: fmt.Sprintf("%X", key.PublicKey.Fingerprint)}
 		if err == nil {
 			err = judge(key, signature)
 		}
@@ -114,23 +115,14 @@ func (k *Keyring) Verify(payload, armored []byte, allowed []string, now time.Tim
 		made.Name, err = k.nameOf(key, allowed)
 		return made, err
 	}
-	return syncline.Signer{Key: id}, errors.New("bad signature: it is not over this, or not by a key that may sign")
+	return signing.Signer{Key: id}, errors.New("bad signature: it is not over this, or not by a key that may sign")
 }
 
 // readSignature reads the one signature that there may be, and also returns its packet.
 func readSignature(armored []byte) (*packet.Signature, []byte, error) {
-	text := strings.TrimSpace(string(armored))
-	const begin, end = "-----BEGIN PGP SIGNATURE-----", "-----END PGP SIGNATURE-----"
-	if !strings.HasPrefix(text, begin) || !strings.HasSuffix(text, end) || strings.Count(text, "-----BEGIN") != 1 {
-		return nil, nil, errors.New("the signature is not one armored block")
-	}
-	block, err := armor.Decode(strings.NewReader(text))
-	if err != nil || block.Type != openpgp.SignatureType {
-		return nil, nil, errors.New("the signature cannot be read")
-	}
-	raw, err := io.ReadAll(block.Body)
+	raw, err := unarmor(string(armored))
 	if err != nil {
-		return nil, nil, errors.New("the signature cannot be read")
+		return nil, nil, err
 	}
 	packets := packet.NewReader(bytes.NewReader(raw))
 	first, err := packets.Next()
@@ -148,6 +140,53 @@ func readSignature(armored []byte) (*packet.Signature, []byte, error) {
 		return nil, nil, errors.New("the signature does not say by which key it was made")
 	}
 	return signature, raw, nil
+}
+
+// unarmor returns what is in an armored block, of which every byte counts: what the
+// library passes over, GnuPG may read.
+func unarmor(text string) ([]byte, error) {
+	const begin, end = "-----BEGIN PGP SIGNATURE-----\n", "\n-----END PGP SIGNATURE-----"
+	text, begins := strings.CutPrefix(strings.TrimRight(text, "\n"), begin)
+	text, ends := strings.CutSuffix(text, end)
+	if !begins || !ends || strings.Contains(text, "-----") {
+		return nil, errors.New("the signature is not one armored block")
+	}
+	unreadable := errors.New("the signature cannot be read")
+	for !strings.HasPrefix(text, "\n") { // headers, such as Version
+		header, rest, found := strings.Cut(text, "\n")
+		if !found || !strings.Contains(header, ": ") {
+			return nil, unreadable
+		}
+		text = rest
+	}
+	body, sum, hasSum := text, "", false
+	if at := strings.LastIndex(text, "\n="); at >= 0 {
+		body, sum, hasSum = text[:at], text[at+2:], true
+	}
+	raw, err := base64.StdEncoding.Strict().DecodeString(strings.ReplaceAll(body, "\n", ""))
+	if err != nil || len(raw) == 0 {
+		return nil, unreadable
+	}
+	crc := crc24(raw)
+	if hasSum && sum != base64.StdEncoding.EncodeToString([]byte{byte(crc >> 16), byte(crc >> 8), byte(crc)}) {
+		return nil, unreadable
+	}
+	return raw, nil
+}
+
+// crc24 is the checksum of an armored block, of RFC 4880 section 6.1.
+func crc24(data []byte) uint32 {
+	const begin, polynomial = 0xB704CE, 0x1864CFB
+	crc := uint32(begin)
+	for _, b := range data {
+		crc ^= uint32(b) << 16
+		for range 8 {
+			if crc <<= 1; crc&0x1000000 != 0 {
+				crc ^= polynomial
+			}
+		}
+	}
+	return crc & 0xFFFFFF
 }
 
 // judge holds a signature that is right against what the library does not ask for.

@@ -19,7 +19,6 @@ type Signers struct {
 
 // line is one entry of the file.
 type line struct {
-	number     int
 	principals patterns
 	key        ssh.PublicKey
 	// authority says that the key signs certificates of keys.
@@ -48,7 +47,6 @@ func Read(allowed, revoked string) (*Signers, error) {
 			errs = append(errs, fmt.Errorf("allowed signers, line %d: %w", number, err))
 			return
 		}
-		l.number = number
 		s.lines = append(s.lines, l)
 	})
 	if err != nil {
@@ -168,6 +166,17 @@ func readTime(text string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q is no time such as 20260131 or 202601311200", text)
+}
+
+// of returns the lines about a key.
+func (s *Signers) of(key ssh.PublicKey) []line {
+	var lines []line
+	for _, l := range s.lines {
+		if l.has(key) {
+			lines = append(lines, l)
+		}
+	}
+	return lines
 }
 
 // has reports whether the line is about a key, or about who signed its certificate.

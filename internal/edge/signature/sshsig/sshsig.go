@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/signing"
 )
 
 // Namespace is that of signatures that git makes: what was signed for another use is no
@@ -47,33 +47,33 @@ type covered struct {
 // Verify returns who made an armored signature over a payload, and which of the names
 // that is: the fingerprint of the key, or "ssh:" and a principal that had it at a time,
 // which is when the signature says that it was made. Errors say what is wrong.
-func (s *Signers) Verify(payload, armored []byte, allowed []string, at time.Time) (syncline.Signer, error) {
+func (s *Signers) Verify(payload, armored []byte, allowed []string, at time.Time) (signing.Signer, error) {
 	b, key, err := read(armored)
 	if err != nil {
-		return syncline.Signer{}, err
+		return signing.Signer{}, err
 	}
-	signer := syncline.Signer{Key: ssh.FingerprintSHA256(plain(key))}
+	signer := signing.Signer{Key: ssh.FingerprintSHA256(plain(key))}
+	lines := s.of(key)
+	switch {
+	case s.revokes(key):
+		return signer, errors.New("signed with a key that was revoked")
+	case len(lines) == 0: // whoever made the key decides how long it takes to verify by it
+		return signer, errors.New("signed with a key that is not known")
+	case at.IsZero():
+		return signer, errors.New("it does not say when it was signed")
+	}
 	if err := check(b, key, payload); err != nil {
 		return signer, err
 	}
-	if s.revokes(key) {
-		return signer, errors.New("signed with a key that was revoked")
-	}
-	if at.IsZero() {
-		return signer, errors.New("it does not say when it was signed")
-	}
-	why := errors.New("signed with a key that is not known")
-	for _, line := range s.lines {
-		if !line.has(key) {
-			continue
-		}
+	var why error
+	for _, line := range lines {
 		if err := line.holds(at); err != nil {
 			why = err
 			continue
 		}
 		why = nil
 		for _, name := range allowed {
-			principal, isPrincipal := syncline.Principal(name)
+			principal, isPrincipal := signing.Principal(name)
 			if name == signer.Key && line.vouches(key, "", at) || isPrincipal && line.principals.match(principal) && line.vouches(key, principal, at) {
 				signer.Name = name
 				return signer, nil
@@ -126,12 +126,15 @@ func check(b blob, key ssh.PublicKey, payload []byte) error {
 	if ssh.Unmarshal(b.Signature, &signature) != nil {
 		return errors.New("the signature cannot be read")
 	}
-	if plain(key).Type() == ssh.KeyAlgoRSA {
+	switch plain(key).Type() {
+	case ssh.InsecureKeyAlgoDSA:
+		return errors.New("signed with a key that is too weak")
+	case ssh.KeyAlgoRSA:
 		if signature.Format != ssh.KeyAlgoRSASHA256 && signature.Format != ssh.KeyAlgoRSASHA512 {
 			return fmt.Errorf("signed by %s, which is not safe", signature.Format)
 		}
-		if bits := bitsOf(plain(key)); bits < 2048 {
-			return fmt.Errorf("signed with a key that is too weak (%d bits)", bits)
+		if bits := bitsOf(plain(key)); bits < 2048 || bits > 16384 {
+			return fmt.Errorf("signed with a key of %d bits: from 2048 to 16384 are read", bits)
 		}
 	}
 	over := append([]byte(magic), ssh.Marshal(covered{b.Namespace, b.Reserved, b.Hash, digest})...)
