@@ -60,7 +60,7 @@ func newScene(t *testing.T, options testenv.GitOptions) *scene {
 		must(err)
 	}
 	s.know(s.jane, s.bob)
-	public := ""
+	var public string
 	s.ssh, public, err = s.signing.NewSSHKey(t.Context(), "ssh", "ed25519")
 	must(err)
 	must(s.keys.SetSSH("jane@example.com "+public, ""))

@@ -57,22 +57,29 @@ func Commit(name string, data []byte) (signing.Object, error) {
 	}
 	c.Who, c.At = person(committer)
 	c.Message = text(message)
-	c.Payload = data
-	for _, h := range headers {
+	c.Payload, c.Signature, err = cutSignature(data, headers)
+	return c, err
+}
+
+// cutSignature cuts the signature out of a commit, which is among the headers that come
+// after those that every commit has.
+func cutSignature(data []byte, after headers) (payload, signature []byte, err error) {
+	payload = data
+	for _, h := range after {
 		switch h.key {
 		case "tree", "parent", "author", "committer":
-			return c, fmt.Errorf("its header %s is not at its place", h.key)
+			return nil, nil, fmt.Errorf("its header %s is not at its place", h.key)
 		case "gpgsig":
-			if c.Signature != nil {
-				return c, errors.New("it has two signatures")
+			if signature != nil {
+				return nil, nil, errors.New("it has two signatures")
 			}
-			c.Signature = continued(h.value)
-			c.Payload = append(bytes.Clone(data[:h.begin]), data[h.end:]...)
+			signature = continued(h.value)
+			payload = append(bytes.Clone(data[:h.begin]), data[h.end:]...)
 		case "gpgsig-sha256":
-			return c, errors.New("it has a signature for repositories of SHA-256, which is not read")
+			return nil, nil, errors.New("it has a signature for repositories of SHA-256, which is not read")
 		}
 	}
-	return c, checkSignature(c.Signature)
+	return payload, signature, checkSignature(signature)
 }
 
 // Tag reads an annotated tag of that name.

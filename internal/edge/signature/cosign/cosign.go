@@ -128,6 +128,11 @@ func (k Keys) bundle(digest string, text []byte) error {
 	if !k.signed(append(over, envelope.Payload...), envelope.Signatures[0].Sig) {
 		return errors.New("a bundle is not signed by a key that is trusted, or not over this")
 	}
+	return isAbout(digest, envelope.Payload)
+}
+
+// isAbout returns why a statement is not that the artifact with a digest is signed, or nil.
+func isAbout(digest string, statement []byte) error {
 	var says struct {
 		Type          string `json:"_type"`
 		PredicateType string `json:"predicateType"`
@@ -135,7 +140,7 @@ func (k Keys) bundle(digest string, text []byte) error {
 			Digest map[string]string `json:"digest"`
 		} `json:"subject"`
 	}
-	if json.Unmarshal(envelope.Payload, &says) != nil || says.Type != statementType || says.PredicateType != signedType {
+	if json.Unmarshal(statement, &says) != nil || says.Type != statementType || says.PredicateType != signedType {
 		return errors.New("the statement of a bundle is not that an artifact is signed")
 	}
 	hash, found := strings.CutPrefix(digest, "sha256:")

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/syncline-io/syncline/internal/base/signing"
 )
 
 // Signers are those of a file of allowed signers. The zero value has none. It is safe
@@ -198,6 +200,18 @@ func (l line) holds(at time.Time) error {
 		return errors.New("signed with a key that was not valid any more")
 	}
 	return nil
+}
+
+// nameOf returns which of the names is that of a key at a time, by what the line says.
+func (l line) nameOf(key ssh.PublicKey, allowed []string, at time.Time) string {
+	for _, name := range allowed {
+		principal, isPrincipal := signing.Principal(name)
+		if isPrincipal && l.principals.match(principal) && l.vouches(key, principal, at) ||
+			name == ssh.FingerprintSHA256(plain(key)) && l.vouches(key, "", at) {
+			return name
+		}
+	}
+	return ""
 }
 
 // vouches reports whether the certificate of a key, where it is one, is of a principal

@@ -71,14 +71,10 @@ func (s *Signers) Verify(payload, armored []byte, allowed []string, at time.Time
 			why = err
 			continue
 		}
-		why = nil
-		for _, name := range allowed {
-			principal, isPrincipal := signing.Principal(name)
-			if name == signer.Key && line.vouches(key, "", at) || isPrincipal && line.principals.match(principal) && line.vouches(key, principal, at) {
-				signer.Name = name
-				return signer, nil
-			}
+		if signer.Name = line.nameOf(key, allowed, at); signer.Name != "" {
+			return signer, nil
 		}
+		why = nil
 	}
 	return signer, why
 }
@@ -127,7 +123,7 @@ func check(b blob, key ssh.PublicKey, payload []byte) error {
 		return errors.New("the signature cannot be read")
 	}
 	switch plain(key).Type() {
-	case ssh.InsecureKeyAlgoDSA:
+	case "ssh-dss":
 		return errors.New("signed with a key that is too weak")
 	case ssh.KeyAlgoRSA:
 		if signature.Format != ssh.KeyAlgoRSASHA256 && signature.Format != ssh.KeyAlgoRSASHA512 {
