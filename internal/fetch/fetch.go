@@ -50,11 +50,11 @@ func (s *Stores) Fetchers() source.Fetchers {
 	}
 }
 
-// Signed returns what the sources hold that a Resolver of the Fetchers finds, once it is
-// signed as the projects demand, by keys.
-func (s *Stores) Signed(resolver *source.Resolver, credentials source.Credentials, projects signed.Projects, keys *Keys) *signed.Sources {
+// Signed returns what the sources of a Stage hold, whose Resolver and Credentials these
+// are, once it is signed as the projects demand, by keys.
+func (s *Stores) Signed(resolver *source.Resolver, credentials source.Credentials, stage *source.Stage, projects signed.Projects, keys *Keys) *signed.Sources {
 	return &signed.Sources{
-		Stage: source.New(resolver, credentials), Resolver: resolver, Credentials: credentials,
+		Stage: stage, Resolver: resolver, Credentials: credentials,
 		Projects: projects, Repositories: s.git, Keys: keys,
 	}
 }

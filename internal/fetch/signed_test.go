@@ -69,7 +69,7 @@ func newScene(t *testing.T, options testenv.GitOptions) *scene {
 	t.Cleanup(func() { _ = stores.Close() })
 	resolver := source.NewResolver(stores.Fetchers(), source.Options{})
 	t.Cleanup(resolver.Close)
-	s.sources = stores.Signed(resolver, s, s, s.keys)
+	s.sources = stores.Signed(resolver, s, source.New(resolver, s, nil), s, s.keys)
 	s.demand(signing.Head, s.jane, "ssh:jane@example.com")
 	return s
 }

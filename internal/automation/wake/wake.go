@@ -140,6 +140,16 @@ func (w *Waker) Projects(names []string) {
 	}
 }
 
+// Keys makes the Apps of a project due, of which what is encrypted may be readable now,
+// or not any more; those of all projects when there is no name.
+func (w *Waker) Keys(project string) {
+	if project == "" {
+		w.Mark(w.Declarations.OfRepositories(""))
+		return
+	}
+	w.Project(project)
+}
+
 // Repository makes the Apps due that may reach the repository of that key otherwise
 // now, or with a prefix all whose keys begin so.
 func (w *Waker) Repository(key string, prefix bool) {

@@ -127,7 +127,7 @@ func (r *GitRepo) Sign(ctx context.Context, by *Signing, ref string, settings ..
 		return "", err
 	}
 	args = append(args, "commit-tree", "-S", "-m", message, ref+"^{tree}")
-	for _, parent := range strings.FieldsSeq(parents) {
+	for parent := range strings.FieldsSeq(parents) {
 		args = append(args, "-p", parent)
 	}
 	signed, err := by.Run(ctx, nil, "git", args...)
