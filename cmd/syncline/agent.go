@@ -19,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/relief"
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
@@ -37,6 +38,7 @@ type agent struct {
 	releaser     *project.Releaser
 	repositories *repository.Store
 	trust        *repository.Trust
+	signers      *keys.Store
 	keys         *keyring.Ring
 	settings     *settings.Store
 	applications *application.Store
@@ -92,6 +94,7 @@ func (a *agent) run(ctx context.Context) error {
 	defer cancel()
 	secrets, configMaps := corev1.SchemeGroupVersion.WithResource("secrets"), corev1.SchemeGroupVersion.WithResource("configmaps")
 	trusted := noting(a.trust, "something in a ConfigMap of trusted servers")
+	signers := noting(a.signers, "a key of who signs")
 	known := []<-chan struct{}{
 		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, noting(a.projects, "an AppProject")),
 		a.watch(ctx, &group, secrets, kube.WatchOptions{LabelSelector: repository.Selector}, noting(a.repositories, "a repository Secret")),
@@ -99,6 +102,8 @@ func (a *agent) run(ctx context.Context) error {
 		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: settings.Name}, noting(a.settings, "a health rule")),
 		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: repository.KnownHostsName}, trusted),
 		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: repository.CertificatesName}, trusted),
+		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: keys.GPGName}, signers),
+		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: keys.SSHName}, signers),
 	}
 	for _, settings := range known {
 		select {

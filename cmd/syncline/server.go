@@ -21,6 +21,7 @@ import (
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
@@ -51,11 +52,9 @@ const gcPercent = 40
 // serve runs the agent until ctx is done. Program is this program, which works on what
 // others wrote in processes of its own.
 func serve(ctx context.Context, options access.ServerOptions, program string) (err error) {
-	log, err := visible.NewLog(os.Stderr, options.LogLevel, options.LogFormat)
-	if err != nil {
+	if err := visible.StartLog(os.Stderr, options.LogFormat, options.LogLevel); err != nil {
 		return syncline.Errorf(syncline.Invalid, "%w", err)
 	}
-	slog.SetDefault(log)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -170,8 +169,10 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 		}
 	}})
 	a.waker.Clusters = a.fleet
+	access, trusted := &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}, &fetch.Keys{}
+	a.signers = &keys.Store{Verifier: trusted, Changed: func() { a.waker.Projects(a.projects.Signed()) }}
 	a.loop.Engine = engine.New(
-		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}, a.keys),
+		store.Signed(a.resolver, access, source.New(a.resolver, access, a.keys), a.projects, trusted),
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20, Ciphertext: sops.HasCiphertext}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
 			Poll:        2 * poll, // the resolver asks every poll by itself

@@ -27,7 +27,9 @@ type script struct {
 	work   string
 	git    *testenv.GitServer
 	repos  map[string]*testenv.GitRepo
-	charts *helmRepo
+	// signing has the keys of signer; nil before the first.
+	signing *testenv.Signing
+	charts  *helmRepo
 	// plugins are what ends each plugin that runs beside the server.
 	plugins map[string]func()
 	// registry is an OCI registry.

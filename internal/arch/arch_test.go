@@ -44,6 +44,7 @@ var sideways = []string{
 	"internal/engine/clustertest -> internal/engine",
 	"internal/engine/clustertest -> internal/engine/apply",
 	"internal/engine/affected -> internal/engine/render/record",    // the words in which is said what was read
+	"internal/engine/signed -> internal/engine/source",             // whose Stage it guards
 	"internal/engine/source/fetchertest -> internal/engine/source", // whose interface it tests
 	"internal/edge/helmrepo -> internal/edge/archive",              // where what it fetches is kept
 	"internal/automation/wake -> internal/engine/queue",            // the lanes are its words
@@ -53,6 +54,7 @@ var sideways = []string{
 	"internal/base/confined -> internal/base/fair",
 	"internal/base/confined -> internal/base/processor",
 	"internal/base/confined -> internal/base/told",
+	"internal/base/signing -> internal/base/upstream",
 	"internal/base/told -> internal/base/near",
 	"internal/base/upstream -> internal/base/glob",
 	"internal/base/upstream -> internal/base/sealed",
@@ -75,6 +77,7 @@ var light = map[string][]string{
 	"internal/base/option":       {},
 	"internal/base/packed":       {"k8s.io/apimachinery/"},
 	"internal/base/sealed":       {"k8s.io/apimachinery/"},
+	"internal/base/signing":      {},
 	"internal/base/tool":         {},
 	"internal/base/upstream":     {},
 }

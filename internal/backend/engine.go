@@ -14,6 +14,7 @@ import (
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
+	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
@@ -24,6 +25,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/fetch"
 	"github.com/syncline-io/syncline/internal/fetch/keyring"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
@@ -50,7 +52,7 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	if err != nil {
 		return Engine{}, err
 	}
-	sources, remove, err := temporarySources(known.access, known.keys, false)
+	sources, err := temporarySources(known.access, known.keys, false)
 	if err != nil {
 		return Engine{}, err
 	}
@@ -67,13 +69,14 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
 	e.memory = plan.New(expressions)
 	e.reach = func(on syncline.ClusterID, as syncline.Identity) (reader, error) { return fleet.Access(on, as) }
-	e.planner = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1, Ciphertext: sops.HasCiphertext}), known.projects,
+	checked := sources.store.Signed(sources.resolver, known.access, sources.Stage, known.projects, known.signers)
+	e.planner = engine.New(checked, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1, Ciphertext: sops.HasCiphertext}), known.projects,
 		destination.Clusters{Fleet: fleet}, engine.Options{Others: known.others, Dialects: syncline.Dialects{convention.Dialect()}})
 	e.close = func() {
 		fleet.Close()
 		pool.Close()
 		expressions.Close()
-		remove()
+		sources.done()
 	}
 	return e, nil
 }
@@ -82,6 +85,7 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 type controlPlane struct {
 	projects *project.Store
 	access   *repository.Access
+	signers  *fetch.Keys
 	keys     *keyring.Ring
 	others   catalog.Others
 	settings *settings.Store
@@ -93,7 +97,7 @@ type controlPlane struct {
 func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
 	known := controlPlane{
 		projects: project.NewStore(), access: &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}},
-		keys: keyring.New(keyring.Options{}), settings: settings.NewStore(),
+		signers: &fetch.Keys{}, keys: keyring.New(keyring.Options{}), settings: settings.NewStore(),
 		others: catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
 	}
 	apps := application.NewStore(nil, namespace, known.others.Catalog.Apps)
@@ -128,11 +132,13 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 	return known, nil
 }
 
-// readSettings reads which servers of repositories are trusted, and how objects are
-// tracked, if that may be read.
+// readSettings reads which servers of repositories and which keys of who signs are
+// trusted, and how objects are tracked, if that may be read.
 func readSettings(ctx context.Context, cluster *kube.Cluster, namespace string, known controlPlane) error {
+	signers := &keys.Store{Verifier: known.signers}
 	for name, put := range map[string]func(*unstructured.Unstructured) error{
 		repository.KnownHostsName: known.access.Trust.Put, repository.CertificatesName: known.access.Trust.Put, settings.Name: known.settings.Put,
+		keys.GPGName: signers.Put, keys.SSHName: signers.Put,
 	} {
 		listed, err := cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Namespace: namespace, Name: name})
 		if err != nil && syncline.KindOf(err) != syncline.Denied {

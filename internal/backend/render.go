@@ -67,7 +67,7 @@ func openTree(ctx context.Context, request access.RenderRequest, keys source.Key
 		}
 		return tree, "", func() { _ = files.Close() }, nil
 	}
-	sources, done, err := temporarySources(&repository.Access{Store: repository.NewStore()}, keys, true)
+	sources, err := temporarySources(&repository.Access{Store: repository.NewStore()}, keys, true)
 	if err != nil {
 		return nil, "", nil, err
 	}
@@ -76,27 +76,34 @@ func openTree(ctx context.Context, request access.RenderRequest, keys source.Key
 		tree, err = sources.Tree(ctx, syncline.App{}, request.Source, revision)
 	}
 	if err != nil {
-		done()
+		sources.done()
 		return nil, "", nil, err
 	}
-	return tree, revision, done, nil
+	return tree, revision, sources.done, nil
 }
 
-// temporarySources reads repositories into a folder that done removes.
-func temporarySources(access *repository.Access, keys source.Keys, allowLocal bool) (stage *source.Stage, done func(), err error) {
+// temporary reads repositories into a folder that done removes.
+type temporary struct {
+	*source.Stage
+	resolver *source.Resolver
+	store    *fetch.Stores
+	done     func()
+}
+
+func temporarySources(access *repository.Access, keys source.Keys, allowLocal bool) (temporary, error) {
 	dir, err := os.MkdirTemp("", "syncline-")
 	if err != nil {
-		return nil, nil, err
+		return temporary{}, err
 	}
 	store, err := fetch.Open(git.Options{Dir: dir, AllowLocal: allowLocal})
 	if err != nil {
 		_ = os.RemoveAll(dir)
-		return nil, nil, err
+		return temporary{}, err
 	}
 	resolver := source.NewResolver(store.Fetchers(), source.Options{})
-	return source.New(resolver, access, keys), func() {
+	return temporary{source.New(resolver, access, keys), resolver, store, func() {
 		resolver.Close()
 		_ = store.Close()
 		_ = os.RemoveAll(dir)
-	}, nil
+	}}, nil
 }

@@ -47,7 +47,7 @@ func (t *turn) render(ctx context.Context) error {
 // by the name of their source.
 func (t *turn) trees(ctx context.Context) (trees []syncline.Tree, refs map[string]syncline.Tree, err error) {
 	for i, source := range t.sources {
-		tree, err := t.Sources.Tree(ctx, t.app, source, t.revisions[i])
+		tree, err := t.Sources.Tree(ctx, t.app, t.asked(i), t.revisions[i])
 		if err != nil {
 			return nil, nil, err
 		}

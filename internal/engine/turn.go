@@ -212,11 +212,8 @@ func (t *turn) resolve(ctx context.Context) error {
 		return nil
 	}
 	revisions := make([]string, 0, len(t.sources))
-	for i, source := range t.sources {
-		if asked := t.operation; t.running() && len(asked.Operation.Revisions) == len(t.sources) && asked.Operation.Revisions[i] != "" {
-			source.TargetRevision = asked.Operation.Revisions[i]
-		}
-		commit, err := t.Sources.Resolve(ctx, t.app, source, t.maxAge())
+	for i := range t.sources {
+		commit, err := t.Sources.Resolve(ctx, t.app, t.asked(i), t.maxAge())
 		if err != nil {
 			return t.resolveStale(err)
 		}
@@ -227,6 +224,15 @@ func (t *turn) resolve(ctx context.Context) error {
 		t.operation.Revisions = revisions
 	}
 	return nil
+}
+
+// asked returns a source with the revision that the operation asks for, if it does.
+func (t *turn) asked(i int) syncline.Source {
+	source := t.sources[i]
+	if t.running() && len(t.operation.Operation.Revisions) == len(t.sources) && t.operation.Operation.Revisions[i] != "" {
+		source.TargetRevision = t.operation.Operation.Revisions[i]
+	}
+	return source
 }
 
 // newSources is how old the knowledge of a repository may be for sources that

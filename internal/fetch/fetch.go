@@ -12,6 +12,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/edge/helmrepo"
 	"github.com/syncline-io/syncline/internal/edge/oci"
+	"github.com/syncline-io/syncline/internal/engine/signed"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
@@ -46,6 +47,15 @@ func (s *Stores) Fetchers() source.Fetchers {
 		syncline.SourceGit:  source.NewGit(s.git, s.git),
 		syncline.SourceHelm: source.NewHelm(s.charts, s.charts),
 		syncline.SourceOCI:  source.NewOCI(s.registries, s.registries),
+	}
+}
+
+// Signed returns what the sources of a Stage hold, whose Resolver and Credentials these
+// are, once it is signed as the projects demand, by keys.
+func (s *Stores) Signed(resolver *source.Resolver, credentials source.Credentials, stage *source.Stage, projects signed.Projects, keys *Keys) *signed.Sources {
+	return &signed.Sources{
+		Stage: stage, Resolver: resolver, Credentials: credentials,
+		Projects: projects, Repositories: s.git, Keys: keys,
 	}
 }
 

@@ -6,22 +6,21 @@ import (
 	"log/slog"
 )
 
-// NewLog returns a log in which every character shows. Its level is "info" or "debug"
-// and its format "json" or "text"; anything else is an error.
-func NewLog(w io.Writer, level, format string) (*slog.Logger, error) {
-	var options slog.HandlerOptions
-	switch level {
-	case "info":
-	case "debug":
-		options.Level = slog.LevelDebug
-	default:
-		return nil, fmt.Errorf("log level %q is neither info nor debug", level)
+// StartLog makes a log to w the default one, in which every character shows. Its format
+// is json or text, and its level one of slog's. The error says what is neither.
+func StartLog(w io.Writer, format, level string) error {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		return fmt.Errorf("log level %q is neither info nor debug", level)
 	}
+	handling := &slog.HandlerOptions{Level: least}
 	switch format {
 	case "json":
-		return slog.New(slog.NewJSONHandler(Log(w), &options)), nil
+		slog.SetDefault(slog.New(slog.NewJSONHandler(Log(w), handling)))
 	case "text":
-		return slog.New(slog.NewTextHandler(Log(w), &options)), nil
+		slog.SetDefault(slog.New(slog.NewTextHandler(Log(w), handling)))
+	default:
+		return fmt.Errorf("log format %q is neither json nor text", format)
 	}
-	return nil, fmt.Errorf("log format %q is neither json nor text", format)
+	return nil
 }

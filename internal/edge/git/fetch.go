@@ -87,8 +87,8 @@ func (m *mirror) fetch(ctx context.Context, r *program.Remote, p place, commit, 
 	return m.retryDamaged(ctx, r, func() error {
 		into := mirrored(orDefault(ref, commit))
 		attempts := []func() error{
-			func() error { return m.transfer(ctx, r, "1", "+"+commit+":"+into) },
-			func() error { return m.transfer(ctx, r, "1", "+"+ref+":"+into) },
+			func() error { return m.transfer(ctx, r, m.depth(), "+"+commit+":"+into) },
+			func() error { return m.transfer(ctx, r, m.depth(), "+"+ref+":"+into) },
 			func() error { return m.fetchAll(ctx, r, p) },
 		}
 		if ref == "" {
@@ -105,6 +105,14 @@ func (m *mirror) fetch(ctx context.Context, r *program.Remote, p place, commit, 
 		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "commit %s is not in repository %s", commit, r.Name),
 			"push it, or point targetRevision at a branch, tag or commit that is there")
 	})
+}
+
+// depth is how many commits are fetched of one.
+func (m *mirror) depth() string {
+	if m.history {
+		return wholeHistory
+	}
+	return "1"
 }
 
 // goesOn reports whether an attempt failed in a way that leaves hope for the next.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -23,6 +24,8 @@ type mirror struct {
 	reader *reader
 	// used is when the mirror was used last.
 	used atomic.Int64
+	// history says that it keeps commits with all commits before them, and no files.
+	history bool
 
 	mu sync.Mutex
 	// flights are what goes on, by what it is for: those who want the same commit
@@ -45,8 +48,11 @@ type mirror struct {
 	admitted map[[sha256.Size]byte]bool
 }
 
+// historySuffix ends the folders of mirrors that keep histories.
+const historySuffix = ".history"
+
 func newMirror(s *Store, dir string) *mirror {
-	m := &mirror{store: s, dir: dir, flights: map[string]*flight{}, admitted: map[[sha256.Size]byte]bool{}}
+	m := &mirror{store: s, dir: dir, history: strings.HasSuffix(dir, historySuffix), flights: map[string]*flight{}, admitted: map[[sha256.Size]byte]bool{}}
 	m.reader = &reader{
 		start: m.startReader, idle: s.options.IdleReader, patience: s.options.StallTimeout,
 	}

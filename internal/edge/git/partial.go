@@ -4,22 +4,21 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // filter returns the arguments that leave large files out of a fetch, or all files where
-// only the history is wanted, where the server can do that: a partial clone, see gitprotocol-v2. What is left out is
-// fetched when it is read: of a repository that holds everything, most bytes are
-// of what nobody renders.
+// only the history is wanted, where the server can do that: a partial clone, see
+// gitprotocol-v2. What is left out is fetched when it is read: of a repository that holds
+// everything, most bytes are of what nobody renders.
 func (m *mirror) filter(r *program.Remote) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case r.Host == "":
 		return nil
-	case strings.HasSuffix(m.dir, historySuffix):
+	case m.history:
 		return []string{"--filter=tree:0"}
 	case m.store.options.LargeFile < 0 || m.unnamed:
 		return nil

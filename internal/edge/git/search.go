@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/syncline-io/syncline/internal/edge/git/gate"
-	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
 // A search for a commit of which only the first digits are known fetches the history of
@@ -16,12 +15,6 @@ import (
 // A commit that a server does not send by its name is searched where its files are to be.
 // That has the only place to write to a mirror as long as nobody else wants it: for a
 // commit that is known, it is interrupted, and begins again when nobody waits any more.
-
-// historySuffix ends the names of the folders in which is searched.
-const historySuffix = "-history"
-
-// history returns the mirror in which a commit of a repository is searched.
-func (s *Store) history(r *program.Remote) *mirror { return s.mirrorCalled(nameOf(r) + historySuffix) }
 
 // findKey begins the keys of flights that do nothing else than search.
 const findKey = "find "

@@ -203,18 +203,14 @@ func (s *Store) Close() error {
 }
 
 // mirror returns the mirror of a repository, which may not be on disk yet.
-func (s *Store) mirror(r *program.Remote) *mirror {
-	return s.mirrorCalled(nameOf(r))
-}
+func (s *Store) mirror(r *program.Remote) *mirror { return s.mirrorOf(r, "") }
 
-// nameOf is what the folder of a repository's mirror is called.
-func nameOf(r *program.Remote) string {
+// history returns the mirror that keeps the commits of a repository without files.
+func (s *Store) history(r *program.Remote) *mirror { return s.mirrorOf(r, historySuffix) }
+
+func (s *Store) mirrorOf(r *program.Remote, suffix string) *mirror {
 	sum := sha256.Sum256([]byte(r.Key))
-	return hex.EncodeToString(sum[:16])
-}
-
-func (s *Store) mirrorCalled(name string) *mirror {
-	m, made := s.mirrors.get(s.mirrorDir(name), s)
+	m, made := s.mirrors.get(s.mirrorDir(hex.EncodeToString(sum[:16])+suffix), s)
 	if made {
 		_ = os.Chtimes(m.dir, time.Time{}, time.Now()) // fails when there is no mirror yet; see removeUnused
 	}
