@@ -19,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/operation"
 	"github.com/syncline-io/syncline/internal/engine/pending"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
@@ -259,27 +260,11 @@ func (e *Engine) newTurn(app syncline.App, planner *plan.Planner) *turn {
 	t.target, t.nowhere = e.Clusters.Target(app.Destination)
 	t.result.Cluster = t.target.ID
 	if past := app.Past.Operation; past != nil {
-		t.operation = plausible(*past, t.now)
-		t.app.Past.Operation = plausible(*past, t.now)
+		t.operation = operation.Plausible(*past, t.now)
+		t.app.Past.Operation = operation.Plausible(*past, t.now)
 	}
 	return t
 }
-
-// plausible returns the state of an operation as it can be: who may write the
-// status may have put its end into the future, and its count anywhere.
-func plausible(state syncline.OperationState, now time.Time) *syncline.OperationState {
-	if state.FinishedAt.After(now.Add(maxAhead)) {
-		state.FinishedAt = now
-	}
-	state.RetryCount = min(max(state.RetryCount, 0), maxAttempts)
-	return &state
-}
-
-// maxAhead is how far ahead of the clock an operation may have ended: clocks differ.
-const maxAhead = time.Minute
-
-// maxAttempts is more than an operation is ever tried.
-const maxAttempts = 1 << 40
 
 // outage is for how long the turns of an App have been failing.
 func (e *Engine) outage(id syncline.AppID, now time.Time) time.Duration {

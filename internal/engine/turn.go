@@ -318,7 +318,7 @@ func (t *turn) makePlan(ctx context.Context) error {
 	made.Cluster = t.target.ID
 	t.grant, t.refused = t.judge.Allow(made)
 	t.plan = &made
-	if syncline.KindOf(made.Unknown) == syncline.Waiting && slices.ContainsFunc(made.Changes, leaves) {
+	if syncline.KindOf(made.Unknown) == syncline.Waiting && slices.ContainsFunc(made.Changes, syncline.Change.Leaves) {
 		t.result.Watching = true // what is retained for that reason may go then
 	}
 	return nil
