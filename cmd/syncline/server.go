@@ -39,6 +39,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/fetch"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
+	"github.com/syncline-io/syncline/internal/loop"
 )
 
 // gcPercent is how much may be allocated, of what is in use, until garbage is
@@ -141,13 +142,13 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 	a.applications = application.NewStore(resources{cluster}, options.ControlPlane, a.apps)
 	reports, due := coalesce.New(a.applications), queue.New(queue.Backoff{})
 	reports.Later = due.AddAt
-	a.loop = &engine.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
+	a.loop = &loop.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
 	a.waker = &wake.Waker{
 		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,
 		RecordAfter: time.Duration(options.RecordSeconds) * time.Second, Pending: make(chan string, wake.MaxPending),
 	}
 	a.releaser = &project.Releaser{Projects: a.projects, Apps: a.apps, Resources: resources{cluster}}
-	usage := application.Usage{Apps: a.apps, Reach: a.repositories.For, Permits: func(app syncline.App) bool { return a.loop.Engine.Permits(app) }}
+	usage := application.Usage{Apps: a.apps, Reach: a.repositories.For, Permits: func(app syncline.App) bool { return a.engine.Permits(app) }}
 	poll := time.Duration(options.PollSeconds) * time.Second
 	a.resolver = source.NewResolver(store.Fetchers(), source.Options{
 		Interval: poll, Changed: a.waker.Commit, Uses: usage.Uses, Owners: usage.Owners, Declared: usage.Declared, Kept: options.Git.Refs,
@@ -162,7 +163,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 		}
 	}})
 	a.waker.Clusters = a.fleet
-	a.loop.Engine = engine.New(
+	a.engine = engine.New(
 		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}),
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
@@ -172,7 +173,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 			Dialects:    dialects(),
 			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second,
 		})
-	a.waker.Commits = a.loop.Engine
+	a.loop.Engine, a.waker.Commits = a.engine, a.engine
 	a.listen(own)
 	return a, destination.JoinLocal(a.fleet, cluster)
 }

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/logger"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/operation"
@@ -290,14 +290,17 @@ func (e *Engine) noteOutage(t *turn, err error) {
 	}
 }
 
-// do performs a step. A panic is a defect of Syncline: it fails the step as an
-// Internal error, so that the App's status says so.
+// do performs a step, which is named in what is logged meanwhile. A panic is a defect
+// of Syncline: it fails the step as an Internal error, so that the App's status says so.
 func (t *turn) do(ctx context.Context, s step) (err error) {
+	ctx = logger.With(ctx, "step", s.name)
+	began := time.Now()
 	defer func() {
 		if cause := recover(); cause != nil {
-			slog.Error("a step panicked", "app", t.app.ID.String(), "step", s.name, "cause", cause, "stack", string(debug.Stack()))
+			logger.From(ctx).Error("a step panicked", "cause", cause, "stack", string(debug.Stack()))
 			err = syncline.Errorf(syncline.Internal, "a defect of Syncline stopped the turn; its log says more")
 		}
+		logger.From(ctx).Debug("step", "took", time.Since(began), "err", err)
 	}()
 	if err := cutShort(ctx, nil); err != nil {
 		return err
