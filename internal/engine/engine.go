@@ -31,7 +31,8 @@ type Sources interface {
 	// Resolve returns the commit that the source's target revision names. What was
 	// learned up to maxAge ago will do.
 	Resolve(ctx context.Context, app syncline.App, source syncline.Source, maxAge time.Duration) (string, error)
-	// Tree returns the files of a commit, fetching it if need be.
+	// Tree returns the files of a commit, fetching it if need be. It is an error when
+	// the source's path is no folder there.
 	Tree(ctx context.Context, app syncline.App, source syncline.Source, commit string) (syncline.Tree, error)
 }
 
@@ -158,12 +159,15 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 // whether a repository may be asked for anything on its behalf. A turn finds out
 // itself, and says why.
 func (e *Engine) Permits(app syncline.App) bool {
-	target, err := e.Clusters.Target(app.Destination)
-	if err != nil {
-		return false
-	}
+	target, nowhere := e.Clusters.Target(app.Destination)
 	project, err := e.Projects.Project(app.Project)
-	return err == nil && policy.CheckApp(project, app, target) == nil
+	switch {
+	case err != nil:
+		return false
+	case app.Unit == syncline.Deliver:
+		return nowhere == nil && policy.CheckApp(project, app, target) == nil
+	}
+	return policy.CheckSources(project, app.Sources) == nil
 }
 
 // Result is what a turn came to.
@@ -197,16 +201,6 @@ func (e *Engine) Forget(id syncline.AppID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.failing, id)
-}
-
-// step is one stage of a turn.
-type step struct {
-	name string
-	do   func(context.Context) error
-	// blame is the type of the condition that an error of the step becomes.
-	blame syncline.ConditionType
-	// whole says that the step is not cut short when the App changes.
-	whole bool
 }
 
 // approvalsAhead is how far the clock of who approves may be ahead of ours.
@@ -354,37 +348,5 @@ func (e *Engine) whole(ctx context.Context) (context.Context, func()) {
 		stop()
 		release()
 		cancel(nil)
-	}
-}
-
-// steps lists the stages in their order.
-func (t *turn) steps() []step {
-	if t.app.Deleting != nil {
-		return []step{
-			{"leave", t.leave, syncline.DeletionError, false},
-			{"target", t.found, syncline.DeletionError, false},
-			{"connect", t.connect, syncline.DeletionError, false},
-			{"watch", t.watch, syncline.DeletionError, false},
-			{"delete", t.delete, syncline.DeletionError, true},
-		}
-	}
-	return append(t.delivery(t.begin),
-		step{"automate", t.automate, syncline.SyncError, false},
-		step{"operate", t.operate, syncline.SyncError, true},
-	)
-}
-
-// delivery lists the stages of a turn that delivers up to its plan, which is that of the
-// operation that begin takes up.
-func (t *turn) delivery(begin func(context.Context) error) []step {
-	return []step{
-		{"validate", t.validate, syncline.InvalidSpecError, false},
-		{"begin", begin, syncline.SyncError, false},
-		{"target", t.found, syncline.InvalidSpecError, false},
-		{"connect", t.connect, syncline.ComparisonError, false},
-		{"resolve", t.resolve, syncline.ComparisonError, false},
-		{"render", t.render, syncline.ComparisonError, false},
-		{"watch", t.watch, syncline.ComparisonError, false},
-		{"plan", t.makePlan, syncline.ComparisonError, false},
 	}
 }

@@ -46,6 +46,7 @@ type turn struct {
 	revisions []string
 	tools     []syncline.Tool
 	objects   []syncline.Object
+	artifacts []syncline.Artifact
 	rendered  []affected.Rendered
 	plan      *syncline.Plan
 	// unanswered are the kinds of which nothing can be known, and why.
@@ -157,8 +158,12 @@ func (t *turn) validate(context.Context) error {
 		return t.invalid(t.app.Invalid)
 	}
 	err := t.enter()
-	if err == nil {
+	switch {
+	case err != nil:
+	case t.app.Unit == syncline.Deliver:
 		err = policy.CheckApp(t.project, t.app, t.target)
+	default: // it goes nowhere
+		err = policy.CheckSources(t.project, t.app.Sources)
 	}
 	if err != nil {
 		return t.invalid(status.Conditions(syncline.InvalidSpecError, err))
@@ -355,9 +360,14 @@ func (t *turn) conclude() Result {
 		report.Revisions = t.app.Past.Revisions
 	}
 	report.Spent = t.spent()
-	t.reportObjects(&report)
-	if t.app.Deleting != nil {
+	switch {
+	case t.app.Unit == syncline.Fetch:
+		t.reportArtifacts(&report)
+	case t.app.Deleting != nil:
+		t.reportObjects(&report)
 		t.reportLeaving(&report)
+	default:
+		t.reportObjects(&report)
 	}
 	if t.stale != nil {
 		report.Sync = syncline.SyncUnknown
