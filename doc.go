@@ -18,6 +18,7 @@
 //	                                                                         └── what changes makes its App due, and no other
 //
 //	 App that is deleted ─▶ leave ─▶ target ─▶ connect ─▶ watch ─▶ delete ─▶ Report
+//	 App that leaves its objects ─▶ leave ─▶ Report
 //	 App that is only fetched ─▶ validate ─▶ resolve ─▶ fetch ─▶ Report
 //
 // The steps of a turn, which are those of internal/engine/steps.go, and what each

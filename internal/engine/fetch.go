@@ -24,12 +24,6 @@ func (t *turn) fetch(ctx context.Context) error {
 	return nil
 }
 
-// leaveNothing lets an App go that put nothing anywhere.
-func (t *turn) leaveNothing(context.Context) error {
-	t.deleted = true
-	return nil
-}
-
 // reportArtifacts reports what is known of the sources by now, or was last. An App that
 // is only fetched is healthy when all of them were.
 func (t *turn) reportArtifacts(report *syncline.Report) {

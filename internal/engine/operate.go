@@ -49,18 +49,12 @@ func (t *turn) admit() {
 	if err == nil && !t.consumed && len(t.app.Past.Invalid) > 0 {
 		err = syncline.Errorf(syncline.Invalid, "%s", t.app.Past.Invalid[0].Message)
 	}
-	if err != nil {
-		t.refuseForGood(err)
+	if err != nil { // for good: no retry helps. What the App declares is delivered all the same, in the next turn
+		condition := status.Condition(syncline.SyncError, err)
+		t.conditions = append(t.conditions, condition)
+		t.close(syncline.OperationError, condition.Message)
+		t.requeue()
 	}
-}
-
-// refuseForGood ends an operation that no retry helps, and the turn. Another
-// follows: what the App declares is delivered all the same.
-func (t *turn) refuseForGood(err error) {
-	condition := status.Condition(syncline.SyncError, err)
-	t.conditions = append(t.conditions, condition)
-	t.close(syncline.OperationError, condition.Message)
-	t.requeue()
 }
 
 // overtaken reports whether the operation, which failed and waits to be tried
@@ -91,12 +85,6 @@ func (t *turn) overtaken(ctx context.Context) bool {
 	return op.Revisions != nil && !slices.Equal(op.Revisions, newest)
 }
 
-// outrun reports whether the operation has prunes that wait for other Apps, and is
-// overtaken meanwhile.
-func (t *turn) outrun(ctx context.Context) bool {
-	return t.plan.Undecided() >= 0 && t.overtaken(ctx)
-}
-
 // start makes an operation the current one. Its revisions are resolved next.
 func (t *turn) start(op syncline.Operation) {
 	t.operation = operation.Begin(op, t.app, t.now)
@@ -120,19 +108,21 @@ func (t *turn) operate(ctx context.Context) error {
 	if t.operation.Phase != syncline.OperationTerminating && t.mayOwnMore(t.operation.Operation) {
 		return t.plan.Unknown
 	}
-	if t.guards() && t.premature(t.operation.Operation) {
-		return nil
-	}
-	if refused := t.refuse(); refused != nil {
-		t.conditions = append(t.conditions, *refused)
-		t.finish(syncline.OperationFailed, refused.Message)
-		return nil
+	if t.guards() {
+		if t.premature(t.operation.Operation) {
+			return nil
+		}
+		if refused := guarded(t.app, *t.plan, t.options.Guard); refused != nil {
+			t.conditions = append(t.conditions, *refused)
+			t.finish(syncline.OperationFailed, refused.Message)
+			return nil
+		}
 	}
 	if !t.recorded() {
 		t.requeue()
 		return nil
 	}
-	in.Overtaken = t.outrun(ctx)
+	in.Overtaken = t.plan.Undecided() >= 0 && t.overtaken(ctx) // while its prunes wait for other Apps
 	in.State, t.result.Performed = *t.operation, t.plan
 	outcome, err := apply.Step(ctx, in)
 	t.operation, t.waiting = &outcome.State, append(t.waiting, outcome.Waiting...)
@@ -167,16 +157,6 @@ func (t *turn) mayOwnMore(op syncline.Operation) bool {
 	return op.Prune && syncline.KindOf(t.plan.Unknown) == syncline.Waiting
 }
 
-// refuse says why an operation that has done nothing yet may not begin: it
-// prunes too much at once. One that covers only some objects was asked for them
-// by name, or the App's policy has looked at what it prunes.
-func (t *turn) refuse() *syncline.Condition {
-	if !t.guards() {
-		return nil
-	}
-	return guarded(t.app, *t.plan, t.options.Guard)
-}
-
 // guarded says that a plan prunes so much that a person has to approve it, or nil.
 func guarded(app syncline.App, p syncline.Plan, guard plan.Guard) *syncline.Condition {
 	err := plan.Disregarded(app, guard.Check(p, app.ApprovedPrune))
@@ -187,7 +167,9 @@ func guarded(app syncline.App, p syncline.Plan, guard plan.Guard) *syncline.Cond
 	return &condition
 }
 
-// guards reports whether the operation has yet to be judged by how much it prunes.
+// guards reports whether the operation has yet to be judged by how much it prunes: it
+// has done nothing yet. One that covers only some objects was asked for them by name,
+// or the App's policy has looked at what it prunes.
 func (t *turn) guards() bool {
 	op := t.operation.Operation
 	return op.Prune && !op.DryRun && !op.Partial() && len(t.operation.Results) == 0 &&

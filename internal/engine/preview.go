@@ -50,7 +50,10 @@ func (e *Engine) Preview(ctx context.Context, app syncline.App, planner *plan.Pl
 
 // previewSteps are those of a turn up to its plan.
 func (t *turn) previewSteps() []step {
-	if t.app.Deleting != nil {
+	switch {
+	case t.app.Deleting != nil && !t.app.Deleting.Cascade:
+		return t.steps()
+	case t.app.Deleting != nil:
 		return t.removal(step{"plan", t.planEnd, syncline.DeletionError, false})
 	}
 	return t.delivery(t.propose)

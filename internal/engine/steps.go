@@ -22,8 +22,8 @@ type step struct {
 // App is, or of its end.
 func (t *turn) steps() []step {
 	switch {
-	case t.app.Unit == syncline.Fetch && t.app.Deleting != nil:
-		return []step{{"leave", t.leaveNothing, syncline.DeletionError, false}}
+	case t.app.Deleting != nil && (t.app.Unit == syncline.Fetch || !t.app.Deleting.Cascade):
+		return []step{{"leave", t.leaveAll, syncline.DeletionError, false}}
 	case t.app.Unit == syncline.Fetch:
 		return []step{
 			{"validate", t.validate, syncline.InvalidSpecError, false},

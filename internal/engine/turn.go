@@ -312,8 +312,12 @@ func pastKinds(app syncline.App) []schema.GroupVersionKind {
 
 func (t *turn) makePlan(ctx context.Context) error {
 	t.plan = nil
+	var going *syncline.OperationState
+	if t.running() {
+		going = t.operation
+	}
 	made, err := t.planner.Build(ctx, plan.Input{
-		App: t.app, Objects: t.objects, Revisions: t.revisions, Guard: t.options.Guard, Operation: t.going(),
+		App: t.app, Objects: t.objects, Revisions: t.revisions, Guard: t.options.Guard, Operation: going,
 		Cluster: t.cluster, Memory: t.cluster, Unanswered: t.unanswered, Judge: t.judge.Change, Dialects: t.options.Dialects,
 		Neighbours: func() plan.Neighbours { return t.neighbours(ctx) },
 	})
@@ -325,14 +329,6 @@ func (t *turn) makePlan(ctx context.Context) error {
 	t.plan = &made
 	if syncline.KindOf(made.Unknown) == syncline.Waiting && slices.ContainsFunc(made.Changes, syncline.Change.Leaves) {
 		t.result.Watching = true // what is retained for that reason may go then
-	}
-	return nil
-}
-
-// going returns the operation that goes on, or nil.
-func (t *turn) going() *syncline.OperationState {
-	if t.running() {
-		return t.operation
 	}
 	return nil
 }
