@@ -112,6 +112,8 @@ type Past struct {
 	// Invalid lists why the operation cannot be carried on when it was not ended:
 	// whoever may write the resource can write anything there.
 	Invalid []Condition
+	// Compared are the revisions that were compared last, while Revisions could not be.
+	Compared []string
 	// Unlisted reports whether the App had more objects than could be written down.
 	Unlisted bool
 	// ReconciledAt is when the revisions were last resolved.

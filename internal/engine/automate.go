@@ -11,9 +11,12 @@ import (
 )
 
 // automate begins an operation when the App's policy asks for one.
-func (t *turn) automate(context.Context) error {
+func (t *turn) automate(ctx context.Context) error {
 	if t.running() {
 		return nil
+	}
+	if err := t.markDrawn(ctx); err != nil {
+		return err
 	}
 	if t.premature(syncline.Operation{Prune: t.app.Policy.Automated && t.app.Policy.Prune}) {
 		return nil
@@ -39,6 +42,20 @@ func (t *turn) automate(context.Context) error {
 	t.operation.Revisions = t.revisions
 	t.automatic = true
 	return nil
+}
+
+// markDrawn finds out what the source draws anew, when revisions that were synced differ.
+func (t *turn) markDrawn(ctx context.Context) error {
+	if !autosync.Drifted(t.app, *t.plan) {
+		return nil
+	}
+	conditions, err := t.drawn.Mark(t.plan, t.app, t.objects, func() ([]syncline.Object, error) {
+		again := turn{Engine: t.Engine, app: t.app, cluster: t.cluster, sources: t.sources, revisions: t.revisions, apart: true}
+		err := again.render(ctx)
+		return again.objects, err
+	})
+	t.conditions = append(t.conditions, conditions...)
+	return err
 }
 
 // premature reports whether it is too soon to judge how much an operation prunes:

@@ -47,6 +47,7 @@ type turn struct {
 	tools     []syncline.Tool
 	objects   []syncline.Object
 	artifacts []syncline.Artifact
+	apart     bool // what is rendered is not remembered
 	rendered  []affected.Rendered
 	plan      *syncline.Plan
 	// unanswered are the kinds of which nothing can be known, and why.

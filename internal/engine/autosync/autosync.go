@@ -64,6 +64,12 @@ func Decide(app syncline.App, p syncline.Plan, objects []syncline.Object, now ti
 	return Choice{Operation: &op}
 }
 
+// Drifted reports whether something differs though its revisions were synced already:
+// that sync failed, or something else changed it since.
+func Drifted(app syncline.App, p syncline.Plan) bool {
+	return len(differing(p)) > 0 && attempted(app, p.Revisions)
+}
+
 // attempted reports whether these revisions of the App's sources were synced
 // already, with whatever success.
 func attempted(app syncline.App, revisions []string) bool {
@@ -155,36 +161,8 @@ func selfHeal(last *syncline.OperationState, differing []syncline.Change, op syn
 		return Choice{At: due, Why: fmt.Sprintf("it drifts again and again; repair #%d", attempts+1)}
 	}
 	op.SelfHealAttempts = attempts + 1
-	for _, c := range differing {
-		kept := c.Action == syncline.Retain || c.Action == syncline.Prune && !op.Prune
-		if c.SharedWith == "" && !kept {
-			op.Selection = append(op.Selection, syncline.Selector{
-				Group: c.Ref.Group, Kind: c.Ref.Kind, Name: c.Ref.Name, Namespace: c.Ref.Namespace,
-			})
-		}
-	}
-	if op.Selection == nil {
+	if op.Selection = repairs(differing, op.Prune); op.Selection == nil {
 		return Choice{}
 	}
 	return Choice{Operation: &op}
-}
-
-// healQuiet is how long an App has to stay as declared for its repairs to be
-// counted anew.
-const healQuiet = time.Minute
-
-// healPause is the pause before another repair: none before the first, then
-// 2 s, three times as long each time, at most 5 min.
-func healPause(attempts int64) time.Duration {
-	const first, longest = 2 * time.Second, 5 * time.Minute
-	if attempts == 0 {
-		return 0
-	}
-	pause := first
-	for range attempts - 1 {
-		if pause *= 3; pause >= longest {
-			return longest
-		}
-	}
-	return pause
 }

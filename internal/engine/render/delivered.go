@@ -16,7 +16,7 @@ const maxDelivered = 8
 // with them, those of its last deployment and of its last operation, which may have
 // ended halfway.
 func Delivered(past syncline.Past, source syncline.Source, but string) []string {
-	was := []syncline.Deployment{{Sources: past.Sources, Revisions: past.Revisions}}
+	was := []syncline.Deployment{{Sources: past.Sources, Revisions: past.Compared}, {Sources: past.Sources, Revisions: past.Revisions}}
 	if past.Sync != syncline.Synced {
 		was = append(was, past.History[max(len(past.History)-1, 0):]...)
 		if past.Operation != nil {
