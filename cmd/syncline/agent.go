@@ -17,6 +17,7 @@ import (
 	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
 	"github.com/syncline-io/syncline/internal/base/logger"
+	"github.com/syncline-io/syncline/internal/base/relief"
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
@@ -121,6 +122,7 @@ func (a *agent) run(ctx context.Context) error {
 	group.Go(func() { a.teller.Run(ctx) })
 	needed := func(target syncline.Target) bool { return len(a.apps.OfTarget(target)) > 0 }
 	group.Go(func() { destination.LetGo(ctx, a.fleet, needed, a.catalog.Kinds) })
+	group.Go(func() { relief.Run(ctx) })
 	slog.Info("syncline is running", "namespace", a.namespace)
 	a.loop.Run(ctx)
 	return nil
@@ -179,10 +181,10 @@ func (a *agent) onApplication(app syncline.App, change catalog.Change) {
 
 func (a *agent) onApplicationGone(name types.NamespacedName) {
 	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: name.Namespace, Name: name.Name}
-	concerned := a.catalog.Delete(id)
+	a.waker.Gone(id, a.catalog.Delete(id))
+	a.applications.Forget(id)
 	a.releaser.Look()
 	a.teller.Forget(id)
-	a.waker.Gone(id, concerned)
 }
 
 // Publish tells what became of an App.

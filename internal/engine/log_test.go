@@ -50,3 +50,5 @@ func (f rendererFunc) Render(ctx context.Context, _ render.Request) (render.Resu
 	f(ctx)
 	return render.Result{}, nil
 }
+
+func (rendererFunc) Forget(syncline.AppID) {}
