@@ -151,6 +151,9 @@ type Change struct {
 	Refused bool
 }
 
+// Leaves reports whether the object is declared no more.
+func (c Change) Leaves() bool { return c.Action == Prune || c.Action == Retain }
+
 // Differs reports whether the change means that the App is not as desired. A
 // namespace that is made on request counts when it lacks declared metadata, and what
 // cannot be compared does not.

@@ -16,8 +16,10 @@ import (
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
+	"github.com/syncline-io/syncline/internal/base/logger"
 	"github.com/syncline-io/syncline/internal/base/relief"
 	"github.com/syncline-io/syncline/internal/catalog"
+	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
@@ -27,6 +29,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/fetch/keyring"
+	"github.com/syncline-io/syncline/internal/loop"
 )
 
 // agent joins what the engine needs with the watches that bring it events.
@@ -45,7 +48,8 @@ type agent struct {
 	apps         *catalog.Apps
 	catalog      *catalog.Catalog
 	resolver     *source.Resolver
-	loop         *engine.Loop
+	engine       *engine.Engine
+	loop         *loop.Loop
 	waker        *wake.Waker
 	teller       *journal.Teller
 }
@@ -121,8 +125,9 @@ func (a *agent) run(ctx context.Context) error {
 	group.Go(func() { _ = a.resolver.Poll(ctx) }) // it ends with ctx only
 	group.Go(func() { a.waker.Follow(ctx) })
 	group.Go(func() { a.teller.Run(ctx) })
+	needed := func(target syncline.Target) bool { return len(a.apps.OfTarget(target)) > 0 }
+	group.Go(func() { destination.LetGo(ctx, a.fleet, needed, a.catalog.Kinds) })
 	group.Go(func() { relief.Run(ctx) })
-	group.Go(func() { a.letGo(ctx) })
 	slog.Info("syncline is running", "namespace", a.namespace)
 	a.loop.Run(ctx)
 	return nil
@@ -187,37 +192,14 @@ func (a *agent) onApplicationGone(name types.NamespacedName) {
 	a.teller.Forget(id)
 }
 
-// letGoEvery is how often clusters and kinds are looked for that no App needs any more.
-const letGoEvery = 5 * time.Minute
-
-// letGo ends the connections to clusters and the watches of kinds that no App needs
-// any more, until ctx is done.
-func (a *agent) letGo(ctx context.Context) {
-	ticker := time.NewTicker(letGoEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			a.fleet.LetGo(func(target syncline.Target) bool { return len(a.apps.OfTarget(target)) > 0 })
-			for id, connection := range a.fleet.Connections() {
-				wanted := a.catalog.Kinds(id)
-				wanted[schema.GroupKind{Kind: "Namespace"}] = struct{}{} // which every turn asks for
-				connection.Live.LetGo(func(kind schema.GroupKind) bool { _, ok := wanted[kind]; return ok })
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // Publish tells what became of an App.
-func (a *agent) Publish(app syncline.App) {
+func (a *agent) Publish(ctx context.Context, app syncline.App) {
 	before, now := a.apps.Told(app.ID)
-	journal.Log(slog.With("app", app.ID.String()), before, now)
+	journal.Log(logger.From(ctx), before, now)
 	a.teller.See(app, before, now)
 }
 
 // Unsaved logs what people cannot read in the App's resource.
-func (a *agent) Unsaved(report syncline.Report, err error) {
-	journal.LogUnsaved(slog.With("app", report.App.String()), report, err)
+func (a *agent) Unsaved(ctx context.Context, report syncline.Report, err error) {
+	journal.LogUnsaved(logger.From(ctx), report, err)
 }

@@ -42,6 +42,7 @@ import (
 	"github.com/syncline-io/syncline/internal/fetch"
 	"github.com/syncline-io/syncline/internal/fetch/keyring"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
+	"github.com/syncline-io/syncline/internal/loop"
 )
 
 // gcPercent is how much may be allocated, of what is in use, until garbage is
@@ -147,14 +148,14 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 	a.applications = application.NewStore(resources{cluster}, options.ControlPlane, a.apps)
 	reports, due := coalesce.New(a.applications), queue.New(queue.Backoff{})
 	reports.Later = due.AddAt
-	a.loop = &engine.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
+	a.loop = &loop.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
 	a.waker = &wake.Waker{
 		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,
 		RecordAfter: time.Duration(options.RecordSeconds) * time.Second, Pending: make(chan string, wake.MaxPending),
 	}
 	a.keys = keyring.New(keyring.Options{Changed: a.waker.Keys})
 	a.releaser = &project.Releaser{Projects: a.projects, Apps: a.apps, Resources: resources{cluster}}
-	usage := application.Usage{Apps: a.apps, Reach: a.repositories.For, Permits: func(app syncline.App) bool { return a.loop.Engine.Permits(app) }}
+	usage := application.Usage{Apps: a.apps, Reach: a.repositories.For, Permits: func(app syncline.App) bool { return a.engine.Permits(app) }}
 	poll := time.Duration(options.PollSeconds) * time.Second
 	a.resolver = source.NewResolver(store.Fetchers(), source.Options{
 		Interval: poll, Changed: a.waker.Commit, Uses: usage.Uses, Owners: usage.Owners, Declared: usage.Declared, Kept: options.Git.Refs,
@@ -171,7 +172,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 	a.waker.Clusters = a.fleet
 	access, trusted := &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}, &fetch.Keys{}
 	a.signers = &keys.Store{Verifier: trusted, Changed: func() { a.waker.Projects(a.projects.Signed()) }}
-	a.loop.Engine = engine.New(
+	a.engine = engine.New(
 		store.Signed(a.resolver, access, source.New(a.resolver, access, a.keys), a.projects, trusted),
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20, Ciphertext: sops.HasCiphertext}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
@@ -181,7 +182,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 			Dialects:    dialects(),
 			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second,
 		})
-	a.waker.Commits = a.loop.Engine
+	a.loop.Engine, a.waker.Commits = a.engine, a.engine
 	a.listen(own)
 	return a, destination.JoinLocal(a.fleet, cluster)
 }

@@ -27,6 +27,8 @@ var may = map[string][]string{
 	"catalog":    {".", "base"},
 	// What speaks against a command, for who asks and for who writes it down.
 	"command": {".", "base"},
+	// When turns are run, and what becomes of what they came to.
+	"loop": {".", "base", "engine"},
 	// A cluster of the edge as the engine looks at it, and what commands do by themselves.
 	"destination": {".", "edge", "engine"},
 	"fetch":       {".", "base", "edge", "engine"},
@@ -34,7 +36,7 @@ var may = map[string][]string{
 	"dialect":     {".", "base", "api", "command", "engine", "automation", "catalog"},
 	"front":       {".", "base", "ui", "command", "engine", "catalog"},
 	"demo":        {".", "base", "api", "edge"},
-	"cmd":         {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front", "destination", "fetch", "backend"},
+	"cmd":         {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front", "destination", "fetch", "backend", "loop"},
 	"arch":        {},
 }
 

@@ -377,5 +377,5 @@ func (c *cluster) count(id syncline.AppID, change syncline.Change, n int) {
 // declares reports whether an App declares the object of a change, as far as its
 // project lets it.
 func declares(change syncline.Change) bool {
-	return !change.Refused && change.Action != syncline.Prune && change.Action != syncline.Retain
+	return !change.Refused && !change.Leaves()
 }

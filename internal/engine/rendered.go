@@ -27,7 +27,7 @@ func (t *turn) render(ctx context.Context) error {
 			ID: t.app.ID, App: t.app.ID.Name, Instance: t.app.Instance, Dialect: t.app.Dialect, Project: t.app.Project,
 			Namespace: t.app.Destination.Namespace, Source: source, Revision: t.revisions[i],
 			Files: syncline.Files{Tree: trees[i], Refs: refs}, Cluster: capabilities,
-			Delivered: t.app.Past.Delivered(source, t.revisions[i]),
+			Delivered: render.Delivered(t.app.Past, source, t.revisions[i]),
 			At: func(ctx context.Context, revision string) (syncline.Tree, error) {
 				return t.Sources.Tree(ctx, t.app, source, revision)
 			},

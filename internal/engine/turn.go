@@ -47,6 +47,7 @@ type turn struct {
 	revisions []string
 	tools     []syncline.Tool
 	objects   []syncline.Object
+	artifacts []syncline.Artifact
 	apart     bool // what is rendered is not remembered
 	rendered  []affected.Rendered
 	plan      *syncline.Plan
@@ -159,8 +160,12 @@ func (t *turn) validate(context.Context) error {
 		return t.invalid(t.app.Invalid)
 	}
 	err := t.enter()
-	if err == nil {
+	switch {
+	case err != nil:
+	case t.app.Unit == syncline.Deliver:
 		err = policy.CheckApp(t.project, t.app, t.target)
+	default: // it goes nowhere
+		err = policy.CheckSources(t.project, t.app.Sources)
 	}
 	if err != nil {
 		return t.invalid(status.Conditions(syncline.InvalidSpecError, err))
@@ -315,8 +320,12 @@ func pastKinds(app syncline.App) []schema.GroupVersionKind {
 
 func (t *turn) makePlan(ctx context.Context) error {
 	t.plan = nil
+	var going *syncline.OperationState
+	if t.running() {
+		going = t.operation
+	}
 	made, err := t.planner.Build(ctx, plan.Input{
-		App: t.app, Objects: t.objects, Revisions: t.revisions, Guard: t.options.Guard, Operation: t.going(),
+		App: t.app, Objects: t.objects, Revisions: t.revisions, Guard: t.options.Guard, Operation: going,
 		Cluster: t.cluster, Memory: t.cluster, Unanswered: t.unanswered, Judge: t.judge.Change, Dialects: t.options.Dialects,
 		Neighbours: func() plan.Neighbours { return t.neighbours(ctx) },
 	})
@@ -326,16 +335,8 @@ func (t *turn) makePlan(ctx context.Context) error {
 	made.Cluster = t.target.ID
 	t.grant, t.refused = t.judge.Allow(made)
 	t.plan = &made
-	if syncline.KindOf(made.Unknown) == syncline.Waiting && slices.ContainsFunc(made.Changes, leaves) {
+	if syncline.KindOf(made.Unknown) == syncline.Waiting && slices.ContainsFunc(made.Changes, syncline.Change.Leaves) {
 		t.result.Watching = true // what is retained for that reason may go then
-	}
-	return nil
-}
-
-// going returns the operation that goes on, or nil.
-func (t *turn) going() *syncline.OperationState {
-	if t.running() {
-		return t.operation
 	}
 	return nil
 }
@@ -363,9 +364,14 @@ func (t *turn) conclude() Result {
 		report.Revisions = t.app.Past.Revisions
 	}
 	report.Spent = t.spent()
-	t.reportObjects(&report)
-	if t.app.Deleting != nil {
+	switch {
+	case t.app.Unit == syncline.Fetch:
+		t.reportArtifacts(&report)
+	case t.app.Deleting != nil:
+		t.reportObjects(&report)
 		t.reportLeaving(&report)
+	default:
+		t.reportObjects(&report)
 	}
 	if t.stale != nil {
 		report.Sync = syncline.SyncUnknown

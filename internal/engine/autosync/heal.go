@@ -1,5 +1,4 @@
-// Package heal decides of what drifted what is repaired, and how often. It begins nothing.
-package heal
+package autosync
 
 import (
 	"time"
@@ -7,13 +6,13 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// Quiet is how long an App has to stay as declared for its repairs to be
+// healQuiet is how long an App has to stay as declared for its repairs to be
 // counted anew.
-const Quiet = time.Minute
+const healQuiet = time.Minute
 
-// Pause is the pause before another repair: none before the first, then
+// healPause is the pause before another repair: none before the first, then
 // 2 s, three times as long each time, at most 5 min.
-func Pause(attempts int64) time.Duration {
+func healPause(attempts int64) time.Duration {
 	const first, longest = 2 * time.Second, 5 * time.Minute
 	if attempts == 0 {
 		return 0
@@ -27,10 +26,10 @@ func Pause(attempts int64) time.Duration {
 	return pause
 }
 
-// Selection returns the objects that are repaired of those that differ, nil for none. It
+// repairs returns the objects that are repaired of those that differ, nil for none. It
 // leaves alone what another App claims, what is kept, and what the source draws anew at each
 // rendering, which is no drift.
-func Selection(differing []syncline.Change, prune bool) []syncline.Selector {
+func repairs(differing []syncline.Change, prune bool) []syncline.Selector {
 	var selection []syncline.Selector
 	for _, c := range differing {
 		kept := c.Action == syncline.Retain || c.Action == syncline.Prune && !prune

@@ -1,24 +1,23 @@
-package heal_test
+package autosync
 
 import (
 	"testing"
 	"time"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/engine/heal"
 )
 
-func TestPause(t *testing.T) {
+func TestHealPause(t *testing.T) {
 	for attempts, want := range map[int64]time.Duration{
 		0: 0, 1: 2 * time.Second, 2: 6 * time.Second, 3: 18 * time.Second, 6: 5 * time.Minute, 1 << 62: 5 * time.Minute,
 	} {
-		if got := heal.Pause(attempts); got != want {
+		if got := healPause(attempts); got != want {
 			t.Errorf("before repair %d it waits %s, want %s", attempts+1, got, want)
 		}
 	}
 }
 
-func TestSelection(t *testing.T) {
+func TestRepairs(t *testing.T) {
 	for name, test := range map[string]struct {
 		change   syncline.Change
 		prune    bool
@@ -32,7 +31,7 @@ func TestSelection(t *testing.T) {
 		"another App's":        {change: syncline.Change{Action: syncline.Update, SharedWith: "other"}},
 		"what is drawn":        {change: syncline.Change{Action: syncline.Update, Drawn: true}},
 	} {
-		if got := heal.Selection([]syncline.Change{test.change}, test.prune); (len(got) > 0) != test.repaired {
+		if got := repairs([]syncline.Change{test.change}, test.prune); (len(got) > 0) != test.repaired {
 			t.Errorf("%s: repaired are %v", name, got)
 		}
 	}
