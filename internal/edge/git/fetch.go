@@ -178,5 +178,5 @@ func (m *mirror) retryDamaged(ctx context.Context, r *program.Remote, work func(
 			err = work()
 		}
 	}
-	return classify(err, r)
+	return classify(err)
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/git/lfs"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
@@ -43,6 +44,8 @@ type mirror struct {
 	// admitted holds the access with which the server was read, so that nobody
 	// sees by the mirror what the server would not show them.
 	admitted map[[sha256.Size]byte]bool
+	// places are where a server said that content is which the repository points to.
+	places map[placeKey]lfs.Place
 }
 
 func newMirror(s *Store, dir string) *mirror {
@@ -180,7 +183,7 @@ func (m *mirror) create(ctx context.Context) error {
 		Dir:     made,
 		Timeout: m.store.options.RefsTimeout,
 	}); fail != nil {
-		return fmt.Errorf("making a mirror: %w", fail.About(nil))
+		return fmt.Errorf("making a mirror: %w", fail.About())
 	}
 	if err := os.RemoveAll(m.dir); err != nil { // what is there is not a mirror
 		return fmt.Errorf("making a mirror: %w", err)

@@ -71,6 +71,9 @@ type Options struct {
 	AllowAddresses []netip.Prefix
 	// Resolver looks up the names of servers. Default: [net.DefaultResolver].
 	Resolver program.Resolver
+	// Tokens exchanges credentials for those that servers of repositories take. Default:
+	// none are exchanged.
+	Tokens Tokens
 	// HideReasons lets all reasons why a repository cannot be read that no Secret
 	// names read alike; the log has them. For a server, in which many may name
 	// addresses.
@@ -256,7 +259,7 @@ func (s *Store) removeLeftovers() error {
 func leftovers(mirrors string) []string {
 	var stale []string
 	for _, pattern := range []string{
-		"*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/tmp_*", "shallow_*",
+		"*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/tmp_*", "shallow_*", "lfs/tmp_*",
 	} {
 		found, _ := filepath.Glob(filepath.Join(mirrors, pattern)) // the pattern is good
 		stale = append(stale, found...)

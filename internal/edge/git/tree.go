@@ -103,7 +103,7 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 		return nil, t.submodule(path)
 	}
 	if data, ok := t.store.files.get(t.key(entry.Hash)); ok {
-		return data, nil
+		return t.contentOf(entry, path, data)
 	}
 	found, err := t.m.file(t.ctx, t.remote, entry.Hash)
 	if errors.Is(err, errTooBig) {
@@ -118,7 +118,15 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 	if len(found.data) <= cachedFile {
 		t.store.files.put(t.key(entry.Hash), found.data)
 	}
-	return found.data, nil
+	return t.contentOf(entry, path, found.data)
+}
+
+// contentOf returns what the text of an entry stands for. That of a link is its target.
+func (t *tree) contentOf(entry syncline.Entry, path string, text []byte) ([]byte, error) {
+	if entry.Type == syncline.EntryLink {
+		return text, nil
+	}
+	return t.content(path, text)
 }
 
 // ReadDir lists a directory, sorted by name.
