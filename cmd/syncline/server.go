@@ -110,7 +110,7 @@ func newRenderPool(program string, options access.ServerOptions) *confined.Pool 
 // openStores opens what an agent keeps of sources, in which many may name addresses.
 func openStores(dir string, limits access.GitLimits) (*fetch.Stores, error) {
 	options := git.Options{
-		Dir: dir, HideReasons: true,
+		Dir: dir, HideReasons: true, NoSubmodules: !limits.Submodules,
 		MaxMemory: int64(limits.MemoryMiB) << 20, MaxPack: int64(limits.PackMiB) << 20, MaxDisk: int64(limits.DiskMiB) << 20,
 	}
 	for _, text := range limits.AllowAddresses {
@@ -163,7 +163,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 	}})
 	a.waker.Clusters = a.fleet
 	a.loop.Engine = engine.New(
-		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}),
+		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, Projects: a.projects, List: a.listRepositories}),
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
 			Poll:        2 * poll, // the resolver asks every poll by itself

@@ -89,6 +89,7 @@ type canary struct {
 
 type sightings struct {
 	mu     sync.Mutex
+	others []string
 	places map[string]bool
 }
 
@@ -96,14 +97,23 @@ func newCanary() canary {
 	return canary{value: "canary-" + rand.Text(), seen: &sightings{places: map[string]bool{}}}
 }
 
-// look notes the place if the canary is in the text, plain or as a Secret writes it.
-func (c canary) look(place string, text []byte) {
-	if !bytes.Contains(text, []byte(c.value)) && !bytes.Contains(text, []byte(base64.StdEncoding.EncodeToString([]byte(c.value)))) {
-		return
-	}
+// hide has a private key, in PEM, looked for as well: by a line of it, and as a Secret writes it.
+func (c canary) hide(key string) {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	c.seen.places[place] = true
+	line := strings.Split(key, "\n")[2]
+	c.seen.others = append(c.seen.others, line, base64.StdEncoding.EncodeToString([]byte(key)))
+}
+
+// look notes the place if the canary is in the text, plain or as a Secret writes it.
+func (c canary) look(place string, text []byte) {
+	c.seen.mu.Lock()
+	defer c.seen.mu.Unlock()
+	for _, secret := range append([]string{c.value, base64.StdEncoding.EncodeToString([]byte(c.value))}, c.seen.others...) {
+		if bytes.Contains(text, []byte(secret)) {
+			c.seen.places[place] = true
+		}
+	}
 }
 
 // told is an error that names where the canary was seen.

@@ -48,6 +48,9 @@ type Repository struct {
 	// Proxy is the URL of an HTTP proxy; NoProxy lists hosts that bypass it.
 	Proxy   string
 	NoProxy string
+	// Others says how whoever reads this repository reaches another one that it names,
+	// or why they may not. Default: they do not.
+	Others func(address Address) (Repository, error)
 }
 
 // Access is a way to a repository: its address, and with what credentials and

@@ -3,35 +3,21 @@ package git
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
-	"time"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/dial"
-	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git/lfs"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 	"github.com/syncline-io/syncline/internal/edge/transport"
 )
 
-// maxPlaces is of how much content it is remembered where a server has it.
-const maxPlaces = 1000
-
-// placeKey is for whom a server told where content is.
-type placeKey struct {
-	access upstream.Access
-	oid    string
-}
-
 // content returns what the text of a file stands for, where it is a pointer of Git LFS
 // and the repository's settings want that. It is kept with the mirror, and checked
-// whenever it is read.
+// whenever it is read. What the server does not have, or not yet, is Transient.
 func (t *tree) content(at string, text []byte) ([]byte, error) {
 	if !t.remote.Repository.LFS {
 		return text, nil
@@ -58,15 +44,13 @@ func (t *tree) content(at string, text []byte) ([]byte, error) {
 	if err == nil {
 		content, err = os.ReadFile(file)
 	}
-	switch kind := syncline.KindOf(err); {
+	switch {
 	case err == nil && p.Is(content):
 		return content, nil
 	case err == nil || os.IsNotExist(err):
 		return nil, t.errorf(syncline.Transient, "%s: what was kept of Git LFS is gone", at)
-	case kind == syncline.NotFound: // which is not that there is no such file
-		return nil, t.errorf(syncline.Invalid, "%s: its content in Git LFS: %w", at, err)
-	default:
-		return nil, t.errorf(kind, "%s: its content in Git LFS: %w", at, err)
+	default: // whatever the server said, it may say something else of the same commit
+		return nil, t.errorf(syncline.Transient, "%s: its content in Git LFS: %w", at, err)
 	}
 }
 
@@ -115,18 +99,17 @@ func (t *tree) downloadAs(ctx context.Context, r *program.Remote, p lfs.Pointer,
 		return nil, err
 	}
 	defer server.Transport.CloseIdleConnections()
-	key := placeKey{r.Repository.Access(), p.OID}
-	at, known := t.m.placeOf(key)
+	access := r.Repository.Access()
+	at, known := t.m.places.Take(access, p)
 	if !known {
 		places, err := server.Locate(ctx, t.pointersIn(folder, p))
 		if err != nil {
 			return nil, err
 		}
-		if at, known = places[p.OID]; !known {
+		t.m.places.Note(access, places)
+		if at, known = t.m.places.Take(access, p); !known {
 			return nil, syncline.Errorf(syncline.NotFound, "its LFS server says nothing of it")
 		}
-		delete(places, p.OID) // it is asked for but once
-		t.m.notePlaces(key.access, places)
 	}
 	return server.Download(ctx, p, at)
 }
@@ -136,7 +119,11 @@ func (t *tree) downloadAs(ctx context.Context, r *program.Remote, p lfs.Pointer,
 func (t *tree) pointersIn(folder string, p lfs.Pointer) []lfs.Pointer {
 	pointers := []lfs.Pointer{p}
 	const most = 1000 // files that are looked at
-	entries, err := t.ReadDir(folder)
+	at, err := t.find(folder)
+	if err != nil {
+		return pointers
+	}
+	entries, err := t.dir(at.Hash, folder)
 	if err != nil {
 		return pointers
 	}
@@ -161,50 +148,20 @@ func (t *tree) pointersIn(folder string, p lfs.Pointer) []lfs.Pointer {
 // largeFiles returns the LFS server of a repository, as the server says that is reached by
 // ssh, and else below the repository's own address.
 func (s *Store) largeFiles(ctx context.Context, r *program.Remote) (lfs.Server, error) {
-	server := lfs.Server{API: strings.TrimSuffix(strings.TrimSuffix(r.URL, "/"), ".git") + ".git/info/lfs", Header: http.Header{}}
+	api, header := lfs.Below(r.URL), http.Header{}
 	if authorization := r.Authorization(); authorization != "" {
-		server.Header.Set("Authorization", authorization)
+		header.Set("Authorization", authorization)
 	}
 	repo := r.Repository
 	if r.IsShell() {
 		printed, err := s.git.Shell(ctx, r, "git-lfs-authenticate", "download")
 		if err != nil {
-			return server, err
+			return lfs.Server{}, err
 		}
-		if server.API, server.Header, err = lfs.ReadGrant(printed); err != nil {
-			return server, err
+		if api, header, err = lfs.ReadGrant(printed); err != nil {
+			return lfs.Server{}, err
 		}
 		repo.CA, repo.InsecureSkipVerify = nil, false // what is said of keys for ssh is not said of certificates
 	}
-	to, err := url.Parse(server.API)
-	if err != nil {
-		return server, syncline.Errorf(syncline.Invalid, "its LFS server has an address that cannot be read")
-	}
-	own := r.Host
-	if r.IsShell() {
-		own = net.JoinHostPort(to.Hostname(), to.Port())
-	}
-	server.Transport, err = transport.New(repo, own, transport.Options{Gate: dial.Gate{Allow: s.options.AllowAddresses}, StallTimeout: s.options.StallTimeout})
-	return server, err
-}
-
-// placeOf returns where content is, as it was told a while ago.
-func (m *mirror) placeOf(key placeKey) (lfs.Place, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	at, known := m.places[key]
-	delete(m.places, key)
-	return at, known && time.Now().Before(at.Until)
-}
-
-// notePlaces remembers where content is.
-func (m *mirror) notePlaces(access upstream.Access, places map[string]lfs.Place) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.places == nil || len(m.places) > maxPlaces {
-		m.places = map[placeKey]lfs.Place{}
-	}
-	for oid, at := range places {
-		m.places[placeKey{access, oid}] = at
-	}
+	return lfs.Reach(repo, api, header, transport.Options{Gate: dial.Gate{Allow: s.options.AllowAddresses}, StallTimeout: s.options.StallTimeout})
 }

@@ -47,8 +47,15 @@ func TestLargeFiles(t *testing.T) {
 	if !slices.Equal(batches, []int{5}) || gets != 5 || leaked != nil {
 		t.Errorf("batches %v, %d downloads, leaked %v", batches, gets, leaked)
 	}
+	shown, err := s.tree(commit).Stat("")
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.repo.LFS = false
 	wantFile(t, s.tree(commit), "app/0", files["app/0"])
+	if pointers, err := s.tree(commit).Stat(""); err != nil || pointers.Hash == shown.Hash {
+		t.Errorf("pointers and what they stand for are equal: %v, %v", pointers, err)
+	}
 	wantNoFileWith(t, s.dir, "canary")
 }
 
@@ -89,10 +96,10 @@ func TestLargeFilesFail(t *testing.T) {
 	_, err := tree.ReadFile("big")
 	want(t, err, syncline.Invalid, "big has 1001 bytes in Git LFS")
 	_, err = tree.ReadFile("lost")
-	want(t, err, syncline.Invalid, "lost: its content in Git LFS", "answered 404")
+	want(t, err, syncline.Transient, "lost: its content in Git LFS", "answered 404")
 	large.Spoil(true)
 	_, err = tree.ReadFile("good")
-	want(t, err, syncline.Invalid, "good: its content in Git LFS", "other content than its pointer stands for")
+	want(t, err, syncline.Transient, "good: its content in Git LFS", "other content than its pointer stands for")
 	large.Spoil(false)
 	wantFile(t, tree, "good", "content")
 	if _, _, leaked := large.Batches(); leaked != nil {

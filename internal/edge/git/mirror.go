@@ -45,7 +45,7 @@ type mirror struct {
 	// sees by the mirror what the server would not show them.
 	admitted map[[sha256.Size]byte]bool
 	// places are where a server said that content is which the repository points to.
-	places map[placeKey]lfs.Place
+	places lfs.Places
 }
 
 func newMirror(s *Store, dir string) *mirror {

@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/git/gate"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
+	"github.com/syncline-io/syncline/internal/edge/git/submodule"
 )
 
 // Options configure a Store. Only Dir has no default.
@@ -74,6 +75,9 @@ type Options struct {
 	// Tokens exchanges credentials for those that servers of repositories take. Default:
 	// none are exchanged.
 	Tokens Tokens
+	// NoSubmodules leaves submodules out. Default: they are shown where a repository says
+	// how they are reached.
+	NoSubmodules bool
 	// HideReasons lets all reasons why a repository cannot be read that no Secret
 	// names read alike; the log has them. For a server, in which many may name
 	// addresses.
@@ -137,6 +141,9 @@ func orDefault[T comparable](value, fallback T) T {
 	return value
 }
 
+// maxListed is of how many submodules it is remembered what is said of them.
+const maxListed = 5000
+
 // Store keeps a bare mirror of each repository under one folder. It is safe for
 // concurrent use.
 type Store struct {
@@ -147,6 +154,8 @@ type Store struct {
 	end   context.CancelFunc
 	trees *cache[[]syncline.Entry]
 	files *cache[[]byte]
+	// modules are what files .gitmodules say.
+	modules *cache[[]submodule.Module]
 
 	gate *gate.Gate
 	// long are the places of long lists of refs; see longPlace.
@@ -172,6 +181,7 @@ func Open(options Options) (*Store, error) {
 		options: options,
 		trees:   newTreeCache(options.CachedEntries),
 		files:   newFileCache(options.CachedBytes),
+		modules: newCache(maxListed, func(modules []submodule.Module) int64 { return int64(len(modules)) + 1 }),
 		gate:    gate.New(options.PerHost, options.Transfers),
 		long:    make(chan struct{}, 1),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rsa"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -240,9 +241,7 @@ func (g *google) put(text sealed.Text, repo *upstream.Repository) {
 // sign returns a JSON Web Token.
 func sign(key *rsa.PrivateKey, header map[string]any, claims jwt.MapClaims) (string, error) {
 	made := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
-	for name, value := range header {
-		made.Header[name] = value
-	}
+	maps.Copy(made.Header, header)
 	signed, err := made.SignedString(key)
 	if err != nil {
 		return "", syncline.Errorf(syncline.Invalid, "its private key cannot sign")

@@ -36,7 +36,7 @@ func hasCredentials(r upstream.Repository) bool {
 }
 
 // merged is how own says that a repository is reached, with the credentials of
-// the template.
+// the template, and with its proxy where own names none.
 func merged(own, template upstream.Repository) upstream.Repository {
 	own.Unsupported = template.Unsupported
 	own.Username, own.Password, own.BearerToken = template.Username, template.Password, template.BearerToken
@@ -45,6 +45,9 @@ func merged(own, template upstream.Repository) upstream.Repository {
 	own.ForceBasicAuth = own.ForceBasicAuth || template.ForceBasicAuth
 	own.InsecureSkipVerify = own.InsecureSkipVerify || template.InsecureSkipVerify
 	own.PlainHTTP = own.PlainHTTP || template.PlainHTTP
+	if own.Proxy == "" {
+		own.Proxy, own.NoProxy = template.Proxy, template.NoProxy
+	}
 	return own
 }
 

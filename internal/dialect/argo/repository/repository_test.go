@@ -102,6 +102,26 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// A template's proxy is that of repositories that name none.
+func TestProxyOfTemplate(t *testing.T) {
+	store := repository.NewStore()
+	for _, s := range []*unstructured.Unstructured{
+		secret("team", "repo-creds", map[string]string{"url": "https://git.example/team", "password": "p", "proxy": "http://theirs", "noProxy": "a"}),
+		secret("bare", "repository", map[string]string{"url": "https://git.example/team/bare"}),
+		secret("own", "repository", map[string]string{"url": "https://git.example/team/own", "proxy": "http://own"}),
+	} {
+		if err := store.Put(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string][2]string{"bare": {"http://theirs", "a"}, "none": {"http://theirs", "a"}, "own": {"http://own", ""}} {
+		found := store.For(upstream.AddressOf("https://git.example/team/"+path), "")
+		if got := [2]string{found.Proxy, found.NoProxy}; got != want || found.Password != "p" {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestFor(t *testing.T) {
 	store := repository.NewStore()
 	for _, s := range []*unstructured.Unstructured{

@@ -13,9 +13,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,16 +92,29 @@ const (
 // ErrUnauthorized is that a server wants other credentials.
 var ErrUnauthorized = errors.New("access was refused")
 
+type download struct {
+	Href    string            `json:"href"`
+	Header  map[string]string `json:"header"`
+	Seconds int64             `json:"expires_in"`
+	At      time.Time         `json:"expires_at"`
+}
+
+// lasts is how long it is believed.
+func (d download) lasts() time.Duration {
+	lasts := brief
+	if d.Seconds > 0 {
+		lasts = time.Duration(min(d.Seconds, int64(longest/time.Second))) * time.Second
+	} else if !d.At.IsZero() {
+		lasts = min(time.Until(d.At), longest)
+	}
+	return lasts - lasts/10
+}
+
 type batchObject struct {
 	Pointer
 	Authenticated bool `json:"authenticated"`
 	Actions       struct {
-		Download *struct {
-			Href    string            `json:"href"`
-			Header  map[string]string `json:"header"`
-			Seconds int64             `json:"expires_in"`
-			At      time.Time         `json:"expires_at"`
-		} `json:"download"`
+		Download *download `json:"download"`
 	} `json:"actions"`
 	Error *struct {
 		Code int `json:"code"`
@@ -120,10 +135,7 @@ func (s Server) Locate(ctx context.Context, pointers []Pointer) (map[string]Plac
 	if err != nil {
 		return nil, syncline.Errorf(syncline.Invalid, "its LFS server has an address that cannot be read")
 	}
-	request.Header = s.Header.Clone()
-	if request.Header == nil {
-		request.Header = http.Header{}
-	}
+	maps.Copy(request.Header, s.Header)
 	request.Header.Set("Accept", mediaType)
 	request.Header.Set("Content-Type", mediaType)
 	response, err := s.Transport.RoundTrip(request)
@@ -134,28 +146,33 @@ func (s Server) Locate(ctx context.Context, pointers []Pointer) (map[string]Plac
 	if response.StatusCode != http.StatusOK {
 		return nil, refused(request, response.StatusCode)
 	}
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	var answer struct {
-		Transfer string        `json:"transfer"`
-		Objects  []batchObject `json:"objects"`
-	}
-	switch {
-	case err != nil:
-		return nil, unreachable(request, err)
-	case len(text) > maxAnswer || json.Unmarshal(text, &answer) != nil || answer.Transfer != "" && answer.Transfer != "basic":
-		return nil, syncline.Errorf(syncline.Invalid, "LFS server %s answered what is not of its API", request.URL.Host)
-	}
-	asked := map[Pointer]bool{}
-	for _, p := range pointers {
-		asked[p] = true
+	objects, err := readBatch(request, response.Body)
+	if err != nil {
+		return nil, err
 	}
 	places := map[string]Place{}
-	for _, object := range answer.Objects {
-		if asked[object.Pointer] {
+	for _, object := range objects {
+		if slices.Contains(pointers, object.Pointer) {
 			places[object.OID] = s.place(request.URL, object)
 		}
 	}
 	return places, nil
+}
+
+// readBatch reads what the API answers.
+func readBatch(request *http.Request, body io.Reader) ([]batchObject, error) {
+	text, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
+	if err != nil {
+		return nil, unreachable(request, err)
+	}
+	var answer struct {
+		Transfer string        `json:"transfer"`
+		Objects  []batchObject `json:"objects"`
+	}
+	if len(text) > maxAnswer || json.Unmarshal(text, &answer) != nil || answer.Transfer != "" && answer.Transfer != "basic" {
+		return nil, syncline.Errorf(syncline.Invalid, "LFS server %s answered what is not of its API", request.URL.Host)
+	}
+	return answer.Objects, nil
 }
 
 // place reads what a server says of content.
@@ -168,26 +185,32 @@ func (s Server) place(from *url.URL, object batchObject) Place {
 		return Place{err: syncline.Errorf(syncline.NotFound, "its LFS server does not have it")}
 	}
 	to, err := from.Parse(action.Href)
-	if err != nil || to.Scheme != "https" && to.Scheme != "http" || to.Host == "" || from.Scheme == "https" && to.Scheme != "https" {
+	if err != nil || !mayLead(from, to) {
 		return Place{err: syncline.Errorf(syncline.Invalid, "its LFS server says that it is at an address that is not asked")}
 	}
-	place := Place{Address: to.String(), Header: http.Header{}}
-	for name, value := range action.Header {
-		if httpguts.ValidHeaderFieldName(name) && httpguts.ValidHeaderFieldValue(value) {
-			place.Header.Set(name, value)
-		}
-	}
+	place := Place{Address: to.String(), Header: headerOf(action.Header)}
 	if own := s.Header.Get("Authorization"); own != "" && !object.Authenticated && place.Header.Get("Authorization") == "" && sameServer(from, to) {
 		place.Header.Set("Authorization", own)
 	}
-	lasts := brief
-	if action.Seconds > 0 {
-		lasts = time.Duration(min(action.Seconds, int64(longest/time.Second))) * time.Second
-	} else if !action.At.IsZero() {
-		lasts = min(time.Until(action.At), longest)
-	}
-	place.Until = time.Now().Add(lasts - lasts/10)
+	place.Until = time.Now().Add(action.lasts())
 	return place
+}
+
+// headerOf returns what of a header can be sent.
+func headerOf(said map[string]string) http.Header {
+	header := http.Header{}
+	for name, value := range said {
+		if httpguts.ValidHeaderFieldName(name) && httpguts.ValidHeaderFieldValue(value) {
+			header.Set(name, value)
+		}
+	}
+	return header
+}
+
+// mayLead reports whether a server at an address may name another one: it may not lead
+// from https to http.
+func mayLead(from, to *url.URL) bool {
+	return to.Host != "" && (to.Scheme == "https" || to.Scheme == "http" && from.Scheme == "http")
 }
 
 func sameServer(a, b *url.URL) bool {
@@ -219,7 +242,7 @@ func (s Server) Download(ctx context.Context, p Pointer, at Place) ([]byte, erro
 		}
 		_ = response.Body.Close()
 		to, err := response.Location()
-		if err != nil || to.Scheme != request.URL.Scheme {
+		if err != nil || !mayLead(request.URL, to) {
 			return nil, syncline.Errorf(syncline.Invalid, "server %s sends us on to an address that is not asked", request.URL.Host)
 		}
 		if !sameServer(request.URL, to) {
