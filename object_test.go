@@ -28,23 +28,6 @@ func TestTextsOfASecretAreFoldedIntoItsData(t *testing.T) {
 	}
 }
 
-// No two instances have one manager, and the API server takes the name of each.
-func TestNamespaceManager(t *testing.T) {
-	long := strings.Repeat("a", 200)
-	names := map[string]string{}
-	digest, _ := syncline.DigestOf(long)
-	for _, instance := range []string{"web", "team_web", long, long + "b", string(digest), "#" + string(digest)} {
-		name := syncline.NamespaceManager(instance)
-		if len(name) > 128 || !strings.HasPrefix(name, syncline.NamespaceManagers) {
-			t.Errorf("the manager of %s is %s", instance, name)
-		}
-		if other, taken := names[name]; taken {
-			t.Errorf("%s and %s are both %s", instance, other, name)
-		}
-		names[name] = instance
-	}
-}
-
 func TestRefsThatNoAPIServerCanBeAskedFor(t *testing.T) {
 	for _, name := range []string{"", ".", "..", "a/b", "../b", "a%2fb", "%"} {
 		if err := (syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: name}).Check(); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "metadata.name") {

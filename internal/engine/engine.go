@@ -19,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/drawn"
 	"github.com/syncline-io/syncline/internal/engine/pending"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
@@ -118,6 +119,7 @@ type Engine struct {
 
 	affected *affected.Index
 	pending  *pending.Set
+	drawn    drawn.Drawings
 
 	mu sync.Mutex
 	// failing says since when the turns of an App fail for reasons that may pass.
@@ -192,6 +194,7 @@ func (e *Engine) Forget(id syncline.AppID) {
 	e.Abandon(id)
 	e.planner.Forget(id)
 	e.affected.Forget(id)
+	e.drawn.Forget(id)
 	e.wake(e.pending.Forget(id))
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -31,7 +31,7 @@ func (t *turn) render(ctx context.Context) error {
 			At: func(ctx context.Context, revision string) (syncline.Tree, error) {
 				return t.Sources.Tree(ctx, t.app, source, revision)
 			},
-			Fresh: t.app.Refresh == syncline.RefreshHard,
+			Fresh: t.app.Refresh == syncline.RefreshHard, Apart: t.apart,
 		}); err != nil {
 			return err
 		}

@@ -46,6 +46,7 @@ type turn struct {
 	revisions []string
 	tools     []syncline.Tool
 	objects   []syncline.Object
+	apart     bool // what is rendered is not remembered
 	rendered  []affected.Rendered
 	plan      *syncline.Plan
 	// unanswered are the kinds of which nothing can be known, and why.

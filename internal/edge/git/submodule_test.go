@@ -13,7 +13,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
-	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
 
 // nesting is a scene of repositories that have each other as submodules.
@@ -96,7 +96,7 @@ func TestSubmodules(t *testing.T) {
 	// The next commit of a submodule is another tree, and nothing else is.
 	next := n.library("team/lib", testenv.GitCommit{Files: map[string]string{"lib.yaml": "new"}})
 	after := n.tree(n.commit(testenv.GitCommit{Submodules: map[string]string{"vendor/lib": next}}))
-	if changed, err := source.Changed(tree, after); err != nil || strings.Join(changed, " ") != "vendor/lib/lib.yaml" {
+	if changed, err := difference.Files(tree, after); err != nil || strings.Join(changed, " ") != "vendor/lib/lib.yaml" {
 		t.Errorf("changed %v, %v", changed, err)
 	}
 	n.server.Fail(testenv.GitFault{Status: http.StatusInternalServerError})

@@ -2,6 +2,7 @@ package application
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,6 +29,10 @@ type Store struct {
 	// Set it before the first WriteDraft. Default: nobody is told.
 	Changed func(app syncline.App, change catalog.Change)
 
+	// Label returns the label by which Argo CD is to track objects, which they are given
+	// too. Set it before the first Put. Default: there is none.
+	Label func() string
+
 	apps         *catalog.Apps
 	resources    Resources
 	controlPlane string
@@ -48,7 +53,9 @@ type record struct {
 // reads. The namespace controlPlane is the one where Applications are tracked by their
 // bare name.
 func NewStore(resources Resources, controlPlane string, apps *catalog.Apps) *Store {
-	return &Store{apps: apps, resources: resources, controlPlane: controlPlane, dialect: convention.Dialect()}
+	s := &Store{apps: apps, resources: resources, controlPlane: controlPlane, Label: func() string { return "" }}
+	s.dialect = convention.Labelling(func() string { return s.Label() })
+	return s
 }
 
 // Put takes note of an Application as it was seen. What is not newer than what
@@ -95,7 +102,10 @@ func (s *Store) WriteDraft(ctx context.Context, draft *coalesce.Draft) (written 
 	switch {
 	case syncline.KindOf(err) == syncline.NotFound:
 		return false, nil
-	case err != nil:
+	case syncline.KindOf(err) == syncline.Invalid:
+		err = errors.Join(err, s.sayUnwritten(ctx, draft.App, err))
+	}
+	if err != nil {
 		return false, fmt.Errorf("write the status of Application %s: %w", draft.App, err)
 	}
 	app, change := s.apps.Keep(s.read(u))
