@@ -90,6 +90,11 @@ func (c Content) Label(key string) string { return c.text("labels", key) }
 
 func (c Content) text(field, key string) string {
 	metadata, _ := c["metadata"].(map[string]any)
+	return textIn(metadata, field, key)
+}
+
+// textIn returns the value of an annotation or a label in an object's metadata, or "".
+func textIn(metadata map[string]any, field, key string) string {
 	texts, _ := metadata[field].(map[string]any)
 	text, _ := texts[key].(string)
 	return text

@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
+	"github.com/syncline-io/syncline/internal/base/relief"
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
@@ -115,6 +116,7 @@ func (a *agent) run(ctx context.Context) error {
 	group.Go(func() { _ = a.resolver.Poll(ctx) }) // it ends with ctx only
 	group.Go(func() { a.waker.Follow(ctx) })
 	group.Go(func() { a.teller.Run(ctx) })
+	group.Go(func() { relief.Run(ctx) })
 	group.Go(func() { a.letGo(ctx) })
 	slog.Info("syncline is running", "namespace", a.namespace)
 	a.loop.Run(ctx)
@@ -174,10 +176,10 @@ func (a *agent) onApplication(app syncline.App, change catalog.Change) {
 
 func (a *agent) onApplicationGone(name types.NamespacedName) {
 	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: name.Namespace, Name: name.Name}
-	concerned := a.catalog.Delete(id)
+	a.waker.Gone(id, a.catalog.Delete(id))
+	a.applications.Forget(id)
 	a.releaser.Look()
 	a.teller.Forget(id)
-	a.waker.Gone(id, concerned)
 }
 
 // letGoEvery is how often clusters and kinds are looked for that no App needs any more.

@@ -76,6 +76,7 @@ var light = map[string][]string{
 	"api":                        {"k8s.io/apimachinery/", "k8s.io/api/", "k8s.io/apiextensions-apiserver/"},
 	"internal/base/glob":         {},
 	"internal/base/option":       {},
+	"internal/base/packed":       {"k8s.io/apimachinery/"},
 	"internal/base/sealed":       {"k8s.io/apimachinery/"},
 	"internal/base/tool":         {},
 	"internal/base/upstream":     {},

@@ -38,6 +38,8 @@ type Sources interface {
 // Renderer turns files into objects.
 type Renderer interface {
 	Render(ctx context.Context, request render.Request) (render.Result, error)
+	// Forget drops what is remembered of an App that is gone.
+	Forget(id syncline.AppID)
 }
 
 // Projects knows the projects.
@@ -195,6 +197,7 @@ func (e *Engine) Forget(id syncline.AppID) {
 	e.planner.Forget(id)
 	e.affected.Forget(id)
 	e.drawn.Forget(id)
+	e.Renderer.Forget(id)
 	e.wake(e.pending.Forget(id))
 	e.mu.Lock()
 	defer e.mu.Unlock()

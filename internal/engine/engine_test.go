@@ -108,6 +108,8 @@ func (w *world) Tree(context.Context, syncline.App, syncline.Source, string) (sy
 	return nil, nil //nolint:nilnil // the renderer of this world reads no tree
 }
 
+func (*world) Forget(syncline.AppID) {}
+
 func (w *world) Render(_ context.Context, request render.Request) (render.Result, error) {
 	w.renders++
 	if w.renderErr != nil {

@@ -24,7 +24,7 @@ func (t *turn) render(ctx context.Context) error {
 		if len(t.sources) > 1 && source.IsOnlyRead() {
 			made.Reads = record.New(record.Inputs{}).Reads() // of nothing
 		} else if made, err = t.Renderer.Render(ctx, render.Request{
-			App: t.app.ID.Name, Instance: t.app.Instance, Dialect: t.app.Dialect, Project: t.app.Project,
+			ID: t.app.ID, App: t.app.ID.Name, Instance: t.app.Instance, Dialect: t.app.Dialect, Project: t.app.Project,
 			Namespace: t.app.Destination.Namespace, Source: source, Revision: t.revisions[i],
 			Files: syncline.Files{Tree: trees[i], Refs: refs}, Cluster: capabilities,
 			Delivered: t.app.Past.Delivered(source, t.revisions[i]),

@@ -84,7 +84,7 @@ func (o Output) result(ciphertext func(map[string]any) (string, bool)) (Result, 
 		case err != nil:
 			return Result{}, err
 		}
-		result.add(document.File, object, sizeOf(document.Content))
+		result.add(document.File, object.Packed(), sizeOf(document.Content))
 	}
 	return result, nil
 }

@@ -386,6 +386,44 @@ func TestErrorsAreRememberedWhileTheyLast(t *testing.T) {
 	})
 }
 
+// What an App rendered to goes with the App, and nothing of others does.
+func TestMemoryGoesWithTheApp(t *testing.T) {
+	r := inProcess()
+	at := func(name string) render.Request {
+		request := requestFor(monorepoSources[2], monorepo)
+		request.ID, request.App = syncline.AppID{Name: name}, name
+		return request
+	}
+	for _, name := range []string{"a", "b"} {
+		if _, err := r.Render(t.Context(), at(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Forget(syncline.AppID{Name: "a"})
+	r.Forget(syncline.AppID{Name: "c"})
+	if entries := r.Stats().Entries; entries != 1 {
+		t.Errorf("%d results are remembered, want that of the other", entries)
+	}
+	before := r.Stats().Hits
+	if _, err := r.Render(t.Context(), at("b")); err != nil || r.Stats().Hits != before+1 {
+		t.Errorf("the other was forgotten: %v", err)
+	}
+	// Of an App that is declared anew again and again, the latest is remembered.
+	for i := range 100 {
+		request := at("b")
+		request.Namespace = fmt.Sprint(i)
+		if _, err := r.Render(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if entries := r.Stats().Entries; entries > 32 {
+		t.Errorf("%d results of one App are remembered", entries)
+	}
+	if r.Forget(syncline.AppID{Name: "b"}); r.Stats().Bytes != 0 {
+		t.Errorf("%+v is left of no App", r.Stats())
+	}
+}
+
 func TestMemoryIsBounded(t *testing.T) {
 	renderer := render.New(tools(), render.Options{MemoBytes: 20_000})
 	for i := range 100 {

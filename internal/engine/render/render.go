@@ -19,6 +19,9 @@ import (
 
 // Request asks what one Source of an App renders to.
 type Request struct {
+	// ID is the App that the result is remembered for, until [Renderer.Forget]. Default:
+	// it is remembered for nobody, as long as there is room.
+	ID syncline.AppID
 	// App is the App's name: the default release name of a chart.
 	App string
 	// Instance is what tracking calls the App; the variables and the names of the
@@ -119,6 +122,7 @@ type Renderer struct {
 	memo       *record.Memo[outcome]
 	quarantine quarantine
 	gave       *gave
+	keys       keys
 }
 
 // outcome is a remembered result: what the source renders to, or why it cannot.
@@ -173,6 +177,9 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 	key, err := r.keyOf(request, job)
 	if err != nil {
 		return outcome{}, err
+	}
+	for _, old := range r.keys.note(request.ID, key) {
+		r.forget(old)
 	}
 	inputs := record.Inputs{Files: request.Files, Facts: facts(request)}
 	if !request.Fresh && !request.Apart {

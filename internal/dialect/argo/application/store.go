@@ -38,6 +38,7 @@ type Store struct {
 	controlPlane string
 	// dialect is that of every App.
 	dialect *syncline.Dialect
+	budget  budget
 }
 
 var _ coalesce.Resources = (*Store)(nil)
@@ -73,7 +74,10 @@ func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, catalog.Change)
 func (s *Store) read(u *unstructured.Unstructured) (syncline.App, any) {
 	large := textOf(u.Object) > largeText
 	unstructured.RemoveNestedField(u.Object, "spec", "info") // what people tell each other is not for us
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: u.GetNamespace(), Name: u.GetName()}
+	unaffordable := s.afford(u, id)
 	app, cr := Read(u, s.controlPlane)
+	app.Invalid = append(unaffordable, app.Invalid...)
 	app.Dialect = s.dialect // one for all
 	return app, &record{essence(cr), large}
 }
