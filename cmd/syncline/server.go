@@ -117,7 +117,7 @@ func newRenderPool(program string, options access.ServerOptions) *confined.Pool 
 // openStores opens what an agent keeps of sources, in which many may name addresses.
 func openStores(dir string, limits access.GitLimits) (*fetch.Stores, error) {
 	options := git.Options{
-		Dir: dir, HideReasons: true,
+		Dir: dir, HideReasons: true, NoSubmodules: !limits.Submodules,
 		MaxMemory: int64(limits.MemoryMiB) << 20, MaxPack: int64(limits.PackMiB) << 20, MaxDisk: int64(limits.DiskMiB) << 20,
 	}
 	for _, text := range limits.AllowAddresses {
@@ -170,7 +170,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 		}
 	}})
 	a.waker.Clusters = a.fleet
-	access, trusted := &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}, &fetch.Keys{}
+	access, trusted := &repository.Access{Store: a.repositories, Trust: a.trust, Projects: a.projects, List: a.listRepositories}, &fetch.Keys{}
 	a.signers = &keys.Store{Verifier: trusted, Changed: func() { a.waker.Projects(a.projects.Signed()) }}
 	a.engine = engine.New(
 		store.Signed(a.resolver, access, source.New(a.resolver, access, a.keys), a.projects, trusted),

@@ -32,6 +32,10 @@ type script struct {
 	charts  *helmRepo
 	// plugins are what ends each plugin that runs beside the server.
 	plugins map[string]func()
+	tokens  *testenv.TokenServer
+	large   *testenv.LFSServer
+	// modules are the commits of submodules, by folder and path.
+	modules map[string]map[string]string
 	// registry is an OCI registry.
 	registry *httptest.Server
 	faults   []*faultproxy.Armed
@@ -54,6 +58,7 @@ func setup(env *testscript.Env) error {
 	s := &script{
 		world: &own, ctx: context.Background(), name: name, work: env.WorkDir,
 		repos: map[string]*testenv.GitRepo{}, counted: map[testenv.GitRequest]int{},
+		modules: map[string]map[string]string{},
 	}
 	env.Values[scriptKey{}] = s
 	env.Setenv("NAME", name)

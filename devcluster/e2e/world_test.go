@@ -98,7 +98,9 @@ type canary struct {
 const plaintext = "canary-in-sops"
 
 type sightings struct {
-	mu     sync.Mutex
+	mu sync.Mutex
+	// keys are private keys that scripts were given.
+	keys   []string
 	places map[string]bool
 }
 
@@ -121,16 +123,22 @@ func ageKey(file string) (string, error) {
 	return "AGE-SECRET-KEY-" + strings.TrimSpace(key), err
 }
 
-// look notes the place if the canary is in the text, plain or as a Secret writes it.
-func (c canary) look(place string, text []byte) {
-	if !slices.ContainsFunc([]string{c.value, c.age, c.second, plaintext}, func(secret string) bool {
-		return bytes.Contains(text, []byte(secret)) || bytes.Contains(text, []byte(base64.StdEncoding.EncodeToString([]byte(secret))))
-	}) {
-		return
-	}
+// hide has a private key, in PEM, looked for as well: by a line of it, and as a Secret writes it.
+func (c canary) hide(key string) {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	c.seen.places[place] = true
+	c.seen.keys = append(c.seen.keys, strings.Split(key, "\n")[2], key)
+}
+
+// look notes the place if the canary is in the text, plain or as a Secret writes it.
+func (c canary) look(place string, text []byte) {
+	c.seen.mu.Lock()
+	defer c.seen.mu.Unlock()
+	if slices.ContainsFunc(append([]string{c.value, c.age, c.second, plaintext}, c.seen.keys...), func(secret string) bool {
+		return bytes.Contains(text, []byte(secret)) || bytes.Contains(text, []byte(base64.StdEncoding.EncodeToString([]byte(secret))))
+	}) {
+		c.seen.places[place] = true
+	}
 }
 
 // told is an error that names where the canary was seen.

@@ -52,6 +52,9 @@ var sideways = []string{
 	"internal/automation/wake -> internal/engine/queue",            // the lanes are its words
 	"internal/edge/oci -> internal/edge/archive",                   // which keeps what it fetches
 	"internal/edge/oci -> internal/edge/transport",
+	"internal/edge/token -> internal/edge/transport",
+	"internal/edge/git -> internal/edge/transport",
+	"internal/edge/git/lfs -> internal/edge/transport",
 	"internal/base/confined -> .",
 	"internal/base/confined -> internal/base/fair",
 	"internal/base/confined -> internal/base/processor",
@@ -87,6 +90,7 @@ var light = map[string][]string{
 // owner says which package alone may import a third-party tree.
 var owner = map[string]string{
 	"filippo.io/age":               "internal/edge/sops",
+	"github.com/golang-jwt/jwt":    "internal/edge/token",
 	"github.com/google/go-jsonnet": "internal/edge/jsonnet",
 	"github.com/itchyny/gojq":      "internal/edge/jq",
 	"github.com/yuin/gopher-lua":   "internal/edge/lua",

@@ -12,6 +12,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/edge/helmrepo"
 	"github.com/syncline-io/syncline/internal/edge/oci"
+	"github.com/syncline-io/syncline/internal/edge/token"
 	"github.com/syncline-io/syncline/internal/engine/signed"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
@@ -26,6 +27,7 @@ type Stores struct {
 // Open opens the stores in the folder that options of Git name. What they say of
 // addresses and reasons is said of all kinds.
 func Open(options git.Options) (*Stores, error) {
+	options.Tokens = token.New(token.Options{AllowAddresses: options.AllowAddresses})
 	mirrors, err := git.Open(options)
 	if err != nil {
 		return nil, err

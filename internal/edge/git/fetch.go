@@ -63,7 +63,7 @@ func (s *Store) Find(ctx context.Context, repo upstream.Repository, abbreviation
 	}
 	m := s.history(r)
 	return m.share(ctx, r, findKey+abbreviation, func(ctx context.Context, p place) (string, error) {
-		if err := m.retryDamaged(ctx, r, func() error { return m.fetchAll(ctx, r, p) }); err != nil {
+		if err := m.retryDamaged(ctx, func() error { return m.fetchAll(ctx, r, p) }); err != nil {
 			return "", err
 		}
 		found, err := m.reader.info(abbreviation + "^{commit}")
@@ -84,7 +84,7 @@ func (m *mirror) fetch(ctx context.Context, r *program.Remote, p place, commit, 
 		_, err := m.store.list(ctx, m, r)
 		return err
 	}
-	return m.retryDamaged(ctx, r, func() error {
+	return m.retryDamaged(ctx, func() error {
 		into := mirrored(orDefault(ref, commit))
 		attempts := []func() error{
 			func() error { return m.transfer(ctx, r, m.depth(), "+"+commit+":"+into) },
@@ -175,7 +175,7 @@ func (m *mirror) transfer(ctx context.Context, r *program.Remote, depth string, 
 
 // retryDamaged runs work, and once more with a new mirror when the old one
 // turns out to be damaged.
-func (m *mirror) retryDamaged(ctx context.Context, r *program.Remote, work func() error) error {
+func (m *mirror) retryDamaged(ctx context.Context, work func() error) error {
 	before, _ := m.current()
 	err := work()
 	var fail *program.RunError
@@ -186,5 +186,5 @@ func (m *mirror) retryDamaged(ctx context.Context, r *program.Remote, work func(
 			err = work()
 		}
 	}
-	return classify(err, r)
+	return classify(err)
 }

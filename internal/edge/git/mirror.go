@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/git/lfs"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
@@ -46,6 +47,8 @@ type mirror struct {
 	// admitted holds the access with which the server was read, so that nobody
 	// sees by the mirror what the server would not show them.
 	admitted map[[sha256.Size]byte]bool
+	// places are where a server said that content is which the repository points to.
+	places lfs.Places
 }
 
 // historySuffix ends the folders of mirrors that keep histories.
@@ -186,7 +189,7 @@ func (m *mirror) create(ctx context.Context) error {
 		Dir:     made,
 		Timeout: m.store.options.RefsTimeout,
 	}); fail != nil {
-		return fmt.Errorf("making a mirror: %w", fail.About(nil))
+		return fmt.Errorf("making a mirror: %w", fail.About())
 	}
 	if err := os.RemoveAll(m.dir); err != nil { // what is there is not a mirror
 		return fmt.Errorf("making a mirror: %w", err)

@@ -46,7 +46,7 @@ func (s *Store) SignedTag(ctx context.Context, repo upstream.Repository, ref str
 	m.charge(demand.Of(ctx).Owners())
 	kept := mirrored("tag " + ref)
 	if _, err := m.share(ctx, r, "tag "+ref, func(ctx context.Context, _ place) (string, error) {
-		return "", m.retryDamaged(ctx, r, func() error { return m.transfer(ctx, r, "1", "+"+ref+":"+kept) })
+		return "", m.retryDamaged(ctx, func() error { return m.transfer(ctx, r, "1", "+"+ref+":"+kept) })
 	}); err != nil {
 		return signing.Object{}, err
 	}

@@ -191,7 +191,7 @@ func (p printed) manifests(folder string) ([]syncline.Manifest, error) {
 		if pointedAt(one.text) {
 			return nil, syncline.WithHint(
 				syncline.Errorf(syncline.Invalid, "%s uses a file of Git LFS, which is not fetched", manifests[i].Origin),
-				"commit the file itself: take it out of .gitattributes, then run `git add --renormalize`")
+				"enable Git LFS in the repository's settings, or commit the file itself: take it out of .gitattributes, then run `git add --renormalize`")
 		}
 	}
 	return manifests, nil

@@ -57,6 +57,8 @@ type GitLimits struct {
 	// MemoryMiB is how much memory one process of git may take, PackMiB how large a
 	// file it may write, and DiskMiB how much all mirrors may take.
 	MemoryMiB, PackMiB, DiskMiB int
+	// Submodules shows the files of submodules.
+	Submodules bool
 	// Refs is how many refs are remembered of all repositories.
 	Refs int
 }
@@ -92,6 +94,7 @@ func (l *GitLimits) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&l.PackMiB, "git-pack-mib", 4096, "size of the largest file that git may write")
 	flags.IntVar(&l.DiskMiB, "git-disk-mib", 16384, "space that all mirrors may take, and one of them half; those of who takes most go first")
 	flags.IntVar(&l.Refs, "git-refs", 100_000, "refs that are remembered of all repositories")
+	flags.BoolVar(&l.Submodules, "git-submodules", true, "read submodules, from repositories that the project permits")
 }
 
 func (l GitLimits) check() error {
