@@ -29,11 +29,3 @@ const FieldManager = "argocd-controller"
 
 // KubectlManager is under which kubectl applies client-side.
 const KubectlManager = "kubectl-client-side-apply"
-
-// StatusManager is under which reports are written into the resources that declare
-// Apps, so that a status never becomes a declaration.
-const StatusManager = "syncline-status"
-
-// RestoreManager is under which an object is put back that was deleted for another
-// which was refused: the name of nobody whose fields are ever removed.
-const RestoreManager = "syncline-restore"

@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 	"github.com/syncline-io/syncline/internal/base/logger"
 	"github.com/syncline-io/syncline/internal/base/relief"
 	"github.com/syncline-io/syncline/internal/catalog"
@@ -80,7 +81,7 @@ func (r resources) Tell(ctx context.Context, id syncline.AppID, uid types.UID, e
 func (r resources) patch(
 	ctx context.Context, resource schema.GroupVersionResource, name types.NamespacedName, patch []byte,
 ) (*unstructured.Unstructured, error) {
-	return r.cluster.Patch(ctx, resource, name, kube.Patch{Type: types.MergePatchType, Data: patch, Manager: syncline.StatusManager})
+	return r.cluster.Patch(ctx, resource, name, kube.Patch{Type: types.MergePatchType, Data: patch, Manager: fieldmanager.Status})
 }
 
 // run watches and runs turns until ctx is done.

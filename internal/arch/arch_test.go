@@ -55,6 +55,7 @@ var sideways = []string{
 	"internal/edge/token -> internal/edge/transport",
 	"internal/edge/git -> internal/edge/transport",
 	"internal/edge/git/lfs -> internal/edge/transport",
+	"internal/edge/git/catfile -> internal/edge/git/program", // the process that it asks
 	"internal/base/confined -> .",
 	"internal/base/confined -> internal/base/fair",
 	"internal/base/confined -> internal/base/processor",

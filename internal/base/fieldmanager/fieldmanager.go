@@ -1,10 +1,19 @@
-// Package fieldmanager has the names of field managers that are made for each App.
+// Package fieldmanager has the names of field managers under which nothing that Git
+// declares is applied as a whole.
 package fieldmanager
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 )
+
+// Status is under which reports are written into the resources that declare Apps, so that
+// a status never becomes a declaration.
+const Status = "syncline-status"
+
+// Restore is under which an object is put back that was deleted for another which was
+// refused: the name of nobody whose fields are ever removed.
+const Restore = "syncline-restore"
 
 // Namespaces is how the names begin under which Apps apply what they want of
 // their destination namespace.

@@ -66,11 +66,11 @@ func (s *Store) Find(ctx context.Context, repo upstream.Repository, abbreviation
 		if err := m.retryDamaged(ctx, func() error { return m.fetchAll(ctx, r, p) }); err != nil {
 			return "", err
 		}
-		found, err := m.reader.info(abbreviation + "^{commit}")
+		found, err := m.reader.Info(abbreviation + "^{commit}")
 		if err != nil {
 			return "", syncline.Errorf(syncline.NotFound, "repository %s: %q is the name of no commit, or of several", r.Name, abbreviation)
 		}
-		return found.name, nil
+		return found.Name, nil
 	})
 }
 

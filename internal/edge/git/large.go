@@ -131,14 +131,14 @@ func (t *tree) pointersIn(folder string, p lfs.Pointer) []lfs.Pointer {
 		if entry.Type != syncline.EntryFile || len(pointers) == lfs.MaxBatch {
 			continue
 		}
-		found, err := t.m.reader.info(entry.Hash)
-		if err != nil || found.size > lfs.MaxPointer {
+		found, err := t.m.reader.Info(entry.Hash)
+		if err != nil || found.Size > lfs.MaxPointer {
 			continue
 		}
-		if found, err = t.m.reader.read(entry.Hash, lfs.MaxPointer); err != nil {
+		if found, err = t.m.reader.Read(entry.Hash, lfs.MaxPointer); err != nil {
 			continue
 		}
-		if other, ok := lfs.Parse(found.data); ok && other.OID != p.OID && other.Size <= t.store.options.MaxFile {
+		if other, ok := lfs.Parse(found.Data); ok && other.OID != p.OID && other.Size <= t.store.options.MaxFile {
 			pointers = append(pointers, other)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/syncline-io/syncline/internal/edge/git/catfile"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
@@ -27,22 +28,22 @@ func (m *mirror) filter(r *program.Remote) []string {
 }
 
 // file returns a file, which is fetched if its commit was fetched without it.
-func (m *mirror) file(ctx context.Context, r *program.Remote, hash string) (object, error) {
-	found, err := m.reader.read(hash, m.store.options.MaxFile)
-	if !errors.Is(err, errMissing) {
+func (m *mirror) file(ctx context.Context, r *program.Remote, hash string) (catfile.Object, error) {
+	found, err := m.reader.Read(hash, m.store.options.MaxFile)
+	if !errors.Is(err, catfile.ErrMissing) {
 		return found, err
 	}
 	if err := m.supply(ctx, r, hash); err != nil {
-		return object{}, err
+		return catfile.Object{}, err
 	}
-	return m.reader.read(hash, m.store.options.MaxFile)
+	return m.reader.Read(hash, m.store.options.MaxFile)
 }
 
-// supply fetches one object by its name. It fails with errMissing where the
+// supply fetches one object by its name. It fails with catfile.ErrMissing where the
 // server does not send it, although it left it out: the next mirror is whole then.
 func (m *mirror) supply(ctx context.Context, r *program.Remote, hash string) error {
 	_, err := m.share(ctx, r, "object "+hash, func(ctx context.Context, _ place) (string, error) {
-		if _, err := m.reader.info(hash); err == nil {
+		if _, err := m.reader.Info(hash); err == nil {
 			return "", nil // somebody was faster
 		}
 		err := m.store.talk(ctx, m, r, func(address string) program.Command {
@@ -65,7 +66,7 @@ func (m *mirror) supply(ctx context.Context, r *program.Remote, hash string) err
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.unnamed = true
-			return "", errMissing
+			return "", catfile.ErrMissing
 		}
 		if err == nil {
 			err = m.store.makeRoom(ctx, r, m, false)

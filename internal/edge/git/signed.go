@@ -9,6 +9,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/edge/git/catfile"
 	"github.com/syncline-io/syncline/internal/edge/git/objects"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
@@ -50,17 +51,17 @@ func (s *Store) SignedTag(ctx context.Context, repo upstream.Repository, ref str
 	}); err != nil {
 		return signing.Object{}, err
 	}
-	found, err := m.reader.info(kept)
-	if err == nil && found.kind == "tag" {
-		found, err = m.reader.read(found.name, s.options.MaxFile)
+	found, err := m.reader.Info(kept)
+	if err == nil && found.Kind == "tag" {
+		found, err = m.reader.Read(found.Name, s.options.MaxFile)
 	}
 	switch {
 	case err != nil:
 		return signing.Object{}, syncline.Errorf(syncline.Transient, "repository %s: reading tag %s failed: %w", r.Name, ref, err)
-	case found.kind != "tag":
+	case found.Kind != "tag":
 		return signing.Object{}, nil
 	}
-	signed, err := objects.Tag(found.name, found.data)
+	signed, err := objects.Tag(found.Name, found.Data)
 	if err != nil {
 		return signed, syncline.Errorf(syncline.Invalid, "repository %s: tag %s: %w", r.Name, ref, err)
 	}
@@ -101,17 +102,17 @@ func (m *mirror) signed(ctx context.Context, r *program.Remote, commit string) (
 		return signing.Object{}, syncline.Errorf(syncline.Transient, "repository %s: reading its history: %w", r.Name, err)
 	}
 	generation, _ := m.current()
-	found, err := m.reader.read(commit, m.store.options.MaxFile)
-	if errors.Is(err, errCorrupt) {
+	found, err := m.reader.Read(commit, m.store.options.MaxFile)
+	if errors.Is(err, catfile.ErrCorrupt) {
 		m.markDamaged(generation)
 	}
 	if err != nil {
 		return signing.Object{}, syncline.Errorf(syncline.Transient, "repository %s: reading commit %s of its history failed: %w", r.Name, commit, err)
 	}
-	if found.kind != "commit" {
-		return signing.Object{}, syncline.Errorf(syncline.Invalid, "repository %s: %s is a %s and not a commit", r.Name, commit, found.kind)
+	if found.Kind != "commit" {
+		return signing.Object{}, syncline.Errorf(syncline.Invalid, "repository %s: %s is a %s and not a commit", r.Name, commit, found.Kind)
 	}
-	signed, err := objects.Commit(commit, found.data)
+	signed, err := objects.Commit(commit, found.Data)
 	if err != nil {
 		return signed, syncline.Errorf(syncline.Invalid, "repository %s: commit %s is none that git writes: %w", r.Name, commit, err)
 	}

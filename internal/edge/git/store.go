@@ -210,7 +210,7 @@ func Open(options Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.end()
 	for _, m := range s.mirrors.all() {
-		m.reader.stop()
+		m.reader.Stop()
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/edge/git/catfile"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 	"github.com/syncline-io/syncline/internal/edge/git/submodule"
 )
@@ -74,7 +75,7 @@ func (t *tree) modules() []submodule.Module {
 	if known, ok := t.store.modules.get(t.key(entry.Hash)); ok {
 		return known
 	}
-	if found, err := t.m.reader.info(entry.Hash); err != nil || found.size > submodule.MaxList {
+	if found, err := t.m.reader.Info(entry.Hash); err != nil || found.Size > submodule.MaxList {
 		return nil
 	}
 	printed, fail := t.store.git.Run(t.ctx, program.Command{
@@ -105,16 +106,16 @@ func (s *Store) openCommit(ctx context.Context, r *program.Remote, commit string
 
 // readCommit returns the text of the tree's commit.
 func (t *tree) readCommit() ([]byte, error) {
-	found, err := t.m.reader.read(t.commit, t.store.options.MaxFile)
+	found, err := t.m.reader.Read(t.commit, t.store.options.MaxFile)
 	switch {
-	case errors.Is(err, errMissing):
+	case errors.Is(err, catfile.ErrMissing):
 		return nil, t.errorf(syncline.Transient, "it is not fetched yet")
 	case err != nil:
 		return nil, t.broken(err)
-	case found.kind != "commit":
-		return nil, t.errorf(syncline.Invalid, "it is a %s and not a commit", found.kind)
+	case found.Kind != "commit":
+		return nil, t.errorf(syncline.Invalid, "it is a %s and not a commit", found.Kind)
 	}
-	return found.data, nil
+	return found.Data, nil
 }
 
 // Stat describes the entry at path, without following a link.
@@ -150,8 +151,8 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 		return t.contentOf(entry, path, data)
 	}
 	found, err := t.m.file(t.ctx, t.remote, entry.Hash)
-	if errors.Is(err, errTooBig) {
-		return nil, t.errorf(syncline.Invalid, "%s has %d bytes: files of more than %d are not read", path, found.size, t.store.options.MaxFile)
+	if errors.Is(err, catfile.ErrTooBig) {
+		return nil, t.errorf(syncline.Invalid, "%s has %d bytes: files of more than %d are not read", path, found.Size, t.store.options.MaxFile)
 	}
 	if kind := syncline.KindOf(err); err != nil && kind != syncline.Internal { // it could not be fetched
 		return nil, t.errorf(kind, "%s: %w", path, err)
@@ -159,10 +160,10 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, t.broken(err)
 	}
-	if len(found.data) <= cachedFile {
-		t.store.files.put(t.key(entry.Hash), found.data)
+	if len(found.Data) <= cachedFile {
+		t.store.files.put(t.key(entry.Hash), found.Data)
 	}
-	return t.contentOf(entry, path, found.data)
+	return t.contentOf(entry, path, found.Data)
 }
 
 // contentOf returns what the text of an entry stands for. That of a link is its target.
@@ -235,16 +236,16 @@ func (t *tree) dir(hash, path string) ([]syncline.Entry, error) {
 	if entries, ok := t.store.trees.get(t.key(hash)); ok {
 		return entries, nil
 	}
-	found, err := t.m.reader.read(hash, t.store.options.MaxFile)
+	found, err := t.m.reader.Read(hash, t.store.options.MaxFile)
 	switch {
-	case errors.Is(err, errTooBig):
+	case errors.Is(err, catfile.ErrTooBig):
 		return nil, t.errorf(syncline.Invalid, "folder %s has too many entries", shown(path))
 	case err != nil:
 		return nil, t.broken(err)
-	case found.kind != "tree":
-		return nil, t.errorf(syncline.Invalid, "folder %s is a %s", shown(path), found.kind)
+	case found.Kind != "tree":
+		return nil, t.errorf(syncline.Invalid, "folder %s is a %s", shown(path), found.Kind)
 	}
-	entries, ok := parseTree(found.data)
+	entries, ok := parseTree(found.Data)
 	if !ok {
 		return nil, t.errorf(syncline.Invalid, "folder %s has an entry that no file system could hold", shown(path))
 	}
@@ -321,7 +322,7 @@ func (t *tree) broken(err error) error {
 	if now, _ := t.m.current(); now != t.generation {
 		return t.errorf(syncline.Transient, "the mirror was made anew meanwhile")
 	}
-	if !errors.Is(err, errMissing) && !errors.Is(err, errCorrupt) {
+	if !errors.Is(err, catfile.ErrMissing) && !errors.Is(err, catfile.ErrCorrupt) {
 		return t.errorf(syncline.Transient, "reading the mirror failed: %w", err)
 	}
 	t.m.markDamaged(t.generation)

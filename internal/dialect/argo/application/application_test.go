@@ -485,7 +485,7 @@ func TestApprovals(t *testing.T) {
 		"declared":               {written(syncline.FieldManager, metav1.ManagedFieldsOperationApply, both), false},
 		"declared, and replaced": {written(syncline.FieldManager, metav1.ManagedFieldsOperationUpdate, both), false},
 		"declared, by Argo CD":   {written(convention.FormerManager, metav1.ManagedFieldsOperationUpdate, both), false},
-		"put back":               {written(syncline.RestoreManager, metav1.ManagedFieldsOperationUpdate, both), false},
+		"put back":               {written(fieldmanager.Restore, metav1.ManagedFieldsOperationUpdate, both), false},
 		"of a namespace's":       {written(fieldmanager.Namespace("web"), metav1.ManagedFieldsOperationApply, both), false},
 		"of something else":      {written("kubectl-edit", metav1.ManagedFieldsOperationUpdate, `{"f:spec":{}}`), false},
 		"what is not known":      {written("kubectl-edit", metav1.ManagedFieldsOperationApply, `[`), false},
@@ -555,8 +555,8 @@ func TestAnOperationThatGoesOn(t *testing.T) {
 		"with a revision resolved":    {"Running", v1alpha1.SyncOperation{Prune: true, Revision: "main"}, argo, true},
 		"another":                     {"Running", v1alpha1.SyncOperation{DryRun: true}, argo, false},
 		"over":                        {"Succeeded", v1alpha1.SyncOperation{Prune: true}, argo, false},
-		"of Syncline":                 {"Running", v1alpha1.SyncOperation{Prune: true}, state(syncline.StatusManager, all), false},
-		"of Syncline, and terminated": {"Terminating", v1alpha1.SyncOperation{Prune: true}, append(state(syncline.StatusManager, `"f:startedAt":{}`), state("kubectl-patch", `"f:phase":{}`)...), false},
+		"of Syncline":                 {"Running", v1alpha1.SyncOperation{Prune: true}, state(fieldmanager.Status, all), false},
+		"of Syncline, and terminated": {"Terminating", v1alpha1.SyncOperation{Prune: true}, append(state(fieldmanager.Status, `"f:startedAt":{}`), state("kubectl-patch", `"f:phase":{}`)...), false},
 	} {
 		cr := &v1alpha1.Application{Operation: &v1alpha1.Operation{Sync: &test.asked}}
 		cr.ManagedFields = test.writers

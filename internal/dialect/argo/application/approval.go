@@ -77,7 +77,7 @@ func checkRequest(cr *v1alpha1.Application, found *problems) {
 // says, and the command line has a manager of its own.
 func declares(manager string) bool {
 	switch manager {
-	case syncline.FieldManager, convention.FormerManager, syncline.RestoreManager, setsManager:
+	case syncline.FieldManager, convention.FormerManager, fieldmanager.Restore, setsManager:
 		return true
 	}
 	return strings.HasPrefix(manager, fieldmanager.Namespaces)
