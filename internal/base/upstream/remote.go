@@ -9,7 +9,7 @@ import (
 // Remote names files that a rendering reads and that no source of its App holds: a chart
 // that another one depends on, a base of a kustomization. It is a source of its own, which
 // the project has to permit and the App follows. What reads it is confined to what it was
-// given: it says what else it [Needs].
+// given: it says what else it [NeedsError].
 type Remote struct {
 	// RepoURL, Chart and TargetRevision are those of a source: of the whole repository, or
 	// of a chart.
@@ -24,21 +24,21 @@ func (r Remote) Ref() string {
 }
 
 // Given returns what there is by the name of a Remote among all that was given, or that it
-// [Needs] to be.
+// [NeedsError] to be.
 func Given[T any](all map[string]T, r Remote) (T, error) {
 	files, given := all[r.Ref()]
 	if !given {
-		return files, Needs{r}
+		return files, NeedsError{r}
 	}
 	return files, nil
 }
 
-// Needs is the error of a rendering that goes no further without files that it was not
+// NeedsError is the error of a rendering that goes no further without files that it was not
 // given. It may need others when it has them.
-type Needs []Remote
+type NeedsError []Remote
 
 // Error names what is needed.
-func (n Needs) Error() string {
+func (n NeedsError) Error() string {
 	texts := make([]string, 0, len(n))
 	for _, r := range n {
 		texts = append(texts, cmp.Or(r.By, "a file")+" is in "+Redact(r.RepoURL))

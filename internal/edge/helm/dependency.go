@@ -23,7 +23,7 @@ import (
 // addMissing adds the dependencies of a chart that are not in its charts folder, as
 // `helm dependency build` does: in the versions of Chart.lock, else the highest that
 // Chart.yaml means. It takes them from folders of the same tree and from what it is given;
-// [upstream.Needs] are what it has to be given.
+// [upstream.NeedsError] are what it has to be given.
 func (l *loading) addMissing(ctx context.Context, to *chart.Chart) error {
 	missing := missingIn(to)
 	if len(missing) == 0 {
@@ -33,11 +33,11 @@ func (l *loading) addMissing(ctx context.Context, to *chart.Chart) error {
 	if err != nil {
 		return err
 	}
-	var needs upstream.Needs
+	var needs upstream.NeedsError
 	var added []*chart.Chart
 	for _, dependency := range wanted {
 		found, err := l.dependency(ctx, dependency)
-		if need, ok := errors.AsType[upstream.Needs](err); ok {
+		if need, ok := errors.AsType[upstream.NeedsError](err); ok {
 			needs = append(needs, need...)
 			continue
 		}

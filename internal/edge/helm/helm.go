@@ -47,7 +47,7 @@ func (Renderer) Template(ctx context.Context, files syncline.Files, folder strin
 			return manifests, nil
 		}
 	}
-	if _, unmet := errors.AsType[upstream.Needs](err); !unmet && syncline.KindOf(err) == syncline.Internal && ctx.Err() == nil {
+	if _, unmet := errors.AsType[upstream.NeedsError](err); !unmet && syncline.KindOf(err) == syncline.Internal && ctx.Err() == nil {
 		hint := syncline.HintOf(err)
 		err = syncline.Errorf(syncline.Invalid, "%w", tell(loaded, folder, options, err.Error()))
 		if hint != "" {

@@ -43,10 +43,10 @@ func (f *fileSystem) inflate(file string, k *types.Kustomization) (bool, error) 
 	if err != nil || len(asked) == 0 {
 		return false, err
 	}
-	var needs upstream.Needs
+	var needs upstream.NeedsError
 	for i, chart := range asked {
 		text, err := f.rendered(file, chart)
-		if need, ok := errors.AsType[upstream.Needs](err); ok {
+		if need, ok := errors.AsType[upstream.NeedsError](err); ok {
 			needs = append(needs, need...)
 			continue
 		}
@@ -128,10 +128,11 @@ func (f *fileSystem) generator(folder, config string) (chart inflation, is bool,
 			return chart, false, nil //nolint:nilerr // kustomize says what is wrong with it
 		}
 	}
-	var about struct {
-		APIVersion, Kind string
+	var about struct{ Kind string }
+	if err := yaml.Unmarshal(text, &about); err != nil {
+		return chart, false, nil //nolint:nilerr // kustomize says what is wrong with it
 	}
-	if yaml.Unmarshal(text, &about) != nil || about.Kind != "HelmChartInflationGenerator" || strings.Contains(string(text), "\n---") {
+	if about.Kind != "HelmChartInflationGenerator" || strings.Contains(string(text), "\n---") {
 		return chart, false, nil
 	}
 	if err := yaml.Unmarshal(text, &chart); err != nil {
@@ -202,16 +203,12 @@ func refuseConfig() error {
 // chartFiles returns a tree and the folder in it where a chart is: below the folder for
 // charts, when it is there, as with kustomize, else what is given of its repository.
 func (f *fileSystem) chartFiles(file string, chart inflation) (syncline.Files, string, error) {
-	home := path.Join(chart.folder, cmp.Or(chart.ChartHome, types.HelmDefaultHome))
-	if chart.Version != "" && chart.Repo != "" {
-		home = path.Join(home, chart.Name+"-"+chart.Version)
-	}
-	at, err := f.inTree(f.absolute(path.Join(home, chart.Name)))
-	if err == nil && mountOf(at) != mountOf(chart.folder) {
-		err = syncline.Errorf(syncline.Invalid, "chartHome leads out of the repository")
-	}
+	at, err := f.inTree(f.absolute(chart.committed()))
 	if err != nil {
 		return syncline.Files{}, "", err
+	}
+	if mountOf(at) != mountOf(chart.folder) {
+		return syncline.Files{}, "", syncline.Errorf(syncline.Invalid, "chartHome leads out of the repository")
 	}
 	tree, folder := f.tree(at)
 	entry, err := tree.Stat(folder)
@@ -224,14 +221,26 @@ func (f *fileSystem) chartFiles(file string, chart inflation) (syncline.Files, s
 		return syncline.Files{}, "", syncline.WithHint(
 			syncline.Errorf(syncline.Invalid, "it names no repo, and there is no chart in %s", f.shown(at)), "add repo, or commit the chart there")
 	}
-	version := chart.Version
-	if version == "" && chart.Devel {
+	fetched, err := upstream.Given(f.files.Refs, chart.remote(f.shown(file)))
+	return syncline.Files{Tree: fetched, Refs: f.files.Refs}, "", err
+}
+
+// committed returns the folder of a chart that is committed.
+func (c inflation) committed() string {
+	home := path.Join(c.folder, cmp.Or(c.ChartHome, types.HelmDefaultHome))
+	if c.Version != "" && c.Repo != "" {
+		home = path.Join(home, c.Name+"-"+c.Version)
+	}
+	return path.Join(home, c.Name)
+}
+
+// remote returns where a chart is that is not committed.
+func (c inflation) remote(file string) upstream.Remote {
+	version := c.Version
+	if version == "" && c.Devel {
 		version = ">0.0.0-0"
 	}
-	fetched, err := upstream.Given(f.files.Refs, upstream.Remote{
-		RepoURL: strings.TrimSuffix(chart.Repo, "/"), Chart: chart.Name, TargetRevision: version, By: f.shown(file) + ": helmCharts",
-	})
-	return syncline.Files{Tree: fetched, Refs: f.files.Refs}, "", err
+	return upstream.Remote{RepoURL: strings.TrimSuffix(c.Repo, "/"), Chart: c.Name, TargetRevision: version, By: file + ": helmCharts"}
 }
 
 // valuesRef is how the value files of a chart are reached.

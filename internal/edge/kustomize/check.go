@@ -54,13 +54,13 @@ func (f *fileSystem) check(file string, text []byte) ([]byte, error) {
 // anything.
 func (f *fileSystem) complete(file string, k *types.Kustomization) (bool, error) {
 	brought, err := f.bring(file, k)
-	needs, unmet := errors.AsType[upstream.Needs](err)
+	needs, unmet := errors.AsType[upstream.NeedsError](err)
 	if err != nil && !unmet {
 		return false, err
 	}
 	f.passNamespace(path.Dir(file), k)
 	inflated, err := f.inflate(file, k)
-	more, unmet := errors.AsType[upstream.Needs](err)
+	more, unmet := errors.AsType[upstream.NeedsError](err)
 	if err != nil && !unmet {
 		return false, err
 	}

@@ -46,7 +46,7 @@ func (r *Renderer) Tainted() bool { return r.tainted.Load() }
 // Build builds the kustomization in a folder with the options laid over it, and
 // returns a manifest per object in kustomize's order. Charts are rendered by the given
 // function. Its errors are Invalid, Denied where the kustomization asks for what is not
-// done, or [upstream.Needs].
+// done, or [upstream.NeedsError].
 func (r *Renderer) Build(ctx context.Context, files syncline.Files, folder string, options tool.Kustomize, charts Charts) ([]syncline.Manifest, error) {
 	fsys := &fileSystem{ctx: ctx, files: files, charts: charts, overlay: map[string][]byte{}, configs: map[string]bool{},
 		namespaces: map[string]string{}, disputed: map[string]bool{},
@@ -58,7 +58,7 @@ func (r *Renderer) Build(ctx context.Context, files syncline.Files, folder strin
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("kustomization %s: %w", file, ctx.Err())
 	}
-	if _, unmet := errors.AsType[upstream.Needs](err); unmet {
+	if _, unmet := errors.AsType[upstream.NeedsError](err); unmet {
 		return nil, err
 	}
 	if _, known := errors.AsType[*syncline.Error](err); !known {

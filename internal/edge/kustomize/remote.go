@@ -92,7 +92,7 @@ func (m mounted) name() string { return upstream.Redact(m.remote.RepoURL) }
 // names them in it by where they are then. It reports whether there are any.
 func (f *fileSystem) bring(file string, k *types.Kustomization) (bool, error) {
 	brought := false
-	var needs upstream.Needs
+	var needs upstream.NeedsError
 	for _, field := range []struct {
 		name  string
 		texts []string
@@ -107,7 +107,7 @@ func (f *fileSystem) bring(file string, k *types.Kustomization) (bool, error) {
 			}
 			remote.By = f.shown(file) + ": " + field.name
 			where, err := f.mount(remote)
-			if need, ok := errors.AsType[upstream.Needs](err); ok {
+			if need, ok := errors.AsType[upstream.NeedsError](err); ok {
 				needs = append(needs, need...)
 				continue
 			}
@@ -164,25 +164,9 @@ var (
 // ref, else version, of the query the revision.
 func remoteOf(field, text string) (remote upstream.Remote, folder string, err error) {
 	address, query, _ := strings.Cut(text, "?")
-	address = forced.ReplaceAllString(address, "")
-	protocol := strings.ToLower(scheme.FindString(address))
-	address = address[len(protocol):]
-	user := userName.FindString(address)
-	address = address[len(user):]
-	likeSCP := protocol == "" && (user != "" || gitHub.MatchString(address))
-	end := strings.IndexByte(address, '/')
-	if colon := strings.IndexByte(address, ':'); likeSCP && colon > 0 && (end < 0 || colon < end) {
-		end = colon
-	}
-	if end <= 0 || protocol == "" && !likeSCP {
+	host, rest := hostOf(forced.ReplaceAllString(address, ""))
+	if host == "" {
 		return remote, "", refuseRemote(field, text)
-	}
-	host, rest := address[:end+1], address[end+1:]
-	switch isGitHub := gitHub.MatchString(host); {
-	case isGitHub && (user != "" || protocol == "ssh://"):
-		protocol, host, user = "", "github.com:", cmp.Or(user, "git@")
-	case isGitHub:
-		protocol, host = "https://", "github.com/"
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
@@ -193,9 +177,35 @@ func remoteOf(field, text string) (remote upstream.Remote, folder string, err er
 		return remote, "", refuseFile(field, text)
 	}
 	folder = strings.TrimPrefix(path.Clean("/"+folder), "/")
-	remote.RepoURL = protocol + user + host + strings.Trim(repo, "/")
+	remote.RepoURL = host + strings.Trim(repo, "/")
 	remote.TargetRevision = cmp.Or(values.Get("ref"), values.Get("version"))
 	return remote, folder, nil
+}
+
+// hostOf parts the beginning of an address, up to its host, from the path: "" where it has
+// none. GitHub has one spelling for each protocol.
+func hostOf(address string) (host, rest string) {
+	protocol := strings.ToLower(scheme.FindString(address))
+	address = address[len(protocol):]
+	user := userName.FindString(address)
+	address = address[len(user):]
+	isGitHub := gitHub.MatchString(address)
+	likeSCP := protocol == "" && (user != "" || isGitHub)
+	end := strings.IndexByte(address, '/')
+	if likeSCP {
+		end = strings.IndexAny(address, "/:")
+	}
+	if end <= 0 || protocol == "" && !likeSCP {
+		return "", ""
+	}
+	host, rest = address[:end+1], address[end+1:]
+	switch {
+	case isGitHub && (user != "" || protocol == "ssh://"):
+		return cmp.Or(user, "git@") + "github.com:", rest
+	case isGitHub:
+		return "https://github.com/", rest
+	}
+	return protocol + user + host, rest
 }
 
 // split parts the path of a repository from that of a folder in it, and reports whether a

@@ -47,7 +47,7 @@ type Tools struct {
 // Build builds the job, or says what else it needs.
 func (t Tools) Build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
 	output, err := t.build(ctx, job, inputs)
-	if needs, ok := errors.AsType[upstream.Needs](err); ok {
+	if needs, ok := errors.AsType[upstream.NeedsError](err); ok {
 		return Output{Tool: output.Tool, Needs: needs}, nil
 	}
 	return output, presentable(err, job.ShowSecrets)

@@ -47,7 +47,7 @@ type Output struct {
 	Documents []decode.Document
 	// Needs is what the job cannot be built without, and was not given; then there is
 	// nothing else.
-	Needs upstream.Needs
+	Needs upstream.NeedsError
 	// Repeated says which keys a chart repeats, and where.
 	Repeated []string
 	// PassedOver are the files among manifests that were not rendered.

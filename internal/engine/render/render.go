@@ -123,7 +123,7 @@ type Renderer struct {
 // it needs for that.
 type outcome struct {
 	result Result
-	needs  upstream.Needs
+	needs  upstream.NeedsError
 	err    error
 }
 
