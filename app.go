@@ -100,22 +100,22 @@ type Past struct {
 	// Invalid lists why the operation cannot be carried on when it was not ended:
 	// whoever may write the resource can write anything there.
 	Invalid []Condition
+	// Compared are the revisions that were compared last, while Revisions could not be.
+	Compared []string
 	// Unlisted reports whether the App had more objects than could be written down.
 	Unlisted bool
 	// ReconciledAt is when the revisions were last resolved.
 	ReconciledAt time.Time
 }
 
-// maxDelivered is of how many revisions Delivered tells. There are hardly three, but the
-// status is what anybody may have written.
+// maxDelivered bounds of how many revisions Delivered tells: anybody may write the status.
 const maxDelivered = 8
 
-// Delivered returns at which other revisions than the given one a source may have given
-// what is live: those that the App was last compared with; and unless it was in sync
-// with them, those of its last deployment and of its last operation, which may have
-// ended halfway.
+// Delivered returns at which other revisions than the given one a source may have given what
+// is live: those that the App was last compared with; and unless it was in sync with them,
+// those of its last deployment and of its last operation, which may have ended halfway.
 func (p Past) Delivered(source Source, but string) []string {
-	was := []Deployment{{Sources: p.Sources, Revisions: p.Revisions}}
+	was := []Deployment{{Sources: p.Sources, Revisions: p.Compared}, {Sources: p.Sources, Revisions: p.Revisions}}
 	if p.Sync != Synced {
 		was = append(was, p.History[max(len(p.History)-1, 0):]...)
 		if p.Operation != nil {

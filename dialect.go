@@ -51,6 +51,8 @@ type Ownership interface {
 	// Owner returns the [App.Instance] that the marks of an object name, "" when they
 	// name none: marks that were copied from another object say nothing.
 	Owner(ref Ref, object Marked) string
+	// Named returns the instance that weaker marks name, which prove nothing, or "".
+	Named(object Marked) string
 	// Proof is the field that Stamp writes, as a path of managedFields: who owns it
 	// made the object. Anybody may write it under another name.
 	Proof() []string
@@ -64,6 +66,9 @@ type Conventions interface {
 	// Beyond stands for the value of an annotation or a label that is too long to be
 	// remembered, which may say anything at its end; "" where its beginning will do.
 	Beyond(key string) string
+	// Slip returns the key of the annotation that was probably meant by another one, which
+	// means nothing; "" when none was. Read finds what slips say by internal/base/near.
+	Slip(key string) string
 	// Read returns what an object asks for.
 	Read(object Marked) Directive
 }
@@ -85,6 +90,11 @@ func (c Content) Label(key string) string { return c.text("labels", key) }
 
 func (c Content) text(field, key string) string {
 	metadata, _ := c["metadata"].(map[string]any)
+	return textIn(metadata, field, key)
+}
+
+// textIn returns the value of an annotation or a label in an object's metadata, or "".
+func textIn(metadata map[string]any, field, key string) string {
 	texts, _ := metadata[field].(map[string]any)
 	text, _ := texts[key].(string)
 	return text

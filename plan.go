@@ -136,6 +136,8 @@ type Change struct {
 	// object which is not desired: what the object says of itself, field managers
 	// included, can be written by whoever may write the object.
 	Unrecorded bool
+	// Drawn reports whether the source draws the object anew at each rendering.
+	Drawn bool
 	// Leaving reports whether an object that is not desired is being deleted
 	// already, so that there is nothing to do and nothing to approve.
 	Leaving bool

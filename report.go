@@ -87,9 +87,7 @@ const ClaimText = "only its own metadata say that it is of this application, whi
 // ConditionType is the type of a Condition.
 type ConditionType string
 
-// The condition types, as in Argo CD, and those that are Syncline's own:
-// RepeatedKeyWarning, UnlistedWarning, HookWarning, OptionWarning, PruneApprovalRequired and
-// ClaimedWarning.
+// The condition types are Argo CD's, and from RepeatedKeyWarning on Syncline's own.
 const (
 	DeletionError         ConditionType = "DeletionError"
 	InvalidSpecError      ConditionType = "InvalidSpecError"
@@ -102,6 +100,8 @@ const (
 	UnlistedWarning       ConditionType = "UnlistedWarning"
 	HookWarning           ConditionType = "HookWarning"
 	OptionWarning         ConditionType = "SyncOptionWarning"
+	RandomValuesWarning   ConditionType = "RandomValuesWarning"
+	AnnotationWarning     ConditionType = "AnnotationWarning"
 	PruneApprovalRequired ConditionType = "PruneApprovalRequired"
 	ClaimedWarning        ConditionType = "ClaimedResourceWarning"
 )

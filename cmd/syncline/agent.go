@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
+	"github.com/syncline-io/syncline/internal/base/relief"
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
@@ -24,6 +25,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/fetch/keyring"
 )
 
 // agent joins what the engine needs with the watches that bring it events.
@@ -35,6 +37,7 @@ type agent struct {
 	releaser     *project.Releaser
 	repositories *repository.Store
 	trust        *repository.Trust
+	keys         *keyring.Ring
 	settings     *settings.Store
 	applications *application.Store
 	apps         *catalog.Apps
@@ -87,17 +90,15 @@ func (a *agent) run(ctx context.Context) error {
 	defer group.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ruled := kube.Handler{Set: noting(a.settings.Put, "health rules"), Gone: a.settings.Delete}
-	trusted := kube.Handler{Set: noting(a.trust.Put, "servers of repositories that are trusted"), Gone: a.trust.Delete}
+	secrets, configMaps := corev1.SchemeGroupVersion.WithResource("secrets"), corev1.SchemeGroupVersion.WithResource("configmaps")
+	trusted := noting(a.trust, "something in a ConfigMap of trusted servers")
 	known := []<-chan struct{}{
-		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, kube.Handler{
-			Set: func(u *unstructured.Unstructured) { _ = a.projects.Put(u) }, Gone: a.projects.Delete, // its Apps say what is wrong
-		}),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{LabelSelector: repository.Selector},
-			kube.Handler{Set: a.putRepository, Gone: a.repositories.Delete}),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: settings.Name}, ruled),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.KnownHostsName}, trusted),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.CertificatesName}, trusted),
+		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, noting(a.projects, "an AppProject")),
+		a.watch(ctx, &group, secrets, kube.WatchOptions{LabelSelector: repository.Selector}, noting(a.repositories, "a repository Secret")),
+		a.watch(ctx, &group, secrets, kube.WatchOptions{LabelSelector: keyring.Selector}, noting(a.keys, "a Secret with keys")),
+		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: settings.Name}, noting(a.settings, "a health rule")),
+		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: repository.KnownHostsName}, trusted),
+		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: repository.CertificatesName}, trusted),
 	}
 	for _, settings := range known {
 		select {
@@ -115,6 +116,7 @@ func (a *agent) run(ctx context.Context) error {
 	group.Go(func() { _ = a.resolver.Poll(ctx) }) // it ends with ctx only
 	group.Go(func() { a.waker.Follow(ctx) })
 	group.Go(func() { a.teller.Run(ctx) })
+	group.Go(func() { relief.Run(ctx) })
 	group.Go(func() { a.letGo(ctx) })
 	slog.Info("syncline is running", "namespace", a.namespace)
 	a.loop.Run(ctx)
@@ -134,26 +136,23 @@ func (a *agent) watch(
 	return synced
 }
 
-func (a *agent) putRepository(u *unstructured.Unstructured) {
-	if err := a.repositories.Put(u); err != nil {
-		slog.Warn("a repository Secret is of no use", "secret", u.GetNamespace()+"/"+u.GetName(), "err", syncline.Explain(err))
-	}
-}
-
-// noting has a store take note of what is seen, and logs what cannot be read of what.
-func noting(put func(*unstructured.Unstructured) error, what string) func(*unstructured.Unstructured) {
-	return func(u *unstructured.Unstructured) {
-		if err := put(u); err != nil {
-			slog.Error("some settings cannot be read", "settings", what, "err", err)
+// noting has a store take note of what is seen, and logs what of it is of no use.
+func noting(store interface {
+	Put(u *unstructured.Unstructured) error
+	Delete(name types.NamespacedName)
+}, what string) kube.Handler {
+	return kube.Handler{Gone: store.Delete, Set: func(u *unstructured.Unstructured) {
+		if err := store.Put(u); err != nil {
+			slog.Warn("something is of no use", "what", what, "name", u.GetNamespace()+"/"+u.GetName(), "err", syncline.Explain(err))
 		}
-	}
+	}}
 }
 
 // listRepositories looks at all repository Secrets.
 func (a *agent) listRepositories(ctx context.Context) error {
 	listed, err := a.cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: a.namespace, LabelSelector: repository.Selector})
 	for i := range listed {
-		a.putRepository(&listed[i])
+		_ = a.repositories.Put(&listed[i]) // the watch says what is wrong
 	}
 	return err
 }
@@ -177,10 +176,10 @@ func (a *agent) onApplication(app syncline.App, change catalog.Change) {
 
 func (a *agent) onApplicationGone(name types.NamespacedName) {
 	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: name.Namespace, Name: name.Name}
-	concerned := a.catalog.Delete(id)
+	a.waker.Gone(id, a.catalog.Delete(id))
+	a.applications.Forget(id)
 	a.releaser.Look()
 	a.teller.Forget(id)
-	a.waker.Gone(id, concerned)
 }
 
 // letGoEvery is how often clusters and kinds are looked for that no App needs any more.

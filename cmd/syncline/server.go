@@ -30,6 +30,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/edge/lua"
+	"github.com/syncline-io/syncline/internal/edge/sops"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/health"
 	"github.com/syncline-io/syncline/internal/engine/health/rules"
@@ -38,6 +39,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/fetch"
+	"github.com/syncline-io/syncline/internal/fetch/keyring"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
@@ -146,6 +148,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,
 		RecordAfter: time.Duration(options.RecordSeconds) * time.Second, Pending: make(chan string, wake.MaxPending),
 	}
+	a.keys = keyring.New(keyring.Options{Changed: a.waker.Keys})
 	a.releaser = &project.Releaser{Projects: a.projects, Apps: a.apps, Resources: resources{cluster}}
 	usage := application.Usage{Apps: a.apps, Reach: a.repositories.For, Permits: func(app syncline.App) bool { return a.loop.Engine.Permits(app) }}
 	poll := time.Duration(options.PollSeconds) * time.Second
@@ -163,8 +166,8 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 	}})
 	a.waker.Clusters = a.fleet
 	a.loop.Engine = engine.New(
-		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}),
-		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
+		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}, a.keys),
+		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20, Ciphertext: sops.HasCiphertext}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
 			Poll:        2 * poll, // the resolver asks every poll by itself
 			Guard:       plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
@@ -179,7 +182,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 
 // listen has what the stores know tell whom it concerns.
 func (a *agent) listen(own *rules.Set) {
-	a.applications.Changed = a.onApplication
+	a.applications.Changed, a.applications.Label = a.onApplication, a.settings.Label
 	a.apps.Left = func(id syncline.AppID, way catalog.Way) {
 		a.loop.Interrupt(id)
 		a.resolver.Review(way.Address.Key())

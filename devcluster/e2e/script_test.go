@@ -56,6 +56,8 @@ func setup(env *testscript.Env) error {
 	env.Setenv("NS", name)
 	env.Setenv("CP", controlPlane)
 	env.Setenv("CANARY", s.canary.value)
+	env.Setenv("AGEKEY", s.canary.age)
+	env.Setenv("AGESECOND", s.canary.second)
 	t, ok := env.T().(testing.TB)
 	if !ok {
 		return errors.New("scripts need a test")

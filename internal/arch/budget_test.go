@@ -27,7 +27,7 @@ const (
 // The numbers only get smaller: whoever makes a package smaller by more than slack
 // writes it down here, and nobody makes one larger.
 var large = map[string]int{
-	"internal/engine": 2960,
+	"internal/engine": 2915,
 }
 
 const slack = 100

@@ -110,7 +110,7 @@ func (c *Catalog) Plan(id syncline.AppID, plan syncline.Plan) (concerned []syncl
 // Restore takes note of what an App declares in a cluster by its status, before a plan
 // of it is made.
 func (c *Catalog) Restore(app syncline.App, on syncline.ClusterID) {
-	plan := syncline.Plan{App: app.ID, Cluster: on}
+	plan := syncline.Plan{App: app.ID, Cluster: on, Changes: make([]syncline.Change, 0, len(app.Past.Objects))}
 	for _, object := range app.Past.Objects {
 		if !object.Hook && !object.RequiresPruning {
 			plan.Changes = append(plan.Changes, syncline.Change{Ref: object.Ref, Action: syncline.Keep})

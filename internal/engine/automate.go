@@ -8,13 +8,17 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/engine/heal"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 )
 
 // automate begins an operation when the App's policy asks for one.
-func (t *turn) automate(context.Context) error {
+func (t *turn) automate(ctx context.Context) error {
 	if t.running() {
 		return nil
+	}
+	if err := t.markDrawn(ctx); err != nil {
+		return err
 	}
 	if t.premature(syncline.Operation{Prune: t.app.Policy.Automated && t.app.Policy.Prune}) {
 		return nil
@@ -35,6 +39,20 @@ func (t *turn) automate(context.Context) error {
 		t.automatic = true
 	}
 	return nil
+}
+
+// markDrawn finds out what the source draws anew, when revisions that were synced differ.
+func (t *turn) markDrawn(ctx context.Context) error {
+	if len(differing(*t.plan)) == 0 || !attempted(t.app, t.revisions) {
+		return nil
+	}
+	conditions, err := t.drawn.Mark(t.plan, t.app, t.objects, func() ([]syncline.Object, error) {
+		again := turn{Engine: t.Engine, app: t.app, cluster: t.cluster, sources: t.sources, revisions: t.revisions, apart: true}
+		err := again.render(ctx)
+		return again.objects, err
+	})
+	t.conditions = append(t.conditions, conditions...)
+	return err
 }
 
 // premature reports whether it is too soon to judge how much an operation prunes:
@@ -195,45 +213,17 @@ func leaves(c syncline.Change) bool {
 // selfHeal decides about an App that drifted.
 func selfHeal(last *syncline.OperationState, differing []syncline.Change, op syncline.Operation, now time.Time) (*syncline.Operation, *choice) {
 	attempts := last.Operation.SelfHealAttempts
-	if now.Sub(last.FinishedAt) >= healPause(attempts)+healQuiet {
+	if now.Sub(last.FinishedAt) >= heal.Pause(attempts)+heal.Quiet {
 		attempts = 0
 	}
-	if due := last.FinishedAt.Add(healPause(attempts)); now.Before(due) {
+	if due := last.FinishedAt.Add(heal.Pause(attempts)); now.Before(due) {
 		return nil, &choice{at: due, why: fmt.Sprintf("it drifts again and again; repair #%d", attempts+1)}
 	}
 	op.SelfHealAttempts = attempts + 1
-	for _, c := range differing {
-		kept := c.Action == syncline.Retain || c.Action == syncline.Prune && !op.Prune
-		if c.SharedWith == "" && !kept {
-			op.Selection = append(op.Selection, syncline.Selector{
-				Group: c.Ref.Group, Kind: c.Ref.Kind, Name: c.Ref.Name, Namespace: c.Ref.Namespace,
-			})
-		}
-	}
-	if op.Selection == nil {
+	if op.Selection = heal.Selection(differing, op.Prune); op.Selection == nil {
 		return nil, &choice{}
 	}
 	return &op, nil
-}
-
-// healQuiet is how long an App has to stay as declared for its repairs to be
-// counted anew.
-const healQuiet = time.Minute
-
-// healPause is the pause before another repair: none before the first, then
-// 2 s, three times as long each time, at most 5 min.
-func healPause(attempts int64) time.Duration {
-	const first, longest = 2 * time.Second, 5 * time.Minute
-	if attempts == 0 {
-		return 0
-	}
-	pause := first
-	for range attempts - 1 {
-		if pause *= 3; pause >= longest {
-			return longest
-		}
-	}
-	return pause
 }
 
 // guardPrune says why an automated operation may not prune what the plan

@@ -21,6 +21,8 @@ type endless struct {
 	began, cut int
 }
 
+func (*endless) Forget(syncline.AppID) {}
+
 func (e *endless) Render(ctx context.Context, _ render.Request) (render.Result, error) {
 	e.mu.Lock()
 	e.began++

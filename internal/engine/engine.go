@@ -19,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/drawn"
 	"github.com/syncline-io/syncline/internal/engine/gather"
 	"github.com/syncline-io/syncline/internal/engine/pending"
 	"github.com/syncline-io/syncline/internal/engine/plan"
@@ -108,6 +109,7 @@ type Engine struct {
 
 	affected *affected.Index
 	pending  *pending.Set
+	drawn    drawn.Drawings
 
 	mu sync.Mutex
 	// failing says since when the turns of an App fail for reasons that may pass.
@@ -186,6 +188,7 @@ func (e *Engine) Forget(id syncline.AppID) {
 	e.planner.Forget(id)
 	e.affected.Forget(id)
 	e.gatherer.Forget(id)
+	e.drawn.Forget(id)
 	e.wake(e.pending.Forget(id))
 	e.mu.Lock()
 	defer e.mu.Unlock()

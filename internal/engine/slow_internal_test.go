@@ -12,7 +12,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/gather"
-	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
 
 // slowVillage takes for ever to fetch what one project's Apps follow.
@@ -22,7 +22,7 @@ type slowVillage struct {
 	wanted []context.Context
 }
 
-func (v *slowVillage) Difference(ctx context.Context, app syncline.App, of syncline.Source, before, after string) (*source.Difference, error) {
+func (v *slowVillage) Difference(ctx context.Context, app syncline.App, of syncline.Source, before, after string) (*difference.Paths, error) {
 	if app.Project != "alone" {
 		return v.village.Difference(ctx, app, of, before, after)
 	}

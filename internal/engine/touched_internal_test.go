@@ -19,7 +19,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/gather"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
-	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
 
 // shelf is a tree without folders: what is in its files.
@@ -119,13 +119,13 @@ func (v *village) Tree(context.Context, syncline.App, syncline.Source, string) (
 }
 
 // Difference compares two commits, when the script has gone on.
-func (v *village) Difference(_ context.Context, _ syncline.App, _ syncline.Source, before, after string) (*source.Difference, error) {
+func (v *village) Difference(_ context.Context, _ syncline.App, _ syncline.Source, before, after string) (*difference.Paths, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for range 3 {
 		v.step()
 	}
-	return source.Compare(v.at(before), v.at(after))
+	return difference.Between(v.at(before), v.at(after))
 }
 
 func (v *village) at(commit string) shelf {

@@ -61,7 +61,7 @@ func publish(t *testing.T) *published {
 	t.Cleanup(func() { _ = store.Close() })
 	p := &published{world: newWorld(), repo: repo}
 	p.resolver = source.NewResolver(source.Fetchers{syncline.SourceGit: source.NewGit(store, store)}, source.Options{})
-	p.sources = &interrupted{Stage: source.New(p.resolver, anonymous{})}
+	p.sources = &interrupted{Stage: source.New(p.resolver, anonymous{}, nil)}
 	p.engine = engine.New(p.sources, render.New(render.Tools{Dialects: syncline.Dialects{convention.Dialect()}}, render.Options{}), p, p, engine.Options{})
 	p.app.Sources = []syncline.Source{{RepoURL: repo.URL, Path: "web", TargetRevision: "main"}}
 	p.commit(t, testenv.GitCommit{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -46,6 +47,7 @@ type turn struct {
 	revisions []string
 	tools     []syncline.Tool
 	objects   []syncline.Object
+	apart     bool // what is rendered is not remembered
 	rendered  []affected.Rendered
 	// given is what they were given from elsewhere, where gathered says that they were
 	// rendered or could not be.
@@ -302,11 +304,11 @@ func asTransient(err error) error {
 
 // pastKinds returns the kinds of the objects that the App was known to have.
 func pastKinds(app syncline.App) []schema.GroupVersionKind {
-	var kinds []schema.GroupVersionKind
+	kinds := map[schema.GroupVersionKind]struct{}{} // of thousands of objects, which are of few
 	for _, o := range app.Past.Objects {
-		kinds = append(kinds, schema.GroupVersionKind{Group: o.Ref.Group, Version: o.Version, Kind: o.Ref.Kind})
+		kinds[schema.GroupVersionKind{Group: o.Ref.Group, Version: o.Version, Kind: o.Ref.Kind}] = struct{}{}
 	}
-	return kinds
+	return slices.Collect(maps.Keys(kinds))
 }
 
 func (t *turn) makePlan(ctx context.Context) error {

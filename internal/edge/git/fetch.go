@@ -47,9 +47,9 @@ func (s *Store) Fetch(ctx context.Context, repo upstream.Repository, commit, ref
 	return err
 }
 
-// Find returns the commit that an abbreviated name stands for. It fetches all
-// branches and tags with their history, which is the only way to know, and gives
-// way to fetches of commits that are known.
+// Find returns the commit that an abbreviated name stands for. It fetches the history
+// of all branches and tags, which is the only way to know, but not their files; no
+// [Store.Fetch] waits for it.
 //
 // Errors: those of [Store.Refs], and NotFound when it is the name of no commit
 // or of several.
@@ -61,7 +61,7 @@ func (s *Store) Find(ctx context.Context, repo upstream.Repository, abbreviation
 	if !abridged.MatchString(abbreviation) {
 		return "", syncline.Errorf(syncline.Invalid, "repository %s: %q is not an abbreviated commit", r.Name, abbreviation)
 	}
-	m := s.mirror(r)
+	m := s.history(r)
 	return m.share(ctx, r, findKey+abbreviation, func(ctx context.Context, p place) (string, error) {
 		if err := m.retryDamaged(ctx, r, func() error { return m.fetchAll(ctx, r, p) }); err != nil {
 			return "", err

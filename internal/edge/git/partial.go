@@ -4,18 +4,24 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
-// filter returns the arguments that leave large files out of a fetch, where the
-// server can do that: a partial clone, see gitprotocol-v2. What is left out is
+// filter returns the arguments that leave large files out of a fetch, or all files where
+// only the history is wanted, where the server can do that: a partial clone, see gitprotocol-v2. What is left out is
 // fetched when it is read: of a repository that holds everything, most bytes are
 // of what nobody renders.
 func (m *mirror) filter(r *program.Remote) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.store.options.LargeFile < 0 || r.Host == "" || m.unnamed {
+	switch {
+	case r.Host == "":
+		return nil
+	case strings.HasSuffix(m.dir, historySuffix):
+		return []string{"--filter=tree:0"}
+	case m.store.options.LargeFile < 0 || m.unnamed:
 		return nil
 	}
 	return []string{"--filter=blob:limit=" + strconv.FormatInt(m.store.options.LargeFile, 10)}

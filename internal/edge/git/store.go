@@ -204,8 +204,17 @@ func (s *Store) Close() error {
 
 // mirror returns the mirror of a repository, which may not be on disk yet.
 func (s *Store) mirror(r *program.Remote) *mirror {
+	return s.mirrorCalled(nameOf(r))
+}
+
+// nameOf is what the folder of a repository's mirror is called.
+func nameOf(r *program.Remote) string {
 	sum := sha256.Sum256([]byte(r.Key))
-	m, made := s.mirrors.get(s.mirrorDir(hex.EncodeToString(sum[:16])), s)
+	return hex.EncodeToString(sum[:16])
+}
+
+func (s *Store) mirrorCalled(name string) *mirror {
+	m, made := s.mirrors.get(s.mirrorDir(name), s)
 	if made {
 		_ = os.Chtimes(m.dir, time.Time{}, time.Now()) // fails when there is no mirror yet; see removeUnused
 	}

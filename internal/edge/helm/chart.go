@@ -147,7 +147,8 @@ func (r *chartReader) read(left *int) error {
 		paths[i] = path.Join(r.folder, name)
 	}
 	for i, read := range syncline.ReadFiles(r.files, paths) {
-		if read.Err != nil && (!errors.Is(read.Err, syncline.ErrElsewhere) || isPart(r.names[i])) {
+		needless := (errors.Is(read.Err, syncline.ErrElsewhere) || errors.Is(read.Err, syncline.ErrLocked)) && !isPart(r.names[i])
+		if read.Err != nil && !needless {
 			return read.Err
 		}
 		if *left -= len(read.Data); *left < 0 {
@@ -160,7 +161,8 @@ func (r *chartReader) read(left *int) error {
 }
 
 // isPart reports whether Helm itself reads a file of a chart. Templates may read the
-// others, such as a picture for the documentation; see [pointedAt].
+// others, such as a picture for the documentation; see [pointedAt]. One that a template
+// reads though it cannot be decrypted is in what is rendered as it is, where it is found.
 func isPart(name string) bool {
 	top, _, below := strings.Cut(name, "/")
 	if below {

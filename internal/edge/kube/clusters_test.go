@@ -162,6 +162,8 @@ func (c *country) Tree(context.Context, syncline.App, syncline.Source, string) (
 	return nil, nil //nolint:nilnil // the renderer of this country reads no tree
 }
 
+func (*country) Forget(syncline.AppID) {}
+
 func (c *country) Render(_ context.Context, request render.Request) (render.Result, error) {
 	c.mu.Lock()
 	text := c.texts[request.App]

@@ -29,6 +29,8 @@ type Sources interface {
 // Renderer turns files into objects.
 type Renderer interface {
 	Render(ctx context.Context, request render.Request) (render.Result, error)
+	// Forget drops what is remembered of an App that is gone.
+	Forget(id syncline.AppID)
 }
 
 // Gatherer renders the sources of Apps. It is safe for concurrent use by different Apps;
@@ -62,6 +64,8 @@ type Request struct {
 	Revisions []string
 	// Cluster is what templates may know of the destination.
 	Cluster syncline.Capabilities
+	// Apart renders even what is remembered, and remembers nothing of it.
+	Apart bool
 	// MaxAge is how old the knowledge may be of what is elsewhere.
 	MaxAge time.Duration
 	// Operation is when the operation began that the objects are for; zero when for none.
@@ -90,6 +94,7 @@ func (g *Gatherer) Render(ctx context.Context, request Request) (Gathered, error
 
 // Forget drops what is remembered of an App.
 func (g *Gatherer) Forget(id syncline.AppID) {
+	g.renderer.Forget(id)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.fixed, id)
@@ -114,7 +119,7 @@ func (g *gathering) render(ctx context.Context) error {
 		if len(g.Sources) > 1 && source.IsOnlyRead() {
 			made.Reads = record.New(record.Inputs{}).Reads() // of nothing
 		} else if made, err = g.renderer.Render(ctx, render.Request{
-			App: g.App.ID.Name, Instance: g.App.Instance, Dialect: g.App.Dialect, Project: g.App.Project,
+			ID: g.App.ID, App: g.App.ID.Name, Instance: g.App.Instance, Dialect: g.App.Dialect, Project: g.App.Project,
 			Namespace: g.App.Destination.Namespace, Source: source, Revision: g.Revisions[i],
 			Files: syncline.Files{Tree: trees[i], Refs: refs}, Cluster: g.Cluster,
 			Delivered: g.App.Past.Delivered(source, g.Revisions[i]),
@@ -123,6 +128,7 @@ func (g *gathering) render(ctx context.Context) error {
 			},
 			Remote: g.remote,
 			Fresh:  g.App.Refresh == syncline.RefreshHard,
+			Apart:  g.Apart,
 		}); err != nil {
 			return err
 		}

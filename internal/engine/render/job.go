@@ -71,13 +71,16 @@ func newJob(request Request) Job {
 	return job
 }
 
-// result makes objects of the documents.
-func (o Output) result() (Result, error) {
+// result makes objects of the documents, in which no ciphertext may be left.
+func (o Output) result(ciphertext func(map[string]any) (string, bool)) (Result, error) {
 	result := Result{Tool: o.Tool, Warnings: repeatedKeys(o.Repeated), PassedOver: o.PassedOver, apart: o.Apart, bytes: o.Bytes}
 	for _, document := range o.Documents {
 		object, err := syncline.NewObject(document.Content, document.Origin)
 		if err == nil {
 			err = checkNames(object)
+		}
+		if field, has := ciphertext(document.Content); err == nil && has {
+			err = encrypted(object, field)
 		}
 		switch {
 		case err != nil && o.Tool == syncline.ToolDirectory:
@@ -85,9 +88,16 @@ func (o Output) result() (Result, error) {
 		case err != nil:
 			return Result{}, err
 		}
-		result.add(document.File, object, sizeOf(document.Content))
+		result.add(document.File, object.Packed(), sizeOf(document.Content))
 	}
 	return result, nil
+}
+
+// encrypted refuses an object with ciphertext, which is of no use to whoever reads it.
+func encrypted(object syncline.Object, field string) error {
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Invalid, "%s: %s is encrypted by sops in its %s, and would be applied so", object.Origin(), object.Ref(), field),
+		"use files that sops has encrypted as a whole, with a key of one of their recipients in a Secret for the project")
 }
 
 // checkNames refuses names that no object can have and that would be read as something

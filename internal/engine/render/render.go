@@ -21,6 +21,9 @@ import (
 
 // Request asks what one Source of an App renders to.
 type Request struct {
+	// ID is the App that the result is remembered for, until [Renderer.Forget]. Default:
+	// it is remembered for nobody, as long as there is room.
+	ID syncline.AppID
 	// App is the App's name: the default release name of a chart.
 	App string
 	// Instance is what tracking calls the App; the variables and the names of the
@@ -48,6 +51,9 @@ type Request struct {
 	Remote func(ctx context.Context, remote upstream.Remote) (syncline.Tree, error)
 	// Fresh renders even when the result is remembered.
 	Fresh bool
+	// Apart renders even then, and remembers nothing of it: to see whether it comes to the
+	// same.
+	Apart bool
 	// ShowSecrets shows errors in full, also the values of Secrets that they quote.
 	// Only a person who asks for it may set it.
 	ShowSecrets bool
@@ -108,15 +114,20 @@ type Options struct {
 	// MemoBytes bounds the memory of remembered results, default 256 MiB. The
 	// project that takes most of it forgets first. Negative means to remember nothing.
 	MemoBytes int64
+	// Ciphertext returns the first field of an object that is still encrypted, and whether
+	// there is one. Such an object is refused. Default: it is not looked for.
+	Ciphertext func(content map[string]any) (field string, has bool)
 }
 
 // Renderer renders sources. It is safe for concurrent use.
 type Renderer struct {
 	builder    Builder
 	version    string
+	ciphertext func(content map[string]any) (field string, has bool)
 	memo       *record.Memo[outcome]
 	quarantine quarantine
 	gave       *gave
+	keys       keys
 }
 
 // outcome is a remembered result: what the source renders to, or why it cannot, or what
@@ -140,9 +151,13 @@ func New(builder Builder, options Options) *Renderer {
 	if options.MemoBytes == 0 {
 		options.MemoBytes = 256 << 20
 	}
+	if options.Ciphertext == nil {
+		options.Ciphertext = func(map[string]any) (string, bool) { return "", false }
+	}
 	return &Renderer{
 		builder:    builder,
 		version:    options.Version,
+		ciphertext: options.Ciphertext,
 		memo:       record.NewMemo[outcome](max(options.MemoBytes, 0)),
 		quarantine: newQuarantine(),
 		gave:       newGave(),
@@ -170,8 +185,11 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 	if err != nil {
 		return outcome{}, err
 	}
+	for _, old := range r.keys.note(request.ID, key) {
+		r.forget(old)
+	}
 	inputs := record.Inputs{Files: request.Files, Facts: facts(request)}
-	if !request.Fresh {
+	if !request.Fresh && !request.Apart {
 		if known, ok := r.memo.Find(key, inputs); ok {
 			return known, nil
 		}
@@ -181,14 +199,14 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 		return outcome{}, err
 	}
 	made, updated := outcome{}, false
-	if !request.Fresh {
+	if !request.Fresh && !request.Apart {
 		made, updated = r.update(ctx, key, job, inputs)
 	}
 	if !updated {
 		made = r.build(ctx, job, inputs)
 	}
 	done(made.err)
-	if made.err == nil || lasting(made.err) {
+	if !request.Apart && (made.err == nil || lasting(made.err)) {
 		r.memo.Put(key, request.Project, made.result.Reads, made, made.size())
 	}
 	return made, nil
@@ -207,7 +225,7 @@ func (r *Renderer) build(ctx context.Context, job Job, inputs record.Inputs) out
 	made := outcome{err: err}
 	if err == nil {
 		made.needs = output.Needs
-		made.result, made.err = output.result()
+		made.result, made.err = output.result(r.ciphertext)
 	}
 	made.result.Reads = recorder.Reads()
 	return made

@@ -21,14 +21,15 @@ import (
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
 var update = flag.Bool("update", false, "write what is rendered to the stories")
 
 // TestStories renders the stories in testdata. Each holds a request
-// (request.yaml), the files of the repository (repo/…), of other sources
-// (ref/NAME/…) and of what is elsewhere (elsewhere/NAME/…, of which elsewhere.yaml says
-// where), and what comes of them (want).
+// (request.yaml), the files of the repository (repo/…), its submodules (submodule/…) and
+// links (link/…), the files of other sources (ref/NAME/…) and of what is elsewhere
+// (elsewhere/NAME/…, of which elsewhere.yaml says where), and what comes of them (want).
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
 	check(t, err)
@@ -61,13 +62,18 @@ type story struct {
 func readStory(t *testing.T, archive *txtar.Archive) story {
 	t.Helper()
 	s := story{archive: archive}
-	repo, refs, elsewhere := memoryTree{}, map[string]memoryTree{}, map[string]memoryTree{}
+	repo, refs := typedTree{memoryTree{}, map[string]syncline.EntryType{}}, map[string]memoryTree{}
+	elsewhere := map[string]memoryTree{}
 	for _, file := range archive.Files {
 		switch top, rest, _ := strings.Cut(file.Name, "/"); top {
 		case "request.yaml":
 			s.request = readRequest(t, file.Data)
 		case "repo":
-			repo[rest] = string(file.Data)
+			repo.memoryTree[rest] = string(file.Data)
+		case "submodule":
+			repo.memoryTree[rest], repo.types[rest] = string(file.Data), syncline.EntrySubmodule
+		case "link":
+			repo.memoryTree[rest], repo.types[rest] = strings.TrimSpace(string(file.Data)), syncline.EntryLink
 		case "elsewhere.yaml":
 			s.request.Remote = remotes(t, file.Data, elsewhere)
 		case "ref", "elsewhere":
@@ -83,7 +89,7 @@ func readStory(t *testing.T, archive *txtar.Archive) story {
 			t.Fatalf("unknown file %s", file.Name)
 		}
 	}
-	s.request.Files.Tree = strictTree{t, repo}
+	s.request.Files.Tree = strictTree{t, source.Confine(repo)}
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
 		if s.request.Files.Refs == nil {
 			s.request.Files.Refs = map[string]syncline.Tree{}

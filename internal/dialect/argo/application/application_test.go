@@ -15,6 +15,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 	"github.com/syncline-io/syncline/internal/base/glob"
 	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/base/tool"
@@ -481,7 +482,7 @@ func TestApprovals(t *testing.T) {
 		"declared, and replaced": {written(syncline.FieldManager, metav1.ManagedFieldsOperationUpdate, both), false},
 		"declared, by Argo CD":   {written(convention.FormerManager, metav1.ManagedFieldsOperationUpdate, both), false},
 		"put back":               {written(syncline.RestoreManager, metav1.ManagedFieldsOperationUpdate, both), false},
-		"of a namespace's":       {written(syncline.NamespaceManager("web"), metav1.ManagedFieldsOperationApply, both), false},
+		"of a namespace's":       {written(fieldmanager.Namespace("web"), metav1.ManagedFieldsOperationApply, both), false},
 		"of something else":      {written("kubectl-edit", metav1.ManagedFieldsOperationUpdate, `{"f:spec":{}}`), false},
 		"what is not known":      {written("kubectl-edit", metav1.ManagedFieldsOperationApply, `[`), false},
 		"of nobody":              {&v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{syncline.AnnotationApprovePrune: "abc", convention.DeletionApproved: at.Format(time.RFC3339)}}}, false},

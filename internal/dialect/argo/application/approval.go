@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
@@ -79,7 +80,7 @@ func declares(manager string) bool {
 	case syncline.FieldManager, convention.FormerManager, syncline.RestoreManager, setsManager:
 		return true
 	}
-	return strings.HasPrefix(manager, syncline.NamespaceManagers)
+	return strings.HasPrefix(manager, fieldmanager.Namespaces)
 }
 
 // writersOf returns who owns a field, by any operation.
