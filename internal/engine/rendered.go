@@ -19,7 +19,7 @@ func (t *turn) render(ctx context.Context) error {
 	}
 	made, err := t.gatherer.Render(ctx, gather.Request{
 		App: t.app, Project: t.project, Sources: t.sources, Revisions: t.revisions, Cluster: capabilities,
-		Apart: t.apart, MaxAge: t.maxAge(), Operation: operation,
+		Given: t.given, Apart: t.apart, MaxAge: t.maxAge(), Operation: operation,
 	})
 	t.gathered, t.given = true, made.Given
 	if err != nil {

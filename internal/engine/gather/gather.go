@@ -6,6 +6,7 @@ package gather
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,6 +65,8 @@ type Request struct {
 	Revisions []string
 	// Cluster is what templates may know of the destination.
 	Cluster syncline.Capabilities
+	// Given is what was given before, and is given again as it was.
+	Given []affected.Given
 	// Apart renders even what is remembered, and remembers nothing of it.
 	Apart bool
 	// MaxAge is how old the knowledge may be of what is elsewhere.
@@ -186,6 +189,9 @@ func (g *gathering) remote(ctx context.Context, remote upstream.Remote) (synclin
 
 // revision returns the revision that a source elsewhere is at.
 func (g *gathering) revision(ctx context.Context, source syncline.Source, ref string) (string, error) {
+	if i := slices.IndexFunc(g.Given, func(given affected.Given) bool { return given.Ref == ref }); i >= 0 {
+		return g.Given[i].Revision, nil
+	}
 	if known, ok := g.fixedAt(ref); ok {
 		return known, nil
 	}

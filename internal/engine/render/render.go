@@ -189,7 +189,8 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 		r.forget(old)
 	}
 	inputs := record.Inputs{Files: request.Files, Facts: facts(request)}
-	if !request.Fresh && !request.Apart {
+	anew := request.Fresh || request.Apart
+	if !anew {
 		if known, ok := r.memo.Find(key, inputs); ok {
 			return known, nil
 		}
@@ -199,7 +200,7 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 		return outcome{}, err
 	}
 	made, updated := outcome{}, false
-	if !request.Fresh && !request.Apart {
+	if !anew {
 		made, updated = r.update(ctx, key, job, inputs)
 	}
 	if !updated {
