@@ -180,7 +180,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 			Guard:       plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
 			Others:      catalog.Others{Catalog: a.catalog, Namespace: a.namespace, Projects: project.Kind(), Mark: a.waker.Mark},
 			Dialects:    dialects(),
-			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second,
+			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second, Follows: a.apps.Follow,
 		})
 	a.loop.Engine, a.waker.Commits = a.engine, a.engine
 	a.listen(own)

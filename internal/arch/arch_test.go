@@ -45,7 +45,11 @@ var may = map[string][]string{
 var sideways = []string{
 	"internal/engine/clustertest -> internal/engine",
 	"internal/engine/clustertest -> internal/engine/apply",
-	"internal/engine/affected -> internal/engine/render/record",    // the words in which is said what was read
+	"internal/engine/affected -> internal/engine/render/record", // the words in which is said what was read
+	"internal/engine/gather -> internal/engine/affected",        // whose words say what was rendered from what
+	"internal/engine/gather -> internal/engine/policy",
+	"internal/engine/gather -> internal/engine/render",
+	"internal/engine/gather -> internal/engine/render/record",
 	"internal/engine/signed -> internal/engine/source",             // whose Stage it guards
 	"internal/engine/source/fetchertest -> internal/engine/source", // whose interface it tests
 	"internal/edge/helmrepo -> internal/edge/archive",              // where what it fetches is kept

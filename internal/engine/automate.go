@@ -50,7 +50,7 @@ func (t *turn) markDrawn(ctx context.Context) error {
 		return nil
 	}
 	conditions, err := t.drawn.Mark(t.plan, t.app, t.objects, func() ([]syncline.Object, error) {
-		again := turn{Engine: t.Engine, app: t.app, cluster: t.cluster, sources: t.sources, revisions: t.revisions, apart: true}
+		again := turn{Engine: t.Engine, app: t.app, project: t.project, cluster: t.cluster, sources: t.sources, revisions: t.revisions, given: t.given, apart: true}
 		err := again.render(ctx)
 		return again.objects, err
 	})

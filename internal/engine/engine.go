@@ -20,29 +20,13 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/drawn"
+	"github.com/syncline-io/syncline/internal/engine/gather"
 	"github.com/syncline-io/syncline/internal/engine/operation"
 	"github.com/syncline-io/syncline/internal/engine/pending"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
-
-// Sources yields what sources hold.
-type Sources interface {
-	// Resolve returns the commit that the source's target revision names. What was
-	// learned up to maxAge ago will do.
-	Resolve(ctx context.Context, app syncline.App, source syncline.Source, maxAge time.Duration) (string, error)
-	// Tree returns the files of a commit, fetching it if need be. It is an error when
-	// the source's path is no folder there.
-	Tree(ctx context.Context, app syncline.App, source syncline.Source, commit string) (syncline.Tree, error)
-}
-
-// Renderer turns files into objects.
-type Renderer interface {
-	Render(ctx context.Context, request render.Request) (render.Result, error)
-	// Forget drops what is remembered of an App that is gone.
-	Forget(id syncline.AppID)
-}
 
 // Projects knows the projects.
 type Projects interface {
@@ -108,14 +92,17 @@ type Options struct {
 	// Dialects are those in which Apps are declared, which other Apps may deliver.
 	// Default: none, and no object is taken for an App.
 	Dialects syncline.Dialects
+	// Follows is told what an App was given from elsewhere, beside its sources. It must
+	// not block. Default: nobody is told.
+	Follows func(id syncline.AppID, elsewhere []syncline.Source)
 	// Now is the clock, default time.Now.
 	Now func() time.Time
 }
 
 // Engine runs turns. It is safe for concurrent use by different Apps.
 type Engine struct {
-	Sources  Sources
-	Renderer Renderer
+	Sources  gather.Sources
+	gatherer *gather.Gatherer
 	Projects Projects
 	Clusters Clusters
 	planner  *plan.Planner
@@ -133,7 +120,7 @@ type Engine struct {
 }
 
 // New returns an Engine over its stages' outside.
-func New(sources Sources, renderer Renderer, projects Projects, clusters Clusters, options Options) *Engine {
+func New(sources gather.Sources, renderer gather.Renderer, projects Projects, clusters Clusters, options Options) *Engine {
 	if options.Poll == 0 {
 		options.Poll = 3 * time.Minute
 	}
@@ -149,11 +136,14 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 	if options.Grace == 0 {
 		options.Grace = 10 * time.Second
 	}
+	if options.Follows == nil {
+		options.Follows = func(syncline.AppID, []syncline.Source) {}
+	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
 	return &Engine{
-		Sources: sources, Renderer: renderer, Projects: projects, Clusters: clusters,
+		Sources: sources, gatherer: gather.New(sources, renderer), Projects: projects, Clusters: clusters,
 		planner: plan.New(options.Expressions), options: options, affected: affected.NewIndex(render.Traceable), pending: pending.New(),
 		failing: map[syncline.AppID]time.Time{}, wanting: map[syncline.AppID]*want{},
 	}
@@ -201,8 +191,8 @@ func (e *Engine) Forget(id syncline.AppID) {
 	e.Abandon(id)
 	e.planner.Forget(id)
 	e.affected.Forget(id)
+	e.gatherer.Forget(id)
 	e.drawn.Forget(id)
-	e.Renderer.Forget(id)
 	e.wake(e.pending.Forget(id))
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -246,7 +236,10 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 		t.rendered = nil
 	}
 	e.planned(t) // before what it was rendered from, and both before it has ended
-	e.affected.Learn(app, t.rendered)
+	e.affected.Learn(app, t.rendered, t.given)
+	if t.gathered {
+		e.options.Follows(app.ID, affected.SourcesOf(t.given))
+	}
 	e.ended(t, began)
 	return result
 }

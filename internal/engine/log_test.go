@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/logger"
+	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
@@ -22,10 +23,10 @@ func TestWhatAStepLogsNamesIt(t *testing.T) {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&lines, nil)))
 	defer slog.SetDefault(before)
 	w := newWorld(config("a", "1"))
-	w.engine.Renderer = rendererFunc(func(ctx context.Context) {
+	w.engine = engine.New(w, rendererFunc(func(ctx context.Context) {
 		logger.From(ctx).Info("rendering")
 		panic("a defect")
-	})
+	}), w, w, engine.Options{})
 	result := w.engine.Turn(logger.With(t.Context(), "app", w.app.ID.String()), w.app, 0)
 	if err := result.Err; syncline.KindOf(err) != syncline.Internal || !strings.HasPrefix(err.Error(), "render: ") {
 		t.Errorf("the turn ended by %v", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/engine/gather"
 	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
 
@@ -37,7 +38,7 @@ func (v *slowVillage) Difference(ctx context.Context, app syncline.App, of syncl
 func TestASlowCommitHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &slowVillage{village: settle([]int{0, 3})} // commits of both files
-		v.engine.Sources = v
+		v.engine.Sources, v.engine.gatherer = v, gather.New(v, nil)
 		for _, app := range v.apps {
 			v.begin(app)
 			v.end(app)

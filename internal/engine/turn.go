@@ -50,7 +50,11 @@ type turn struct {
 	artifacts []syncline.Artifact
 	apart     bool // what is rendered is not remembered
 	rendered  []affected.Rendered
-	plan      *syncline.Plan
+	// given is what they were given from elsewhere, where gathered says that they were
+	// rendered or could not be.
+	given    []affected.Given
+	gathered bool
+	plan     *syncline.Plan
 	// unanswered are the kinds of which nothing can be known, and why.
 	unanswered map[schema.GroupKind]error
 	// leaving is what is deleted of an App that is being deleted; nil until that is

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -9,6 +10,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/told"
 	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
@@ -17,9 +19,13 @@ type Helm interface {
 	Template(ctx context.Context, files syncline.Files, folder string, options tool.Helm) ([]syncline.Manifest, error)
 }
 
-// Kustomize builds the kustomization in a folder.
+// Charts renders a chart as [Helm] does, in the place of the helm program that kustomize
+// would start.
+type Charts = func(ctx context.Context, files syncline.Files, folder string, options tool.Helm) ([]syncline.Manifest, error)
+
+// Kustomize builds the kustomization in a folder, with the charts that it asks for.
 type Kustomize interface {
-	Build(ctx context.Context, files syncline.Tree, folder string, options tool.Kustomize) ([]syncline.Manifest, error)
+	Build(ctx context.Context, files syncline.Files, folder string, options tool.Kustomize, charts Charts) ([]syncline.Manifest, error)
 }
 
 // Jsonnet evaluates one file to JSON. Libraries are looked for in the folder
@@ -38,9 +44,12 @@ type Tools struct {
 	Dialects syncline.Dialects
 }
 
-// Build builds the job.
+// Build builds the job, or says what else it needs.
 func (t Tools) Build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
 	output, err := t.build(ctx, job, inputs)
+	if needs, ok := errors.AsType[upstream.NeedsError](err); ok {
+		return Output{Tool: output.Tool, Needs: needs}, nil
+	}
 	return output, presentable(err, job.ShowSecrets)
 }
 
@@ -180,7 +189,8 @@ func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inpu
 		}
 		return decodeAll(&decode.Decoder{LastKeyCounts: true}, manifests)
 	case syncline.ToolKustomize:
-		manifests, err := t.Kustomize.Build(ctx, inputs.Files, folder, env.kustomize(orZero(job.Source.Kustomize)))
+		kustomize := env.kustomize(orZero(job.Source.Kustomize))
+		manifests, err := t.Kustomize.Build(ctx, inputs.Files, folder, kustomize, t.charts(kustomize, inputs.Fact))
 		if err != nil {
 			return Output{}, err
 		}
@@ -203,6 +213,23 @@ func helmDefaults(job Job, options tool.Helm, fact func(string) (string, bool)) 
 	if options.Namespace == "" {
 		options.Namespace = job.Namespace
 	}
+	return withCapabilities(options, fact)
+}
+
+// charts renders the charts of a kustomization for the cluster that the options name, else
+// for that of the destination.
+func (t Tools) charts(kustomize tool.Kustomize, fact func(string) (string, bool)) Charts {
+	return func(ctx context.Context, files syncline.Files, folder string, options tool.Helm) ([]syncline.Manifest, error) {
+		options.KubeVersion = cmp.Or(options.KubeVersion, kustomize.KubeVersion)
+		if len(options.APIVersions) == 0 {
+			options.APIVersions = kustomize.APIVersions
+		}
+		return t.Helm.Template(ctx, files, folder, withCapabilities(options, fact))
+	}
+}
+
+// withCapabilities fills in what the options leave to the cluster.
+func withCapabilities(options tool.Helm, fact func(string) (string, bool)) tool.Helm {
 	if options.KubeVersion != "" && len(options.APIVersions) > 0 {
 		return options
 	}

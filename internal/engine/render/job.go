@@ -6,6 +6,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
@@ -52,6 +53,9 @@ const factCluster = "cluster/version-and-apis"
 type Output struct {
 	Tool      syncline.Tool
 	Documents []decode.Document
+	// Needs is what the job cannot be built without, and was not given; then there is
+	// nothing else.
+	Needs upstream.NeedsError
 	// Repeated says which keys a chart repeats, and where.
 	Repeated []string
 	// PassedOver are the files among manifests that were not rendered.

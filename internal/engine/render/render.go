@@ -9,11 +9,13 @@ package render
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 )
 
@@ -44,6 +46,9 @@ type Request struct {
 	// returns their files. It is asked only when a file among manifests is passed over.
 	Delivered []string
 	At        func(ctx context.Context, revision string) (syncline.Tree, error)
+	// Remote returns the files of what the source needs from elsewhere, if it may have
+	// them. Default: it may have nothing.
+	Remote func(ctx context.Context, remote upstream.Remote) (syncline.Tree, error)
 	// Fresh renders even when the result is remembered.
 	Fresh bool
 	// Apart renders even then, and remembers nothing of it: to see whether it comes to the
@@ -125,9 +130,11 @@ type Renderer struct {
 	keys       keys
 }
 
-// outcome is a remembered result: what the source renders to, or why it cannot.
+// outcome is a remembered result: what the source renders to, or why it cannot, or what
+// it needs for that.
 type outcome struct {
 	result Result
+	needs  upstream.NeedsError
 	err    error
 }
 
@@ -160,7 +167,7 @@ func New(builder Builder, options Options) *Renderer {
 // Render returns what the request renders to. It is an Invalid error that names
 // the file and the reason when the source is at fault.
 func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) {
-	made, err := r.make(ctx, request, newJob(request))
+	made, err := r.complete(ctx, request)
 	if err != nil {
 		return Result{}, err
 	}
@@ -199,9 +206,10 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 	return made, nil
 }
 
-// keyOf identifies what a job of a request is about, whatever the files are.
+// keyOf identifies what a job of a request is about, whatever the files are: also by
+// which there are, as it may need others.
 func (r *Renderer) keyOf(request Request, job Job) (syncline.Digest, error) {
-	return syncline.DigestOf([]any{r.version, request.Source.Address().Key(), job})
+	return syncline.DigestOf([]any{r.version, request.Source.Address().Key(), job, slices.Sorted(maps.Keys(request.Files.Refs))})
 }
 
 // build builds what differs from a result that is remembered, if that can be, and
@@ -216,6 +224,7 @@ func (r *Renderer) build(ctx context.Context, key syncline.Digest, job Job, inpu
 	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact, Owner: inputs.Facts[string(syncline.FactProject)]})
 	made := outcome{err: err}
 	if err == nil {
+		made.needs = output.Needs
 		made.result, made.err = output.result(r.ciphertext)
 	}
 	made.result.Reads = recorder.Reads()
