@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -91,7 +93,7 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 // no difference, and no agreement. What a project refuses is shown as what it is.
 func uncompared(plan syncline.Plan) error {
 	denied := slices.DeleteFunc(slices.Clone(plan.Changes), func(c syncline.Change) bool {
-		return c.Refused || syncline.KindOf(c.Err) != syncline.Denied
+		return c.Refused || !errors.Is(c.Err, fs.ErrPermission)
 	})
 	if len(denied) == 0 {
 		return nil

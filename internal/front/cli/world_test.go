@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -357,7 +358,7 @@ func (e engine) Plan(_ context.Context, app syncline.App, operation syncline.Ope
 		if c.Error != "" {
 			change.Err = errors.New(c.Error)
 			if denied, found := strings.CutPrefix(c.Error, "denied: "); found {
-				change.Err = syncline.WithHint(syncline.Errorf(syncline.Denied, "%s", denied), "give this right to the user eve, by RBAC")
+				change.Err = syncline.WithHint(&syncline.Error{Kind: syncline.Denied, Err: lackError(denied)}, "give this right to the user eve, by RBAC")
 			}
 		}
 		if c.Desired != nil {
@@ -463,3 +464,10 @@ func echo(_ context.Context, in io.Reader, out io.Writer) error {
 	_, err := io.Copy(out, in)
 	return err
 }
+
+// lackError is what the API server says of a right that there is not.
+type lackError string
+
+func (e lackError) Error() string { return string(e) }
+
+func (lackError) Is(target error) bool { return target == fs.ErrPermission }

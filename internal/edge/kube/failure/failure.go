@@ -5,6 +5,7 @@ package failure
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"regexp"
 	"slices"
@@ -19,18 +20,32 @@ import (
 )
 
 // Of says what was being done to which object, and classifies err; nil for nil. The text
-// of the API server about a Secret is not relayed, because it may quote values.
+// of the API server about a Secret is not relayed, because it may quote values. Where who
+// asks lacks a right, which is another thing than a policy that denies an object, it is
+// [fs.ErrPermission].
 func Of(ref syncline.Ref, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
 	kind, hint := Classify(err)
+	status, _ := statusOf(err)
 	if isSecret(ref) {
 		err = concealed(err)
 	}
-	err = readable(err)
+	if err = readable(err); isLackOfRight(status) {
+		err = rightError{err}
+	}
 	return &syncline.Error{Kind: kind, Hint: hint, Err: fmt.Errorf("%s %s failed: %w", ref, doing, err)}
 }
+
+// rightError is that who asks lacks a right.
+type rightError struct{ error }
+
+// Is reports whether target is [fs.ErrPermission].
+func (rightError) Is(target error) bool { return target == fs.ErrPermission }
+
+// Unwrap returns what the API server said.
+func (e rightError) Unwrap() error { return e.error }
 
 func isSecret(ref syncline.Ref) bool { return ref.Group == "" && ref.Kind == "Secret" }
 
@@ -105,12 +120,17 @@ func isDenial(status metav1.Status) bool {
 	return admissionDenies.MatchString(status.Message)
 }
 
+// isLackOfRight reports whether who asks lacks a right, in the words of RBAC.
+func isLackOfRight(status metav1.Status) bool {
+	return status.Code == http.StatusForbidden && !isDenial(status) && lacksRight.MatchString(status.Message)
+}
+
 // hintFor says what a person can do about an answer, or "".
 func hintFor(status metav1.Status) string {
 	switch {
 	case status.Code == http.StatusUnauthorized:
 		return "the API server does not accept the cluster's credentials: renew them"
-	case status.Code == http.StatusForbidden && lacksRight.MatchString(status.Message):
+	case isLackOfRight(status):
 		return "give this right to " + callerOf(status.Message) + ", by RBAC"
 	case status.Code == http.StatusNotFound && status.Details != nil && status.Details.Kind == "namespaces":
 		return "create the namespace, or let it be created with the sync option CreateNamespace=true"

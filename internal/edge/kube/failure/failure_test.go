@@ -2,6 +2,7 @@ package failure_test
 
 import (
 	"errors"
+	"io/fs"
 	"net/http"
 	"testing"
 
@@ -18,13 +19,20 @@ func TestADenialNamesWhoWasDenied(t *testing.T) {
 	for said, hint := range map[string]string{
 		`User "eve" cannot patch resource "configmaps" in API group "" in the namespace "shop"`:                               "give this right to the user eve, by RBAC",
 		`User "system:serviceaccount:argocd:syncline" cannot list resource "configmaps" in API group "" at the cluster scope`: "give this right to the service account argocd/syncline, by RBAC",
-		`cannot list resource "configmaps"`:        "give this right to who asks, by RBAC",
+		`cannot list resource "configmaps"`: "give this right to who asks, by RBAC",
+		`ValidatingAdmissionPolicy 'a' with binding 'b' denied request: User "eve" cannot patch resource "configmaps"`: "",
 		`exceeded quota: few, requested: pods=1`:   "",
 		`unable to create new content in shop yet`: "",
 	} {
 		kind, got := failure.Classify(apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, "a", errors.New(said)))
 		if kind != syncline.Denied || got != hint {
 			t.Errorf("%s: %s, with the hint %q", said, kind, got)
+		}
+		for _, kind := range []string{"ConfigMap", "Secret"} { // of which nothing is quoted
+			err := failure.Of(syncline.Ref{Kind: kind, Name: "a"}, "apply", apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, "a", errors.New(said)))
+			if errors.Is(err, fs.ErrPermission) != (hint != "") {
+				t.Errorf("%s: of a %s it is %t that a right is lacking", said, kind, hint == "")
+			}
 		}
 	}
 }
