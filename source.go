@@ -35,8 +35,23 @@ type Source struct {
 	Directory *tool.Directory
 }
 
-// Address returns where the repository is, read.
-func (s Source) Address() upstream.Address { return upstream.AddressOf(s.RepoURL) }
+// Address returns where the repository is, read as what the source says that it is.
+func (s Source) Address() upstream.Address {
+	address := upstream.AddressOf(s.RepoURL)
+	if s.Chart != "" {
+		return address.OfCharts()
+	}
+	return address
+}
+
+// Artifact returns where in a registry the artifact is: of a chart, in the repository of
+// that name below the address. Elsewhere it is the address.
+func (s Source) Artifact() upstream.Address {
+	if address := s.Address(); s.Chart == "" || address.Scheme() != "oci" {
+		return address
+	}
+	return s.Address().Below(s.Chart)
+}
 
 // Key names the repository of the source: it is asked once for all sources of one
 // Key, and what happens to it is told by that name. See [upstream.Address.Key].

@@ -51,6 +51,7 @@ type Repository struct {
 // other's, be it an answer or an error. It prints nothing.
 type Access struct {
 	key, user              string
+	charts                 bool
 	inAddress              sealed.Text
 	username               string
 	password, bearer       sealed.Text
@@ -66,7 +67,7 @@ type Access struct {
 // Access returns the way to the repository. Two spellings of its address are one.
 func (r Repository) Access() Access {
 	return Access{
-		key: r.Address.Key(), user: r.Address.User(), inAddress: r.Address.Password(),
+		key: r.Address.Key(), charts: r.Address.charts, user: r.Address.User(), inAddress: r.Address.Password(),
 		username: r.Username, password: r.Password, bearer: r.BearerToken,
 		declared: r.Declared, basic: r.ForceBasicAuth, trust: r.InsecureSkipVerify, plain: r.PlainHTTP,
 		ca: string(r.CA), cert: string(r.ClientCert), certKey: r.ClientKey,

@@ -127,15 +127,3 @@ func TestEyesPlacesOfAHost(t *testing.T) {
 		t.Error("another project:", err)
 	}
 }
-
-// Two places of one server are two repositories.
-func TestEyesGitSuffix(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "apiVersion: v1\nentries:\n  web:\n  - {name: web, version: 1.0.0, urls: [http://host%s]}\n", r.URL.Path)
-	}))
-	defer server.Close()
-	one, two := upstream.AddressOf(server.URL+"/team.git"), upstream.AddressOf(server.URL+"/team")
-	if (upstream.Repository{Address: one}).Access() == (upstream.Repository{Address: two}).Access() {
-		t.Errorf("%s and %s are one repository, though a Helm server and a registry have two", one, two)
-	}
-}

@@ -23,11 +23,6 @@ const (
 // Selector selects the Secrets that concern repositories.
 const Selector = Label + " in (" + TypeRepository + "," + TypeTemplate + ")"
 
-// prefixOf is what the key of a repository, with a slash behind it, has to begin with
-// for a template to concern it: whole parts of a path, so that the credentials of a
-// team, or of a host, are not sent to another one whose name begins alike.
-func prefixOf(address upstream.Address) string { return address.Key() + "/" }
-
 func hasCredentials(r upstream.Repository) bool {
 	if r.Address.Scheme() == "ssh" {
 		return r.SSHKey != ""
@@ -89,13 +84,17 @@ func read(u *unstructured.Unstructured) entry {
 	return e
 }
 
-// addressOf returns where the repository of a Secret is. One in an OCI registry may be
-// written without a scheme: of type oci, or of Helm's charts with enableOCI.
+// addressOf returns where the repository of a Secret is, read as what its type says that
+// it is. One in an OCI registry may be written without a scheme: of type oci, or of Helm's
+// charts with enableOCI.
 func addressOf(field func(string) string) upstream.Address {
 	text := field("url")
 	inRegistry := field("type") == "oci" || field("enableOCI") == "true"
 	if inRegistry && text != "" && !strings.Contains(text, "://") {
 		text = "oci://" + text
+	}
+	if field("type") == "helm" {
+		return upstream.AddressOf(text).OfCharts()
 	}
 	return upstream.AddressOf(text)
 }
