@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/syncline-io/syncline/internal/base/sealed"
@@ -41,9 +43,17 @@ type Repository struct {
 	// ClientCert and ClientKey are PEM, for mutual TLS.
 	ClientCert []byte
 	ClientKey  sealed.Text
+	// PassTo are the hosts besides its server's to which its credentials may be sent, when
+	// the server or what is there names them. Default: none.
+	PassTo []string
 	// Proxy is the URL of an HTTP proxy; NoProxy lists hosts that bypass it.
 	Proxy   string
 	NoProxy string
+}
+
+// PassesTo reports whether credentials may be sent to a host besides the server's.
+func (r Repository) PassesTo(host string) bool {
+	return slices.ContainsFunc(r.PassTo, func(may string) bool { return strings.EqualFold(may, host) })
 }
 
 // Access is a way to a repository: its address, and with what credentials and
@@ -60,6 +70,7 @@ type Access struct {
 	ca, cert               string
 	certKey, sshKey        sealed.Text
 	knownHosts             string
+	passTo                 string
 	proxy                  sealed.Text
 	noProxy                string
 }
@@ -72,7 +83,7 @@ func (r Repository) Access() Access {
 		declared: r.Declared, basic: r.ForceBasicAuth, trust: r.InsecureSkipVerify, plain: r.PlainHTTP,
 		ca: string(r.CA), cert: string(r.ClientCert), certKey: r.ClientKey,
 		sshKey: r.SSHKey, knownHosts: string(r.KnownHosts),
-		proxy: sealed.Text(r.Proxy), noProxy: r.NoProxy,
+		passTo: strings.Join(r.PassTo, " "), proxy: sealed.Text(r.Proxy), noProxy: r.NoProxy,
 	}
 }
 

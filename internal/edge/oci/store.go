@@ -141,8 +141,8 @@ func (s *Store) registry(repo upstream.Repository, scheme, host string) (*regist
 	return r, nil
 }
 
-// Fetch makes an artifact present, whose manifest has the digest. What is there already
-// is fetched by nobody who could not see it in the registry.
+// Fetch makes an artifact present, whose manifest has the digest. Who was not shown its
+// layer by the registry has it shown, also where it is there already.
 func (s *Store) Fetch(ctx context.Context, repo upstream.Repository, digest string) error {
 	p, err := s.place(repo)
 	if err != nil {
@@ -184,7 +184,9 @@ func (s *Store) fetch(ctx context.Context, p *place, artifact seen) error {
 			return about(artifact.digest, err)
 		}
 	}
-	if !s.options.Archives.Has(archive.Digest(layer.Digest)) {
+	if !known || !s.options.Archives.Has(archive.Digest(layer.Digest)) {
+		// It is read also where others have it: a manifest may name what the registry does
+		// not have, or does not show.
 		if err := p.download(ctx, layer, s.options.Archives); err != nil {
 			return about(artifact.digest, err)
 		}

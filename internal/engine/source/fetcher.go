@@ -50,6 +50,12 @@ type Searcher interface {
 	Search(ctx context.Context, repo upstream.Repository, want Target) (Revision, error)
 }
 
+// Forgetter is a Fetcher that remembers something of a repository between two listings. It
+// is told when nobody asks for that any more.
+type Forgetter interface {
+	Forget(repo upstream.Repository)
+}
+
 // Listing is what a repository had at one moment, within a scope. It is safe for
 // concurrent use.
 type Listing interface {

@@ -286,6 +286,9 @@ func (r *Resolver) forget(known *repository) {
 	r.kept.drop(known)
 	if of := known.way(); r.known[of] == known {
 		delete(r.known, of)
+		if forgetter, remembers := known.fetcher.(Forgetter); remembers {
+			forgetter.Forget(known.access)
+		}
 	}
 }
 

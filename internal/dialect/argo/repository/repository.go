@@ -23,6 +23,10 @@ const (
 // Selector selects the Secrets that concern repositories.
 const Selector = Label + " in (" + TypeRepository + "," + TypeTemplate + ")"
 
+// PassTo is an annotation of a Secret, which Argo CD does not know: the hosts, parted by
+// commas, to which its credentials may be sent besides the server of its URL.
+const PassTo = "syncline.io/pass-credentials-to"
+
 func hasCredentials(r upstream.Repository) bool {
 	if r.Address.Scheme() == "ssh" {
 		return r.SSHKey != ""
@@ -37,6 +41,7 @@ func merged(own, template upstream.Repository) upstream.Repository {
 	own.Username, own.Password, own.BearerToken = template.Username, template.Password, template.BearerToken
 	own.SSHKey = template.SSHKey
 	own.ClientCert, own.ClientKey = template.ClientCert, template.ClientKey
+	own.PassTo = template.PassTo
 	own.ForceBasicAuth = own.ForceBasicAuth || template.ForceBasicAuth
 	own.InsecureSkipVerify = own.InsecureSkipVerify || template.InsecureSkipVerify
 	own.PlainHTTP = own.PlainHTTP || template.PlainHTTP
@@ -74,6 +79,7 @@ func read(u *unstructured.Unstructured) entry {
 			PlainHTTP:          field("insecureOCIForceHttp") == "true",
 			ClientCert:         []byte(field("tlsClientCertData")),
 			ClientKey:          sealed.Text(field("tlsClientCertKey")),
+			PassTo:             strings.FieldsFunc(u.GetAnnotations()[PassTo], func(r rune) bool { return r == ',' || r == ' ' }),
 			Proxy:              field("proxy"),
 			NoProxy:            field("noProxy"),
 		},
