@@ -13,10 +13,13 @@ import (
 // place is a repository in a registry.
 type place struct {
 	*registry
+	*memory
 	// name is what people call it, path what the registry does.
 	name, path string
 	// hidden says that reasons are not told; see Options.HideReasons.
 	hidden bool
+	// passesTo reports whether credentials may be sent to a host besides the registry's.
+	passesTo func(host string) bool
 }
 
 // pathForm is that of a repository's name, as the distribution specification has it.
@@ -53,7 +56,16 @@ func (s *Store) place(repo upstream.Repository) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &place{registry: r, name: address.String(), path: path, hidden: s.options.HideReasons && !repo.Declared}, nil
+	return &place{
+		registry: r, memory: s.memory(repo), name: address.String(), path: path,
+		hidden: s.options.HideReasons && !repo.Declared, passesTo: repo.PassesTo,
+	}, nil
+}
+
+// hostname returns the host without its port.
+func (p *place) hostname() string {
+	host, _, _ := net.SplitHostPort(p.host) // it was joined
+	return host
 }
 
 // url returns where something of the repository is.
