@@ -86,13 +86,9 @@ func (t *turn) overtaken(ctx context.Context) bool {
 	if t.app.Refresh != syncline.NoRefresh {
 		age = 0
 	}
-	var newest []string
-	for _, source := range t.app.Sources {
-		commit, err := t.Sources.Resolve(ctx, t.app, source, age)
-		if err != nil {
-			return false // what is not known has overtaken nothing
-		}
-		newest = append(newest, commit)
+	newest, err := t.revisionsOf(ctx, t.app.Sources, age)
+	if err != nil {
+		return false // what is not known has overtaken nothing
 	}
 	return op.Revisions != nil && !slices.Equal(op.Revisions, newest)
 }

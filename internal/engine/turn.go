@@ -209,22 +209,47 @@ func (t *turn) resolve(ctx context.Context) error {
 		t.revisions = t.operation.Revisions
 		return nil
 	}
-	revisions := make([]string, 0, len(t.sources))
-	for i, source := range t.sources {
+	wanted := slices.Clone(t.sources)
+	for i := range wanted {
 		if asked := t.operation; t.running() && len(asked.Operation.Revisions) == len(t.sources) && asked.Operation.Revisions[i] != "" {
-			source.TargetRevision = asked.Operation.Revisions[i]
+			wanted[i].TargetRevision = asked.Operation.Revisions[i]
 		}
-		commit, err := t.Sources.Resolve(ctx, t.app, source, t.maxAge())
-		if err != nil {
-			return t.resolveStale(err)
-		}
-		revisions = append(revisions, commit)
+	}
+	revisions, err := t.revisionsOf(ctx, wanted, t.maxAge())
+	if err != nil {
+		return t.resolveStale(err)
 	}
 	t.revisions, t.resolved = revisions, true
 	if t.running() {
 		t.operation.Revisions = revisions
 	}
 	return nil
+}
+
+// revisionsOf returns what the target revisions of sources stand for, each of a repository
+// at one moment: two sources that mean one thing are never delivered at two commits of it,
+// whoever pushes meanwhile.
+func (t *turn) revisionsOf(ctx context.Context, sources []syncline.Source, maxAge time.Duration) ([]string, error) {
+	type target struct{ repository, chart, revision, tagPrefix string }
+	began, known := time.Now(), map[target]string{}
+	revisions := make([]string, 0, len(sources))
+	for _, source := range sources {
+		means := target{source.Key(), source.Chart, source.TargetRevision, source.TagPrefix}
+		revision, already := known[means]
+		if !already {
+			age := maxAge
+			if len(known) > 0 { // what was learned since this began will do: a repository is asked once
+				age = max(age, time.Since(began))
+			}
+			var err error
+			if revision, err = t.Sources.Resolve(ctx, t.app, source, age); err != nil {
+				return nil, err
+			}
+			known[means] = revision
+		}
+		revisions = append(revisions, revision)
+	}
+	return revisions, nil
 }
 
 // newSources is how old the knowledge of a repository may be for sources that
