@@ -93,6 +93,19 @@ func TestWhatAStatusShows(t *testing.T) {
 	}
 }
 
+// TestAServerWithASlash is the same cluster, and is compared with as it is written.
+func TestAServerWithASlash(t *testing.T) {
+	u := with(t, `spec: {destination: {name: null, server: "https://kubernetes.default.svc/"}}`)
+	app, _ := application.Read(u, controlPlane)
+	if app.Destination.Server != "https://kubernetes.default.svc" || len(app.Invalid) > 0 {
+		t.Errorf("it is %q, %v", app.Destination.Server, app.Invalid)
+	}
+	cr, _ := v1alpha1.DecodeApplication(apply(t, u, patch(t, reportOn(u), u)))
+	if got := cr.Status.Sync.ComparedTo.Destination; got != cr.Spec.Destination {
+		t.Errorf("it is compared to %v", got)
+	}
+}
+
 // wholeReport says something in each of its fields.
 func wholeReport(u *unstructured.Unstructured) syncline.Report {
 	app, _ := application.Read(u, controlPlane)

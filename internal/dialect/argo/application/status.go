@@ -127,14 +127,15 @@ func (f *folder) sources(sources []syncline.Source) (*v1alpha1.ApplicationSource
 }
 
 func (f *folder) sync(report syncline.Report) v1alpha1.SyncStatus {
+	destination := f.cr.Spec.Destination // as it is written, if that is what was compared
+	if toDestination(destination) != report.Destination {
+		destination = v1alpha1.ApplicationDestination{
+			Server: report.Destination.Server, Name: report.Destination.Name, Namespace: report.Destination.Namespace,
+		}
+	}
 	sync := v1alpha1.SyncStatus{
-		Status: string(report.Sync),
-		ComparedTo: v1alpha1.ComparedTo{
-			Destination: v1alpha1.ApplicationDestination{
-				Server: report.Destination.Server, Name: report.Destination.Name, Namespace: report.Destination.Namespace,
-			},
-			IgnoreDifferences: f.cr.Spec.IgnoreDifferences,
-		},
+		Status:     string(report.Sync),
+		ComparedTo: v1alpha1.ComparedTo{Destination: destination, IgnoreDifferences: f.cr.Spec.IgnoreDifferences},
 	}
 	sync.ComparedTo.Source, sync.ComparedTo.Sources = f.sources(report.Sources)
 	sync.Revision, sync.Revisions = fromRevisions(report.Revisions, f.plural)
