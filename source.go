@@ -37,20 +37,10 @@ type Source struct {
 
 // Address returns where the repository is, read as what the source says that it is.
 func (s Source) Address() upstream.Address {
-	address := upstream.AddressOf(s.RepoURL)
 	if s.Chart != "" {
-		return address.OfCharts()
+		return upstream.AddressOf(s.RepoURL).OfCharts()
 	}
-	return address
-}
-
-// Artifact returns where in a registry the artifact is: of a chart, in the repository of
-// that name below the address. Elsewhere it is the address.
-func (s Source) Artifact() upstream.Address {
-	if address := s.Address(); s.Chart == "" || address.Scheme() != "oci" {
-		return address
-	}
-	return s.Address().Below(s.Chart)
+	return upstream.AddressOf(s.RepoURL)
 }
 
 // Key names the repository of the source: it is asked once for all sources of one

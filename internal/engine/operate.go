@@ -86,11 +86,8 @@ func (t *turn) overtaken(ctx context.Context) bool {
 	if t.app.Refresh != syncline.NoRefresh {
 		age = 0
 	}
-	newest, err := t.revisionsOf(ctx, t.app.Sources, age)
-	if err != nil {
-		return false // what is not known has overtaken nothing
-	}
-	return op.Revisions != nil && !slices.Equal(op.Revisions, newest)
+	newest, err := t.revisionsOf(ctx, t.app.Sources, age) // what is not known has overtaken nothing
+	return err == nil && op.Revisions != nil && !slices.Equal(op.Revisions, newest)
 }
 
 // outrun reports whether the operation has prunes that wait for other Apps, and is

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -210,9 +211,9 @@ func (t *turn) resolve(ctx context.Context) error {
 		return nil
 	}
 	wanted := slices.Clone(t.sources)
-	for i := range wanted {
-		if asked := t.operation; t.running() && len(asked.Operation.Revisions) == len(t.sources) && asked.Operation.Revisions[i] != "" {
-			wanted[i].TargetRevision = asked.Operation.Revisions[i]
+	if t.running() && len(t.operation.Operation.Revisions) == len(wanted) {
+		for i, asked := range t.operation.Operation.Revisions {
+			wanted[i].TargetRevision = cmp.Or(asked, wanted[i].TargetRevision)
 		}
 	}
 	revisions, err := t.revisionsOf(ctx, wanted, t.maxAge())
@@ -226,28 +227,23 @@ func (t *turn) resolve(ctx context.Context) error {
 	return nil
 }
 
-// revisionsOf returns what the target revisions of sources stand for, each of a repository
-// at one moment: two sources that mean one thing are never delivered at two commits of it,
-// whoever pushes meanwhile.
+// revisionsOf returns what the target revisions of sources stand for. Each is looked up once,
+// so that sources of one target are of one commit, whoever pushes meanwhile.
 func (t *turn) revisionsOf(ctx context.Context, sources []syncline.Source, maxAge time.Duration) ([]string, error) {
-	type target struct{ repository, chart, revision, tagPrefix string }
-	began, known := time.Now(), map[target]string{}
-	revisions := make([]string, 0, len(sources))
-	for _, source := range sources {
-		means := target{source.Key(), source.Chart, source.TargetRevision, source.TagPrefix}
-		revision, already := known[means]
-		if !already {
-			age := maxAge
-			if len(known) > 0 { // what was learned since this began will do: a repository is asked once
-				age = max(age, time.Since(began))
-			}
-			var err error
-			if revision, err = t.Sources.Resolve(ctx, t.app, source, age); err != nil {
+	began, known, revisions := time.Now(), map[[4]string]string{}, make([]string, len(sources))
+	for i, source := range sources {
+		target, age := [4]string{source.Key(), source.Chart, source.TargetRevision, source.TagPrefix}, maxAge
+		if i > 0 { // what was learned since this began will do
+			age = max(age, time.Since(began))
+		}
+		if known[target] == "" {
+			revision, err := t.Sources.Resolve(ctx, t.app, source, age)
+			if err != nil {
 				return nil, err
 			}
-			known[means] = revision
+			known[target] = revision
 		}
-		revisions = append(revisions, revision)
+		revisions[i] = known[target]
 	}
 	return revisions, nil
 }

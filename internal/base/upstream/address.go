@@ -165,8 +165,12 @@ func (a Address) OfGit() Address {
 	return a
 }
 
-// Below returns the address of what has a name below this one, as a chart in a registry.
+// Below returns the address of what has a name below this one, as a chart in a registry: of
+// what has none this one.
 func (a Address) Below(name string) Address {
+	if name == "" {
+		return a
+	}
 	below := AddressOf(strings.TrimSuffix(a.URL(), "/") + "/" + name)
 	below.charts = a.charts && below.problem == ""
 	return below

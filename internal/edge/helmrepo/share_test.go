@@ -124,7 +124,7 @@ func TestReasonsOfOurOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := helmrepo.New(archives, helmrepo.Options{HideReasons: true})
-	defer store.Close()
+	defer func() { _ = store.Close() }()
 	r := newRepository(t)
 	var inUse []syncline.Tree
 	for i := range 8 {

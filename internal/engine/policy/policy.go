@@ -34,7 +34,11 @@ func CheckSources(project syncline.Project, sources []syncline.Source) error {
 	}
 	var denials []error
 	for _, source := range sources {
-		address, artifact := source.Address(), source.Artifact()
+		address := source.Address()
+		artifact := address
+		if address.Scheme() == "oci" {
+			artifact = address.Below(source.Chart)
+		}
 		if err := cmp.Or(address.Err(), artifact.Err()); err != nil {
 			return err
 		}

@@ -50,8 +50,7 @@ type Searcher interface {
 	Search(ctx context.Context, repo upstream.Repository, want Target) (Revision, error)
 }
 
-// Forgetter is a Fetcher that remembers something of a repository between two listings. It
-// is told when nobody asks for that any more.
+// Forgetter remembers something of a repository between two listings, until nobody asks for it.
 type Forgetter interface {
 	Forget(repo upstream.Repository)
 }

@@ -18,8 +18,7 @@ type HelmServer interface {
 	// Charts returns what the repository offers, for those of [demand.Of]. Its errors name
 	// the repository. It gives up by itself when there is no answer.
 	Charts(ctx context.Context, repo upstream.Repository) (upstream.Charts, error)
-	// Forget drops what is remembered of it: nobody asks for it any more.
-	Forget(repo upstream.Repository)
+	Forgetter
 }
 
 // HelmArchives keep revisions of charts, by [upstream.ChartVersion.Revision].
@@ -93,7 +92,7 @@ func (h *Helm) List(ctx context.Context, repo upstream.Repository, _ Target) (Li
 	return newOffered(charts, repo.Address.String()), nil
 }
 
-// Forget has the server forget what it offers.
+// Forget forgets what it offers.
 func (h *Helm) Forget(repo upstream.Repository) { h.server.Forget(repo) }
 
 // Fetch makes a revision of a chart present.
