@@ -1,8 +1,6 @@
 package syncline
 
 import (
-	"path"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -39,6 +37,8 @@ type App struct {
 	// UID is that of the declaring resource, so that a new one of the same name
 	// inherits nothing.
 	UID types.UID
+	// Unit is what is done with what the App declares.
+	Unit Unit
 	// Dialect is how the App's objects are marked, and how they say what they ask for.
 	Dialect *Dialect
 	// Instance is what the marks of its objects call the App: in Argo CD's dialect its
@@ -76,6 +76,18 @@ type App struct {
 	Invalid []Condition
 }
 
+// Unit is a unit of work: which steps the turns of an App have. A release of a chart, a
+// set that generates Apps and a scan of images would be others.
+type Unit string
+
+// The units of work.
+const (
+	// Deliver brings what the sources render to into a cluster, and keeps it there.
+	Deliver Unit = ""
+	// Fetch says what the sources hold, for others to use. It touches no cluster.
+	Fetch Unit = "Fetch"
+)
+
 // DeletionDigest identifies the deletion of the App; an approval of what
 // Delete=confirm keeps names it. It is "" for an App that is not being deleted.
 func (a App) DeletionDigest() Digest {
@@ -100,39 +112,12 @@ type Past struct {
 	// Invalid lists why the operation cannot be carried on when it was not ended:
 	// whoever may write the resource can write anything there.
 	Invalid []Condition
+	// Compared are the revisions that were compared last, while Revisions could not be.
+	Compared []string
 	// Unlisted reports whether the App had more objects than could be written down.
 	Unlisted bool
 	// ReconciledAt is when the revisions were last resolved.
 	ReconciledAt time.Time
-}
-
-// maxDelivered is of how many revisions Delivered tells. There are hardly three, but the
-// status is what anybody may have written.
-const maxDelivered = 8
-
-// Delivered returns at which other revisions than the given one a source may have given
-// what is live: those that the App was last compared with; and unless it was in sync
-// with them, those of its last deployment and of its last operation, which may have
-// ended halfway.
-func (p Past) Delivered(source Source, but string) []string {
-	was := []Deployment{{Sources: p.Sources, Revisions: p.Revisions}}
-	if p.Sync != Synced {
-		was = append(was, p.History[max(len(p.History)-1, 0):]...)
-		if p.Operation != nil {
-			was = append(was, Deployment{Sources: p.Operation.Sources, Revisions: p.Operation.Revisions})
-		}
-	}
-	var found []string
-	for _, deployment := range was {
-		for i, former := range deployment.Sources[:min(len(deployment.Sources), len(deployment.Revisions))] {
-			revision := deployment.Revisions[i]
-			if len(found) < maxDelivered && revision != but && revision != "" && !slices.Contains(found, revision) &&
-				former.Key() == source.Key() && path.Clean(former.Path) == path.Clean(source.Path) {
-				found = append(found, revision)
-			}
-		}
-	}
-	return found
 }
 
 // Refresh says how hard to look again.

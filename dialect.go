@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/base/tool"
 )
 
 // Dialect is how the resources of one tool declare Apps, and how the objects of these
@@ -51,6 +52,8 @@ type Ownership interface {
 	// Owner returns the [App.Instance] that the marks of an object name, "" when they
 	// name none: marks that were copied from another object say nothing.
 	Owner(ref Ref, object Marked) string
+	// Named returns the instance that weaker marks name, which prove nothing, or "".
+	Named(object Marked) string
 	// Proof is the field that Stamp writes, as a path of managedFields: who owns it
 	// made the object. Anybody may write it under another name.
 	Proof() []string
@@ -64,6 +67,9 @@ type Conventions interface {
 	// Beyond stands for the value of an annotation or a label that is too long to be
 	// remembered, which may say anything at its end; "" where its beginning will do.
 	Beyond(key string) string
+	// Slip returns the key of the annotation that was probably meant by another one, which
+	// means nothing; "" when none was. Read finds what slips say by internal/base/near.
+	Slip(key string) string
 	// Read returns what an object asks for.
 	Read(object Marked) Directive
 }
@@ -85,6 +91,11 @@ func (c Content) Label(key string) string { return c.text("labels", key) }
 
 func (c Content) text(field, key string) string {
 	metadata, _ := c["metadata"].(map[string]any)
+	return textIn(metadata, field, key)
+}
+
+// textIn returns the value of an annotation or a label in an object's metadata, or "".
+func textIn(metadata map[string]any, field, key string) string {
 	texts, _ := metadata[field].(map[string]any)
 	text, _ := texts[key].(string)
 	return text
@@ -129,13 +140,15 @@ type Rendering struct {
 	Overrider Overrider
 	// Skip, anywhere in a file of a folder of manifests, leaves that out; "" for none.
 	Skip string
-	// Variables are what options ask for by "$NAME"; nil for none.
+	// Variables are what options ask for by "$NAME", and what plugins get; nil for none.
 	Variables Variables
 }
 
 // Variables are names of facts.
 type Variables interface {
 	Fact(name string) (Fact, bool)
+	// Environ returns those of a plugin, each "NAME=value"; its options may be nil.
+	Environ(options *tool.Plugin, cluster Capabilities, fact func(Fact) string) []string
 }
 
 // Overrider is how files in the folder of a source change its options.

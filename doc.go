@@ -1,7 +1,7 @@
 // Package syncline holds the words of Syncline: the data that its stages hand
 // to each other. It holds no behaviour beyond small pure methods, and imports
 // nothing but apimachinery and the words that are read from a text: internal/base's
-// glob, option, sealed, tool and upstream.
+// glob, option, sealed, signing, tool and upstream, and packed for what objects hold.
 //
 // Syncline is a GitOps agent for Kubernetes. Git says what should run; Syncline
 // pulls it, makes the cluster so, and keeps it so. Whatever resource declares
@@ -18,8 +18,10 @@
 //	                                                                         └── what changes makes its App due, and no other
 //
 //	 App that is deleted ─▶ leave ─▶ target ─▶ connect ─▶ watch ─▶ delete ─▶ Report
+//	 App that leaves its objects ─▶ leave ─▶ Report
+//	 App that is only fetched ─▶ validate ─▶ resolve ─▶ fetch ─▶ Report
 //
-// The steps of a turn, which are those of internal/engine/engine.go, and what each
+// The steps of a turn, which are those of internal/engine/steps.go, and what each
 // of them yields:
 //
 //   - validate: the declaration can be delivered, and its [Project] permits it.
@@ -36,9 +38,11 @@
 //   - plan: a [Plan] of every [Change], and the [Grant] of those that the project
 //     permits. internal/engine/plan, internal/engine/policy
 //   - automate: the [Operation] that the App's policy asks for.
-//     internal/engine/automate.go
+//     internal/engine/autosync
 //   - operate: the next part of the operation, through the gate, and the plan of what
 //     is left. internal/engine/apply
+//   - fetch: an [Artifact] of each source, where an App is that [Unit] of work.
+//     internal/engine/fetch.go
 //
 // What they came to is folded into a [Report] by internal/engine/status, with the
 // [Health] that internal/engine/health found. A turn never waits. It does the next

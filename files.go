@@ -6,7 +6,8 @@ package syncline
 type Files struct {
 	// Tree holds the repository of the source that is rendered.
 	Tree
-	// Refs holds the repositories of other sources, by [Source.Ref].
+	// Refs holds the repositories of other sources by [Source.Ref], and by the names of
+	// package upstream what is in none.
 	Refs map[string]Tree
 }
 

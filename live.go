@@ -10,6 +10,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 )
 
 // Live is what Syncline remembers of an object in a cluster: enough to plan,
@@ -114,7 +116,7 @@ func (l Live) To(manager string) Live {
 	if manager != l.Manager {
 		l.Applied = l.Beside[manager]
 	}
-	if strings.HasPrefix(manager, NamespaceManagers) {
+	if strings.HasPrefix(manager, fieldmanager.Namespaces) {
 		l.Migrate = false
 	}
 	return l

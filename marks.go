@@ -29,31 +29,3 @@ const FieldManager = "argocd-controller"
 
 // KubectlManager is under which kubectl applies client-side.
 const KubectlManager = "kubectl-client-side-apply"
-
-// StatusManager is under which reports are written into the resources that declare
-// Apps, so that a status never becomes a declaration.
-const StatusManager = "syncline-status"
-
-// RestoreManager is under which an object is put back that was deleted for another
-// which was refused: the name of nobody whose fields are ever removed.
-const RestoreManager = "syncline-restore"
-
-// NamespaceManagers is how the names begin under which Apps apply what they want of
-// their destination namespace.
-const NamespaceManagers = "syncline-namespace"
-
-// maxManager is how long the API server lets the name of a field manager be.
-const maxManager = 128
-
-// NamespaceManager is the name under which an instance applies what it wants of its
-// destination namespace. Each has its own, because an apply removes what its manager
-// applied before and does not apply again: under one name Apps would remove what
-// others want of the same namespace. A name that is too long is told by its digest,
-// behind another sign, so that no instance can be called like it.
-func NamespaceManager(instance string) string {
-	if name := NamespaceManagers + "/" + instance; len(name) <= maxManager {
-		return name
-	}
-	digest, _ := DigestOf(instance) // a text
-	return NamespaceManagers + "#" + string(digest)
-}

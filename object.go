@@ -3,9 +3,6 @@ package syncline
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -17,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/syncline-io/syncline/internal/base/packed"
 	"github.com/syncline-io/syncline/internal/base/sealed"
 )
 
@@ -31,41 +29,40 @@ func DigestOf(value any) (Digest, error) {
 	if err != nil {
 		return "", Errorf(Invalid, "not JSON: %w", err)
 	}
-	sum := sha256.Sum256(text)
-	return Digest(hex.EncodeToString(sum[:])), nil
+	return Digest(packed.Sum(text)), nil
 }
 
 // Object is a Kubernetes object. It is immutable: the With methods return
 // changed copies. Whatever prints, logs or marshals it sees the values of a
 // Secret redacted; only Reveal gives them.
 type Object struct {
-	content map[string]any
-	origin  string
+	// parts are nil in the zero Object.
+	parts *parts
+}
+
+// parts are what an Object is made of.
+type parts struct {
+	apiVersion, kind string
+	metadata         map[string]any
+	// body is the rest. All copies that differ in other parts only share it.
+	body   *packed.Fields
+	origin string
 	// manager is the field manager under which the object is applied, "" for ours.
 	manager string
-	// digest is computed once, and body, that of everything but the metadata, once
-	// for all copies that differ in their metadata only. Both are nil in the zero
-	// Object.
-	digest, body *lazyDigest
-}
-
-type lazyDigest struct {
-	once  sync.Once
-	value Digest
-}
-
-func (l *lazyDigest) get(compute func() Digest) Digest {
-	l.once.Do(func() { l.value = compute() })
-	return l.value
+	// digest is computed once.
+	digest func() Digest
 }
 
 // NewObject takes an object as it was parsed. Content is not copied; the caller
 // hands it over. It is an Invalid error if it is not a Kubernetes object, and
 // the error names what is missing. Origin says where it was found, for messages.
 func NewObject(content map[string]any, origin string) (Object, error) {
-	o := Object{content: content, origin: origin, digest: &lazyDigest{}, body: &lazyDigest{}}
-	u := o.unstructured()
-	wrong := o.wrongMetadata()
+	u := &unstructured.Unstructured{Object: content}
+	metadata, _ := content["metadata"].(map[string]any)
+	o := Object{}.with(func(p *parts) {
+		*p = parts{apiVersion: u.GetAPIVersion(), kind: u.GetKind(), metadata: metadata, body: bodyOf(content), origin: origin}
+	})
+	wrong := wrongMetadata(metadata)
 	for _, field := range []struct{ name, value string }{
 		{"apiVersion", u.GetAPIVersion()},
 		{"kind", u.GetKind()},
@@ -84,6 +81,15 @@ func NewObject(content map[string]any, origin string) (Object, error) {
 	return o, nil
 }
 
+// bodyOf returns all of an object but its identity and its metadata.
+func bodyOf(content map[string]any) *packed.Fields {
+	fields := maps.Clone(content)
+	for _, field := range []string{"apiVersion", "kind", "metadata"} {
+		delete(fields, field)
+	}
+	return packed.Of(fields)
+}
+
 // isNamelessHook reports whether an object says that it is a hook of Argo CD or
 // of Helm, and nothing about its name: it gets one when it is run.
 func isNamelessHook(u *unstructured.Unstructured) bool {
@@ -95,8 +101,7 @@ func isNamelessHook(u *unstructured.Unstructured) bool {
 
 // wrongMetadata makes texts of the labels and annotations that have no value, as
 // the API server does, and returns the first whose value is something else.
-func (o Object) wrongMetadata() string {
-	metadata, _ := o.content["metadata"].(map[string]any)
+func wrongMetadata(metadata map[string]any) string {
 	for _, field := range []string{"annotations", "labels"} {
 		texts, isMap := metadata[field].(map[string]any)
 		if metadata[field] != nil && !isMap {
@@ -119,63 +124,101 @@ func (o Object) wrongMetadata() string {
 func (o Object) describe() string {
 	name := o.Ref().String()
 	switch {
-	case o.origin == "":
+	case o.read().origin == "":
 		return name
 	case name == "":
-		return o.origin
+		return o.read().origin
 	}
-	return o.origin + ": " + name
+	return o.read().origin + ": " + name
 }
 
-func (o Object) unstructured() *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: o.content}
+// read returns the parts for reading; those of the zero Object are empty.
+func (o Object) read() *parts {
+	if o.parts == nil {
+		return &parts{}
+	}
+	return o.parts
+}
+
+// head returns an object that has the metadata alone.
+func (p *parts) head() *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{"metadata": p.metadata}}
+}
+
+// content returns all of the object. It shares the metadata, and mostly the body.
+func (o Object) content() map[string]any {
+	if o.parts == nil {
+		return nil
+	}
+	content := maps.Clone(o.parts.body.Map())
+	content["apiVersion"], content["kind"], content["metadata"] = o.parts.apiVersion, o.parts.kind, o.parts.metadata
+	return content
 }
 
 // IsZero reports whether there is no object.
-func (o Object) IsZero() bool { return o.content == nil }
+func (o Object) IsZero() bool { return o.parts == nil }
+
+// Packed returns the object in less memory, for who keeps many: it takes some time to look
+// into its body then, unless that is large.
+func (o Object) Packed() Object {
+	if o.IsZero() {
+		return o
+	}
+	return o.with(func(p *parts) { p.body = p.body.Packed() })
+}
+
+// with returns a copy with other parts.
+func (o Object) with(change func(*parts)) Object {
+	p := *o.read()
+	change(&p)
+	p.digest = sync.OnceValue(func() Digest { return digestOf(p.metadata, p.body) })
+	return Object{&p}
+}
 
 // Origin says where the object was found, such as "apps/web/deployment.yaml".
-func (o Object) Origin() string { return o.origin }
+func (o Object) Origin() string { return o.read().origin }
 
 // Ref returns the object's name within its cluster.
 func (o Object) Ref() Ref {
-	u := o.unstructured()
-	group, _, _ := strings.Cut(u.GetAPIVersion(), "/")
-	if !strings.Contains(u.GetAPIVersion(), "/") {
+	p := o.read()
+	group, _, grouped := strings.Cut(p.apiVersion, "/")
+	if !grouped {
 		group = ""
 	}
-	return Ref{Group: group, Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
+	namespace, _ := p.metadata["namespace"].(string)
+	name, _ := p.metadata["name"].(string)
+	return Ref{Group: group, Kind: p.kind, Namespace: namespace, Name: name}
 }
 
 // GroupVersionKind returns the object's kind and version.
 func (o Object) GroupVersionKind() schema.GroupVersionKind {
-	return o.unstructured().GroupVersionKind()
+	p := o.read()
+	return schema.FromAPIVersionAndKind(p.apiVersion, p.kind)
 }
 
 // Manager is the field manager under which the object is applied: [FieldManager],
 // unless WithManager said another.
-func (o Object) Manager() string { return cmp.Or(o.manager, FieldManager) }
+func (o Object) Manager() string { return cmp.Or(o.read().manager, FieldManager) }
 
 // WithManager returns a copy that is applied under the name of a field manager.
 func (o Object) WithManager(name string) Object {
-	o.manager = name
-	return o
+	return o.with(func(p *parts) { p.manager = name })
 }
 
 // GenerateName returns metadata.generateName.
-func (o Object) GenerateName() string { return o.unstructured().GetGenerateName() }
+func (o Object) GenerateName() string { return o.read().head().GetGenerateName() }
 
 // Annotation returns the value of an annotation, or "".
-func (o Object) Annotation(key string) string { return Content(o.content).Annotation(key) }
+func (o Object) Annotation(key string) string { return textIn(o.read().metadata, "annotations", key) }
 
 // Label returns the value of a label, or "".
-func (o Object) Label(key string) string { return Content(o.content).Label(key) }
+func (o Object) Label(key string) string { return textIn(o.read().metadata, "labels", key) }
 
 // Annotations returns a copy of the annotations.
-func (o Object) Annotations() map[string]string { return o.unstructured().GetAnnotations() }
+func (o Object) Annotations() map[string]string { return o.read().head().GetAnnotations() }
 
 // Labels returns a copy of the labels.
-func (o Object) Labels() map[string]string { return o.unstructured().GetLabels() }
+func (o Object) Labels() map[string]string { return o.read().head().GetLabels() }
 
 // WithNamespace returns a copy in the given namespace; "" removes it.
 func (o Object) WithNamespace(namespace string) Object {
@@ -223,15 +266,10 @@ func (o Object) WithFinalizer(finalizer string) Object {
 
 // withMetadata changes a copy that shares everything but the metadata.
 func (o Object) withMetadata(change func(*unstructured.Unstructured)) Object {
-	content := maps.Clone(o.content)
-	metadata, _, _ := unstructured.NestedMap(o.content, "metadata")
-	if metadata == nil {
-		metadata = map[string]any{}
-	}
-	content["metadata"] = metadata
-	copied := Object{content: content, origin: o.origin, manager: o.manager, digest: &lazyDigest{}, body: o.body}
-	change(copied.unstructured())
-	return copied
+	return o.with(func(p *parts) {
+		p.metadata = runtime.DeepCopyJSON(p.metadata)
+		change(p.head())
+	})
 }
 
 // Desired returns the object as it is to be applied: without status and
@@ -245,54 +283,27 @@ func (o Object) Desired() Object {
 			unstructured.RemoveNestedField(u.Object, "metadata", field)
 		}
 	})
-	_, reported := desired.content["status"]
-	_, texts := desired.content["stringData"]
+	content := desired.parts.body.Map()
+	_, reported := content["status"]
+	_, texts := content["stringData"]
 	if reported || texts {
-		desired.body = &lazyDigest{}
-	}
-	delete(desired.content, "status")
-	if desired.isSecret() {
-		foldStringData(desired.content)
+		content = maps.Clone(content)
+		delete(content, "status")
+		if desired.isSecret() {
+			sealed.FoldTexts(content)
+		}
+		return desired.with(func(p *parts) { p.body = packed.Of(content) })
 	}
 	return desired
-}
-
-// foldStringData moves the texts of stringData into data, base64-encoded. What
-// is no text stays, for the API server to refuse.
-func foldStringData(content map[string]any) {
-	texts, ok := content["stringData"].(map[string]any)
-	if !ok {
-		return
-	}
-	old, _ := content["data"].(map[string]any)
-	data := maps.Clone(old)
-	if data == nil {
-		data = map[string]any{}
-	}
-	rest := map[string]any{}
-	for key, value := range texts {
-		if text, ok := value.(string); ok {
-			data[key] = base64.StdEncoding.EncodeToString([]byte(text))
-		} else {
-			rest[key] = value
-		}
-	}
-	content["data"] = data
-	delete(content, "stringData")
-	if len(rest) > 0 {
-		content["stringData"] = rest
-	}
 }
 
 // Digest identifies what the object asks for: its content without its identity
 // (apiVersion, kind, name, namespace), which is equal in every object compared.
 func (o Object) Digest() Digest {
-	if o.digest == nil {
+	if o.parts == nil {
 		return ""
 	}
-	return o.digest.get(func() Digest {
-		return digestOfParts(o.content, o.body.get(func() Digest { return digestOfBody(o.content) }))
-	})
+	return o.parts.digest()
 }
 
 // DigestOfObjects identifies what objects ask for, and their order.
@@ -308,33 +319,19 @@ func DigestOfObjects(objects []Object) Digest {
 // DigestOfFields returns the [Object.Digest] of an object that asks for these
 // fields, and "" when they are not JSON.
 func DigestOfFields(fields map[string]any) Digest {
-	return digestOfParts(fields, digestOfBody(fields))
+	metadata, _ := fields["metadata"].(map[string]any)
+	return digestOf(metadata, bodyOf(fields))
 }
 
-// digestOfParts returns the digest of an object of which that of the body is known.
-func digestOfParts(content map[string]any, body Digest) Digest {
-	asked, _ := content["metadata"].(map[string]any)
-	asked = maps.Clone(asked)
+func digestOf(metadata map[string]any, body *packed.Fields) Digest {
+	asked := maps.Clone(metadata)
 	delete(asked, "name")
 	delete(asked, "namespace")
 	if len(asked) == 0 {
 		asked = nil
 	}
-	digest, err := DigestOf([]any{asked, body})
-	if err != nil || body == "" { // content came from a JSON or YAML parser
-		return ""
-	}
-	return digest
-}
-
-// digestOfBody returns the digest of everything but the identity and the metadata.
-func digestOfBody(content map[string]any) Digest {
-	body := maps.Clone(content)
-	delete(body, "apiVersion")
-	delete(body, "kind")
-	delete(body, "metadata")
-	digest, err := DigestOf(body)
-	if err != nil {
+	digest, err := DigestOf([]any{asked, body.Sum()})
+	if err != nil || body.Sum() == "" { // content came from a JSON or YAML parser
 		return ""
 	}
 	return digest
@@ -342,7 +339,7 @@ func digestOfBody(content map[string]any) Digest {
 
 // Sensitive reports whether values of the object are secret: it is a Secret, or
 // something that may be meant to be one, or holds one.
-func (o Object) Sensitive() bool { return sealed.Within(o.content) }
+func (o Object) Sensitive() bool { return o.parts != nil && sealed.Within(o.content()) }
 
 // isSecret reports whether the object is what the API server takes for a Secret.
 func (o Object) isSecret() bool {
@@ -353,16 +350,17 @@ func (o Object) isSecret() bool {
 // Reveal returns a deep copy of the content, with secret values. Only
 // internal/edge and the stages that compare and apply may call it.
 func (o Object) Reveal() *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: runtime.DeepCopyJSON(o.content)}
+	return &unstructured.Unstructured{Object: runtime.DeepCopyJSON(o.content())}
 }
 
 // Field returns the value at a path of map keys, redacted. It is for reading;
 // callers do not change it.
 func (o Object) Field(path ...string) (any, bool) {
-	if o.Sensitive() {
-		o = Object{content: o.Redacted()}
+	content := o.content()
+	if sealed.Within(content) {
+		content = o.Redacted()
 	}
-	value, found, err := unstructured.NestedFieldNoCopy(o.content, path...)
+	value, found, err := unstructured.NestedFieldNoCopy(content, path...)
 	return value, found && err == nil
 }
 
@@ -371,8 +369,8 @@ func (o Object) Field(path ...string) (any, bool) {
 // values of one object get equal masks. So are keys that no Secret can have, see
 // [sealed.ShownKey].
 func (o Object) Redacted() map[string]any {
-	content := runtime.DeepCopyJSON(o.content)
-	if o.Sensitive() {
+	content := runtime.DeepCopyJSON(o.content())
+	if sealed.Within(content) {
 		sealed.Mask(content)
 	}
 	return content
@@ -389,7 +387,7 @@ func (o Object) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(o.String()))
 
 // Equal reports whether both have the same content.
 func (o Object) Equal(other Object) bool {
-	a, errA := json.Marshal(o.content)
-	b, errB := json.Marshal(other.content)
+	a, errA := json.Marshal(o.content())
+	b, errB := json.Marshal(other.content())
 	return errA == nil && errB == nil && bytes.Equal(a, b)
 }

@@ -28,23 +28,6 @@ func TestTextsOfASecretAreFoldedIntoItsData(t *testing.T) {
 	}
 }
 
-// No two instances have one manager, and the API server takes the name of each.
-func TestNamespaceManager(t *testing.T) {
-	long := strings.Repeat("a", 200)
-	names := map[string]string{}
-	digest, _ := syncline.DigestOf(long)
-	for _, instance := range []string{"web", "team_web", long, long + "b", string(digest), "#" + string(digest)} {
-		name := syncline.NamespaceManager(instance)
-		if len(name) > 128 || !strings.HasPrefix(name, syncline.NamespaceManagers) {
-			t.Errorf("the manager of %s is %s", instance, name)
-		}
-		if other, taken := names[name]; taken {
-			t.Errorf("%s and %s are both %s", instance, other, name)
-		}
-		names[name] = instance
-	}
-}
-
 func TestRefsThatNoAPIServerCanBeAskedFor(t *testing.T) {
 	for _, name := range []string{"", ".", "..", "a/b", "../b", "a%2fb", "%"} {
 		if err := (syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: name}).Check(); syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "metadata.name") {
@@ -58,5 +41,52 @@ func TestRefsThatNoAPIServerCanBeAskedFor(t *testing.T) {
 		if err := (syncline.Ref{Kind: "ClusterRole", Name: name}).Check(); err != nil {
 			t.Errorf("the name %q: %v", name, err)
 		}
+	}
+}
+
+// A packed object is the object: with the same content, digests and copies, whether it is
+// large or small, whatever of it is asked for.
+func TestPacked(t *testing.T) {
+	for what, content := range map[string]map[string]any{
+		"small":       {"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a", "labels": map[string]any{"a": "b"}}, "data": map[string]any{"x": "<1>"}},
+		"numbers":     {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "a"}, "spec": map[string]any{"replicas": int64(3), "ratio": 1.5, "list": []any{nil, true}}},
+		"with status": {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "a", "uid": "u"}, "spec": map[string]any{}, "status": map[string]any{"replicas": int64(3)}},
+		"Secret":      {"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "a"}, "stringData": map[string]any{"x": "1"}},
+		"large":       {"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a"}, "data": map[string]any{"x": strings.Repeat("x", 1<<20)}},
+		"bare":        {"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "a"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			object, err := syncline.NewObject(content, "file.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			packed := object.Packed().Packed()
+			for of, both := range map[string][2]syncline.Object{
+				"itself":   {object, packed},
+				"Desired":  {object.Desired(), packed.Desired()},
+				"stamped":  {object.WithAnnotation("a", "b").WithNamespace("c"), packed.WithAnnotation("a", "b").WithNamespace("c")},
+				"repacked": {object.Desired(), packed.Desired().Packed()},
+			} {
+				if diff := cmp.Diff(both[0].Reveal().Object, both[1].Reveal().Object); diff != "" {
+					t.Errorf("%s: (-object +packed):\n%s", of, diff)
+				}
+				if diff := cmp.Diff(both[0].Redacted(), both[1].Redacted()); diff != "" {
+					t.Errorf("%s, redacted: (-object +packed):\n%s", of, diff)
+				}
+				if both[0].Digest() != both[1].Digest() || both[0].Digest() == "" {
+					t.Errorf("%s: the digests are %s and %s", of, both[0].Digest(), both[1].Digest())
+				}
+				if both[0].Sensitive() != both[1].Sensitive() || both[0].Ref() != both[1].Ref() || both[0].Origin() != both[1].Origin() {
+					t.Errorf("%s is told to be another: %v, %v", of, both[0], both[1])
+				}
+			}
+			packed.Reveal().Object["data"] = "changed"
+			if !packed.Equal(object) {
+				t.Error("what was revealed was not a copy")
+			}
+		})
+	}
+	if !(syncline.Object{}).Packed().IsZero() {
+		t.Error("of no object there is one")
 	}
 }

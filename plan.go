@@ -136,6 +136,8 @@ type Change struct {
 	// object which is not desired: what the object says of itself, field managers
 	// included, can be written by whoever may write the object.
 	Unrecorded bool
+	// Drawn reports whether the source draws the object anew at each rendering.
+	Drawn bool
 	// Leaving reports whether an object that is not desired is being deleted
 	// already, so that there is nothing to do and nothing to approve.
 	Leaving bool
@@ -148,6 +150,9 @@ type Change struct {
 	// why. Nothing is known of the live object then, and nothing may be shown of it.
 	Refused bool
 }
+
+// Leaves reports whether the object is declared no more.
+func (c Change) Leaves() bool { return c.Action == Prune || c.Action == Retain }
 
 // Differs reports whether the change means that the App is not as desired. A
 // namespace that is made on request counts when it lacks declared metadata, and what

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline/internal/base/glob"
+	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
@@ -23,6 +24,9 @@ type Project struct {
 	// NamespaceAllow allows all.
 	NamespaceAllow []KindRule
 	NamespaceDeny  []KindRule
+	// Signatures say what of repositories has to be signed, and by whom. What none of
+	// them is about need not be.
+	Signatures []signing.Rule
 }
 
 // DestinationRule names destinations by globs. Denies says that it had a "!" in
@@ -77,6 +81,9 @@ func (p Project) Err() error {
 		for _, rule := range rules {
 			errs = append(errs, rule.Group.Err(), rule.Kind.Err(), rule.Name.Err())
 		}
+	}
+	for _, rule := range p.Signatures {
+		errs = append(errs, rule.Err())
 	}
 	return errors.Join(errs...)
 }

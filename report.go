@@ -28,11 +28,13 @@ type Report struct {
 	Sources     []Source
 	Destination Destination
 	Revisions   []string
-	Tools       []Tool
-	Sync        SyncStatus
-	Health      Health
-	Objects     []ObjectReport
-	Conditions  []Condition
+	// Artifacts are what the Sources hold, where they are only fetched.
+	Artifacts  []Artifact
+	Tools      []Tool
+	Sync       SyncStatus
+	Health     Health
+	Objects    []ObjectReport
+	Conditions []Condition
 	// Operation is nil when there never was one.
 	Operation *OperationState
 	// Consumed reports that the App's Request became Operation, or was refused.
@@ -57,6 +59,13 @@ type Report struct {
 	Spent bool
 	// Deleted reports that nothing of a deleted App is left to clean up.
 	Deleted bool
+}
+
+// Artifact is what a source holds at a revision: the files below its path, which are
+// equal where the digests are.
+type Artifact struct {
+	Revision string
+	Digest   Digest
 }
 
 // AtEnd says whether an App has hooks for its deletion: before anything else goes,
@@ -87,9 +96,7 @@ const ClaimText = "only its own metadata say that it is of this application, whi
 // ConditionType is the type of a Condition.
 type ConditionType string
 
-// The condition types, as in Argo CD, and those that are Syncline's own:
-// RepeatedKeyWarning, UnlistedWarning, HookWarning, OptionWarning, PruneApprovalRequired and
-// ClaimedWarning.
+// The condition types are Argo CD's, and from RepeatedKeyWarning on Syncline's own.
 const (
 	DeletionError         ConditionType = "DeletionError"
 	InvalidSpecError      ConditionType = "InvalidSpecError"
@@ -102,6 +109,8 @@ const (
 	UnlistedWarning       ConditionType = "UnlistedWarning"
 	HookWarning           ConditionType = "HookWarning"
 	OptionWarning         ConditionType = "SyncOptionWarning"
+	RandomValuesWarning   ConditionType = "RandomValuesWarning"
+	AnnotationWarning     ConditionType = "AnnotationWarning"
 	PruneApprovalRequired ConditionType = "PruneApprovalRequired"
 	ClaimedWarning        ConditionType = "ClaimedResourceWarning"
 )

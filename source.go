@@ -33,15 +33,11 @@ type Source struct {
 	Helm      *tool.Helm
 	Kustomize *tool.Kustomize
 	Directory *tool.Directory
+	Plugin    *tool.Plugin
 }
 
 // Address returns where the repository is, read as what the source says that it is.
-func (s Source) Address() upstream.Address {
-	if s.Chart != "" {
-		return upstream.AddressOf(s.RepoURL).OfCharts()
-	}
-	return upstream.AddressOf(s.RepoURL)
-}
+func (s Source) Address() upstream.Address { return upstream.SourceAddress(s.RepoURL, s.Chart) }
 
 // Key names the repository of the source: it is asked once for all sources of one
 // Key, and what happens to it is told by that name. See [upstream.Address.Key].
@@ -104,6 +100,9 @@ func (s Source) Declared() []Tool {
 	if !s.Directory.IsEmpty() {
 		declared = append(declared, ToolDirectory)
 	}
+	if !s.Plugin.IsEmpty() {
+		declared = append(declared, ToolPlugin)
+	}
 	return declared
 }
 
@@ -115,4 +114,6 @@ const (
 	ToolHelm      Tool = "Helm"
 	ToolKustomize Tool = "Kustomize"
 	ToolDirectory Tool = "Directory"
+	// ToolPlugin is a program beside Syncline.
+	ToolPlugin Tool = "Plugin"
 )

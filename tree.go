@@ -6,6 +6,10 @@ import "errors"
 // repository. What was read of it is returned with the error.
 var ErrElsewhere = errors.New("has its content elsewhere")
 
+// ErrLocked is that a file is encrypted, and its key is not there or it is damaged. Who
+// reads many files at once gets its ciphertext with the error: most are not needed.
+var ErrLocked = errors.New("cannot be decrypted")
+
 // Tree is a read-only picture of the files of one revision. Paths are
 // slash-separated and relative to its root, without "." or ".." elements; ""
 // is the root, which has no name. A path that does not exist, or that leads through

@@ -35,9 +35,8 @@ func TestAdvisoriesNameTests(t *testing.T) {
 			}
 			continue
 		}
-		file, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(named[1])))
-		if err != nil || named[2] != "" && !strings.Contains(string(file), "func "+named[2]+"(") {
-			t.Errorf("%s %s does not exist (%v): %s", named[1], named[2], err, row)
+		if why := missing(named[1], named[2]); why != "" {
+			t.Errorf("%s: %s", why, row)
 		}
 	}
 	if rows != 161 {
@@ -48,4 +47,37 @@ func TestAdvisoriesNameTests(t *testing.T) {
 	if !strings.Contains(string(text), counts) {
 		t.Errorf("the page should say: %s", counts)
 	}
+}
+
+// What the programs do around their libraries is shown, each by a test that exists.
+func TestRenderingNamesTests(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("spec", "rendering.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for row := range strings.Lines(string(text)) {
+		row = strings.TrimSpace(row)
+		if !strings.HasPrefix(row, "| ") || strings.HasPrefix(row, "| what `") {
+			continue
+		}
+		rows++
+		if named := held.FindStringSubmatch(row); named == nil {
+			t.Errorf("no test is named in %s", row)
+		} else if why := missing(named[1], named[2]); why != "" {
+			t.Errorf("%s: %s", why, row)
+		}
+	}
+	if rows < 25 {
+		t.Errorf("the page has %d rows", rows)
+	}
+}
+
+// missing says what does not exist of a file and the test in it, or "".
+func missing(name, test string) string {
+	file, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(name)))
+	if err != nil || test != "" && !strings.Contains(string(file), "func "+test+"(") {
+		return fmt.Sprintf("%s %s does not exist (%v)", name, test, err)
+	}
+	return ""
 }

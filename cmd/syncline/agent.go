@@ -16,14 +16,21 @@ import (
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
+	"github.com/syncline-io/syncline/internal/base/logger"
+	"github.com/syncline-io/syncline/internal/base/relief"
 	"github.com/syncline-io/syncline/internal/catalog"
+	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/fetch/keyring"
+	"github.com/syncline-io/syncline/internal/loop"
 )
 
 // agent joins what the engine needs with the watches that bring it events.
@@ -35,12 +42,15 @@ type agent struct {
 	releaser     *project.Releaser
 	repositories *repository.Store
 	trust        *repository.Trust
+	signers      *keys.Store
+	keys         *keyring.Ring
 	settings     *settings.Store
 	applications *application.Store
 	apps         *catalog.Apps
 	catalog      *catalog.Catalog
 	resolver     *source.Resolver
-	loop         *engine.Loop
+	engine       *engine.Engine
+	loop         *loop.Loop
 	waker        *wake.Waker
 	teller       *journal.Teller
 }
@@ -71,7 +81,7 @@ func (r resources) Tell(ctx context.Context, id syncline.AppID, uid types.UID, e
 func (r resources) patch(
 	ctx context.Context, resource schema.GroupVersionResource, name types.NamespacedName, patch []byte,
 ) (*unstructured.Unstructured, error) {
-	return r.cluster.Patch(ctx, resource, name, kube.Patch{Type: types.MergePatchType, Data: patch, Manager: syncline.StatusManager})
+	return r.cluster.Patch(ctx, resource, name, kube.Patch{Type: types.MergePatchType, Data: patch, Manager: fieldmanager.Status})
 }
 
 // run watches and runs turns until ctx is done.
@@ -87,17 +97,18 @@ func (a *agent) run(ctx context.Context) error {
 	defer group.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ruled := kube.Handler{Set: noting(a.settings.Put, "health rules"), Gone: a.settings.Delete}
-	trusted := kube.Handler{Set: noting(a.trust.Put, "servers of repositories that are trusted"), Gone: a.trust.Delete}
+	secrets, configMaps := corev1.SchemeGroupVersion.WithResource("secrets"), corev1.SchemeGroupVersion.WithResource("configmaps")
+	trusted := noting(a.trust, "something in a ConfigMap of trusted servers")
+	signers := noting(a.signers, "a key of who signs")
 	known := []<-chan struct{}{
-		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, kube.Handler{
-			Set: func(u *unstructured.Unstructured) { _ = a.projects.Put(u) }, Gone: a.projects.Delete, // its Apps say what is wrong
-		}),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{LabelSelector: repository.Selector},
-			kube.Handler{Set: a.putRepository, Gone: a.repositories.Delete}),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: settings.Name}, ruled),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.KnownHostsName}, trusted),
-		a.watch(ctx, &group, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Name: repository.CertificatesName}, trusted),
+		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, noting(a.projects, "an AppProject")),
+		a.watch(ctx, &group, secrets, kube.WatchOptions{LabelSelector: repository.Selector}, noting(a.repositories, "a repository Secret")),
+		a.watch(ctx, &group, secrets, kube.WatchOptions{LabelSelector: keyring.Selector}, noting(a.keys, "a Secret with keys")),
+		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: settings.Name}, noting(a.settings, "a health rule")),
+		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: repository.KnownHostsName}, trusted),
+		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: repository.CertificatesName}, trusted),
+		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: keys.GPGName}, signers),
+		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: keys.SSHName}, signers),
 	}
 	for _, settings := range known {
 		select {
@@ -115,7 +126,9 @@ func (a *agent) run(ctx context.Context) error {
 	group.Go(func() { _ = a.resolver.Poll(ctx) }) // it ends with ctx only
 	group.Go(func() { a.waker.Follow(ctx) })
 	group.Go(func() { a.teller.Run(ctx) })
-	group.Go(func() { a.letGo(ctx) })
+	needed := func(target syncline.Target) bool { return len(a.apps.OfTarget(target)) > 0 }
+	group.Go(func() { destination.LetGo(ctx, a.fleet, needed, a.catalog.Kinds) })
+	group.Go(func() { relief.Run(ctx) })
 	slog.Info("syncline is running", "namespace", a.namespace)
 	a.loop.Run(ctx)
 	return nil
@@ -134,26 +147,23 @@ func (a *agent) watch(
 	return synced
 }
 
-func (a *agent) putRepository(u *unstructured.Unstructured) {
-	if err := a.repositories.Put(u); err != nil {
-		slog.Warn("a repository Secret is of no use", "secret", u.GetNamespace()+"/"+u.GetName(), "err", syncline.Explain(err))
-	}
-}
-
-// noting has a store take note of what is seen, and logs what cannot be read of what.
-func noting(put func(*unstructured.Unstructured) error, what string) func(*unstructured.Unstructured) {
-	return func(u *unstructured.Unstructured) {
-		if err := put(u); err != nil {
-			slog.Error("some settings cannot be read", "settings", what, "err", err)
+// noting has a store take note of what is seen, and logs what of it is of no use.
+func noting(store interface {
+	Put(u *unstructured.Unstructured) error
+	Delete(name types.NamespacedName)
+}, what string) kube.Handler {
+	return kube.Handler{Gone: store.Delete, Set: func(u *unstructured.Unstructured) {
+		if err := store.Put(u); err != nil {
+			slog.Warn("something is of no use", "what", what, "name", u.GetNamespace()+"/"+u.GetName(), "err", syncline.Explain(err))
 		}
-	}
+	}}
 }
 
 // listRepositories looks at all repository Secrets.
 func (a *agent) listRepositories(ctx context.Context) error {
 	listed, err := a.cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: a.namespace, LabelSelector: repository.Selector})
 	for i := range listed {
-		a.putRepository(&listed[i])
+		_ = a.repositories.Put(&listed[i]) // the watch says what is wrong
 	}
 	return err
 }
@@ -177,43 +187,20 @@ func (a *agent) onApplication(app syncline.App, change catalog.Change) {
 
 func (a *agent) onApplicationGone(name types.NamespacedName) {
 	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: name.Namespace, Name: name.Name}
-	concerned := a.catalog.Delete(id)
+	a.waker.Gone(id, a.catalog.Delete(id))
+	a.applications.Forget(id)
 	a.releaser.Look()
 	a.teller.Forget(id)
-	a.waker.Gone(id, concerned)
-}
-
-// letGoEvery is how often clusters and kinds are looked for that no App needs any more.
-const letGoEvery = 5 * time.Minute
-
-// letGo ends the connections to clusters and the watches of kinds that no App needs
-// any more, until ctx is done.
-func (a *agent) letGo(ctx context.Context) {
-	ticker := time.NewTicker(letGoEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			a.fleet.LetGo(func(target syncline.Target) bool { return len(a.apps.OfTarget(target)) > 0 })
-			for id, connection := range a.fleet.Connections() {
-				wanted := a.catalog.Kinds(id)
-				wanted[schema.GroupKind{Kind: "Namespace"}] = struct{}{} // which every turn asks for
-				connection.Live.LetGo(func(kind schema.GroupKind) bool { _, ok := wanted[kind]; return ok })
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // Publish tells what became of an App.
-func (a *agent) Publish(app syncline.App) {
+func (a *agent) Publish(ctx context.Context, app syncline.App) {
 	before, now := a.apps.Told(app.ID)
-	journal.Log(slog.With("app", app.ID.String()), before, now)
+	journal.Log(logger.From(ctx), before, now)
 	a.teller.See(app, before, now)
 }
 
 // Unsaved logs what people cannot read in the App's resource.
-func (a *agent) Unsaved(report syncline.Report, err error) {
-	journal.LogUnsaved(slog.With("app", report.App.String()), report, err)
+func (a *agent) Unsaved(ctx context.Context, report syncline.Report, err error) {
+	journal.LogUnsaved(logger.From(ctx), report, err)
 }

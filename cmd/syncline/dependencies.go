@@ -36,7 +36,7 @@ func dependencies(program string) cli.Deps {
 			}
 			return backend.StartEngine(ctx, cluster, connection.ControlPlane, program)
 		},
-		Renderer: backend.Renderer{Program: program},
+		Renderer: backend.Renderer{Program: program, Getenv: os.Getenv},
 		Server:   func(ctx context.Context, options access.ServerOptions) error { return serve(ctx, options, program) },
 		RenderWorker: func(ctx context.Context, in io.Reader, out io.Writer) error {
 			return render.Serve(ctx, in, out, render.Tools{

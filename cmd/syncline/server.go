@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -22,6 +21,7 @@ import (
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
@@ -30,6 +30,8 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
 	"github.com/syncline-io/syncline/internal/edge/lua"
+	"github.com/syncline-io/syncline/internal/edge/plugin"
+	"github.com/syncline-io/syncline/internal/edge/sops"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/health"
 	"github.com/syncline-io/syncline/internal/engine/health/rules"
@@ -38,7 +40,9 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/fetch"
+	"github.com/syncline-io/syncline/internal/fetch/keyring"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
+	"github.com/syncline-io/syncline/internal/loop"
 )
 
 // gcPercent is how much may be allocated, of what is in use, until garbage is
@@ -49,8 +53,8 @@ const gcPercent = 40
 // serve runs the agent until ctx is done. Program is this program, which works on what
 // others wrote in processes of its own.
 func serve(ctx context.Context, options access.ServerOptions, program string) (err error) {
-	if err := startLog(options); err != nil {
-		return err
+	if err := visible.StartLog(os.Stderr, options.LogFormat, options.LogLevel); err != nil {
+		return syncline.Errorf(syncline.Invalid, "%w", err)
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -84,7 +88,10 @@ func serve(ctx context.Context, options access.ServerOptions, program string) (e
 	defer expressions.Close()
 	scripts := lua.NewPool(confined.Options{Command: []string{program, "lua-worker"}, Unconfined: options.AllowUnconfined})
 	defer scripts.Close()
-	a, err := newAgent(options, cluster, store, workers{render.Confined{Pool: pool}, expressions, scripts})
+	a, err := newAgent(options, cluster, store, workers{render.Plugged{
+		Builder: render.Confined{Pool: pool},
+		Plugins: plugin.Folder{Path: options.PluginDir, Expected: options.Plugins, Timeout: time.Duration(options.PluginSeconds) * time.Second},
+	}, expressions, scripts})
 	if err != nil {
 		return err
 	}
@@ -110,7 +117,7 @@ func newRenderPool(program string, options access.ServerOptions) *confined.Pool 
 // openStores opens what an agent keeps of sources, in which many may name addresses.
 func openStores(dir string, limits access.GitLimits) (*fetch.Stores, error) {
 	options := git.Options{
-		Dir: dir, HideReasons: true,
+		Dir: dir, HideReasons: true, NoSubmodules: !limits.Submodules,
 		MaxMemory: int64(limits.MemoryMiB) << 20, MaxPack: int64(limits.PackMiB) << 20, MaxDisk: int64(limits.DiskMiB) << 20,
 	}
 	for _, text := range limits.AllowAddresses {
@@ -141,13 +148,14 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 	a.applications = application.NewStore(resources{cluster}, options.ControlPlane, a.apps)
 	reports, due := coalesce.New(a.applications), queue.New(queue.Backoff{})
 	reports.Later = due.AddAt
-	a.loop = &engine.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
+	a.loop = &loop.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
 	a.waker = &wake.Waker{
 		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,
 		RecordAfter: time.Duration(options.RecordSeconds) * time.Second, Pending: make(chan string, wake.MaxPending),
 	}
+	a.keys = keyring.New(keyring.Options{Changed: a.waker.Keys})
 	a.releaser = &project.Releaser{Projects: a.projects, Apps: a.apps, Resources: resources{cluster}}
-	usage := application.Usage{Apps: a.apps, Reach: a.repositories.For, Permits: func(app syncline.App) bool { return a.loop.Engine.Permits(app) }}
+	usage := application.Usage{Apps: a.apps, Reach: a.repositories.For, Permits: func(app syncline.App) bool { return a.engine.Permits(app) }}
 	poll := time.Duration(options.PollSeconds) * time.Second
 	a.resolver = source.NewResolver(store.Fetchers(), source.Options{
 		Interval: poll, Changed: a.waker.Commit, Uses: usage.Uses, Owners: usage.Owners, Declared: usage.Declared, Kept: options.Git.Refs,
@@ -162,24 +170,26 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 		}
 	}})
 	a.waker.Clusters = a.fleet
-	a.loop.Engine = engine.New(
-		source.New(a.resolver, &repository.Access{Store: a.repositories, Trust: a.trust, List: a.listRepositories}),
-		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20}),
+	access, trusted := &repository.Access{Store: a.repositories, Trust: a.trust, Projects: a.projects, List: a.listRepositories}, &fetch.Keys{}
+	a.signers = &keys.Store{Verifier: trusted, Changed: func() { a.waker.Projects(a.projects.Signed()) }}
+	a.engine = engine.New(
+		store.Signed(a.resolver, access, source.New(a.resolver, access, a.keys), a.projects, trusted),
+		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20, Ciphertext: sops.HasCiphertext}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
 			Poll:        2 * poll, // the resolver asks every poll by itself
 			Guard:       plan.Guard{Share: options.PruneShare, Number: options.PruneCount, Every: options.PruneShare == 0 && options.PruneCount == 0},
 			Others:      catalog.Others{Catalog: a.catalog, Namespace: a.namespace, Projects: project.Kind(), Mark: a.waker.Mark},
 			Dialects:    dialects(),
-			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second,
+			Expressions: workers.expressions, Limit: time.Duration(options.TurnSeconds) * time.Second, Follows: a.apps.Follow,
 		})
-	a.waker.Commits = a.loop.Engine
+	a.loop.Engine, a.waker.Commits = a.engine, a.engine
 	a.listen(own)
 	return a, destination.JoinLocal(a.fleet, cluster)
 }
 
 // listen has what the stores know tell whom it concerns.
 func (a *agent) listen(own *rules.Set) {
-	a.applications.Changed = a.onApplication
+	a.applications.Changed, a.applications.Label = a.onApplication, a.settings.Label
 	a.apps.Left = func(id syncline.AppID, way catalog.Way) {
 		a.loop.Interrupt(id)
 		a.resolver.Review(way.Address.Key())
@@ -213,23 +223,4 @@ func dataDir(path string) (dir string, remove func(), err error) {
 	}
 	dir, err = os.MkdirTemp("", "syncline-")
 	return dir, func() { _ = os.RemoveAll(dir) }, err
-}
-
-// startLog makes the log that the options ask for the default one.
-func startLog(options access.ServerOptions) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(options.LogLevel)); err != nil {
-		return syncline.Errorf(syncline.Invalid, "log level %q is neither info nor debug", options.LogLevel)
-	}
-	lines := visible.Log(os.Stderr)
-	handling := &slog.HandlerOptions{Level: level}
-	switch options.LogFormat {
-	case "json":
-		slog.SetDefault(slog.New(slog.NewJSONHandler(lines, handling)))
-	case "text":
-		slog.SetDefault(slog.New(slog.NewTextHandler(lines, handling)))
-	default:
-		return fmt.Errorf("log format %q is neither json nor text", options.LogFormat)
-	}
-	return nil
 }

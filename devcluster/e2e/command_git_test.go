@@ -72,6 +72,7 @@ func sshserver(s *script, ts *testscript.TestScript, args []string) error {
 	}
 	s.closing(server.Close)
 	ts.Setenv("SSHHOST", strings.TrimSuffix(server.URL(""), "/.git"))
+	s.canary.hide(server.Key)
 	ts.Setenv("SSHKEY", base64.StdEncoding.EncodeToString([]byte(server.Key)))
 	ts.Setenv("SSHKNOWN", strings.TrimSpace(server.KnownHosts))
 	return nil
@@ -110,7 +111,7 @@ func commit(s *script, ts *testscript.TestScript, args []string) error {
 		return err
 	}
 	r := s.repos[args[0]]
-	change.Branch = given["branch"]
+	change.Branch, change.Submodules = given["branch"], s.modules[args[0]]
 	branch := change.Branch
 	if branch == "" {
 		branch = "main"

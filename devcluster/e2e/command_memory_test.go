@@ -1,18 +1,23 @@
 package e2e_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // grown measures by how many MiB the server grows, without its children: "grown mark" begins, and "grown <=N" compares with
-// the most that it has taken since.
+// the most that it has taken since. "grown back <=N" waits until it has given back the rest.
 func grown(s *script, ts *testscript.TestScript, args []string) error {
+	if len(args) == 2 && args[0] == "back" {
+		return s.shrunk(ts, args[1])
+	}
 	if len(args) != 1 {
 		return errUsage
 	}
@@ -26,6 +31,29 @@ func grown(s *script, ts *testscript.TestScript, args []string) error {
 	}
 	ts.Logf("grown by %d MiB", (peak-s.resident)>>10)
 	return compare(args[0], (peak-s.resident)>>10)
+}
+
+// shrunk waits until the server takes so much more than when it was marked.
+func (s *script) shrunk(ts *testscript.TestScript, bound string) error {
+	ctx, cancel := context.WithTimeout(s.ctx, *patience)
+	defer cancel()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		resident, _, err := s.server.memory()
+		if err != nil {
+			return err
+		}
+		if err = compare(bound, (resident-s.resident)>>10); err == nil {
+			ts.Logf("all but %d MiB is given back", (resident-s.resident)>>10)
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("after %s it has grown: %w", *patience, err)
+		}
+	}
 }
 
 // memory returns how much the process takes now and took at most, in KiB.

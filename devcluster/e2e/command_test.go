@@ -22,12 +22,12 @@ var errUsage = errors.New("wrong arguments: see README.md")
 
 func words() map[string]command {
 	return map[string]command{
-		"repo": repo, "commit": commit, "tag": tag, "git": git, "gitserver": gitserver, "sshserver": sshserver, "chart": chart, "chartcount": chartcount, "push": push, "gitfault": gitfault, "gitcount": gitcount,
+		"repo": repo, "commit": commit, "tag": tag, "git": git, "gitserver": gitserver, "signer": signer, "sign": sign, "sshserver": sshserver, "tokenserver": tokenserver, "tokens": tokens, "lfsserver": lfsserver, "lfs": large, "submodule": submodule, "chart": chart, "chartcount": chartcount, "push": push, "plugin": plugin, "gitfault": gitfault, "gitcount": gitcount,
 		"apply": apply, "refused": refused, "accepted": accepted, "expand": expand, "edit": edit, "remove": remove,
 		"await": await, "gone": gone, "get": get, "columns": columns, "told": told, "synced": synced, "refresh": refresh, "same": same, "match": match,
 		"syncline": runSyncline, "code": runCode,
 		"audit": auditCount, "mark": mark, "order": order,
-		"cluster": clusterCommand, "server": serverCommand, "apiserver": apiserver, "fault": fault, "log": logged, "grown": grown,
+		"cluster": clusterCommand, "server": serverCommand, "apiserver": apiserver, "fault": fault, "log": logged, "grown": grown, "idle": idle, "terminated": terminated,
 		"delivered": delivered, "unfolding": unfolding,
 	}
 }

@@ -27,7 +27,15 @@ type script struct {
 	work   string
 	git    *testenv.GitServer
 	repos  map[string]*testenv.GitRepo
-	charts *helmRepo
+	// signing has the keys of signer; nil before the first.
+	signing *testenv.Signing
+	charts  *helmRepo
+	// plugins are what ends each plugin that runs beside the server.
+	plugins map[string]func()
+	tokens  *testenv.TokenServer
+	large   *testenv.LFSServer
+	// modules are the commits of submodules, by folder and path.
+	modules map[string]map[string]string
 	// registry is an OCI registry.
 	registry *httptest.Server
 	faults   []*faultproxy.Armed
@@ -50,12 +58,15 @@ func setup(env *testscript.Env) error {
 	s := &script{
 		world: &own, ctx: context.Background(), name: name, work: env.WorkDir,
 		repos: map[string]*testenv.GitRepo{}, counted: map[testenv.GitRequest]int{},
+		modules: map[string]map[string]string{},
 	}
 	env.Values[scriptKey{}] = s
 	env.Setenv("NAME", name)
 	env.Setenv("NS", name)
 	env.Setenv("CP", controlPlane)
 	env.Setenv("CANARY", s.canary.value)
+	env.Setenv("AGEKEY", s.canary.age)
+	env.Setenv("AGESECOND", s.canary.second)
 	t, ok := env.T().(testing.TB)
 	if !ok {
 		return errors.New("scripts need a test")

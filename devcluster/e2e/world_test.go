@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -28,7 +29,10 @@ type world struct {
 
 // newWorld builds the program and starts everything. SYNCLINE_BINARY names a program that is built already.
 func newWorld(ctx context.Context) (_ *world, err error) {
-	w := &world{binary: os.Getenv("SYNCLINE_BINARY"), canary: newCanary()}
+	w := &world{binary: os.Getenv("SYNCLINE_BINARY")}
+	if w.canary, err = newCanary(); err != nil {
+		return nil, err
+	}
 	if w.folder, err = os.MkdirTemp("", "syncline-e2e-"); err != nil {
 		return nil, err
 	}
@@ -81,29 +85,60 @@ func (w *world) close() error {
 	return errors.Join(failures...)
 }
 
-// canary is a value that Secrets hold and that nothing may tell, and where it was seen nevertheless.
+// canary is a value that Secrets hold and that nothing may tell, and where it was seen nevertheless. So are the
+// plaintext of what scripts hold encrypted, and the keys to it.
 type canary struct {
 	value string
-	seen  *sightings
+	// age and second are keys of the files that scripts hold encrypted.
+	age, second string
+	seen        *sightings
 }
 
+// plaintext is what scripts hold encrypted.
+const plaintext = "canary-in-sops"
+
 type sightings struct {
-	mu     sync.Mutex
+	mu sync.Mutex
+	// keys are private keys that scripts were given.
+	keys   []string
 	places map[string]bool
 }
 
-func newCanary() canary {
-	return canary{value: "canary-" + rand.Text(), seen: &sightings{places: map[string]bool{}}}
+func newCanary() (canary, error) {
+	age, err := ageKey("age.agekey")
+	if err != nil {
+		return canary{}, err
+	}
+	second, err := ageKey("age-second.agekey")
+	return canary{value: "canary-" + rand.Text(), age: age, second: second, seen: &sightings{places: map[string]bool{}}}, err
+}
+
+// ageKey returns the key in one of the files that were made for tests.
+func ageKey(file string) (string, error) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "internal", "edge", "sops", "testdata", "keys", file))
+	_, key, found := strings.Cut(string(text), "\nAGE-SECRET-KEY-")
+	if err == nil && !found {
+		err = fmt.Errorf("%s holds no age identity", file)
+	}
+	return "AGE-SECRET-KEY-" + strings.TrimSpace(key), err
+}
+
+// hide has a private key, in PEM, looked for as well: by a line of it, and as a Secret writes it.
+func (c canary) hide(key string) {
+	c.seen.mu.Lock()
+	defer c.seen.mu.Unlock()
+	c.seen.keys = append(c.seen.keys, strings.Split(key, "\n")[2], key)
 }
 
 // look notes the place if the canary is in the text, plain or as a Secret writes it.
 func (c canary) look(place string, text []byte) {
-	if !bytes.Contains(text, []byte(c.value)) && !bytes.Contains(text, []byte(base64.StdEncoding.EncodeToString([]byte(c.value)))) {
-		return
-	}
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	c.seen.places[place] = true
+	if slices.ContainsFunc(append([]string{c.value, c.age, c.second, plaintext}, c.seen.keys...), func(secret string) bool {
+		return bytes.Contains(text, []byte(secret)) || bytes.Contains(text, []byte(base64.StdEncoding.EncodeToString([]byte(secret))))
+	}) {
+		c.seen.places[place] = true
+	}
 }
 
 // told is an error that names where the canary was seen.

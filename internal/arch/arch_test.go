@@ -27,6 +27,8 @@ var may = map[string][]string{
 	"catalog":    {".", "base"},
 	// What speaks against a command, for who asks and for who writes it down.
 	"command": {".", "base"},
+	// When turns are run, and what becomes of what they came to.
+	"loop": {".", "base", "engine"},
 	// A cluster of the edge as the engine looks at it, and what commands do by themselves.
 	"destination": {".", "edge", "engine"},
 	"fetch":       {".", "base", "edge", "engine"},
@@ -34,7 +36,7 @@ var may = map[string][]string{
 	"dialect":     {".", "base", "api", "command", "engine", "automation", "catalog"},
 	"front":       {".", "base", "ui", "command", "engine", "catalog"},
 	"demo":        {".", "base", "api", "edge"},
-	"cmd":         {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front", "destination", "fetch", "backend"},
+	"cmd":         {".", "base", "api", "ui", "demo", "edge", "engine", "automation", "catalog", "dialect", "front", "destination", "fetch", "backend", "loop"},
 	"arch":        {},
 }
 
@@ -43,7 +45,12 @@ var may = map[string][]string{
 var sideways = []string{
 	"internal/engine/clustertest -> internal/engine",
 	"internal/engine/clustertest -> internal/engine/apply",
-	"internal/engine/affected -> internal/engine/render/record",    // the words in which is said what was read
+	"internal/engine/affected -> internal/engine/render/record", // the words in which is said what was read
+	"internal/engine/gather -> internal/engine/affected",        // whose words say what was rendered from what
+	"internal/engine/gather -> internal/engine/policy",
+	"internal/engine/gather -> internal/engine/render",
+	"internal/engine/gather -> internal/engine/render/record",
+	"internal/engine/signed -> internal/engine/source",             // whose Stage it guards
 	"internal/engine/source/fetchertest -> internal/engine/source", // whose interface it tests
 	"internal/edge/git -> internal/edge/gate",                      // which shares the places of servers
 	"internal/edge/helmrepo -> internal/edge/gate",
@@ -52,10 +59,16 @@ var sideways = []string{
 	"internal/automation/wake -> internal/engine/queue", // the lanes are its words
 	"internal/edge/oci -> internal/edge/archive",        // which keeps what it fetches
 	"internal/edge/oci -> internal/edge/transport",
+	"internal/edge/token -> internal/edge/transport",
+	"internal/edge/git -> internal/edge/transport",
+	"internal/edge/git/lfs -> internal/edge/transport",
+	"internal/edge/git/catfile -> internal/edge/git/program", // the process that it asks
 	"internal/base/confined -> .",
 	"internal/base/confined -> internal/base/fair",
 	"internal/base/confined -> internal/base/processor",
 	"internal/base/confined -> internal/base/told",
+	"internal/base/signing -> internal/base/upstream",
+	"internal/base/told -> internal/base/near",
 	"internal/base/upstream -> internal/base/glob",
 	"internal/base/upstream -> internal/base/sealed",
 	"internal/base/confined/confinedtest -> .",
@@ -70,18 +83,22 @@ var sideways = []string{
 // light lists the layers, and packages of others, that must stay light, and the
 // third-party trees they may import. Every other layer is free, but for owner below.
 var light = map[string][]string{
-	".":                      {"k8s.io/apimachinery/"},
-	"api":                    {"k8s.io/apimachinery/", "k8s.io/api/", "k8s.io/apiextensions-apiserver/"},
-	"internal/base/glob":     {},
-	"internal/base/option":   {},
-	"internal/base/sealed":   {"k8s.io/apimachinery/"},
-	"internal/base/tool":     {},
-	"internal/base/upstream": {},
+	".":                          {"k8s.io/apimachinery/"},
+	"internal/base/fieldmanager": {},
+	"api":                        {"k8s.io/apimachinery/", "k8s.io/api/", "k8s.io/apiextensions-apiserver/"},
+	"internal/base/glob":         {},
+	"internal/base/option":       {},
+	"internal/base/packed":       {"k8s.io/apimachinery/"},
+	"internal/base/sealed":       {"k8s.io/apimachinery/"},
+	"internal/base/signing":      {},
+	"internal/base/tool":         {},
+	"internal/base/upstream":     {},
 }
 
 // owner says which package alone may import a third-party tree.
 var owner = map[string]string{
 	"filippo.io/age":               "internal/edge/sops",
+	"github.com/golang-jwt/jwt":    "internal/edge/token",
 	"github.com/google/go-jsonnet": "internal/edge/jsonnet",
 	"github.com/itchyny/gojq":      "internal/edge/jq",
 	"github.com/yuin/gopher-lua":   "internal/edge/lua",

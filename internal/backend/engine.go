@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
@@ -13,14 +14,19 @@ import (
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
+	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
+	"github.com/syncline-io/syncline/internal/dialect/argo/settings"
 	"github.com/syncline-io/syncline/internal/edge/jq"
 	"github.com/syncline-io/syncline/internal/edge/kube"
 	"github.com/syncline-io/syncline/internal/edge/kube/live"
+	"github.com/syncline-io/syncline/internal/edge/sops"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/fetch"
+	"github.com/syncline-io/syncline/internal/fetch/keyring"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
@@ -46,11 +52,11 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	if err != nil {
 		return Engine{}, err
 	}
-	sources, remove, err := temporarySources(known.access, false)
+	sources, err := temporarySources(known.access, known.keys, false)
 	if err != nil {
 		return Engine{}, err
 	}
-	e := Engine{preview: &preview{ready: make(chan struct{}, 1)}}
+	e := Engine{preview: &preview{ready: make(chan struct{}, 1), dialect: convention.Labelling(known.settings.Label)}}
 	// What it plans does not depend on health, so it judges none.
 	fleet := kube.NewFleet(kube.FleetOptions{Changed: func(syncline.Target) { e.known() }, Live: func(syncline.ClusterID) live.Options {
 		return live.Options{OnReady: func(schema.GroupKind) { e.known() }, OnSwept: e.known}
@@ -63,13 +69,14 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
 	e.memory = plan.New(expressions)
 	e.reach = func(on syncline.ClusterID, as syncline.Identity) (reader, error) { return fleet.Access(on, as) }
-	e.planner = engine.New(sources, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}), known.projects,
+	checked := sources.store.Signed(sources.resolver, known.access, sources.Stage, known.projects, known.signers)
+	e.planner = engine.New(checked, render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1, Ciphertext: sops.HasCiphertext}), known.projects,
 		destination.Clusters{Fleet: fleet}, engine.Options{Others: known.others, Dialects: syncline.Dialects{convention.Dialect()}})
 	e.close = func() {
 		fleet.Close()
 		pool.Close()
 		expressions.Close()
-		remove()
+		sources.done()
 	}
 	return e, nil
 }
@@ -78,15 +85,20 @@ func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program 
 type controlPlane struct {
 	projects *project.Store
 	access   *repository.Access
+	signers  *fetch.Keys
+	keys     *keyring.Ring
 	others   catalog.Others
+	settings *settings.Store
 }
 
-// readControlPlane reads the projects, the repositories and what Applications declare, by
-// what their statuses say. Who may not read credentials may still look at public
-// repositories, and for who may not read Applications there are none.
+// readControlPlane reads the projects, the repositories, the keys and what Applications
+// declare, by what their statuses say. Who may not read credentials may still look at
+// public repositories, and for who may not read Applications there are none.
 func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
 	known := controlPlane{
-		project.NewStore(), &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}}, catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
+		projects: project.NewStore(), access: &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}},
+		signers: &fetch.Keys{}, keys: keyring.New(keyring.Options{}), settings: settings.NewStore(),
+		others: catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
 	}
 	apps := application.NewStore(nil, namespace, known.others.Catalog.Apps)
 	listed, err := cluster.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
@@ -96,14 +108,16 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 	for i := range listed {
 		_ = known.projects.Put(&listed[i]) // its Apps say what is wrong
 	}
-	listed, err = cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: namespace, LabelSelector: repository.Selector})
-	if err != nil && syncline.KindOf(err) != syncline.Denied {
-		return known, err
+	for selector, put := range map[string]func(*unstructured.Unstructured) error{repository.Selector: known.access.Store.Put, keyring.Selector: known.keys.Put} {
+		listed, err = cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: namespace, LabelSelector: selector})
+		if err != nil && syncline.KindOf(err) != syncline.Denied {
+			return known, err
+		}
+		for i := range listed {
+			_ = put(&listed[i]) // what cannot be read concerns nothing
+		}
 	}
-	for i := range listed {
-		_ = known.access.Store.Put(&listed[i]) // what cannot be read concerns nothing
-	}
-	if err := readTrust(ctx, cluster, namespace, known.access.Trust); err != nil {
+	if err := readSettings(ctx, cluster, namespace, known); err != nil {
 		return known, err
 	}
 	listed, err = cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
@@ -118,15 +132,20 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 	return known, nil
 }
 
-// readTrust reads which servers of repositories are trusted, if that may be read.
-func readTrust(ctx context.Context, cluster *kube.Cluster, namespace string, trust *repository.Trust) error {
-	for _, name := range []string{repository.KnownHostsName, repository.CertificatesName} {
+// readSettings reads which servers of repositories and which keys of who signs are
+// trusted, and how objects are tracked, if that may be read.
+func readSettings(ctx context.Context, cluster *kube.Cluster, namespace string, known controlPlane) error {
+	signers := &keys.Store{Verifier: known.signers}
+	for name, put := range map[string]func(*unstructured.Unstructured) error{
+		repository.KnownHostsName: known.access.Trust.Put, repository.CertificatesName: known.access.Trust.Put, settings.Name: known.settings.Put,
+		keys.GPGName: signers.Put, keys.SSHName: signers.Put,
+	} {
 		listed, err := cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Namespace: namespace, Name: name})
 		if err != nil && syncline.KindOf(err) != syncline.Denied {
 			return err
 		}
 		for i := range listed {
-			_ = trust.Put(&listed[i]) // what cannot be read trusts nobody
+			_ = put(&listed[i]) // what cannot be read trusts nobody, and changes nothing
 		}
 	}
 	return nil

@@ -26,6 +26,8 @@ type reader interface {
 // yet, and plans as the agent would.
 type preview struct {
 	planner planner
+	// dialect is that of every App; nil for the one that it has.
+	dialect *syncline.Dialect
 	// memory is what is remembered of one preview for the next.
 	memory *plan.Planner
 	// reach returns what reads objects of a cluster as an identity.
@@ -57,6 +59,9 @@ func (p *preview) Teardown(ctx context.Context, app syncline.App) (syncline.Plan
 // plan makes the plan of an App, once it is known what the App owns: an approval
 // names what the agent prunes.
 func (p *preview) plan(ctx context.Context, app syncline.App) (syncline.Plan, error) {
+	if p.dialect != nil {
+		app.Dialect = p.dialect
+	}
 	for {
 		made, err := p.planner.Preview(ctx, app, p.memory)
 		early := errors.Is(err, engine.ErrWatching) || err == nil && syncline.KindOf(made.Unknown) == syncline.Waiting

@@ -10,9 +10,11 @@ import (
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
 	"github.com/syncline-io/syncline/internal/edge/folder"
 	"github.com/syncline-io/syncline/internal/edge/git"
+	"github.com/syncline-io/syncline/internal/edge/sops"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/fetch"
+	"github.com/syncline-io/syncline/internal/fetch/keyring"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
 )
 
@@ -21,6 +23,8 @@ import (
 type Renderer struct {
 	// Program is this program, of which the command render-worker renders.
 	Program string
+	// Getenv looks up an environment variable, of those by which sops finds its keys.
+	Getenv func(name string) string
 }
 
 var _ access.Renderer = Renderer{}
@@ -29,12 +33,12 @@ var _ access.Renderer = Renderer{}
 func (r Renderer) Render(ctx context.Context, request access.RenderRequest) ([]syncline.Object, error) {
 	pool := confined.NewPool(confined.Options{Command: []string{r.Program, "render-worker"}})
 	defer pool.Close()
-	tree, revision, done, err := openTree(ctx, request)
+	tree, revision, done, err := openTree(ctx, request, keyring.NewOwn(r.Getenv))
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	result, err := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1}).Render(ctx, render.Request{
+	result, err := render.New(render.Confined{Pool: pool}, render.Options{MemoBytes: -1, Ciphertext: sops.HasCiphertext}).Render(ctx, render.Request{
 		App: request.AppName, Dialect: convention.Dialect(), Project: request.Project, Namespace: request.Namespace,
 		Source: request.Source, Revision: revision, Files: syncline.Files{Tree: tree}, ShowSecrets: request.ShowSecrets,
 	})
@@ -49,21 +53,21 @@ func (r Renderer) Render(ctx context.Context, request access.RenderRequest) ([]s
 	return result.Objects, err
 }
 
-// openTree opens the folder or the revision that the request names.
-func openTree(ctx context.Context, request access.RenderRequest) (tree syncline.Tree, revision string, done func(), err error) {
+// openTree opens the folder or the revision that the request names, as the keys show it.
+func openTree(ctx context.Context, request access.RenderRequest, keys source.Keys) (tree syncline.Tree, revision string, done func(), err error) {
 	if request.Root != "" {
 		files, err := folder.Open(request.Root)
 		if err != nil {
 			return nil, "", nil, err
 		}
-		tree = source.Confine(files)
+		tree = source.Confine(keys.Open(ctx, "", files))
 		if _, err := source.Folder(tree, request.Source.Path); err != nil {
 			_ = files.Close()
 			return nil, "", nil, err
 		}
 		return tree, "", func() { _ = files.Close() }, nil
 	}
-	sources, done, err := temporarySources(&repository.Access{Store: repository.NewStore()}, true)
+	sources, err := temporarySources(&repository.Access{Store: repository.NewStore()}, keys, true)
 	if err != nil {
 		return nil, "", nil, err
 	}
@@ -72,27 +76,34 @@ func openTree(ctx context.Context, request access.RenderRequest) (tree syncline.
 		tree, err = sources.Tree(ctx, syncline.App{}, request.Source, revision)
 	}
 	if err != nil {
-		done()
+		sources.done()
 		return nil, "", nil, err
 	}
-	return tree, revision, done, nil
+	return tree, revision, sources.done, nil
 }
 
-// temporarySources reads repositories into a folder that done removes.
-func temporarySources(access *repository.Access, allowLocal bool) (stage *source.Stage, done func(), err error) {
+// temporary reads repositories into a folder that done removes.
+type temporary struct {
+	*source.Stage
+	resolver *source.Resolver
+	store    *fetch.Stores
+	done     func()
+}
+
+func temporarySources(access *repository.Access, keys source.Keys, allowLocal bool) (temporary, error) {
 	dir, err := os.MkdirTemp("", "syncline-")
 	if err != nil {
-		return nil, nil, err
+		return temporary{}, err
 	}
 	store, err := fetch.Open(git.Options{Dir: dir, AllowLocal: allowLocal})
 	if err != nil {
 		_ = os.RemoveAll(dir)
-		return nil, nil, err
+		return temporary{}, err
 	}
 	resolver := source.NewResolver(store.Fetchers(), source.Options{})
-	return source.New(resolver, access), func() {
+	return temporary{source.New(resolver, access, keys), resolver, store, func() {
 		resolver.Close()
 		_ = store.Close()
 		_ = os.RemoveAll(dir)
-	}, nil
+	}}, nil
 }

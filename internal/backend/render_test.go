@@ -53,7 +53,7 @@ func TestRenderIsConfined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := backend.Renderer{Program: program}.Render(t.Context(), access.RenderRequest{AppName: "web", Root: folder})
+	objects, err := backend.Renderer{Program: program, Getenv: func(string) string { return "" }}.Render(t.Context(), access.RenderRequest{AppName: "web", Root: folder})
 	if err != nil || len(objects) != 1 {
 		t.Fatalf("got %v, %v", objects, err)
 	}

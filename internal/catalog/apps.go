@@ -21,7 +21,8 @@ import (
 // nobody. They are safe for concurrent use; use [NewApps].
 type Apps struct {
 	// Left is told of a way to a repository that an App does not take any more, nor
-	// any other. Set it before the first Declare. Default: nobody is told.
+	// any other; of no App where that is still as it was declared, and something else was
+	// given to it from elsewhere. Set it before the first Declare. Default: nobody is told.
 	Left func(id syncline.AppID, way Way)
 
 	mu         sync.RWMutex
@@ -43,8 +44,10 @@ type row struct {
 	entry *Entry
 	// place is that of the entry on the shelf.
 	place int
-	// ways are those to the App's repositories.
-	ways []Way
+	// ways are those to the App's repositories, and to those of what it is given from
+	// elsewhere.
+	ways      []Way
+	elsewhere []syncline.Source
 	// told is the App as people were last told of it; nil before they were.
 	told *syncline.App
 }
@@ -247,15 +250,40 @@ func (a *Apps) untaken(ways []Way) []Way {
 
 // waysOf returns how an App comes to its repositories. One that is being deleted
 // needs none.
-func waysOf(app *syncline.App) []Way {
+func waysOf(app *syncline.App, elsewhere []syncline.Source) []Way {
 	if app.Deleting != nil || len(app.Sources) == 0 {
 		return nil
 	}
-	ways := make([]Way, 0, len(app.Sources))
-	for _, source := range app.Sources {
+	ways := make([]Way, 0, len(app.Sources)+len(elsewhere))
+	for _, source := range slices.Concat(app.Sources, elsewhere) {
 		ways = append(ways, Way{app.Project, source.Address()})
 	}
 	return ways
+}
+
+// Follow takes note of what an App is given from elsewhere, beside its sources.
+func (a *Apps) Follow(id syncline.AppID, elsewhere []syncline.Source) {
+	a.mu.Lock()
+	known := a.rows[id]
+	if known == nil {
+		a.mu.Unlock()
+		return
+	}
+	known.elsewhere = elsewhere
+	left := a.reindex(known, known.app())
+	a.mu.Unlock()
+	a.tell(syncline.AppID{}, left)
+}
+
+// Reads returns all that an App reads: its sources, and what it is given from elsewhere.
+func (a *Apps) Reads(id syncline.AppID) []syncline.Source {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	known := a.rows[id]
+	if known == nil {
+		return nil
+	}
+	return slices.Concat(known.app().Sources, known.elsewhere)
 }
 
 // reindex finds an App by what it is declared to use now, and returns the ways that
@@ -265,7 +293,7 @@ func (a *Apps) reindex(known *row, app *syncline.App) []Way {
 		delete(a.byInstance, old)
 	}
 	a.byInstance[app.Instance] = app.ID
-	before, ways, fresh := known.ways, waysOf(app), known.app().ID == syncline.AppID{}
+	before, ways, fresh := known.ways, waysOf(app, known.elsewhere), known.app().ID == syncline.AppID{}
 	if !fresh && known.app().Project == app.Project && slices.Equal(before, ways) {
 		return nil
 	}

@@ -110,7 +110,7 @@ func (c *Catalog) Plan(id syncline.AppID, plan syncline.Plan) (concerned []syncl
 // Restore takes note of what an App declares in a cluster by its status, before a plan
 // of it is made.
 func (c *Catalog) Restore(app syncline.App, on syncline.ClusterID) {
-	plan := syncline.Plan{App: app.ID, Cluster: on}
+	plan := syncline.Plan{App: app.ID, Cluster: on, Changes: make([]syncline.Change, 0, len(app.Past.Objects))}
 	for _, object := range app.Past.Objects {
 		if !object.Hook && !object.RequiresPruning {
 			plan.Changes = append(plan.Changes, syncline.Change{Ref: object.Ref, Action: syncline.Keep})
@@ -377,5 +377,5 @@ func (c *cluster) count(id syncline.AppID, change syncline.Change, n int) {
 // declares reports whether an App declares the object of a change, as far as its
 // project lets it.
 func declares(change syncline.Change) bool {
-	return !change.Refused && change.Action != syncline.Prune && change.Action != syncline.Retain
+	return !change.Refused && !change.Leaves()
 }

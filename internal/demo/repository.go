@@ -22,6 +22,8 @@ const (
 	// rootFile declares the app of apps, and appsFolder holds what it delivers.
 	rootFile   = "root.yaml"
 	appsFolder = "apps/"
+	// keysFile has the key by which a project reads what is encrypted in the examples.
+	keysFile = "examples/secrets/keys.yaml"
 )
 
 // sourceTree is Syncline's source tree, found from the current folder upwards.

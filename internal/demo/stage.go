@@ -140,7 +140,7 @@ func (s *stage) startGit(ctx context.Context, upstream map[string]string) (err e
 	}
 	s.say.sayf("a Git server is at %s: %d files, %d Applications, from podinfo, cert-manager, Argo Rollouts and examples/", s.repo.URL, len(files), len(s.apps))
 	s.say.sayf("as released, the chart of cert-manager gets its version where the sources say v0.0.0; all else is as upstream has it")
-	return s.createSecret(ctx, password)
+	return s.createSecrets(ctx, password)
 }
 
 // push commits a change and remembers its name.
@@ -149,8 +149,9 @@ func (s *stage) push(ctx context.Context, change testenv.GitCommit) (err error) 
 	return err
 }
 
-// createSecret tells Syncline how to reach the repository, as people do.
-func (s *stage) createSecret(ctx context.Context, password string) error {
+// createSecrets tells Syncline how to reach the repository, and by which key to read what is encrypted in it, as people
+// do.
+func (s *stage) createSecrets(ctx context.Context, password string) error {
 	namespace := object("v1", "Namespace", "", controlNamespace)
 	if err := s.create(ctx, namespaces(), namespace); err != nil {
 		return err
@@ -160,7 +161,18 @@ func (s *stage) createSecret(ctx context.Context, password string) error {
 	secret.Object["stringData"] = map[string]any{
 		"type": "git", "url": s.repo.URL, "username": gitUser, "password": password,
 	}
-	return s.create(ctx, secrets(), secret)
+	if err := s.create(ctx, secrets(), secret); err != nil {
+		return err
+	}
+	text, err := fs.ReadFile(s.tree, keysFile)
+	if err != nil {
+		return err
+	}
+	keys, err := parse(keysFile, string(text))
+	if err != nil {
+		return err
+	}
+	return s.create(ctx, secrets(), keys)
 }
 
 // install makes the API server know Applications, and begins to look at everything.

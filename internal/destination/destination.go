@@ -2,7 +2,11 @@
 package destination
 
 import (
+	"context"
 	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/kube"
@@ -20,6 +24,33 @@ func JoinLocal(fleet *kube.Fleet, cluster *kube.Cluster) error {
 	return fleet.Set(kube.Member{
 		Target: Local(), Permanent: true, Connect: func() (*kube.Cluster, error) { return cluster, nil },
 	})
+}
+
+// letGoEvery is how often clusters and kinds are looked for that no App needs any more.
+const letGoEvery = 5 * time.Minute
+
+// LetGo ends the connections to clusters, and the watches of kinds, that no App needs
+// any more, until ctx is done. Needed says which clusters are, and kinds which kinds of
+// one are.
+func LetGo(
+	ctx context.Context, fleet *kube.Fleet,
+	needed func(syncline.Target) bool, kinds func(syncline.ClusterID) map[schema.GroupKind]struct{},
+) {
+	ticker := time.NewTicker(letGoEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			fleet.LetGo(needed)
+			for id, connection := range fleet.Connections() {
+				wanted := kinds(id)
+				wanted[schema.GroupKind{Kind: "Namespace"}] = struct{}{} // which every turn asks for
+				connection.Live.LetGo(func(kind schema.GroupKind) bool { _, ok := wanted[kind]; return ok })
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Clusters are a fleet as the engine knows it.

@@ -48,7 +48,7 @@ func (t *turn) declaredBeside(ctx context.Context, next *turn) ([]syncline.Ref, 
 	}
 	known := map[syncline.Ref]bool{}
 	for _, c := range t.plan.Changes {
-		known[c.Ref] = c.Action != syncline.Prune && c.Action != syncline.Retain
+		known[c.Ref] = !c.Leaves()
 	}
 	return slices.DeleteFunc(refs, func(ref syncline.Ref) bool { return known[ref] }), nil
 }

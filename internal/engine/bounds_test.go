@@ -13,6 +13,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/loop"
 )
 
 // endless renders until it is told to stop.
@@ -20,6 +21,8 @@ type endless struct {
 	mu         sync.Mutex
 	began, cut int
 }
+
+func (*endless) Forget(syncline.AppID) {}
 
 func (e *endless) Render(ctx context.Context, _ render.Request) (render.Result, error) {
 	e.mu.Lock()
@@ -46,7 +49,7 @@ func runEndless(t *testing.T, test func(t *testing.T, l *loopWorld, e *endless))
 		w.options.Now = nil
 		l := &loopWorld{world: w}
 		l.engine = engine.New(w, e, w, w, engine.Options{Limit: time.Minute})
-		l.loop = &engine.Loop{Engine: l.engine, Apps: l, Reports: l, Audience: l, Queue: queue.New(queue.Backoff{}), Workers: 2}
+		l.loop = &loop.Loop{Engine: l.engine, Apps: l, Reports: l, Audience: l, Queue: queue.New(queue.Backoff{}), Workers: 2}
 		ctx, stop := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		group.Go(func() { l.loop.Run(ctx) })

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/option"
@@ -247,6 +248,60 @@ func TestAForgedStatusIsJudged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the App claims outside of its project is not deleted by whatever deletes, though the
+// objects say that they are its own and that it made them. What it has within goes, so that
+// nothing else can be what keeps them.
+func TestWhatTheProjectRefusesIsNotDeleted(t *testing.T) {
+	outside := []syncline.Ref{
+		{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "d"}, {Kind: "Pod", Namespace: "other", Name: "p"},
+		{Kind: "ConfigMap", Namespace: "other", Name: "c"}, {Group: "rbac.authorization.k8s.io", Kind: "ClusterRole", Name: "r"},
+	}
+	inside := syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "left"}
+	for name, ask := range map[string]func(s *tenant){
+		"a prune by the policy": func(*tenant) {},
+		"a prune by name": func(s *tenant) {
+			s.app.Policy = syncline.SyncPolicy{}
+			s.app.Request = &syncline.Operation{Prune: true}
+			for _, ref := range append(slices.Clone(outside), inside) {
+				s.app.Request.Selection = append(s.app.Request.Selection, syncline.Selector{Group: ref.Group, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name})
+			}
+		},
+		"a deletion": func(s *tenant) { s.app.Deleting = &syncline.Deletion{Cascade: true} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newTenant(t, config("a", "1"))
+			s.Put(t, inNamespace("ConfigMap", "v1", "shop", "left"))
+			before := map[syncline.Ref]types.UID{}
+			for _, ref := range outside {
+				before[ref] = s.Live(t, ref).GetUID()
+				s.app.Past.Objects = append(s.app.Past.Objects, syncline.ObjectReport{Ref: ref, Version: "v1"})
+			}
+			s.app.Past.Objects = append(s.app.Past.Objects, syncline.ObjectReport{Ref: inside, Version: "v1"})
+			ask(s)
+			s.outlast(t, 30*time.Second)
+			s.expectConfined(t)
+			for ref, uid := range before {
+				if now := s.Live(t, ref); now.GetUID() != uid || now.GetDeletionTimestamp() != nil {
+					t.Errorf("%s was deleted", ref)
+				}
+			}
+			if slices.Contains(s.Refs(), inside.String()) {
+				t.Errorf("%s, which it may delete, is there: the test shows nothing", inside)
+			}
+		})
+	}
+	t.Run("to be made anew", func(t *testing.T) {
+		s := newTenant(t, config("a", "1"), inNamespace("ConfigMap", "v1", "other", "c"))
+		uid := s.Live(t, outside[2]).GetUID()
+		s.app.Policy.Options = option.List{"Replace=true", "Force=true"}
+		s.outlast(t, 30*time.Second)
+		s.expectConfined(t)
+		if now := s.Live(t, outside[2]); now.GetUID() != uid {
+			t.Error("it was made anew")
+		}
+	})
 }
 
 // An operation of which only the beginning was written down delivers what the

@@ -10,16 +10,24 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/plan"
-	"github.com/syncline-io/syncline/internal/engine/policy"
 )
 
-// leave finds the project by which the objects of an App that is being deleted
-// are judged. One that leaves its objects behind needs none.
-func (t *turn) leave(context.Context) error {
-	if !t.app.Deleting.Cascade {
-		t.judge = policy.For(syncline.Project{}, t.target, "")
-		return nil
+// leaveAll lets an App go that leaves behind what it has, wherever that is: no project
+// is asked, and no cluster.
+func (t *turn) leaveAll(context.Context) error {
+	if t.running() {
+		t.close(syncline.OperationFailed, leaving)
 	}
+	if err := t.hooksAtEnd(); err != nil {
+		return err
+	}
+	t.deleted = true
+	return nil
+}
+
+// leave finds the project by which the objects of an App that is being deleted
+// are judged.
+func (t *turn) leave(context.Context) error {
 	err := t.enter()
 	if syncline.KindOf(err) != syncline.NotFound {
 		return err
@@ -68,18 +76,11 @@ const leaving = "Operation terminated: the application is being deleted"
 // none is left, the App itself may go. It stays while it may have objects that
 // are not known. An operation that goes on is terminated first.
 func (t *turn) delete(ctx context.Context) error {
-	if t.running() && t.app.Deleting.Cascade {
-		return t.stop(ctx)
-	}
 	if t.running() {
-		t.close(syncline.OperationFailed, leaving)
+		return t.stop(ctx)
 	}
 	if err := t.hooksAtEnd(); err != nil {
 		return err
-	}
-	if !t.app.Deleting.Cascade {
-		t.deleted = true
-		return nil
 	}
 	teardown, err := t.teardown(ctx)
 	unknown := teardown.Unknown
@@ -115,7 +116,8 @@ func (t *turn) hooksAtEnd() error {
 // what other Apps declare or need. It is a Waiting error while that is not known.
 func (t *turn) teardown(ctx context.Context) (syncline.Plan, error) {
 	teardown, unknown := plan.Teardown(t.app, t.options.Dialects, heir{t.cluster, t.inherited()})
-	teardown = t.allowed(teardown)
+	_, refused := t.judge.Allow(teardown)
+	teardown.Changes = slices.DeleteFunc(slices.Clone(teardown.Changes), func(c syncline.Change) bool { return refused[c.Ref] != nil })
 	teardown.Unknown, t.result.Watching = unknown, unknown != nil
 	if len(teardown.Changes) == 0 || t.options.Others == nil {
 		return teardown, nil
@@ -137,13 +139,6 @@ func (t *turn) awaitUsers(p syncline.Plan) {
 	if waits && (t.result.At.IsZero() || at.Before(t.result.At)) {
 		t.result.At = at
 	}
-}
-
-// allowed leaves out of a teardown what the project refuses, which is not deleted.
-func (t *turn) allowed(teardown syncline.Plan) syncline.Plan {
-	_, refused := t.judge.Allow(teardown)
-	teardown.Changes = slices.DeleteFunc(slices.Clone(teardown.Changes), func(c syncline.Change) bool { return refused[c.Ref] != nil })
-	return teardown
 }
 
 // stop terminates the operation: what it runs is deleted, and has to be gone and

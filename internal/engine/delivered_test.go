@@ -24,7 +24,7 @@ func folder(t *testing.T, files map[string]string) *paired {
 // forget gives the App an engine and a renderer that remember nothing, as a restart does.
 func (p *paired) forget() {
 	p.renderer = &counted{Renderer: render.New(render.Tools{Dialects: syncline.Dialects{convention.Dialect()}}, render.Options{})}
-	p.engine = engine.New(source.New(p.resolver, anonymous{}), p.renderer, p, p, engine.Options{Now: func() time.Time { return p.now }})
+	p.engine = engine.New(source.New(p.resolver, anonymous{}, nil), p.renderer, p, p, engine.Options{Now: func() time.Time { return p.now }})
 }
 
 // TestWhatGaveObjectsIsStillKnownAfterARestart changes a manifest into something else
@@ -68,6 +68,27 @@ func TestWhatGaveObjectsIsStillKnownAfterARestart(t *testing.T) {
 	}
 }
 
+// TestWhatMovedToAnotherFileIsStillKnown moves an object to another file, for which there is
+// nothing to do, and breaks it there.
+func TestWhatMovedToAnotherFileIsStillKnown(t *testing.T) {
+	p := folder(t, map[string]string{"app/a.yaml": config("a", "1"), "app/b.yaml": config("b", "1")})
+	p.automate()
+	p.settle(t)
+	p.wrote()
+	p.push(t, p.values, map[string]string{"app/a.yaml": "# it moved\n", "app/c.yaml": config("a", "1")})
+	p.settle(t)
+	p.expectSync(t, syncline.Synced, p.last.Revisions...)
+	for _, broken := range []string{"data: {x: a}\n", "data: {x: b}\n"} {
+		p.push(t, p.values, map[string]string{"app/c.yaml": broken})
+		for range 2 {
+			p.settle(t)
+			p.expectCondition(t, syncline.ComparisonError, "app/c.yaml gave objects before, and is no manifest any more")
+			p.forget()
+		}
+	}
+	p.expectWrites(t)
+}
+
 // TestWhatNeverGaveObjectsIsPassedOver changes what is beside manifests.
 func TestWhatNeverGaveObjectsIsPassedOver(t *testing.T) {
 	p := folder(t, map[string]string{"app/b.yaml": config("b", "1"), "app/values.yaml": "replicas: 1\n"})
@@ -91,6 +112,7 @@ func TestWhatWasDeliveredCannotBeHad(t *testing.T) {
 	p.wrote()
 	p.app.Past.Operation, p.app.Past.Sync = nil, syncline.OutOfSync
 	p.app.Past.History[0].Revisions = []string{"0123456789012345678901234567890123456789"}
+	p.app.Past.Revisions = p.app.Past.History[0].Revisions
 	p.push(t, p.values, map[string]string{"app/a.yaml": "data: {x: a}\n"})
 	p.forget()
 	result := p.outlast(t, 20*time.Second)

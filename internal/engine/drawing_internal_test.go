@@ -13,7 +13,10 @@ import (
 // A turn is drawn as it is, and everywhere alike.
 func TestTheDrawingsShowTheSteps(t *testing.T) {
 	want := map[string][]string{}
-	for subject, app := range map[string]syncline.App{"App": {}, "App that is deleted": {Deleting: &syncline.Deletion{}}} {
+	for subject, app := range map[string]syncline.App{
+		"App": {}, "App that is deleted": {Deleting: &syncline.Deletion{Cascade: true}},
+		"App that leaves its objects": {Deleting: &syncline.Deletion{}}, "App that is only fetched": {Unit: syncline.Fetch},
+	} {
 		for _, s := range (&turn{app: app}).steps() {
 			want[subject] = append(want[subject], s.name)
 		}

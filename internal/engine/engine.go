@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -17,27 +16,17 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/logger"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/drawn"
+	"github.com/syncline-io/syncline/internal/engine/gather"
+	"github.com/syncline-io/syncline/internal/engine/operation"
 	"github.com/syncline-io/syncline/internal/engine/pending"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
-
-// Sources yields what sources hold.
-type Sources interface {
-	// Resolve returns the commit that the source's target revision names. What was
-	// learned up to maxAge ago will do.
-	Resolve(ctx context.Context, app syncline.App, source syncline.Source, maxAge time.Duration) (string, error)
-	// Tree returns the files of a commit, fetching it if need be.
-	Tree(ctx context.Context, app syncline.App, source syncline.Source, commit string) (syncline.Tree, error)
-}
-
-// Renderer turns files into objects.
-type Renderer interface {
-	Render(ctx context.Context, request render.Request) (render.Result, error)
-}
 
 // Projects knows the projects.
 type Projects interface {
@@ -103,14 +92,17 @@ type Options struct {
 	// Dialects are those in which Apps are declared, which other Apps may deliver.
 	// Default: none, and no object is taken for an App.
 	Dialects syncline.Dialects
+	// Follows is told what an App was given from elsewhere, beside its sources. It must
+	// not block. Default: nobody is told.
+	Follows func(id syncline.AppID, elsewhere []syncline.Source)
 	// Now is the clock, default time.Now.
 	Now func() time.Time
 }
 
 // Engine runs turns. It is safe for concurrent use by different Apps.
 type Engine struct {
-	Sources  Sources
-	Renderer Renderer
+	Sources  gather.Sources
+	gatherer *gather.Gatherer
 	Projects Projects
 	Clusters Clusters
 	planner  *plan.Planner
@@ -118,6 +110,7 @@ type Engine struct {
 
 	affected *affected.Index
 	pending  *pending.Set
+	drawn    drawn.Drawings
 
 	mu sync.Mutex
 	// failing says since when the turns of an App fail for reasons that may pass.
@@ -127,7 +120,7 @@ type Engine struct {
 }
 
 // New returns an Engine over its stages' outside.
-func New(sources Sources, renderer Renderer, projects Projects, clusters Clusters, options Options) *Engine {
+func New(sources gather.Sources, renderer gather.Renderer, projects Projects, clusters Clusters, options Options) *Engine {
 	if options.Poll == 0 {
 		options.Poll = 3 * time.Minute
 	}
@@ -143,11 +136,14 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 	if options.Grace == 0 {
 		options.Grace = 10 * time.Second
 	}
+	if options.Follows == nil {
+		options.Follows = func(syncline.AppID, []syncline.Source) {}
+	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
 	return &Engine{
-		Sources: sources, Renderer: renderer, Projects: projects, Clusters: clusters,
+		Sources: sources, gatherer: gather.New(sources, renderer), Projects: projects, Clusters: clusters,
 		planner: plan.New(options.Expressions), options: options, affected: affected.NewIndex(render.Traceable), pending: pending.New(),
 		failing: map[syncline.AppID]time.Time{}, wanting: map[syncline.AppID]*want{},
 	}
@@ -157,12 +153,15 @@ func New(sources Sources, renderer Renderer, projects Projects, clusters Cluster
 // whether a repository may be asked for anything on its behalf. A turn finds out
 // itself, and says why.
 func (e *Engine) Permits(app syncline.App) bool {
-	target, err := e.Clusters.Target(app.Destination)
-	if err != nil {
-		return false
-	}
+	target, nowhere := e.Clusters.Target(app.Destination)
 	project, err := e.Projects.Project(app.Project)
-	return err == nil && policy.CheckApp(project, app, target) == nil
+	switch {
+	case err != nil:
+		return false
+	case app.Unit == syncline.Deliver:
+		return nowhere == nil && policy.CheckApp(project, app, target) == nil
+	}
+	return policy.CheckSources(project, app.Sources) == nil
 }
 
 // Result is what a turn came to.
@@ -192,20 +191,12 @@ func (e *Engine) Forget(id syncline.AppID) {
 	e.Abandon(id)
 	e.planner.Forget(id)
 	e.affected.Forget(id)
+	e.gatherer.Forget(id)
+	e.drawn.Forget(id)
 	e.wake(e.pending.Forget(id))
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.failing, id)
-}
-
-// step is one stage of a turn.
-type step struct {
-	name string
-	do   func(context.Context) error
-	// blame is the type of the condition that an error of the step becomes.
-	blame syncline.ConditionType
-	// whole says that the step is not cut short when the App changes.
-	whole bool
 }
 
 // approvalsAhead is how far the clock of who approves may be ahead of ours.
@@ -245,7 +236,10 @@ func (e *Engine) Turn(ctx context.Context, app syncline.App, failures int) Resul
 		t.rendered = nil
 	}
 	e.planned(t) // before what it was rendered from, and both before it has ended
-	e.affected.Learn(app, t.rendered)
+	e.affected.Learn(app, t.rendered, t.given)
+	if t.gathered {
+		e.options.Follows(app.ID, affected.SourcesOf(t.given))
+	}
 	e.ended(t, began)
 	return result
 }
@@ -259,27 +253,11 @@ func (e *Engine) newTurn(app syncline.App, planner *plan.Planner) *turn {
 	t.target, t.nowhere = e.Clusters.Target(app.Destination)
 	t.result.Cluster = t.target.ID
 	if past := app.Past.Operation; past != nil {
-		t.operation = plausible(*past, t.now)
-		t.app.Past.Operation = plausible(*past, t.now)
+		t.operation = operation.Plausible(*past, t.now)
+		t.app.Past.Operation = operation.Plausible(*past, t.now)
 	}
 	return t
 }
-
-// plausible returns the state of an operation as it can be: who may write the
-// status may have put its end into the future, and its count anywhere.
-func plausible(state syncline.OperationState, now time.Time) *syncline.OperationState {
-	if state.FinishedAt.After(now.Add(maxAhead)) {
-		state.FinishedAt = now
-	}
-	state.RetryCount = min(max(state.RetryCount, 0), maxAttempts)
-	return &state
-}
-
-// maxAhead is how far ahead of the clock an operation may have ended: clocks differ.
-const maxAhead = time.Minute
-
-// maxAttempts is more than an operation is ever tried.
-const maxAttempts = 1 << 40
 
 // outage is for how long the turns of an App have been failing.
 func (e *Engine) outage(id syncline.AppID, now time.Time) time.Duration {
@@ -305,14 +283,17 @@ func (e *Engine) noteOutage(t *turn, err error) {
 	}
 }
 
-// do performs a step. A panic is a defect of Syncline: it fails the step as an
-// Internal error, so that the App's status says so.
+// do performs a step, which is named in what is logged meanwhile. A panic is a defect
+// of Syncline: it fails the step as an Internal error, so that the App's status says so.
 func (t *turn) do(ctx context.Context, s step) (err error) {
+	ctx = logger.With(ctx, "step", s.name)
+	began := time.Now()
 	defer func() {
 		if cause := recover(); cause != nil {
-			slog.Error("a step panicked", "app", t.app.ID.String(), "step", s.name, "cause", cause, "stack", string(debug.Stack()))
+			logger.From(ctx).Error("a step panicked", "cause", cause, "stack", string(debug.Stack()))
 			err = syncline.Errorf(syncline.Internal, "a defect of Syncline stopped the turn; its log says more")
 		}
+		logger.From(ctx).Debug("step", "took", time.Since(began), "err", err)
 	}()
 	if err := cutShort(ctx, nil); err != nil {
 		return err
@@ -366,37 +347,5 @@ func (e *Engine) whole(ctx context.Context) (context.Context, func()) {
 		stop()
 		release()
 		cancel(nil)
-	}
-}
-
-// steps lists the stages in their order.
-func (t *turn) steps() []step {
-	if t.app.Deleting != nil {
-		return []step{
-			{"leave", t.leave, syncline.DeletionError, false},
-			{"target", t.found, syncline.DeletionError, false},
-			{"connect", t.connect, syncline.DeletionError, false},
-			{"watch", t.watch, syncline.DeletionError, false},
-			{"delete", t.delete, syncline.DeletionError, true},
-		}
-	}
-	return append(t.delivery(t.begin),
-		step{"automate", t.automate, syncline.SyncError, false},
-		step{"operate", t.operate, syncline.SyncError, true},
-	)
-}
-
-// delivery lists the stages of a turn that delivers up to its plan, which is that of the
-// operation that begin takes up.
-func (t *turn) delivery(begin func(context.Context) error) []step {
-	return []step{
-		{"validate", t.validate, syncline.InvalidSpecError, false},
-		{"begin", begin, syncline.SyncError, false},
-		{"target", t.found, syncline.InvalidSpecError, false},
-		{"connect", t.connect, syncline.ComparisonError, false},
-		{"resolve", t.resolve, syncline.ComparisonError, false},
-		{"render", t.render, syncline.ComparisonError, false},
-		{"watch", t.watch, syncline.ComparisonError, false},
-		{"plan", t.makePlan, syncline.ComparisonError, false},
 	}
 }

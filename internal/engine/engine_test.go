@@ -47,6 +47,9 @@ type world struct {
 	last syncline.Report
 	// pass are kinds that nothing waits for, though they are not remembered.
 	pass map[schema.GroupKind]bool
+	// drawing is what a source draws where it says DRAWN, until what it rendered to is
+	// forgotten.
+	drawing int
 	// foreign says that reports are kept where what Syncline alone knows is lost.
 	foreign bool
 }
@@ -105,13 +108,19 @@ func (w *world) Tree(context.Context, syncline.App, syncline.Source, string) (sy
 	return nil, nil //nolint:nilnil // the renderer of this world reads no tree
 }
 
+func (*world) Forget(syncline.AppID) {}
+
 func (w *world) Render(_ context.Context, request render.Request) (render.Result, error) {
 	w.renders++
 	if w.renderErr != nil {
 		return render.Result{}, w.renderErr
 	}
 	result := render.Result{Tool: syncline.ToolDirectory}
-	if text := w.commits[request.Revision]; text != "" {
+	text := w.commits[request.Revision]
+	if !request.Apart {
+		text = strings.ReplaceAll(text, "DRAWN", fmt.Sprint("drawn-", w.drawing))
+	}
+	if text != "" {
 		result.Objects = enginetest.Objects(fatal{}, text)
 	}
 	return result, nil
@@ -189,7 +198,13 @@ func (w *world) keep(r syncline.Report) {
 	if r.Rendered != "" && !w.foreign {
 		deployed = r.Rendered
 	}
-	w.app.Past = syncline.Past{Report: syncline.Report{
+	var compared []string
+	if r.Sync == syncline.SyncUnknown && w.app.Past.Sync != "" {
+		if compared = w.app.Past.Compared; compared == nil {
+			compared = w.app.Past.Revisions
+		}
+	}
+	w.app.Past = syncline.Past{Compared: compared, Report: syncline.Report{
 		Rendered:  deployed,
 		Operation: r.Operation, History: r.History, Objects: r.Objects, Sources: r.Sources, Revisions: r.Revisions,
 		Destination: r.Destination, Sync: r.Sync, Health: r.Health,

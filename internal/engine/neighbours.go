@@ -289,7 +289,7 @@ func (n *neighbours) Undecided(ref syncline.Ref) error {
 	if t.preview {
 		await = t.pending.WouldAwait
 	}
-	on, until := await(t.app.ID, n.cause, t.now, func(of pending.Party) bool {
+	on, until := await(t.app.ID, t.app.Project, n.cause, t.now, func(of pending.Party) bool {
 		if of.Target.ID != t.target.ID {
 			return false
 		}

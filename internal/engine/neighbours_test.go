@@ -107,6 +107,8 @@ func (c *town) Tree(context.Context, syncline.App, syncline.Source, string) (syn
 	return nil, nil //nolint:nilnil // the renderer of this town reads no tree
 }
 
+func (*town) Forget(syncline.AppID) {}
+
 func (c *town) Render(_ context.Context, request render.Request) (render.Result, error) {
 	result := render.Result{Tool: syncline.ToolDirectory}
 	if text := c.commits[request.Revision][request.App]; text != "" {
@@ -336,21 +338,29 @@ func TestWhatIsLeftToAnotherIsPrunedWhenThatLeavesItToo(t *testing.T) {
 	}
 }
 
-// TestANeighbourHoldsUpAPruneForAWhile has one without a turn, and one whose turns
-// fail.
+// TestANeighbourHoldsUpAPruneForAWhile has one without a turn, as while its repository
+// does not answer, and one whose turns fail. One of another project, which is no matter of
+// who waits, is waited for as short in both.
 func TestANeighbourHoldsUpAPruneForAWhile(t *testing.T) {
-	t.Run("no turn", func(t *testing.T) { holdsUp(t, 10*time.Minute, func(*town) {}) })
+	t.Run("no turn", func(t *testing.T) { holdsUp(t, "default", 10*time.Minute, func(*town) {}) })
+	t.Run("no turn, of another project", func(t *testing.T) { holdsUp(t, "tenant", time.Minute, func(*town) {}) })
 	t.Run("a failure", func(t *testing.T) {
-		holdsUp(t, time.Minute, func(c *town) {
+		holdsUp(t, "default", time.Minute, func(c *town) {
 			c.broken["two"] = syncline.Errorf(syncline.Transient, "no answer")
 			c.turn(t, "two")
 		})
 	})
 }
 
-func holdsUp(t *testing.T, long time.Duration, neighbour func(c *town)) {
+func holdsUp(t *testing.T, project string, long time.Duration, neighbour func(c *town)) {
 	t.Helper()
 	c := moved(t)
+	tenant, such := c.projects["default"], ", such as argocd/two,"
+	tenant.Name = "tenant"
+	c.projects["tenant"] = tenant
+	if c.apps["two"].Project = project; project == "tenant" {
+		such = ""
+	}
 	c.commit(map[string]string{"one": configMapOf("a"), "two": configMapOf("b")})
 	c.engine.Expect(*c.apps["two"])
 	result := c.turn(t, "one")
@@ -358,7 +368,7 @@ func holdsUp(t *testing.T, long time.Duration, neighbour func(c *town)) {
 	for range 3 {
 		result = c.turn(t, "one")
 	}
-	if c.UID(moving) == "" || !strings.Contains(c.why("one", "data"), ", such as argocd/two, are compared first") {
+	if c.UID(moving) == "" || !strings.Contains(c.why("one", "data"), "at the same time"+such+" are compared first") {
 		t.Fatalf("not waited for: %s", c.why("one", "data"))
 	}
 	if at := c.now.Add(long); !result.At.Equal(at) {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/autosync"
+	"github.com/syncline-io/syncline/internal/engine/operation"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
 	"github.com/syncline-io/syncline/internal/engine/status"
@@ -41,32 +43,18 @@ func (t *turn) begin(ctx context.Context) error {
 // admit judges the operation that goes on, whoever wrote down what it delivers.
 func (t *turn) admit() {
 	if len(t.operation.Sources) == 0 { // as a status may say of an operation that had hardly begun
-		t.operation.Sources, t.operation.Revisions = sourcesOf(t.operation.Operation, t.app), nil
+		t.operation.Sources, t.operation.Revisions = operation.SourcesOf(t.operation.Operation, t.app), nil
 	}
 	err := policy.CheckSources(t.project, t.operation.Sources) // they need not be those that the App declares
 	if err == nil && !t.consumed && len(t.app.Past.Invalid) > 0 {
 		err = syncline.Errorf(syncline.Invalid, "%s", t.app.Past.Invalid[0].Message)
 	}
-	if err != nil {
-		t.refuseForGood(err)
+	if err != nil { // for good: no retry helps. What the App declares is delivered all the same, in the next turn
+		condition := status.Condition(syncline.SyncError, err)
+		t.conditions = append(t.conditions, condition)
+		t.close(syncline.OperationError, condition.Message)
+		t.requeue()
 	}
-}
-
-// refuseForGood ends an operation that no retry helps, and the turn. Another
-// follows: what the App declares is delivered all the same.
-func (t *turn) refuseForGood(err error) {
-	condition := status.Condition(syncline.SyncError, err)
-	t.conditions = append(t.conditions, condition)
-	t.close(syncline.OperationError, condition.Message)
-	t.requeue()
-}
-
-// sourcesOf returns the sources that an operation delivers.
-func sourcesOf(op syncline.Operation, app syncline.App) []syncline.Source {
-	if len(op.Sources) > 0 {
-		return op.Sources
-	}
-	return app.Sources
 }
 
 // overtaken reports whether the operation, which failed and waits to be tried
@@ -79,7 +67,7 @@ func (t *turn) overtaken(ctx context.Context) bool {
 	if !op.Operation.By.Automated || len(op.Operation.Revisions) > 0 || op.Operation.Sources != nil {
 		return false
 	}
-	if !reflect.DeepEqual(op.Sources, t.app.Sources) || moved(t.app) {
+	if !reflect.DeepEqual(op.Sources, t.app.Sources) || autosync.Moved(t.app) {
 		return true
 	}
 	age := t.options.Poll
@@ -90,36 +78,10 @@ func (t *turn) overtaken(ctx context.Context) bool {
 	return err == nil && op.Revisions != nil && !slices.Equal(op.Revisions, newest)
 }
 
-// outrun reports whether the operation has prunes that wait for other Apps, and is
-// overtaken meanwhile.
-func (t *turn) outrun(ctx context.Context) bool {
-	return t.plan.Undecided() >= 0 && t.overtaken(ctx)
-}
-
 // start makes an operation the current one. Its revisions are resolved next.
 func (t *turn) start(op syncline.Operation) {
-	t.operation = &syncline.OperationState{
-		Operation: op, Phase: syncline.OperationRunning, Sources: sourcesOf(op, t.app),
-		StartedAt: t.beginning(), Message: "running",
-	}
+	t.operation = operation.Begin(op, t.app, t.now)
 	t.begun = true
-}
-
-// beginning is when an operation that begins now began: not within the same
-// second as the one before. A status keeps seconds, and by its beginning the
-// hooks of an operation are told from those of another; so it may begin up to a
-// second from now. What is written down of a far future is no beginning.
-func (t *turn) beginning() time.Time {
-	const ahead = time.Minute
-	last := t.app.Past.Operation
-	if last == nil {
-		return t.now
-	}
-	next := last.StartedAt.Truncate(time.Second).Add(time.Second)
-	if next.After(t.now.Add(ahead)) || next.Before(t.now) {
-		return t.now
-	}
-	return next
 }
 
 // operate performs the next part of the operation.
@@ -139,19 +101,21 @@ func (t *turn) operate(ctx context.Context) error {
 	if t.operation.Phase != syncline.OperationTerminating && t.mayOwnMore(t.operation.Operation) {
 		return t.plan.Unknown
 	}
-	if t.guards() && t.premature(t.operation.Operation) {
-		return nil
-	}
-	if refused := t.refuse(); refused != nil {
-		t.conditions = append(t.conditions, *refused)
-		t.finish(syncline.OperationFailed, refused.Message)
-		return nil
+	if t.guards() {
+		if t.premature(t.operation.Operation) {
+			return nil
+		}
+		if refused := guarded(t.app, *t.plan, t.options.Guard); refused != nil {
+			t.conditions = append(t.conditions, *refused)
+			t.finish(syncline.OperationFailed, refused.Message)
+			return nil
+		}
 	}
 	if !t.recorded() {
 		t.requeue()
 		return nil
 	}
-	in.Overtaken = t.outrun(ctx)
+	in.Overtaken = t.plan.Undecided() >= 0 && t.overtaken(ctx) // while its prunes wait for other Apps
 	in.State, t.result.Performed = *t.operation, t.plan
 	outcome, err := apply.Step(ctx, in)
 	t.operation, t.waiting = &outcome.State, append(t.waiting, outcome.Waiting...)
@@ -186,16 +150,6 @@ func (t *turn) mayOwnMore(op syncline.Operation) bool {
 	return op.Prune && syncline.KindOf(t.plan.Unknown) == syncline.Waiting
 }
 
-// refuse says why an operation that has done nothing yet may not begin: it
-// prunes too much at once. One that covers only some objects was asked for them
-// by name, or the App's policy has looked at what it prunes.
-func (t *turn) refuse() *syncline.Condition {
-	if !t.guards() {
-		return nil
-	}
-	return guarded(t.app, *t.plan, t.options.Guard)
-}
-
 // guarded says that a plan prunes so much that a person has to approve it, or nil.
 func guarded(app syncline.App, p syncline.Plan, guard plan.Guard) *syncline.Condition {
 	err := plan.Disregarded(app, guard.Check(p, app.ApprovedPrune))
@@ -206,7 +160,9 @@ func guarded(app syncline.App, p syncline.Plan, guard plan.Guard) *syncline.Cond
 	return &condition
 }
 
-// guards reports whether the operation has yet to be judged by how much it prunes.
+// guards reports whether the operation has yet to be judged by how much it prunes: it
+// has done nothing yet. One that covers only some objects was asked for them by name,
+// or the App's policy has looked at what it prunes.
 func (t *turn) guards() bool {
 	op := t.operation.Operation
 	return op.Prune && !op.DryRun && !op.Partial() && len(t.operation.Results) == 0 &&
@@ -224,21 +180,12 @@ func (t *turn) finish(phase syncline.OperationPhase, message string) {
 	terminated := t.operation.Phase == syncline.OperationTerminating || t.app.Past.Operation != nil &&
 		t.app.Past.Operation.Phase == syncline.OperationTerminating
 	t.close(phase, message)
-	state, retry := t.operation, t.operation.Operation.Retry
-	failed := phase == syncline.OperationFailed || phase == syncline.OperationError
-	if failed && !terminated && (retry.Limit < 0 || state.RetryCount < retry.Limit) {
-		state.Phase = syncline.OperationRunning
-		state.RetryCount++
-		due := retryAt(state)
-		state.Message = fmt.Sprintf("%s. Retrying attempt #%d at %s.", message, state.RetryCount, due.UTC().Format(time.RFC3339))
-		t.waitForRetry(due)
+	if operation.TriedAgain(t.operation, terminated) {
+		t.waitForRetry()
 		return
 	}
-	if failed && state.RetryCount > 0 {
-		state.Message = fmt.Sprintf("%s (retried %d times).", message, state.RetryCount)
-	}
-	if status.IsDeployment(*state) {
-		t.history = status.History(t.history, *state, t.app.HistoryLimit)
+	if status.IsDeployment(*t.operation) {
+		t.history = status.History(t.history, *t.operation, t.app.HistoryLimit)
 		t.deployed = syncline.DigestOfObjects(t.objects)
 	}
 	t.result.Again = true
@@ -246,80 +193,19 @@ func (t *turn) finish(phase syncline.OperationPhase, message string) {
 
 // retryIfDue begins the next attempt when its time has come.
 func (t *turn) retryIfDue() {
-	state := t.operation
-	if state.FinishedAt.After(t.now) { // nothing has ended later than now, whatever the status says
-		state.FinishedAt = t.now
+	if t.operation.FinishedAt.After(t.now) { // nothing has ended later than now, whatever the status says
+		t.operation.FinishedAt = t.now
 	}
-	if due := retryAt(state); t.now.Before(due) {
-		t.waitForRetry(due)
+	if t.now.Before(operation.RetryAt(t.operation)) {
+		t.waitForRetry()
 		return
 	}
 	t.begun = true
-	state.FinishedAt = time.Time{}
-	state.Results = nil
-	state.Message = fmt.Sprintf("Retrying operation. Attempt #%d", state.RetryCount)
-	if state.Operation.Retry.Refresh {
-		state.Revisions = nil
-		state.Message = fmt.Sprintf("Retrying operation with latest revisions. Attempt #%d", state.RetryCount)
-	}
+	operation.TryAgain(t.operation)
 }
 
-func (t *turn) waitForRetry(due time.Time) {
-	t.waitUntil(due, fmt.Sprintf("the operation failed; attempt #%d", t.operation.RetryCount))
-}
-
-// What a retry waits unless it is declared.
-const (
-	firstRetry   = 5 * time.Second
-	longestRetry = 3 * time.Minute
-	retryFactor  = 2
-)
-
-// What a retry waits at least, whatever is declared: each costs requests and a write
-// of the status, and what failed so often is not mended within a second.
-const (
-	shortestRetry = time.Second
-	manyRetries   = 10
-	lateRetry     = 30 * time.Second
-)
-
-// retryAt is when the next attempt of a failed operation is due.
-func retryAt(state *syncline.OperationState) time.Time {
-	return state.FinishedAt.Add(retryWait(state.Operation.Retry, state.RetryCount))
-}
-
-// retryWait is how long to wait before an attempt: as declared, and not less than
-// what any retry waits.
-func retryWait(retry syncline.Retry, attempt int64) time.Duration {
-	if attempt > manyRetries {
-		return max(declaredWait(retry, attempt), lateRetry)
-	}
-	return max(declaredWait(retry, attempt), shortestRetry)
-}
-
-// declaredWait is the first wait, multiplied by the factor for each attempt before,
-// up to the longest.
-func declaredWait(retry syncline.Retry, attempt int64) time.Duration {
-	wait, longest, factor := retry.Duration, retry.MaxDuration, retry.Factor
-	if wait <= 0 {
-		wait = firstRetry
-	}
-	if longest <= 0 {
-		longest = longestRetry
-	}
-	if factor <= 0 {
-		factor = retryFactor
-	}
-	if factor == 1 {
-		return min(wait, longest)
-	}
-	for n := int64(1); n < attempt && wait < longest; n++ {
-		if wait > longest/time.Duration(factor) {
-			return longest
-		}
-		wait *= time.Duration(factor)
-	}
-	return min(wait, longest)
+func (t *turn) waitForRetry() {
+	t.waitUntil(operation.RetryAt(t.operation), fmt.Sprintf("the operation failed; attempt #%d", t.operation.RetryCount))
 }
 
 // waitUntil asks for another turn at a time, or sooner, and says why.

@@ -20,6 +20,9 @@ var ErrWatching = syncline.Errorf(syncline.Waiting, "not all that is needed is k
 // Unknown. The error is [ErrWatching] when it is too early, and says what keeps the App
 // from having a plan.
 func (e *Engine) Preview(ctx context.Context, app syncline.App, planner *plan.Planner) (syncline.Plan, error) {
+	if app.Unit != syncline.Deliver {
+		return syncline.Plan{}, syncline.Errorf(syncline.Invalid, "%s is only fetched, which changes nothing in any cluster", app.ID)
+	}
 	t := e.newTurn(app, planner)
 	t.preview = true
 	ctx, cancel := context.WithTimeoutCause(ctx, e.options.Limit, overrunError(e.options.Limit))
@@ -47,9 +50,11 @@ func (e *Engine) Preview(ctx context.Context, app syncline.App, planner *plan.Pl
 
 // previewSteps are those of a turn up to its plan.
 func (t *turn) previewSteps() []step {
-	if t.app.Deleting != nil {
-		steps := t.steps()
-		return append(steps[:len(steps)-1], step{"plan", t.planEnd, syncline.DeletionError, false})
+	switch {
+	case t.app.Deleting != nil && !t.app.Deleting.Cascade:
+		return t.steps()
+	case t.app.Deleting != nil:
+		return t.removal(step{"plan", t.planEnd, syncline.DeletionError, false})
 	}
 	return t.delivery(t.propose)
 }

@@ -2,11 +2,10 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/engine/affected"
-	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/render/record"
+	"github.com/syncline-io/syncline/internal/engine/gather"
 )
 
 // render renders every source.
@@ -15,54 +14,23 @@ func (t *turn) render(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	trees, refs, err := t.trees(ctx)
+	var operation time.Time
+	if t.running() {
+		operation = t.operation.StartedAt
+	}
+	asked := make([]syncline.Source, len(t.sources))
+	for i := range asked {
+		asked[i] = t.asked(i)
+	}
+	made, err := t.gatherer.Render(ctx, gather.Request{
+		App: t.app, Project: t.project, Sources: t.sources, Asked: asked, Revisions: t.revisions, Cluster: capabilities,
+		Given: t.given, Apart: t.apart, MaxAge: t.maxAge(), Operation: operation,
+	})
+	t.gathered, t.given = true, made.Given
 	if err != nil {
 		return err
 	}
-	for i, source := range t.sources {
-		var made render.Result
-		if len(t.sources) > 1 && source.IsOnlyRead() {
-			made.Reads = record.New(record.Inputs{}).Reads() // of nothing
-		} else if made, err = t.Renderer.Render(ctx, render.Request{
-			App: t.app.ID.Name, Instance: t.app.Instance, Dialect: t.app.Dialect, Project: t.app.Project,
-			Namespace: t.app.Destination.Namespace, Source: source, Revision: t.revisions[i],
-			Files: syncline.Files{Tree: trees[i], Refs: refs}, Cluster: capabilities,
-			Delivered: t.app.Past.Delivered(source, t.revisions[i]),
-			At: func(ctx context.Context, revision string) (syncline.Tree, error) {
-				return t.Sources.Tree(ctx, t.app, source, revision)
-			},
-			Fresh: t.app.Refresh == syncline.RefreshHard,
-		}); err != nil {
-			return err
-		}
-		t.objects = append(t.objects, made.Objects...)
-		t.conditions = append(t.conditions, made.Warnings...)
-		t.tools = append(t.tools, made.Tool)
-		t.rendered = append(t.rendered, affected.Rendered{Source: source, Revision: t.revisions[i], Reads: made.Reads})
-	}
+	t.objects, t.tools, t.rendered = made.Objects, made.Tools, made.Rendered
+	t.conditions = append(t.conditions, made.Warnings...)
 	return nil
-}
-
-// trees returns the files of each source, and those that the others of several reach
-// by the name of their source.
-func (t *turn) trees(ctx context.Context) (trees []syncline.Tree, refs map[string]syncline.Tree, err error) {
-	for i, source := range t.sources {
-		tree, err := t.Sources.Tree(ctx, t.app, source, t.revisions[i])
-		if err != nil {
-			return nil, nil, err
-		}
-		trees = append(trees, tree)
-		if source.Ref == "" || len(t.sources) == 1 {
-			continue
-		}
-		if _, taken := refs[source.Ref]; taken {
-			return nil, nil, syncline.WithHint(
-				syncline.Errorf(syncline.Invalid, "sources[%d].ref is %q, as that of another source", i, source.Ref), "give each its own")
-		}
-		if refs == nil {
-			refs = map[string]syncline.Tree{}
-		}
-		refs[source.Ref] = tree
-	}
-	return trees, refs, nil
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/base/upstream"
-	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/gather"
+	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
 
 // slowVillage takes for ever to fetch what one project's Apps follow.
@@ -21,7 +22,7 @@ type slowVillage struct {
 	wanted []context.Context
 }
 
-func (v *slowVillage) Difference(ctx context.Context, app syncline.App, of syncline.Source, before, after string) (*source.Difference, error) {
+func (v *slowVillage) Difference(ctx context.Context, app syncline.App, of syncline.Source, before, after string) (*difference.Paths, error) {
 	if app.Project != "alone" {
 		return v.village.Difference(ctx, app, of, before, after)
 	}
@@ -37,7 +38,7 @@ func (v *slowVillage) Difference(ctx context.Context, app syncline.App, of syncl
 func TestASlowCommitHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &slowVillage{village: settle([]int{0, 3})} // commits of both files
-		v.engine.Sources = v
+		v.engine.Sources, v.engine.gatherer = v, gather.New(v, nil)
 		for _, app := range v.apps {
 			v.begin(app)
 			v.end(app)

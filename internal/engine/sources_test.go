@@ -60,7 +60,7 @@ func pair(t *testing.T) *paired {
 	t.Cleanup(func() { _ = store.Close() })
 	p.resolver = source.NewResolver(source.Fetchers{syncline.SourceGit: source.NewGit(store, store)}, source.Options{})
 	t.Cleanup(p.resolver.Close)
-	p.engine = engine.New(source.New(p.resolver, anonymous{}), p.renderer, p, p, engine.Options{Now: func() time.Time { return p.now }})
+	p.engine = engine.New(source.New(p.resolver, anonymous{}, nil), p.renderer, p, p, engine.Options{Now: func() time.Time { return p.now }})
 	p.app.Sources = []syncline.Source{
 		{RepoURL: p.charts.URL, Path: "web", TargetRevision: "main", Helm: &tool.Helm{ValueFiles: []string{"$values/web/prod.yaml"}}},
 		{RepoURL: p.values.URL, TargetRevision: "main", Ref: "values"},

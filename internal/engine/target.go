@@ -14,7 +14,7 @@ func (t *turn) found(context.Context) error { return t.orWayOut(t.nowhere) }
 // orWayOut adds to that there is no cluster how an App that is being deleted with its
 // objects goes without.
 func (t *turn) orWayOut(err error) error {
-	if syncline.KindOf(err) == syncline.NotFound && t.app.Deleting != nil && t.app.Deleting.Cascade {
+	if syncline.KindOf(err) == syncline.NotFound && t.app.Deleting != nil {
 		return t.withWayOut(err)
 	}
 	return err

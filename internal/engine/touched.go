@@ -12,13 +12,14 @@ import (
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
 
 // Comparer is what Sources may be able to do besides: compare revisions without
 // rendering them. Where they cannot, every commit is taken to touch every App.
 type Comparer interface {
 	// Difference returns how two commits of a source differ.
-	Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*source.Difference, error)
+	Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*difference.Paths, error)
 }
 
 var _ Comparer = (*source.Stage)(nil) // which cannot say so itself

@@ -17,8 +17,9 @@ import (
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/apply"
+	"github.com/syncline-io/syncline/internal/engine/gather"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
-	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
 
 // shelf is a tree without folders: what is in its files.
@@ -92,7 +93,7 @@ func settle(script []int) *village {
 		script:  script, unseen: true,
 		due: map[syncline.AppID]bool{}, turns: map[syncline.AppID]int{}, ended: map[syncline.AppID]int{},
 	}
-	v.engine.Sources = v
+	v.engine.Sources, v.engine.gatherer = v, gather.New(v, nil)
 	for i, from := range []struct{ project, file string }{{"alone", "a"}, {"shared", "a"}, {"shared", "b"}} {
 		app := syncline.App{
 			ID: syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Name: fmt.Sprint("app-", i)}, Project: from.project,
@@ -118,13 +119,13 @@ func (v *village) Tree(context.Context, syncline.App, syncline.Source, string) (
 }
 
 // Difference compares two commits, when the script has gone on.
-func (v *village) Difference(_ context.Context, _ syncline.App, _ syncline.Source, before, after string) (*source.Difference, error) {
+func (v *village) Difference(_ context.Context, _ syncline.App, _ syncline.Source, before, after string) (*difference.Paths, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for range 3 {
 		v.step()
 	}
-	return source.Compare(v.at(before), v.at(after))
+	return difference.Between(v.at(before), v.at(after))
 }
 
 func (v *village) at(commit string) shelf {
@@ -170,7 +171,7 @@ func (v *village) end(app syncline.App) {
 	}
 	recorder := record.New(record.Inputs{Files: syncline.Files{Tree: v.commits[commit]}})
 	_, _ = recorder.Files().Tree.ReadFile(app.Sources[0].Path)
-	v.engine.affected.Learn(app, []affected.Rendered{{Source: app.Sources[0], Revision: fmt.Sprint(commit), Reads: recorder.Reads()}})
+	v.engine.affected.Learn(app, []affected.Rendered{{Source: app.Sources[0], Revision: fmt.Sprint(commit), Reads: recorder.Reads()}}, nil)
 	v.ended[app.ID] = commit
 	delete(v.turns, app.ID)
 }

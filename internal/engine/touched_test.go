@@ -20,7 +20,9 @@ import (
 type anonymous struct{}
 
 func (anonymous) Repository(_ string, url upstream.Address) (upstream.Repository, error) {
-	return upstream.Repository{Address: url}, nil
+	return upstream.Repository{Address: url, Others: func(other upstream.Address) (upstream.Repository, error) {
+		return anonymous{}.Repository("", other)
+	}}, nil
 }
 
 // interrupted are sources during whose reading something happens.
@@ -39,6 +41,7 @@ func (i *interrupted) Tree(ctx context.Context, app syncline.App, source synclin
 // published is a world whose App is in a folder of a real repository.
 type published struct {
 	*world
+	server   *testenv.GitServer
 	sources  *interrupted
 	repo     *testenv.GitRepo
 	resolver *source.Resolver
@@ -59,9 +62,9 @@ func publish(t *testing.T) *published {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	p := &published{world: newWorld(), repo: repo}
+	p := &published{world: newWorld(), server: server, repo: repo}
 	p.resolver = source.NewResolver(source.Fetchers{syncline.SourceGit: source.NewGit(store, store)}, source.Options{})
-	p.sources = &interrupted{Stage: source.New(p.resolver, anonymous{})}
+	p.sources = &interrupted{Stage: source.New(p.resolver, anonymous{}, nil)}
 	p.engine = engine.New(p.sources, render.New(render.Tools{Dialects: syncline.Dialects{convention.Dialect()}}, render.Options{}), p, p, engine.Options{})
 	p.app.Sources = []syncline.Source{{RepoURL: repo.URL, Path: "web", TargetRevision: "main"}}
 	p.commit(t, testenv.GitCommit{
@@ -94,6 +97,48 @@ func (p *published) learn(t *testing.T) {
 func (p *published) touched(t *testing.T) bool {
 	t.Helper()
 	return slices.Contains(p.engine.Touched(t.Context(), upstream.Key(p.repo.URL)), p.app.ID)
+}
+
+// An App in a submodule is touched by the commit at which its parent names another commit
+// of that, if the App's own files are others then, and by no other one.
+func TestTouchedInSubmodule(t *testing.T) {
+	p := publish(t)
+	lib, err := p.server.Create(t.Context(), "lib")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit := func(change testenv.GitCommit) string {
+		made, err := lib.Commit(t.Context(), change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	first := commit(testenv.GitCommit{Files: map[string]string{"app/a.yaml": configMapOf("a"), "other/a.yaml": configMapOf("b")}})
+	p.app.Sources[0].Path = "lib/app"
+	p.commit(t, testenv.GitCommit{
+		Files:      map[string]string{".gitmodules": "[submodule \"lib\"]\n\tpath = lib\n\turl = ../lib.git\n"},
+		Submodules: map[string]string{"lib": first},
+	})
+	p.sync(t, syncline.Operation{})
+	for _, step := range []struct {
+		files map[string]string
+		want  bool
+	}{
+		{map[string]string{"other/a.yaml": configMapOf("c")}, false},
+		{map[string]string{"app/a.yaml": configMapOf("c")}, true},
+	} {
+		next := commit(testenv.GitCommit{Files: step.files})
+		p.learn(t)
+		if p.touched(t) {
+			t.Errorf("%v: a commit of the submodule's repository touches the App", step.files)
+		}
+		p.commit(t, testenv.GitCommit{Submodules: map[string]string{"lib": next}})
+		p.learn(t)
+		if got := p.touched(t); got != step.want {
+			t.Errorf("%v: touched %v, want %v", step.files, got, step.want)
+		}
+	}
 }
 
 func TestTouched(t *testing.T) {

@@ -1,10 +1,10 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -47,8 +47,14 @@ type turn struct {
 	revisions []string
 	tools     []syncline.Tool
 	objects   []syncline.Object
+	artifacts []syncline.Artifact
+	apart     bool // what is rendered is not remembered
 	rendered  []affected.Rendered
-	plan      *syncline.Plan
+	// given is what they were given from elsewhere, where gathered says that they were
+	// rendered or could not be.
+	given    []affected.Given
+	gathered bool
+	plan     *syncline.Plan
 	// unanswered are the kinds of which nothing can be known, and why.
 	unanswered map[schema.GroupKind]error
 	// leaving is what is deleted of an App that is being deleted; nil until that is
@@ -158,8 +164,12 @@ func (t *turn) validate(context.Context) error {
 		return t.invalid(t.app.Invalid)
 	}
 	err := t.enter()
-	if err == nil {
+	switch {
+	case err != nil:
+	case t.app.Unit == syncline.Deliver:
 		err = policy.CheckApp(t.project, t.app, t.target)
+	default: // it goes nowhere
+		err = policy.CheckSources(t.project, t.app.Sources)
 	}
 	if err != nil {
 		return t.invalid(status.Conditions(syncline.InvalidSpecError, err))
@@ -210,11 +220,9 @@ func (t *turn) resolve(ctx context.Context) error {
 		t.revisions = t.operation.Revisions
 		return nil
 	}
-	wanted := slices.Clone(t.sources)
-	if t.running() && len(t.operation.Operation.Revisions) == len(wanted) {
-		for i, asked := range t.operation.Operation.Revisions {
-			wanted[i].TargetRevision = cmp.Or(asked, wanted[i].TargetRevision)
-		}
+	wanted := make([]syncline.Source, len(t.sources))
+	for i := range wanted {
+		wanted[i] = t.asked(i)
 	}
 	revisions, err := t.revisionsOf(ctx, wanted, t.maxAge())
 	if err != nil {
@@ -246,6 +254,15 @@ func (t *turn) revisionsOf(ctx context.Context, sources []syncline.Source, maxAg
 		revisions[i] = known[target]
 	}
 	return revisions, nil
+}
+
+// asked returns a source with the revision that the operation asks for, if it does.
+func (t *turn) asked(i int) syncline.Source {
+	source := t.sources[i]
+	if t.running() && len(t.operation.Operation.Revisions) == len(t.sources) && t.operation.Operation.Revisions[i] != "" {
+		source.TargetRevision = t.operation.Operation.Revisions[i]
+	}
+	return source
 }
 
 // newSources is how old the knowledge of a repository may be for sources that
@@ -319,17 +336,21 @@ func asTransient(err error) error {
 
 // pastKinds returns the kinds of the objects that the App was known to have.
 func pastKinds(app syncline.App) []schema.GroupVersionKind {
-	var kinds []schema.GroupVersionKind
+	kinds := map[schema.GroupVersionKind]struct{}{} // of thousands of objects, which are of few
 	for _, o := range app.Past.Objects {
-		kinds = append(kinds, schema.GroupVersionKind{Group: o.Ref.Group, Version: o.Version, Kind: o.Ref.Kind})
+		kinds[schema.GroupVersionKind{Group: o.Ref.Group, Version: o.Version, Kind: o.Ref.Kind}] = struct{}{}
 	}
-	return kinds
+	return slices.Collect(maps.Keys(kinds))
 }
 
 func (t *turn) makePlan(ctx context.Context) error {
 	t.plan = nil
+	var going *syncline.OperationState
+	if t.running() {
+		going = t.operation
+	}
 	made, err := t.planner.Build(ctx, plan.Input{
-		App: t.app, Objects: t.objects, Revisions: t.revisions, Guard: t.options.Guard, Operation: t.going(),
+		App: t.app, Objects: t.objects, Revisions: t.revisions, Guard: t.options.Guard, Operation: going,
 		Cluster: t.cluster, Memory: t.cluster, Unanswered: t.unanswered, Judge: t.judge.Change, Dialects: t.options.Dialects,
 		Neighbours: func() plan.Neighbours { return t.neighbours(ctx) },
 	})
@@ -339,16 +360,8 @@ func (t *turn) makePlan(ctx context.Context) error {
 	made.Cluster = t.target.ID
 	t.grant, t.refused = t.judge.Allow(made)
 	t.plan = &made
-	if syncline.KindOf(made.Unknown) == syncline.Waiting && slices.ContainsFunc(made.Changes, leaves) {
+	if syncline.KindOf(made.Unknown) == syncline.Waiting && slices.ContainsFunc(made.Changes, syncline.Change.Leaves) {
 		t.result.Watching = true // what is retained for that reason may go then
-	}
-	return nil
-}
-
-// going returns the operation that goes on, or nil.
-func (t *turn) going() *syncline.OperationState {
-	if t.running() {
-		return t.operation
 	}
 	return nil
 }
@@ -376,9 +389,14 @@ func (t *turn) conclude() Result {
 		report.Revisions = t.app.Past.Revisions
 	}
 	report.Spent = t.spent()
-	t.reportObjects(&report)
-	if t.app.Deleting != nil {
+	switch {
+	case t.app.Unit == syncline.Fetch:
+		t.reportArtifacts(&report)
+	case t.app.Deleting != nil:
+		t.reportObjects(&report)
 		t.reportLeaving(&report)
+	default:
+		t.reportObjects(&report)
 	}
 	if t.stale != nil {
 		report.Sync = syncline.SyncUnknown

@@ -387,6 +387,23 @@ func TestDeletion(t *testing.T) {
 			t.Error("it may not go")
 		}
 	})
+	t.Run("without the objects, wherever they are", func(t *testing.T) {
+		for name, lose := range map[string]func(w *world){
+			"the cluster is not known":    func(w *world) { w.app.Destination.Server = "https://gone.example" },
+			"the cluster does not answer": func(w *world) { w.clusterErr = syncline.Errorf(syncline.Transient, "no answer") },
+			"its project is gone":         func(w *world) { w.app.Project = "gone" },
+		} {
+			w := begin(t)
+			w.app.Deleting = &syncline.Deletion{}
+			w.app.Past.Operation.Phase = syncline.OperationRunning
+			lose(w)
+			w.turn(t)
+			w.expectWrites(t)
+			if !w.last.Deleted || w.last.Operation.Phase != syncline.OperationFailed || len(w.last.Conditions) > 0 {
+				t.Errorf("%s: the report is %+v", name, w.last)
+			}
+		}
+	})
 	t.Run("with the objects, wave by wave", func(t *testing.T) {
 		w := begin(t)
 		w.app.Deleting = &syncline.Deletion{Cascade: true, Propagation: "foreground"}

@@ -11,6 +11,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/queue"
+	"github.com/syncline-io/syncline/internal/loop"
 )
 
 // slowSources are fetched for as long as somebody wants that.
@@ -53,7 +54,7 @@ func runSlow(t *testing.T, test func(t *testing.T, l *loopWorld, s *slowSources)
 		w.options.Now = nil
 		l, s := &loopWorld{world: w}, &slowSources{world: w}
 		l.engine = engine.New(s, w, w, w, engine.Options{Limit: time.Minute})
-		l.loop = &engine.Loop{Engine: l.engine, Apps: l, Reports: l, Audience: l, Queue: queue.New(queue.Backoff{}), Workers: 2}
+		l.loop = &loop.Loop{Engine: l.engine, Apps: l, Reports: l, Audience: l, Queue: queue.New(queue.Backoff{}), Workers: 2}
 		ctx, stop := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		group.Go(func() { l.loop.Run(ctx) })

@@ -12,6 +12,8 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/edge/helmrepo"
 	"github.com/syncline-io/syncline/internal/edge/oci"
+	"github.com/syncline-io/syncline/internal/edge/token"
+	"github.com/syncline-io/syncline/internal/engine/signed"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
@@ -25,6 +27,7 @@ type Stores struct {
 // Open opens the stores in the folder that options of Git name. What they say of
 // addresses and reasons is said of all kinds.
 func Open(options git.Options) (*Stores, error) {
+	options.Tokens = token.New(token.Options{AllowAddresses: options.AllowAddresses})
 	mirrors, err := git.Open(options)
 	if err != nil {
 		return nil, err
@@ -46,6 +49,15 @@ func (s *Stores) Fetchers() source.Fetchers {
 		syncline.SourceGit:  source.NewGit(s.git, s.git),
 		syncline.SourceHelm: source.NewHelm(s.charts, s.charts),
 		syncline.SourceOCI:  source.NewOCI(s.registries, s.registries),
+	}
+}
+
+// Signed returns what the sources of a Stage hold, whose Resolver and Credentials these
+// are, once it is signed as the projects demand, by keys.
+func (s *Stores) Signed(resolver *source.Resolver, credentials source.Credentials, stage *source.Stage, projects signed.Projects, keys *Keys) *signed.Sources {
+	return &signed.Sources{
+		Stage: stage, Resolver: resolver, Credentials: credentials,
+		Projects: projects, Repositories: s.git, Keys: keys,
 	}
 }
 

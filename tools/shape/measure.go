@@ -18,8 +18,9 @@ type measure struct {
 	packages, files map[string]int
 	functions       []function
 	// references counts how often a function is named, and calls how often it is called
-	// where it is named.
+	// where it is named. Demanded are the names of the methods that interfaces ask for.
 	references, calls   map[*types.Func]int
+	demanded            map[string]bool
 	exported, explained int
 	// small are the interfaces with at most three members.
 	interfaces, small int
@@ -36,7 +37,7 @@ type function struct {
 func newMeasure(root string, loaded []*packages.Package) *measure {
 	m := &measure{
 		root: root, loaded: map[string]*packages.Package{}, packages: map[string]int{}, files: map[string]int{},
-		references: map[*types.Func]int{}, calls: map[*types.Func]int{}, depths: map[string]int{},
+		references: map[*types.Func]int{}, calls: map[*types.Func]int{}, demanded: map[string]bool{}, depths: map[string]int{},
 	}
 	for _, p := range loaded {
 		m.loaded[p.PkgPath] = p
@@ -94,10 +95,12 @@ func (m *measure) call(p *packages.Package, call *ast.CallExpr) {
 }
 
 // hasOneCaller reports whether the lines of a function could stand where it is called:
-// its package names it once, to call it. What is exported is for others, and what is
-// named without a call is a value, of a table or for somebody to call.
+// its package names it once, to call it. What is exported is for others, what is named
+// without a call is a value, of a table or for somebody to call, and what an interface
+// asks for is called through that.
 func (m *measure) hasOneCaller(f function) bool {
-	return !f.object.Exported() && m.references[f.object] == 1 && m.calls[f.object] == 1
+	method := f.object.Signature().Recv() != nil && m.demanded[f.object.Name()]
+	return !f.object.Exported() && !method && m.references[f.object] == 1 && m.calls[f.object] == 1
 }
 
 func (m *measure) declaration(p *packages.Package, declaration ast.Decl) {
@@ -114,7 +117,7 @@ func (m *measure) declaration(p *packages.Package, declaration ast.Decl) {
 		for _, spec := range d.Specs {
 			if named, ok := spec.(*ast.TypeSpec); ok {
 				m.note(named.Name.IsExported(), cmp.Or(named.Doc, d.Doc))
-				m.noteInterface(named.Type)
+				m.noteInterface(p, named.Type)
 			}
 		}
 	}
@@ -130,9 +133,14 @@ func (m *measure) note(exported bool, doc *ast.CommentGroup) {
 	}
 }
 
-func (m *measure) noteInterface(kind ast.Expr) {
+func (m *measure) noteInterface(p *packages.Package, kind ast.Expr) {
 	if face, ok := kind.(*ast.InterfaceType); ok {
 		m.interfaces++
+		if all, ok := p.TypesInfo.TypeOf(kind).(*types.Interface); ok {
+			for method := range all.Methods() {
+				m.demanded[method.Name()] = true
+			}
+		}
 		if face.Methods.NumFields() <= 3 {
 			m.small++
 		}

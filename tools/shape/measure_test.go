@@ -31,7 +31,7 @@ func TestPrint(t *testing.T) {
 	if err := run(&out, ".", []string{"./..."}); err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range []string{"| packages | 1 |", "| longest chain of imports | 1 |", "`measure.go`", "named once"} {
+	for _, row := range []string{"| packages | 1 |", "| longest chain of imports | 1 |", "`measure.go`", "one caller"} {
 		if !strings.Contains(out.String(), row) {
 			t.Errorf("%q is missing in\n%s", row, out.String())
 		}

@@ -51,11 +51,8 @@ func (m *measure) printFunctions(row func(what, figure string)) {
 	byNesting := by(func(f function) int { return f.nesting })
 	at := func(share float64) int { return int(share * float64(len(m.functions)-1)) }
 	last := len(m.functions) - 1
-	once, single, internal := 0, 0, 0
+	single, internal := 0, 0
 	for _, f := range m.functions {
-		if m.references[f.object] == 1 {
-			once++
-		}
 		if m.hasOneCaller(f) {
 			single++
 		}
@@ -69,8 +66,8 @@ func (m *measure) printFunctions(row func(what, figure string)) {
 	row("most parameters", fmt.Sprintf("%d, `%s`", byParams[last].params, byParams[last].name))
 	row("nesting: p90, p99", fmt.Sprintf("%d, %d", byNesting[at(0.9)].nesting, byNesting[at(0.99)].nesting))
 	row("deepest nesting", fmt.Sprintf("%d, `%s`", byNesting[last].nesting, byNesting[last].name))
-	row("functions that are named once", percent(once, len(m.functions)))
-	row("unexported functions with one caller", percent(single, internal))
+	row("functions whose lines could stand with their one caller", percent(single, len(m.functions)))
+	row("of those that are not exported", percent(single, internal))
 }
 
 // largest returns the names of the largest entries, the largest first.

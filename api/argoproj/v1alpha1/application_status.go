@@ -188,6 +188,9 @@ type SynclineStatus struct {
 	// Rendered identifies what the last deployment rendered to. By it a new process
 	// knows a deployment that was made and not written down.
 	Rendered string `json:"rendered,omitempty"`
+	// Compared are the revisions that were compared last, while those in sync cannot
+	// be. By them a new process knows which files gave objects.
+	Compared []string `json:"compared,omitempty"`
 }
 
 // Blocker is one thing that an Application waits for. It has no name when it

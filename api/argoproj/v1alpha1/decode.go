@@ -37,7 +37,7 @@ func (e *FieldError) Within(section string) bool {
 // that the type does not have are passed over.
 func DecodeApplication(u *unstructured.Unstructured) (*Application, []*FieldError) {
 	app := &Application{}
-	problems := decodeSections(u, map[string]any{
+	problems := decodeSections(app.takeResources(u.Object), map[string]any{
 		"apiVersion": &app.APIVersion,
 		"kind":       &app.Kind,
 		"metadata":   &app.ObjectMeta,
@@ -52,7 +52,7 @@ func DecodeApplication(u *unstructured.Unstructured) (*Application, []*FieldErro
 // Application.
 func DecodeAppProject(u *unstructured.Unstructured) (*AppProject, []*FieldError) {
 	project := &AppProject{}
-	problems := decodeSections(u, map[string]any{
+	problems := decodeSections(u.Object, map[string]any{
 		"apiVersion": &project.APIVersion,
 		"kind":       &project.Kind,
 		"metadata":   &project.ObjectMeta,
@@ -62,11 +62,32 @@ func DecodeAppProject(u *unstructured.Unstructured) (*AppProject, []*FieldError)
 	return project, problems
 }
 
+// takeResources decodes the resources of a status one by one, of which there may be
+// thousands, and returns what is left to decode: all, when one cannot be read.
+func (app *Application) takeResources(content map[string]any) map[string]any {
+	status, _ := content["status"].(map[string]any)
+	listed, _ := status["resources"].([]any)
+	if len(listed) == 0 {
+		return content
+	}
+	resources := make([]ResourceStatus, len(listed))
+	for i := range listed {
+		if decodeValue(listed[i], &resources[i]) != nil {
+			return content
+		}
+	}
+	app.Status.Resources = resources
+	content, status = maps.Clone(content), maps.Clone(status)
+	delete(status, "resources")
+	content["status"] = status
+	return content
+}
+
 // decodeSections decodes each top-level field into its target.
-func decodeSections(u *unstructured.Unstructured, targets map[string]any) []*FieldError {
+func decodeSections(content map[string]any, targets map[string]any) []*FieldError {
 	var problems []*FieldError
 	for _, section := range slices.Sorted(maps.Keys(targets)) {
-		value, ok := u.Object[section]
+		value, ok := content[section]
 		if !ok {
 			continue
 		}

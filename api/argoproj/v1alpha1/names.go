@@ -28,6 +28,10 @@ func AppProjectResource() schema.GroupVersionResource {
 // INSTANCE:GROUP/KIND:NAMESPACE/NAME.
 const TrackingAnnotation = "argocd.argoproj.io/tracking-id"
 
+// InstanceLabel says of an object which Application delivers it, where Argo CD is to track
+// by label and is told no other key. Charts set it too, to the name of a release.
+const InstanceLabel = "app.kubernetes.io/instance"
+
 // Annotations of an Application that ask for something.
 const (
 	// RefreshAnnotation asks to look again, "normal" or "hard". It is removed

@@ -133,6 +133,23 @@ func (w *Waker) Gone(id syncline.AppID, concerned []syncline.AppID) {
 // Project makes the Apps of a project due.
 func (w *Waker) Project(name string) { w.Mark(w.Declarations.OfProject(name)) }
 
+// Projects makes the Apps of projects due.
+func (w *Waker) Projects(names []string) {
+	for _, name := range names {
+		w.Project(name)
+	}
+}
+
+// Keys makes the Apps of a project due, of which what is encrypted may be readable now,
+// or not any more; those of all projects when there is no name.
+func (w *Waker) Keys(project string) {
+	if project == "" {
+		w.Mark(w.Declarations.OfRepositories(""))
+		return
+	}
+	w.Project(project)
+}
+
 // Repository makes the Apps due that may reach the repository of that key otherwise
 // now, or with a prefix all whose keys begin so.
 func (w *Waker) Repository(key string, prefix bool) {

@@ -210,6 +210,14 @@ func TestEvents(t *testing.T) {
 			event: func(k *wake.Waker, _ *world) { k.Project("web") },
 			want:  []string{`bank of "web" in Commit`, `shop of "web" in Commit`},
 		},
+		"keys of a project": {
+			event: func(k *wake.Waker, _ *world) { k.Keys("web") },
+			want:  []string{`bank of "web" in Commit`, `shop of "web" in Commit`},
+		},
+		"keys of all projects": {
+			event: func(k *wake.Waker, _ *world) { k.Keys("") },
+			want:  []string{`bank of "web" in Commit`, `shop of "web" in Commit`, `site of "" in Commit`},
+		},
 		"a repository": {
 			event: func(k *wake.Waker, _ *world) { k.Repository("https://example.com/web/shop", false) },
 			want:  []string{`shop of "web" in Commit`},

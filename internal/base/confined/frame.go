@@ -97,7 +97,7 @@ func partsOf(read syncline.FileRead) (head, text []byte, err error) {
 	head, text = make([]byte, 1, 5), read.Data
 	if read.Err != nil {
 		head[0] = 1
-		if text, err = json.Marshal(failureOf(read.Err)); err != nil {
+		if text, err = json.Marshal(failureOfRead(read)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -118,7 +118,7 @@ func cutRead(answer []byte) (read syncline.FileRead, rest []byte, err error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return read, nil, err
 	}
-	return syncline.FileRead{Err: f.err()}, answer[end:], nil
+	return f.read(), answer[end:], nil
 }
 
 // task is a job with the names of the other sources that it may read.
@@ -133,20 +133,38 @@ type failure struct {
 	Hint    string `json:",omitempty"`
 	Message string
 	Absent  bool `json:",omitempty"`
+	// Locked reports that it is [syncline.ErrLocked], with which Text comes.
+	Locked bool   `json:",omitempty"`
+	Text   []byte `json:",omitempty"`
 }
 
 func failureOf(err error) failure {
 	return failure{
 		Kind: syncline.KindOf(err), Hint: syncline.HintOf(err), Message: err.Error(),
-		Absent: errors.Is(err, fs.ErrNotExist),
+		Absent: errors.Is(err, fs.ErrNotExist), Locked: errors.Is(err, syncline.ErrLocked),
 	}
 }
+
+// failureOfRead is that of reading a file, with what was read nevertheless.
+func failureOfRead(read syncline.FileRead) failure {
+	f := failureOf(read.Err)
+	if f.Locked {
+		f.Text = read.Data
+	}
+	return f
+}
+
+// read is what came of reading a file that failed so.
+func (f failure) read() syncline.FileRead { return syncline.FileRead{Data: f.Text, Err: f.err()} }
 
 func (f failure) err() error {
 	if f.Absent {
 		return &absentError{message: f.Message}
 	}
 	err := syncline.Errorf(f.Kind, "%s", f.Message)
+	if f.Locked {
+		err = &lockedError{err}
+	}
 	if f.Hint != "" {
 		err = syncline.WithHint(err, f.Hint)
 	}
@@ -158,6 +176,11 @@ type absentError struct{ message string }
 
 func (e *absentError) Error() string { return e.message }
 func (e *absentError) Unwrap() error { return fs.ErrNotExist }
+
+// lockedError is a file that cannot be decrypted, with the message of the other side.
+type lockedError struct{ error }
+
+func (e *lockedError) Unwrap() []error { return []error{e.error, syncline.ErrLocked} }
 
 // writtenAtOnce is the size of the largest frame that is put together before it
 // is written: each write may wake the other side, and a copy costs memory.

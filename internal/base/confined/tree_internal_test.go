@@ -2,6 +2,7 @@ package confined
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"io/fs"
 	"path"
@@ -18,6 +19,37 @@ func TestRemoteTreeIsLikeEveryTree(t *testing.T) {
 	treetest.Run(t, treetest.Lacks{Refusals: true}, func(t testing.TB, content treetest.Content) syncline.Tree {
 		return remote(t, memory(content))
 	})
+}
+
+// TestLockedFilesComeAsTheyAre: who reads many files at once may do without the plaintext
+// of some.
+func TestLockedFilesComeAsTheyAre(t *testing.T) {
+	tree := remote(t, locked{memory{Files: map[string]string{"a": "plain", "secret": "ciphertext"}}})
+	reads := syncline.ReadFiles(tree, []string{"a", "secret", "none"})
+	if string(reads[0].Data) != "plain" || reads[0].Err != nil {
+		t.Errorf("%q, %v", reads[0].Data, reads[0].Err)
+	}
+	if err := reads[1].Err; string(reads[1].Data) != "ciphertext" || !errors.Is(err, syncline.ErrLocked) || errors.Is(err, fs.ErrNotExist) ||
+		syncline.KindOf(err) != syncline.Invalid || syncline.HintOf(err) != "add a key" || err.Error() != "secret cannot be decrypted" {
+		t.Errorf("%q, %v", reads[1].Data, err)
+	}
+	if err := reads[2].Err; errors.Is(err, syncline.ErrLocked) || !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if text, err := tree.ReadFile("secret"); text != nil || !errors.Is(err, syncline.ErrLocked) {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// locked is a tree in which one file cannot be decrypted.
+type locked struct{ syncline.Tree }
+
+func (l locked) ReadFile(name string) ([]byte, error) {
+	text, err := l.Tree.ReadFile(name)
+	if name == "secret" {
+		err = syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s %w", name, syncline.ErrLocked), "add a key")
+	}
+	return text, err
 }
 
 // remote returns a tree as a child sees it.

@@ -12,26 +12,46 @@ type List []string
 
 // Parse reads the comma-separated value of the annotation
 // argocd.argoproj.io/sync-options.
-func Parse(text string) List {
+func Parse(text string) List { return Of(strings.Split(text, ",")) }
+
+// Of reads options that stand by themselves, as in an App's policy.
+func Of(written []string) List {
 	var options List
-	for option := range strings.SplitSeq(text, ",") {
-		if option = protecting(strings.TrimSpace(option)); option != "" {
-			options = append(options, option)
+	for _, option := range written {
+		if option = strings.TrimSpace(option); option == "" {
+			continue
+		}
+		keeps := protecting(option)
+		if keeps != "" {
+			options = append(options, keeps)
+		}
+		if keeps == "" || !strings.EqualFold(keeps, strings.ReplaceAll(option, " ", "")) {
+			options = append(options, option) // [List.Unknown] tells of it
 		}
 	}
 	return options
 }
 
-// protecting returns an option that forbids or holds up a deletion as it is spelled,
-// whatever its case and its spaces: a slip would delete what was to be kept.
+// protecting returns the option that forbids or holds up a deletion and was meant by one,
+// "" when none was: whatever its case and its spaces, and whatever stands where only true
+// would permit the deletion. A slip would delete what was to be kept.
 func protecting(option string) string {
-	plain := strings.ReplaceAll(option, " ", "")
-	for _, proper := range []string{"Prune=false", "Prune=confirm", "Delete=false", "Delete=confirm"} {
-		if strings.EqualFold(plain, proper) {
-			return proper
-		}
+	name, value, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(strings.Replace(option, ":", "=", 1), " ", "")), "=")
+	switch name {
+	case "prune", "prunes", "pruning":
+		name = "Prune"
+	case "delete", "deletes", "deletion":
+		name = "Delete"
+	default:
+		return ""
 	}
-	return option
+	switch value {
+	case "", "true", "yes", "on", "1":
+		return ""
+	case "confirm":
+		return name + "=confirm"
+	}
+	return name + "=false"
 }
 
 // Unknown returns those of the options that there are not, such as misspelt ones.

@@ -1,7 +1,9 @@
 package sealed
 
 import (
+	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -133,4 +135,31 @@ func ShownKey(key string) string {
 		return mask
 	}
 	return key
+}
+
+// FoldTexts moves the texts of a Secret's stringData into its data, base64-encoded, as the
+// API server does. What is no text stays, for the API server to refuse.
+func FoldTexts(content map[string]any) {
+	texts, ok := content["stringData"].(map[string]any)
+	if !ok {
+		return
+	}
+	old, _ := content["data"].(map[string]any)
+	data := maps.Clone(old)
+	if data == nil {
+		data = map[string]any{}
+	}
+	rest := map[string]any{}
+	for key, value := range texts {
+		if text, ok := value.(string); ok {
+			data[key] = base64.StdEncoding.EncodeToString([]byte(text))
+		} else {
+			rest[key] = value
+		}
+	}
+	content["data"] = data
+	delete(content, "stringData")
+	if len(rest) > 0 {
+		content["stringData"] = rest
+	}
 }

@@ -34,6 +34,10 @@ type GitOptions struct {
 	Password string
 	// Token is demanded as an HTTP bearer token instead.
 	Token string
+	// Admits says who is let in, instead of all of these.
+	Admits func(*http.Request) bool
+	// LFS serves the API of Git LFS at each repository. Default: there is none.
+	LFS *LFSServer
 	// TLS serves https, with a certificate of CA.
 	TLS bool
 	// DemandClient demands a client certificate of CA, such as ClientCert, besides.
@@ -214,7 +218,7 @@ func (s *GitServer) CountOf(name string) int {
 
 // repoOf returns the name of the repository that a request is about.
 func repoOf(r *http.Request) string {
-	whole := path.Clean(r.URL.Path)
+	whole, _, _ := strings.Cut(path.Clean(r.URL.Path), ".git/info/lfs/")
 	for _, end := range []string{"/info/refs", "/git-upload-pack", "/git-receive-pack"} {
 		whole = strings.TrimSuffix(whole, end)
 	}
@@ -272,6 +276,9 @@ func (s *GitServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 		http.Error(w, "credentials are needed", http.StatusUnauthorized)
 		return
+	case s.options.LFS != nil && strings.Contains(r.URL.Path, ".git/info/lfs/"):
+		s.options.LFS.serveAt(s.URL(repoOf(r)), w, r)
+		return
 	case s.options.Legacy:
 		r.Header.Del("Git-Protocol")
 	}
@@ -292,6 +299,9 @@ func kindOf(r *http.Request, body []byte) GitRequest {
 }
 
 func (s *GitServer) authorized(r *http.Request) bool {
+	if s.options.Admits != nil {
+		return s.options.Admits(r)
+	}
 	if s.options.Token != "" {
 		return same(r.Header.Get("Authorization"), "Bearer "+s.options.Token)
 	}

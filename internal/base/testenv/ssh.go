@@ -97,7 +97,7 @@ func (s *SSHServer) configure() error {
 		"HostKey " + filepath.Join(s.dir, "host"), "AuthorizedKeysFile " + filepath.Join(s.dir, "authorized"),
 		"PidFile none", "StrictModes no", "UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
 		"PermitRootLogin prohibit-password", "AcceptEnv GIT_PROTOCOL",
-		"SetEnv GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=uploadpack.allowFilter GIT_CONFIG_VALUE_0=true",
+		"SetEnv GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=uploadpack.allowFilter GIT_CONFIG_VALUE_0=true PATH=" + s.dir + ":" + os.Getenv("PATH"),
 	}, "\n") + "\n"
 	for name, text := range map[string]string{"host": hostKey, "authorized": public, "config": config} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
@@ -171,6 +171,13 @@ func (d *dropping) Write(p []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	return d.to.Write(p)
+}
+
+// GrantLFS has the server tell whoever reads a repository by ssh where the content of Git
+// LFS is.
+func (s *SSHServer) GrantLFS(from *LFSServer) error {
+	script := "#!/bin/sh\ntest \"$2\" = download && test -d \"$1\" && echo '{\"href\":\"" + from.URL + "\",\"header\":{\"Authorization\":\"" + from.Grant + "\"}}'\n"
+	return os.WriteFile(filepath.Join(s.dir, "git-lfs-authenticate"), []byte(script), 0o700) //nolint:gosec // it is a program
 }
 
 // URL returns the address of the repository called name.

@@ -3,6 +3,8 @@ package told
 import (
 	"regexp"
 	"strings"
+
+	"github.com/syncline-io/syncline/internal/base/near"
 )
 
 // rephrased are messages that are clearer without the place of what is hidden.
@@ -41,36 +43,15 @@ func rephrase(shown string) string {
 const maxSlip = 64
 
 // Slip adds a word that stands where a name is wanted, when it is a name but for a
-// slip: two letters too many, too few, or other ones.
+// slip: two letters too many, too few, other ones or swapped.
 func (k *Known) Slip(word string) {
 	if len(word) < 5 || len(word) > maxSlip || k.names[word] {
 		return
 	}
 	for name := range k.names {
-		if len(name) >= 5 && len(name)-len(word) <= 2 && len(word)-len(name) <= 2 && distance(name, word) <= 2 {
+		if len(name) >= 5 && len(name)-len(word) <= 2 && len(word)-len(name) <= 2 && near.Edits(name, word) <= 2 {
 			k.Name(word)
 			return
 		}
 	}
-}
-
-// distance is how many bytes have to be put in, left out or changed.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for i := range row {
-		row[i] = i
-	}
-	for i := range len(a) {
-		above := row[0]
-		row[0]++
-		for j := range len(b) {
-			changed := above
-			if a[i] != b[j] {
-				changed++
-			}
-			above = row[j+1]
-			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

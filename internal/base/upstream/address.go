@@ -151,6 +151,15 @@ func (a Address) URL() string {
 	return a.Origin() + encodePath(a.path)
 }
 
+// SourceAddress reads the address of a source: where that names a chart it is one of a Helm
+// repository, or of a registry.
+func SourceAddress(text, chart string) Address {
+	if chart != "" {
+		return AddressOf(text).OfCharts()
+	}
+	return AddressOf(text)
+}
+
 // OfCharts returns the address as that of a Helm repository: its server tells a path
 // from the same one with ".git" behind it, as a registry does and hosts of Git
 // repositories do not.

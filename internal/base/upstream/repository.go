@@ -23,6 +23,10 @@ type Repository struct {
 	Password sealed.Text
 	// BearerToken is sent as an HTTP Authorization header instead.
 	BearerToken sealed.Text
+	// Exchange is how a token is had that is sent instead of all of these.
+	Exchange Exchange
+	// LFS says that pointers of Git LFS stand for what the repository's LFS server has.
+	LFS bool
 	// Unsupported names credentials that the repository Secret has and Syncline
 	// cannot use, where it has no others.
 	Unsupported string
@@ -49,6 +53,9 @@ type Repository struct {
 	// Proxy is the URL of an HTTP proxy; NoProxy lists hosts that bypass it.
 	Proxy   string
 	NoProxy string
+	// Others says how whoever reads this repository reaches another one that it names,
+	// or why they may not. Default: they do not.
+	Others func(address Address) (Repository, error)
 }
 
 // PassesTo reports whether credentials may be sent to a host besides the server's.
@@ -73,6 +80,8 @@ type Access struct {
 	passTo                 string
 	proxy                  sealed.Text
 	noProxy                string
+	exchange               Exchange
+	lfs                    bool
 }
 
 // Access returns the way to the repository. Two spellings of its address are one.
@@ -84,6 +93,7 @@ func (r Repository) Access() Access {
 		ca: string(r.CA), cert: string(r.ClientCert), certKey: r.ClientKey,
 		sshKey: r.SSHKey, knownHosts: string(r.KnownHosts),
 		passTo: strings.Join(r.PassTo, " "), proxy: sealed.Text(r.Proxy), noProxy: r.NoProxy,
+		exchange: r.Exchange, lfs: r.LFS,
 	}
 }
 

@@ -52,7 +52,7 @@ func overrides(t *rapid.T, s Subject) {
 		t.Errorf("%s becomes %s and %s", givenSource, written(t, changed), written(t, again))
 	}
 	what := func(of syncline.Source) syncline.Source {
-		of.Helm, of.Kustomize, of.Directory = nil, nil, nil
+		of.Helm, of.Kustomize, of.Directory, of.Plugin = nil, nil, nil, nil
 		return of
 	}
 	if !reflect.DeepEqual(what(changed), what(source)) {
@@ -73,7 +73,7 @@ func overrides(t *rapid.T, s Subject) {
 // drawSource draws a source with the options of a tool, or of none.
 func drawSource(t *rapid.T) syncline.Source {
 	source := syncline.Source{RepoURL: "https://git.example/a", Path: "app", TargetRevision: "v1", TagPrefix: "v", Ref: "r", Name: "n"}
-	switch rapid.SampledFrom([]syncline.Tool{"", syncline.ToolHelm, syncline.ToolKustomize, syncline.ToolDirectory}).Draw(t, "tool") {
+	switch rapid.SampledFrom([]syncline.Tool{"", syncline.ToolHelm, syncline.ToolKustomize, syncline.ToolDirectory, syncline.ToolPlugin}).Draw(t, "tool") {
 	case syncline.ToolHelm:
 		source.Helm = &tool.Helm{ReleaseName: "a", Values: "a: 1\n", Parameters: []tool.HelmParameter{{Name: "a", Value: "b", ForceString: true}}}
 	case syncline.ToolKustomize:
@@ -81,6 +81,9 @@ func drawSource(t *rapid.T) syncline.Source {
 			Images: []string{"a=b:c"}, CommonLabels: map[string]string{"a": "b"}, Replicas: []tool.KustomizeReplica{{Name: "a", Count: 1 << 40}},
 			Patches: []tool.KustomizePatch{{Patch: "a: b", Target: &tool.KustomizeSelector{Kind: "Deployment"}, Options: map[string]bool{"a": true}}},
 		}
+	case syncline.ToolPlugin:
+		text := "b"
+		source.Plugin = &tool.Plugin{Name: "a", Env: []tool.PluginVariable{{Name: "a", Value: "b"}}, Parameters: []tool.PluginParameter{{Name: "a", String: &text}}}
 	case syncline.ToolDirectory:
 		source.Directory = &tool.Directory{Recurse: true, Exclude: "*.json", Jsonnet: tool.Jsonnet{ExtVars: []tool.JsonnetVar{{Name: "a", Value: "b"}}}}
 	}

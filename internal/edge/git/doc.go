@@ -1,8 +1,9 @@
 // Package git reads Git repositories: it lists their refs, fetches commits into
 // bare mirrors and shows the files of any number of commits at once, straight
 // from the object database. It makes no checkout, does not decide which revision
-// is wanted, and trusts nothing that a repository holds: its hooks, filters,
-// submodules and configuration never take effect.
+// is wanted, and trusts nothing that a repository holds: its hooks, filters
+// and configuration never take effect. Submodules are shown where a repository says how
+// others are reached, and what pointers of Git LFS stand for where it says so.
 //
 //	store, err := git.Open(git.Options{Dir: cache})
 //	refs, err := store.Refs(ctx, repo)                    // one request

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,26 +167,73 @@ func TestRedirectToAnotherRepositoryIsRefused(t *testing.T) {
 	}
 }
 
-// Another port, another name and another scheme are other servers: nobody asks there, with
-// credentials or without.
+// Another port, another name, a name below it and another scheme are other servers: nobody
+// connects there, with credentials or without, when refs are listed and when a commit is
+// fetched, whichever request is redirected.
 func TestRedirectToAnotherServerIsRefused(t *testing.T) {
-	s := newScene(t, testenv.GitOptions{Username: "user", Password: "secret"}, git.Options{})
-	other, err := testenv.StartGit(t.Context(), testenv.GitOptions{})
+	for _, scheme := range []string{"http", "https"} {
+		s := newScene(t, testenv.GitOptions{Username: "user", Password: "canary", TLS: scheme == "https"}, git.Options{})
+		s.repo.CA = s.server.CA()
+		there, connections := catcher(t)
+		here := strings.TrimPrefix(strings.TrimSuffix(s.origin.URL, "/team/app.git"), scheme+"://")
+		_, port, _ := net.SplitHostPort(here)
+		other := map[string]string{"http": "https", "https": "http"}[scheme]
+		for name, server := range map[string]string{
+			"port": scheme + "://" + there, "name": scheme + "://" + strings.Replace(there, "127.0.0.1", "localhost", 1),
+			"name, same port": scheme + "://localhost:" + port, "name below": scheme + "://git.localhost:" + port,
+			"scheme": other + "://" + there, "scheme, same port": other + "://" + here, "address": scheme + "://127.0.0.2:" + port,
+		} {
+			for _, request := range []testenv.GitRequest{testenv.GitInfoRefs, testenv.GitListRefs, testenv.GitFetchPack} {
+				path := "/info/refs?service=git-upload-pack"
+				if request != testenv.GitInfoRefs {
+					if name != "port" {
+						continue // git follows no redirect of what it posts
+					}
+					path = "/git-upload-pack"
+				}
+				s.server.Fail(testenv.GitFault{Request: request, Status: http.StatusTemporaryRedirect, Location: server + "/team/app.git" + path})
+				_, listed := s.store.Refs(t.Context(), s.repo)
+				fetched := s.store.Fetch(t.Context(), s.repo, s.commit(testenv.GitCommit{Files: map[string]string{"a": name}}), "")
+				if (listed == nil) != (request == testenv.GitFetchPack) || (fetched == nil) != (request == testenv.GitListRefs) { // a fetch lists nothing
+					t.Errorf("%s, another %s, %s: the errors are %v and %v", scheme, name, request, listed, fetched)
+				}
+				if text := fmt.Sprint(listed, fetched); strings.Contains(text, "canary") || request == testenv.GitInfoRefs && strings.Count(text, "which is another server") != 2 {
+					t.Errorf("%s, another %s, %s: the errors are %s", scheme, name, request, text)
+				}
+			}
+		}
+		if n := connections(); n != 0 {
+			t.Errorf("%s: the other server was connected to %d times", scheme, n)
+		}
+		s.server.Fail(testenv.GitFault{})
+		wantFile(t, s.tree(s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})), "a", "1") // so that no other fault was in the way
+		s.repo.Address = upstream.AddressOf("http://" + there + "/team/app")
+		if _, err := s.store.Refs(t.Context(), s.repo); err == nil || connections() == 0 {
+			t.Errorf("nobody connects to the other server when it is asked: %v", err)
+		}
+	}
+}
+
+// catcher is a server that hangs up on everybody, and how many came.
+func catcher(t *testing.T) (address string, connections func() int64) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = other.Close() })
-	there := other.URL("team/app")
-	for _, location := range []string{there, strings.Replace(there, "127.0.0.1", "localhost", 1), strings.Replace(there, "http:", "https:", 1)} {
-		s.server.Fail(testenv.GitFault{Status: http.StatusFound, Location: location + "/info/refs?service=git-upload-pack"})
-		_, err := s.store.Refs(t.Context(), s.repo)
-		if syncline.KindOf(err) != syncline.Invalid || strings.Contains(err.Error(), "secret") {
-			t.Errorf("to %s: the error is %v", location, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	var count atomic.Int64
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			count.Add(1)
+			_ = connection.Close()
 		}
-	}
-	if n := other.Count(testenv.GitAny); n != 0 {
-		t.Errorf("the other server was asked %d times", n)
-	}
+	}()
+	return listener.Addr().String(), count.Load
 }
 
 func TestRedirectWithinTheServerIsFollowedWithCredentials(t *testing.T) {

@@ -47,9 +47,9 @@ func (s *Store) Fetch(ctx context.Context, repo upstream.Repository, commit, ref
 	return err
 }
 
-// Find returns the commit that an abbreviated name stands for. It fetches all
-// branches and tags with their history, which is the only way to know, and gives
-// way to fetches of commits that are known.
+// Find returns the commit that an abbreviated name stands for. It fetches the history
+// of all branches and tags, which is the only way to know, but not their files; no
+// [Store.Fetch] waits for it.
 //
 // Errors: those of [Store.Refs], and NotFound when it is the name of no commit
 // or of several.
@@ -61,16 +61,16 @@ func (s *Store) Find(ctx context.Context, repo upstream.Repository, abbreviation
 	if !abridged.MatchString(abbreviation) {
 		return "", syncline.Errorf(syncline.Invalid, "repository %s: %q is not an abbreviated commit", r.Name, abbreviation)
 	}
-	m := s.mirror(r)
+	m := s.history(r)
 	return m.share(ctx, r, findKey+abbreviation, func(ctx context.Context, p place) (string, error) {
-		if err := m.retryDamaged(ctx, r, func() error { return m.fetchAll(ctx, r, p) }); err != nil {
+		if err := m.retryDamaged(ctx, func() error { return m.fetchAll(ctx, r, p) }); err != nil {
 			return "", err
 		}
-		found, err := m.reader.info(abbreviation + "^{commit}")
+		found, err := m.reader.Info(abbreviation + "^{commit}")
 		if err != nil {
 			return "", syncline.Errorf(syncline.NotFound, "repository %s: %q is the name of no commit, or of several", r.Name, abbreviation)
 		}
-		return found.name, nil
+		return found.Name, nil
 	})
 }
 
@@ -84,11 +84,11 @@ func (m *mirror) fetch(ctx context.Context, r *program.Remote, p place, commit, 
 		_, err := m.store.list(ctx, m, r)
 		return err
 	}
-	return m.retryDamaged(ctx, r, func() error {
+	return m.retryDamaged(ctx, func() error {
 		into := mirrored(orDefault(ref, commit))
 		attempts := []func() error{
-			func() error { return m.transfer(ctx, r, "1", "+"+commit+":"+into) },
-			func() error { return m.transfer(ctx, r, "1", "+"+ref+":"+into) },
+			func() error { return m.transfer(ctx, r, m.depth(), "+"+commit+":"+into) },
+			func() error { return m.transfer(ctx, r, m.depth(), "+"+ref+":"+into) },
 			func() error { return m.fetchAll(ctx, r, p) },
 		}
 		if ref == "" {
@@ -105,6 +105,14 @@ func (m *mirror) fetch(ctx context.Context, r *program.Remote, p place, commit, 
 		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "commit %s is not in repository %s", commit, r.Name),
 			"push it, or point targetRevision at a branch, tag or commit that is there")
 	})
+}
+
+// depth is how many commits are fetched of one.
+func (m *mirror) depth() string {
+	if m.history {
+		return wholeHistory
+	}
+	return "1"
 }
 
 // goesOn reports whether an attempt failed in a way that leaves hope for the next.
@@ -167,7 +175,7 @@ func (m *mirror) transfer(ctx context.Context, r *program.Remote, depth string, 
 
 // retryDamaged runs work, and once more with a new mirror when the old one
 // turns out to be damaged.
-func (m *mirror) retryDamaged(ctx context.Context, r *program.Remote, work func() error) error {
+func (m *mirror) retryDamaged(ctx context.Context, work func() error) error {
 	before, _ := m.current()
 	err := work()
 	var fail *program.RunError
@@ -178,5 +186,5 @@ func (m *mirror) retryDamaged(ctx context.Context, r *program.Remote, work func(
 			err = work()
 		}
 	}
-	return classify(err, r)
+	return classify(err)
 }

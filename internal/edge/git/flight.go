@@ -39,7 +39,7 @@ func (m *mirror) share(ctx context.Context, r *program.Remote, key string, work 
 	f.claim.Join(demand.Of(ctx).Owners()...)
 	select {
 	case <-f.done:
-		return f.text, classify(f.err, r)
+		return f.text, classify(f.err)
 	case <-ctx.Done():
 	}
 	m.mu.Lock()

@@ -8,10 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/edge/git/catfile"
+	"github.com/syncline-io/syncline/internal/edge/git/lfs"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
@@ -20,9 +23,11 @@ import (
 type mirror struct {
 	store  *Store
 	dir    string
-	reader *reader
+	reader *catfile.Reader
 	// used is when the mirror was used last.
 	used atomic.Int64
+	// history says that it keeps commits with all commits before them, and no files.
+	history bool
 
 	mu sync.Mutex
 	// flights are what goes on, by what it is for: those who want the same commit
@@ -43,12 +48,17 @@ type mirror struct {
 	// admitted holds the access with which the server was read, so that nobody
 	// sees by the mirror what the server would not show them.
 	admitted map[[sha256.Size]byte]bool
+	// places are where a server said that content is which the repository points to.
+	places lfs.Places
 }
 
+// historySuffix ends the folders of mirrors that keep histories.
+const historySuffix = ".history"
+
 func newMirror(s *Store, dir string) *mirror {
-	m := &mirror{store: s, dir: dir, flights: map[string]*flight{}, admitted: map[[sha256.Size]byte]bool{}}
-	m.reader = &reader{
-		start: m.startReader, idle: s.options.IdleReader, patience: s.options.StallTimeout,
+	m := &mirror{store: s, dir: dir, history: strings.HasSuffix(dir, historySuffix), flights: map[string]*flight{}, admitted: map[[sha256.Size]byte]bool{}}
+	m.reader = &catfile.Reader{
+		Start: m.startReader, Idle: s.options.IdleReader, Patience: s.options.StallTimeout,
 	}
 	return m
 }
@@ -139,11 +149,11 @@ func (m *mirror) has(r *program.Remote, commit string) (bool, error) {
 	if _, isDamaged := m.current(); isDamaged || !m.exists() {
 		return false, nil
 	}
-	object, err := m.reader.info(commit)
-	if err != nil && !errors.Is(err, errMissing) && !errors.Is(err, errCorrupt) {
+	object, err := m.reader.Info(commit)
+	if err != nil && !errors.Is(err, catfile.ErrMissing) && !errors.Is(err, catfile.ErrCorrupt) {
 		return false, syncline.Errorf(syncline.Transient, "repository %s: reading its mirror failed: %w", r.Name, err)
 	}
-	return err == nil && object.kind == "commit", nil
+	return err == nil && object.Kind == "commit", nil
 }
 
 func (m *mirror) exists() bool {
@@ -180,7 +190,7 @@ func (m *mirror) create(ctx context.Context) error {
 		Dir:     made,
 		Timeout: m.store.options.RefsTimeout,
 	}); fail != nil {
-		return fmt.Errorf("making a mirror: %w", fail.About(nil))
+		return fmt.Errorf("making a mirror: %w", fail.About())
 	}
 	if err := os.RemoveAll(m.dir); err != nil { // what is there is not a mirror
 		return fmt.Errorf("making a mirror: %w", err)
@@ -197,7 +207,7 @@ func (m *mirror) discard() error {
 	m.generation++
 	m.damaged, m.outgrown = false, false
 	m.mu.Unlock()
-	m.reader.stop()
+	m.reader.Stop()
 	old, err := os.MkdirTemp(filepath.Dir(m.dir), "old-")
 	if err != nil {
 		return fmt.Errorf("discarding a mirror: %w", err)
@@ -246,3 +256,8 @@ func (m *mirror) tidy(ctx context.Context) {
 
 // maxPacks is how many packs a mirror may have. Each fetch adds one.
 const maxPacks = 50
+
+// startReader starts the process that reads the mirror's objects.
+func (m *mirror) startReader() (*program.Process, error) {
+	return m.store.git.Start(program.Command{Args: []string{"cat-file", "--batch-command"}, Dir: m.dir})
+}

@@ -5,39 +5,45 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/syncline-io/syncline/internal/edge/git/catfile"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 
-// filter returns the arguments that leave large files out of a fetch, where the
-// server can do that: a partial clone, see gitprotocol-v2. What is left out is
-// fetched when it is read: of a repository that holds everything, most bytes are
-// of what nobody renders.
+// filter returns the arguments that leave large files out of a fetch, or all files where
+// only the history is wanted, where the server can do that: a partial clone, see
+// gitprotocol-v2. What is left out is fetched when it is read: of a repository that holds
+// everything, most bytes are of what nobody renders.
 func (m *mirror) filter(r *program.Remote) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.store.options.LargeFile < 0 || r.Host == "" || m.unnamed {
+	switch {
+	case r.Host == "":
+		return nil
+	case m.history:
+		return []string{"--filter=tree:0"}
+	case m.store.options.LargeFile < 0 || m.unnamed:
 		return nil
 	}
 	return []string{"--filter=blob:limit=" + strconv.FormatInt(m.store.options.LargeFile, 10)}
 }
 
 // file returns a file, which is fetched if its commit was fetched without it.
-func (m *mirror) file(ctx context.Context, r *program.Remote, hash string) (object, error) {
-	found, err := m.reader.read(hash, m.store.options.MaxFile)
-	if !errors.Is(err, errMissing) {
+func (m *mirror) file(ctx context.Context, r *program.Remote, hash string) (catfile.Object, error) {
+	found, err := m.reader.Read(hash, m.store.options.MaxFile)
+	if !errors.Is(err, catfile.ErrMissing) {
 		return found, err
 	}
 	if err := m.supply(ctx, r, hash); err != nil {
-		return object{}, err
+		return catfile.Object{}, err
 	}
-	return m.reader.read(hash, m.store.options.MaxFile)
+	return m.reader.Read(hash, m.store.options.MaxFile)
 }
 
-// supply fetches one object by its name. It fails with errMissing where the
+// supply fetches one object by its name. It fails with catfile.ErrMissing where the
 // server does not send it, although it left it out: the next mirror is whole then.
 func (m *mirror) supply(ctx context.Context, r *program.Remote, hash string) error {
 	_, err := m.share(ctx, r, "object "+hash, func(ctx context.Context, _ place) (string, error) {
-		if _, err := m.reader.info(hash); err == nil {
+		if _, err := m.reader.Info(hash); err == nil {
 			return "", nil // somebody was faster
 		}
 		err := m.store.talk(ctx, m, r, func(address string) program.Command {
@@ -60,7 +66,7 @@ func (m *mirror) supply(ctx context.Context, r *program.Remote, hash string) err
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.unnamed = true
-			return "", errMissing
+			return "", catfile.ErrMissing
 		}
 		if err == nil {
 			err = m.store.makeRoom(ctx, r, m, false)

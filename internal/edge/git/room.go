@@ -171,7 +171,7 @@ func (s *Store) discardUnused(d dirOfMirror) bool {
 	if m == nil { // somebody may come to use it meanwhile
 		m, _ = s.mirrors.get(d.path, s)
 	}
-	if !m.reader.free() || !s.gate.Hold(m) {
+	if !m.reader.Free() || !s.gate.Hold(m) {
 		return false
 	}
 	defer s.gate.LetGo(m)

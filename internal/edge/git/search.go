@@ -7,10 +7,14 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/gate"
 )
 
-// A search for a commit of which only the first digits are known, or that no server
-// sends by its name, fetches all branches with their history. It has the only place
-// to write to a mirror as long as nobody else wants that: for a commit that is
-// known, it is interrupted, and begins again when nobody waits any more.
+// A search for a commit of which only the first digits are known fetches the history of
+// all branches and tags into a folder of its own, without files where the server can
+// leave them out: nobody who reads or fetches files waits for it. What is fetched for one
+// search is there for the next.
+//
+// A commit that a server does not send by its name is searched where its files are to be.
+// That has the only place to write to a mirror as long as nobody else wants it: for a
+// commit that is known, it is interrupted, and begins again when nobody waits any more.
 
 // findKey begins the keys of flights that do nothing else than search.
 const findKey = "find "

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -124,6 +125,53 @@ func TestProxy(t *testing.T) {
 		if strings.Contains(err.Error(), "canary") {
 			t.Errorf("the error shows the proxy's password: %v", err)
 		}
+	}
+}
+
+// TestProxyForTLS reaches a server with TLS and client certificates through a proxy, which
+// sees none of it, and past the proxy where the settings say so.
+func TestProxyForTLS(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{TLS: true, DemandClient: true}, git.Options{})
+	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+	certificate, key := s.server.ClientCert()
+	s.repo.CA, s.repo.ClientCert, s.repo.ClientKey = s.server.CA(), certificate, sealed.Text(key)
+	var tunnels atomic.Int32
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		tunnels.Add(1)
+		to, err := (&net.Dialer{}).DialContext(r.Context(), "tcp", r.Host)
+		if err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer to.Close()
+		w.WriteHeader(http.StatusOK)
+		from, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer from.Close()
+		go func() {
+			_, _ = io.Copy(to, buffered)
+			_ = to.Close()
+		}()
+		_, _ = io.Copy(from, to)
+	}))
+	defer proxy.Close()
+	s.repo.Proxy = proxy.URL
+	s.refs(t.Context())
+	wantFile(t, s.tree(commit), "a", "1")
+	through := tunnels.Load()
+	if through == 0 {
+		t.Error("the proxy saw nothing")
+	}
+	s.repo.NoProxy = "git.example,127.0.0.1"
+	s.refs(t.Context())
+	if tunnels.Load() != through {
+		t.Error("the proxy was asked for a server that noProxy names")
 	}
 }
 

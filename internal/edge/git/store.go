@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/gate"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
+	"github.com/syncline-io/syncline/internal/edge/git/submodule"
 )
 
 // Options configure a Store. Only Dir has no default.
@@ -71,6 +72,12 @@ type Options struct {
 	AllowAddresses []netip.Prefix
 	// Resolver looks up the names of servers. Default: [net.DefaultResolver].
 	Resolver program.Resolver
+	// Tokens exchanges credentials for those that servers of repositories take. Default:
+	// none are exchanged.
+	Tokens Tokens
+	// NoSubmodules leaves submodules out. Default: they are shown where a repository says
+	// how they are reached.
+	NoSubmodules bool
 	// HideReasons lets all reasons why a repository cannot be read that no Secret
 	// names read alike; the log has them. For a server, in which many may name
 	// addresses.
@@ -134,6 +141,9 @@ func orDefault[T comparable](value, fallback T) T {
 	return value
 }
 
+// maxListed is of how many submodules it is remembered what is said of them.
+const maxListed = 5000
+
 // Store keeps a bare mirror of each repository under one folder. It is safe for
 // concurrent use.
 type Store struct {
@@ -144,6 +154,8 @@ type Store struct {
 	end   context.CancelFunc
 	trees *cache[[]syncline.Entry]
 	files *cache[[]byte]
+	// modules are what files .gitmodules say.
+	modules *cache[[]submodule.Module]
 
 	gate *gate.Gate
 	// long are the places of long lists of refs; see longPlace.
@@ -169,6 +181,7 @@ func Open(options Options) (*Store, error) {
 		options: options,
 		trees:   newTreeCache(options.CachedEntries),
 		files:   newFileCache(options.CachedBytes),
+		modules: newCache(maxListed, func(modules []submodule.Module) int64 { return int64(len(modules)) + 1 }),
 		gate:    gate.New(options.PerHost, options.Transfers),
 		long:    make(chan struct{}, 1),
 	}
@@ -197,15 +210,20 @@ func Open(options Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.end()
 	for _, m := range s.mirrors.all() {
-		m.reader.stop()
+		m.reader.Stop()
 	}
 	return nil
 }
 
 // mirror returns the mirror of a repository, which may not be on disk yet.
-func (s *Store) mirror(r *program.Remote) *mirror {
+func (s *Store) mirror(r *program.Remote) *mirror { return s.mirrorOf(r, "") }
+
+// history returns the mirror that keeps the commits of a repository without files.
+func (s *Store) history(r *program.Remote) *mirror { return s.mirrorOf(r, historySuffix) }
+
+func (s *Store) mirrorOf(r *program.Remote, suffix string) *mirror {
 	sum := sha256.Sum256([]byte(r.Key))
-	m, made := s.mirrors.get(s.mirrorDir(hex.EncodeToString(sum[:16])), s)
+	m, made := s.mirrors.get(s.mirrorDir(hex.EncodeToString(sum[:16])+suffix), s)
 	if made {
 		_ = os.Chtimes(m.dir, time.Time{}, time.Now()) // fails when there is no mirror yet; see removeUnused
 	}
@@ -256,7 +274,7 @@ func (s *Store) removeLeftovers() error {
 func leftovers(mirrors string) []string {
 	var stale []string
 	for _, pattern := range []string{
-		"*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/tmp_*", "shallow_*",
+		"*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/tmp_*", "shallow_*", "lfs/tmp_*",
 	} {
 		found, _ := filepath.Glob(filepath.Join(mirrors, pattern)) // the pattern is good
 		stale = append(stale, found...)

@@ -12,7 +12,9 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/edge/git/catfile"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
+	"github.com/syncline-io/syncline/internal/edge/git/submodule"
 )
 
 // tree shows the files of one commit.
@@ -29,28 +31,63 @@ type tree struct {
 	root       string // hash
 }
 
-// Tree shows the files of a commit that was fetched, with the same credentials.
-// It reads from the mirror, and waits for the network, until ctx ends, only where a
-// large file is read that the fetch left out. A file of more than Options.MaxFile bytes is
+// Tree shows the files of a commit that was fetched, with the same credentials, and those
+// of its submodules, which it fetches if need be, where the repository says how they are
+// reached. It reads from the mirror, and waits for the network later, until ctx ends, only
+// where a large file is read that the fetch left out. A file of more than Options.MaxFile bytes is
 // Invalid; damage of the mirror is Transient, and mended by the next [Store.Fetch].
 func (s *Store) Tree(ctx context.Context, repo upstream.Repository, commit string) (syncline.Tree, error) {
+	if s.options.NoSubmodules {
+		repo.Others = nil
+	}
+	return submodule.Join(ctx, s, repo, commit)
+}
+
+// Files shows the files of a commit as [Store.Tree] does, without those of its submodules,
+// and says which it may have.
+func (s *Store) Files(ctx context.Context, repo upstream.Repository, commit string) (syncline.Tree, []submodule.Module, error) {
 	r, err := s.git.Remote(repo)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t, body, err := s.openCommit(ctx, r, commit)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	root, _, _ := bytes.Cut(body, []byte("\n"))
 	hash, ok := bytes.CutPrefix(root, []byte("tree "))
 	if t.root = string(hash); !ok || !fullName.MatchString(t.root) {
-		return nil, t.errorf(syncline.Invalid, "it cannot be read")
+		return nil, nil, t.errorf(syncline.Invalid, "it cannot be read")
 	}
-	if _, err := t.dir(t.root, ""); err != nil {
-		return nil, err
+	if _, err := t.dir(t.root, ""); err != nil || repo.Others == nil {
+		return t, nil, err
 	}
-	return t, nil
+	return t, t.modules(), nil
+}
+
+// modules returns what the tree says of submodules, as git reads it: nothing where it
+// cannot.
+func (t *tree) modules() []submodule.Module {
+	entry, err := t.find(".gitmodules")
+	if err != nil || entry.Type != syncline.EntryFile {
+		return nil
+	}
+	if known, ok := t.store.modules.get(t.key(entry.Hash)); ok {
+		return known
+	}
+	if found, err := t.m.reader.Info(entry.Hash); err != nil || found.Size > submodule.MaxList {
+		return nil
+	}
+	printed, fail := t.store.git.Run(t.ctx, program.Command{
+		Args: []string{"config", "--no-includes", "--null", "--list", "--blob", entry.Hash},
+		Dir:  t.m.dir, Timeout: t.store.options.StallTimeout, MaxOutput: 2 * submodule.MaxList,
+	})
+	if fail != nil {
+		return nil
+	}
+	modules := submodule.Parse(string(printed))
+	t.store.modules.put(t.key(entry.Hash), modules)
+	return modules
 }
 
 // openCommit returns a tree without a root, and the text of its commit.
@@ -69,16 +106,16 @@ func (s *Store) openCommit(ctx context.Context, r *program.Remote, commit string
 
 // readCommit returns the text of the tree's commit.
 func (t *tree) readCommit() ([]byte, error) {
-	found, err := t.m.reader.read(t.commit, t.store.options.MaxFile)
+	found, err := t.m.reader.Read(t.commit, t.store.options.MaxFile)
 	switch {
-	case errors.Is(err, errMissing):
+	case errors.Is(err, catfile.ErrMissing):
 		return nil, t.errorf(syncline.Transient, "it is not fetched yet")
 	case err != nil:
 		return nil, t.broken(err)
-	case found.kind != "commit":
-		return nil, t.errorf(syncline.Invalid, "it is a %s and not a commit", found.kind)
+	case found.Kind != "commit":
+		return nil, t.errorf(syncline.Invalid, "it is a %s and not a commit", found.Kind)
 	}
-	return found.data, nil
+	return found.Data, nil
 }
 
 // Stat describes the entry at path, without following a link.
@@ -87,7 +124,15 @@ func (t *tree) Stat(path string) (syncline.Entry, error) {
 	if err != nil {
 		return syncline.Entry{}, err
 	}
-	return entry, nil
+	return t.shown(entry), nil
+}
+
+// shown is what is told of an entry: what pointers stand for is not equal to the pointers.
+func (t *tree) shown(entry syncline.Entry) syncline.Entry {
+	if t.remote.Repository.LFS && entry.Type != syncline.EntrySubmodule {
+		entry.Hash = "lfs " + entry.Hash
+	}
+	return entry
 }
 
 // ReadFile returns the bytes of a file, or the target of a link.
@@ -103,11 +148,11 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 		return nil, t.submodule(path)
 	}
 	if data, ok := t.store.files.get(t.key(entry.Hash)); ok {
-		return data, nil
+		return t.contentOf(entry, path, data)
 	}
 	found, err := t.m.file(t.ctx, t.remote, entry.Hash)
-	if errors.Is(err, errTooBig) {
-		return nil, t.errorf(syncline.Invalid, "%s has %d bytes: files of more than %d are not read", path, found.size, t.store.options.MaxFile)
+	if errors.Is(err, catfile.ErrTooBig) {
+		return nil, t.errorf(syncline.Invalid, "%s has %d bytes: files of more than %d are not read", path, found.Size, t.store.options.MaxFile)
 	}
 	if kind := syncline.KindOf(err); err != nil && kind != syncline.Internal { // it could not be fetched
 		return nil, t.errorf(kind, "%s: %w", path, err)
@@ -115,10 +160,18 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, t.broken(err)
 	}
-	if len(found.data) <= cachedFile {
-		t.store.files.put(t.key(entry.Hash), found.data)
+	if len(found.Data) <= cachedFile {
+		t.store.files.put(t.key(entry.Hash), found.Data)
 	}
-	return found.data, nil
+	return t.contentOf(entry, path, found.Data)
+}
+
+// contentOf returns what the text of an entry stands for. That of a link is its target.
+func (t *tree) contentOf(entry syncline.Entry, path string, text []byte) ([]byte, error) {
+	if entry.Type == syncline.EntryLink {
+		return text, nil
+	}
+	return t.content(path, text)
 }
 
 // ReadDir lists a directory, sorted by name.
@@ -135,7 +188,11 @@ func (t *tree) ReadDir(path string) ([]syncline.Entry, error) {
 		return nil, t.errorf(syncline.Invalid, "%s is not a folder", shown(path))
 	}
 	entries, err := t.dir(entry.Hash, path)
-	return slices.Clone(entries), err
+	entries = slices.Clone(entries)
+	for i := range entries {
+		entries[i] = t.shown(entries[i])
+	}
+	return entries, err
 }
 
 // find walks down to the entry at path.
@@ -179,16 +236,16 @@ func (t *tree) dir(hash, path string) ([]syncline.Entry, error) {
 	if entries, ok := t.store.trees.get(t.key(hash)); ok {
 		return entries, nil
 	}
-	found, err := t.m.reader.read(hash, t.store.options.MaxFile)
+	found, err := t.m.reader.Read(hash, t.store.options.MaxFile)
 	switch {
-	case errors.Is(err, errTooBig):
+	case errors.Is(err, catfile.ErrTooBig):
 		return nil, t.errorf(syncline.Invalid, "folder %s has too many entries", shown(path))
 	case err != nil:
 		return nil, t.broken(err)
-	case found.kind != "tree":
-		return nil, t.errorf(syncline.Invalid, "folder %s is a %s", shown(path), found.kind)
+	case found.Kind != "tree":
+		return nil, t.errorf(syncline.Invalid, "folder %s is a %s", shown(path), found.Kind)
 	}
-	entries, ok := parseTree(found.data)
+	entries, ok := parseTree(found.Data)
 	if !ok {
 		return nil, t.errorf(syncline.Invalid, "folder %s has an entry that no file system could hold", shown(path))
 	}
@@ -265,7 +322,7 @@ func (t *tree) broken(err error) error {
 	if now, _ := t.m.current(); now != t.generation {
 		return t.errorf(syncline.Transient, "the mirror was made anew meanwhile")
 	}
-	if !errors.Is(err, errMissing) && !errors.Is(err, errCorrupt) {
+	if !errors.Is(err, catfile.ErrMissing) && !errors.Is(err, catfile.ErrCorrupt) {
 		return t.errorf(syncline.Transient, "reading the mirror failed: %w", err)
 	}
 	t.m.markDamaged(t.generation)

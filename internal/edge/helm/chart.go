@@ -23,11 +23,12 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// maxChartBytes bounds the files of one chart, those of its archives unpacked.
+// maxChartBytes bounds the files of one chart and of its dependencies.
 const maxChartBytes = 100 << 20
 
-// load reads the chart in a folder, without what its .helmignore names.
-func load(ctx context.Context, files syncline.Tree, folder string) (*chart.Chart, error) {
+// load reads the chart in a folder, without what its .helmignore names, and with its
+// dependencies.
+func load(ctx context.Context, files syncline.Files, folder string) (*chart.Chart, error) {
 	ahead := syncline.Prefetch{
 		Files:   []string{path.Join(folder, ignore.HelmIgnore)},
 		Folders: []string{folder, path.Join(folder, chartutil.TemplatesDir), path.Join(folder, chartutil.TemplatesTestsDir)},
@@ -37,22 +38,39 @@ func load(ctx context.Context, files syncline.Tree, folder string) (*chart.Chart
 	if err != nil {
 		return nil, err
 	}
+	l := loading{files: files, folder: folder, left: maxChartBytes}
+	loaded, err := l.read(ctx, files, folder, rules)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.addMissing(ctx, loaded); err != nil {
+		return nil, err
+	}
+	sortDependencies(loaded)
+	return loaded, nil
+}
+
+// loading is of one chart with its dependencies.
+type loading struct {
+	files  syncline.Files
+	folder string
+	// left is how many bytes more they may have together.
+	left int
+}
+
+// read reads the chart in a folder of a tree.
+func (l *loading) read(ctx context.Context, files syncline.Tree, folder string, rules *ignore.Rules) (*chart.Chart, error) {
 	reader := chartReader{files: files, folder: folder, rules: rules}
 	if err := reader.walk(ctx, ""); err != nil {
 		return nil, err
 	}
-	if err := reader.read(); err != nil {
+	if err := reader.read(&l.left); err != nil {
 		return nil, err
 	}
 	if !slices.ContainsFunc(reader.found, func(f *archive.BufferedFile) bool { return f.Name == "Chart.yaml" }) {
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "Chart.yaml is missing"), "check the source's path")
 	}
-	loaded, err := loader.LoadFiles(reader.found)
-	if err != nil {
-		return nil, err
-	}
-	sortDependencies(loaded)
-	return loaded, nil
+	return loader.LoadFiles(reader.found)
 }
 
 func ignoreRules(files syncline.Tree, folder string) (*ignore.Rules, error) {
@@ -122,19 +140,19 @@ func (r *chartReader) prefetchFolders(below string, entries []syncline.Entry) {
 	syncline.Prefetch{Folders: folders}.From(r.files)
 }
 
-// read reads the files.
-func (r *chartReader) read() error {
+// read reads the files, of no more bytes than are left.
+func (r *chartReader) read(left *int) error {
 	paths := make([]string, len(r.names))
 	for i, name := range r.names {
 		paths[i] = path.Join(r.folder, name)
 	}
-	size := 0
 	for i, read := range syncline.ReadFiles(r.files, paths) {
-		if read.Err != nil && (!errors.Is(read.Err, syncline.ErrElsewhere) || isPart(r.names[i])) {
+		needless := (errors.Is(read.Err, syncline.ErrElsewhere) || errors.Is(read.Err, syncline.ErrLocked)) && !isPart(r.names[i])
+		if read.Err != nil && !needless {
 			return read.Err
 		}
-		if size += len(read.Data); size > maxChartBytes {
-			return syncline.Errorf(syncline.Invalid, "the chart is larger than %d MiB", maxChartBytes>>20)
+		if *left -= len(read.Data); *left < 0 {
+			return syncline.Errorf(syncline.Invalid, "the chart, with its dependencies, is larger than %d MiB", maxChartBytes>>20)
 		}
 		text := bytes.TrimPrefix(read.Data, []byte("\xEF\xBB\xBF"))
 		r.found = append(r.found, &archive.BufferedFile{Name: r.names[i], Data: text})
@@ -143,7 +161,8 @@ func (r *chartReader) read() error {
 }
 
 // isPart reports whether Helm itself reads a file of a chart. Templates may read the
-// others, such as a picture for the documentation; see [pointedAt].
+// others, such as a picture for the documentation; see [pointedAt]. One that a template
+// reads though it cannot be decrypted is in what is rendered as it is, where it is found.
 func isPart(name string) bool {
 	top, _, below := strings.Cut(name, "/")
 	if below {
@@ -179,16 +198,9 @@ func checkChart(c *chart.Chart, capabilities *common.Capabilities) error {
 	if kind := c.Metadata.Type; kind != "" && kind != "application" {
 		return syncline.Errorf(syncline.Invalid, "it is a %s chart, which cannot be installed", kind)
 	}
-	var missing []string
-	for _, wanted := range c.Metadata.Dependencies {
-		if wanted != nil && !slices.Contains(missing, wanted.Name) && !slices.ContainsFunc(c.Dependencies(), func(d *chart.Chart) bool { return d.Name() == wanted.Name }) {
-			missing = append(missing, wanted.Name)
-		}
-	}
-	if len(missing) > 0 {
+	if missing := missingIn(c); len(missing) > 0 {
 		return syncline.WithHint(
-			syncline.Errorf(syncline.Invalid, "dependencies named in Chart.yaml are missing in its charts folder: %s", strings.Join(missing, ", ")),
-			"run `helm dependency build` and commit the charts folder")
+			syncline.Errorf(syncline.Invalid, "dependency %s of Chart.yaml is not in Chart.lock", missing[0].Name), vendor)
 	}
 	version := capabilities.KubeVersion.String()
 	if wanted := c.Metadata.KubeVersion; wanted != "" && !chartutil.IsCompatibleRange(wanted, version) {

@@ -1,10 +1,11 @@
 // Package helm renders charts with Helm's libraries, as `helm template` does.
 // It reads files of the given trees only, talks to no cluster, and installs and
-// fetches nothing.
+// fetches nothing: what it needs besides, it says.
 package helm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // DefaultKubeVersion is the version of Kubernetes that charts see when the
@@ -45,7 +47,7 @@ func (Renderer) Template(ctx context.Context, files syncline.Files, folder strin
 			return manifests, nil
 		}
 	}
-	if syncline.KindOf(err) == syncline.Internal && ctx.Err() == nil {
+	if _, unmet := errors.AsType[upstream.NeedsError](err); !unmet && syncline.KindOf(err) == syncline.Internal && ctx.Err() == nil {
 		hint := syncline.HintOf(err)
 		err = syncline.Errorf(syncline.Invalid, "%w", tell(loaded, folder, options, err.Error()))
 		if hint != "" {
@@ -191,7 +193,7 @@ func (p printed) manifests(folder string) ([]syncline.Manifest, error) {
 		if pointedAt(one.text) {
 			return nil, syncline.WithHint(
 				syncline.Errorf(syncline.Invalid, "%s uses a file of Git LFS, which is not fetched", manifests[i].Origin),
-				"commit the file itself: take it out of .gitattributes, then run `git add --renormalize`")
+				"enable Git LFS in the repository's settings, or commit the file itself: take it out of .gitattributes, then run `git add --renormalize`")
 		}
 	}
 	return manifests, nil

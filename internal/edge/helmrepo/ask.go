@@ -246,6 +246,8 @@ func (q request) refused(status int) error {
 func (r *remote) credentialsHint() string {
 	where := cmp.Or(r.repo.Where, "the repository's settings")
 	switch {
+	case r.repo.Exchange.String() != "":
+		return fmt.Sprintf("its Secret has credentials of a %s, which are not supported for Helm repositories: put a user name and password or token into it", r.repo.Exchange)
 	case r.repo.Unsupported != "":
 		return fmt.Sprintf("its Secret has %s, which is not supported for Helm repositories: put a user name and password or token into it", r.repo.Unsupported)
 	case r.header != "" || r.certificate != nil:

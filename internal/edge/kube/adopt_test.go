@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube/kubetest"
 )
@@ -55,7 +56,7 @@ func (b *bench) labelled(instance string, labels ...string) syncline.Object {
 	for _, label := range labels {
 		object = object.WithLabel(label, "x")
 	}
-	return object.WithManager(syncline.NamespaceManager(instance))
+	return object.WithManager(fieldmanager.Namespace(instance))
 }
 
 // What Apps want of a namespace was once applied under one name. It becomes that of

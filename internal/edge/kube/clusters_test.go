@@ -27,6 +27,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/loop"
 )
 
 // country is an engine whose Apps deliver to clusters of a fleet, each to the one of
@@ -34,7 +35,7 @@ import (
 type country struct {
 	t     *testing.T
 	fleet *kube.Fleet
-	loop  *engine.Loop
+	loop  *loop.Loop
 
 	mu    sync.Mutex
 	apps  map[syncline.AppID]syncline.App
@@ -47,7 +48,7 @@ type country struct {
 func newCountry(t *testing.T, workers int) *country {
 	t.Helper()
 	c := &country{t: t, apps: map[syncline.AppID]syncline.App{}, turns: map[string]int{}, texts: map[string]string{}}
-	c.loop = &engine.Loop{Apps: c, Reports: c, Audience: c, Queue: queue.New(queue.Backoff{}), Workers: workers}
+	c.loop = &loop.Loop{Apps: c, Reports: c, Audience: c, Queue: queue.New(queue.Backoff{}), Workers: workers}
 	c.fleet = kube.NewFleet(kube.FleetOptions{Changed: c.changed, Live: func(id syncline.ClusterID) live.Options {
 		return live.Options{
 			OnChange: func(change live.Change) {
@@ -144,9 +145,9 @@ func (c *country) Save(_ context.Context, r syncline.Report) (bool, error) {
 	return true, nil
 }
 
-func (c *country) Unsaved(syncline.Report, error) {}
+func (c *country) Unsaved(context.Context, syncline.Report, error) {}
 
-func (c *country) Publish(app syncline.App) {
+func (c *country) Publish(_ context.Context, app syncline.App) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turns[app.ID.Name]++
@@ -161,6 +162,8 @@ func (c *country) Resolve(context.Context, syncline.App, syncline.Source, time.D
 func (c *country) Tree(context.Context, syncline.App, syncline.Source, string) (syncline.Tree, error) {
 	return nil, nil //nolint:nilnil // the renderer of this country reads no tree
 }
+
+func (*country) Forget(syncline.AppID) {}
 
 func (c *country) Render(_ context.Context, request render.Request) (render.Result, error) {
 	c.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 	"github.com/syncline-io/syncline/internal/base/managed"
 	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/edge/kube/failure"
@@ -158,7 +159,7 @@ func (c *Cluster) putBack(ctx context.Context, w syncline.Write, old syncline.Ob
 // restorer is under which a deleted object is put back: under the name of nobody whose
 // fields are ever removed. Who creates an object owns all of it until the fields are
 // given back; should that fail, the object is taken over as one from a backup.
-const restorer = syncline.RestoreManager
+const restorer = fieldmanager.Restore
 
 // giveBack makes the fields of an object that was put back those of whose they were,
 // as often as somebody changes it meanwhile, and returns the object as it is then.

@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"errors"
 	"path"
 	"regexp"
 	"slices"
@@ -11,19 +12,25 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
-// check refuses a kustomization that refers to something outside the tree or
-// asks for a chart, and notes what else it brings. One that cannot be parsed is
-// left to kustomize to judge.
-func (f *fileSystem) check(file string, text []byte) error {
+// check returns a kustomization as kustomize is shown it: with bases from elsewhere where
+// they are at hand, and charts rendered. It refuses one that refers to anything else outside
+// the tree, and notes what else it brings. One that cannot be parsed is left to kustomize to
+// judge.
+func (f *fileSystem) check(file string, text []byte) ([]byte, error) {
 	var k types.Kustomization
 	if err := k.Unmarshal(text); err != nil {
-		return nil //nolint:nilerr // kustomize says what is wrong with it
+		return text, nil //nolint:nilerr // kustomize says what is wrong with it
 	}
 	k.FixKustomization()
-	if len(k.HelmCharts) > 0 || k.HelmGlobals != nil {
-		return refuseChart("helmCharts")
+	if err := f.confine(file, &k); err != nil {
+		return nil, err
+	}
+	changed, err := f.complete(file, &k)
+	if err != nil {
+		return nil, err
 	}
 	if file == f.top {
 		f.managed = slices.Contains(k.BuildMetadata, types.ManagedByLabelOption)
@@ -34,10 +41,33 @@ func (f *fileSystem) check(file string, text []byte) error {
 	f.noteData(path.Dir(file), &k)
 	for _, r := range references(&k) {
 		if isRemote(r.text) {
-			return refuseRemote(r.field, r.text)
+			return nil, refuseRemote(r.field, r.text)
 		}
 	}
-	return f.checkConfigs(file, &k)
+	if err := f.checkConfigs(file, &k); err != nil || !changed {
+		return text, err
+	}
+	return yaml.Marshal(&k)
+}
+
+// complete puts into a kustomization what it names elsewhere, and reports whether that is
+// anything.
+func (f *fileSystem) complete(file string, k *types.Kustomization) (bool, error) {
+	brought, err := f.bring(file, k)
+	needs, unmet := errors.AsType[upstream.NeedsError](err)
+	if err != nil && !unmet {
+		return false, err
+	}
+	f.passNamespace(path.Dir(file), k)
+	inflated, err := f.inflate(file, k)
+	more, unmet := errors.AsType[upstream.NeedsError](err)
+	if err != nil && !unmet {
+		return false, err
+	}
+	if needs = append(needs, more...); len(needs) > 0 {
+		return false, needs
+	}
+	return brought || inflated, nil
 }
 
 // noteData notes which files hold the data of generated objects.
@@ -72,8 +102,8 @@ func (f *fileSystem) checkConfigs(file string, k *types.Kustomization) error {
 // refuseChart says that a field asks for a chart.
 func refuseChart(field string) error {
 	return syncline.WithHint(
-		syncline.Errorf(syncline.Denied, "%s: charts are not inflated by kustomize", field),
-		"make the chart a source of the App, or commit what it renders to")
+		syncline.Errorf(syncline.Denied, "%s: a chart is inflated by itself only", field),
+		"put it under helmCharts of the kustomization, or into a file of its own under generators")
 }
 
 // secretFiles is the field whose files become a Secret: a value may stand there by

@@ -25,11 +25,20 @@ const maxPath = 4096
 // errReadOnly answers every attempt to change something.
 var errReadOnly = errors.New("the files of a revision cannot be changed")
 
-// fileSystem shows a tree to kustomize. It refuses kustomizations that ask for
-// what is not done.
+// fileSystem shows a tree to kustomize, and what it was given of other repositories. It
+// refuses kustomizations that ask for what is not done, and shows those that name a base
+// elsewhere, or a chart, as if these were at hand. A path in the tree is relative, and one
+// elsewhere begins with that.
 type fileSystem struct {
-	ctx   context.Context
-	files syncline.Tree
+	ctx    context.Context
+	files  syncline.Files
+	charts Charts
+	// mounts are the repositories elsewhere that were brought.
+	mounts []mounted
+	// namespaces are those that kustomizations with a namespace give to the charts of
+	// the folders that they build upon; disputed where they are not one.
+	namespaces map[string]string
+	disputed   map[string]bool
 	// top is the kustomization that is built; errors name it anyway.
 	top string
 	// overlay holds changed files by path.
@@ -62,6 +71,9 @@ func (f *fileSystem) inTree(name string) (string, error) {
 	case strings.HasPrefix(clean, root+"/"):
 		return strings.TrimPrefix(clean, root+"/"), nil
 	}
+	if tree, _ := f.tree(clean); mountOf(clean) != "" && tree != nil {
+		return clean, nil
+	}
 	for secret := range f.secret { // what stands there may be a value
 		if path.Base(secret) == path.Base(clean) && !looksLikeFile(clean) {
 			clean = "a file of a secretGenerator"
@@ -86,7 +98,8 @@ func (f *fileSystem) stat(name string) (syncline.Entry, error) {
 	if _, ok := f.overlay[at]; ok {
 		return syncline.Entry{Name: path.Base(at), Type: syncline.EntryFile}, nil
 	}
-	entry, err := f.files.Stat(at)
+	tree, below := f.tree(at)
+	entry, err := tree.Stat(below)
 	if err != nil {
 		return entry, f.fail(err)
 	}
@@ -108,7 +121,7 @@ func (f *fileSystem) CleanedAbs(name string) (filesys.ConfirmedDir, string, erro
 	clean := path.Clean(filepath.ToSlash(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", "", fmt.Errorf("%s does not exist", strings.TrimPrefix(clean, root+"/"))
+		return "", "", fmt.Errorf("%s does not exist", f.shown(clean))
 	case err != nil:
 		return "", "", err
 	case entry.Type == syncline.EntryDir:
@@ -122,7 +135,8 @@ func (f *fileSystem) ReadDir(name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := f.files.ReadDir(at)
+	tree, below := f.tree(at)
+	entries, err := tree.ReadDir(below)
 	if err != nil {
 		return nil, f.fail(err)
 	}
@@ -145,20 +159,21 @@ func (f *fileSystem) ReadFile(name string) ([]byte, error) {
 			return nil, err
 		}
 		if entry.Type == syncline.EntryDir {
-			return nil, fmt.Errorf("%s is a folder", at)
+			return nil, fmt.Errorf("%s is a folder", f.shown(at))
 		}
-		if text, err = f.files.ReadFile(at); err != nil {
+		tree, below := f.tree(at)
+		if text, err = tree.ReadFile(below); err != nil {
 			return nil, f.fail(err)
 		}
 	}
 	f.read[at] = text
 	if isKustomization(path.Base(at)) {
-		err = f.check(at, text)
+		text, err = f.check(at, text)
 	} else if f.configs[at] {
 		err = checkConfig(text)
 	}
 	if err != nil && at != f.top {
-		err = fmt.Errorf("%s: %w", at, err)
+		err = fmt.Errorf("%s: %w", f.shown(at), err)
 	}
 	if err != nil {
 		return nil, f.fail(err)

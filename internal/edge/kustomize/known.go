@@ -39,6 +39,9 @@ func (f *fileSystem) known(options tool.Kustomize) *told.Known {
 	known.Path(konfig.RecognizedKustomizationFileNames()...)
 	known.Text("is not in or below", "the folder of the kustomization that names it", "is a folder", "kustomize cannot cope with it")
 	known.Path(f.top)
+	for _, m := range f.mounts {
+		known.Text(m.name())
+	}
 	for _, component := range options.Components {
 		known.Path(component, path.Join(path.Dir(f.top), component))
 	}
@@ -48,7 +51,7 @@ func (f *fileSystem) known(options tool.Kustomize) *told.Known {
 	learned := 0
 	for name, text := range f.read {
 		if !f.secret[name] || looksLikeFile(name) || f.isThere(name) {
-			known.Path(name)
+			known.Path(f.shown(name))
 		}
 		if learned += len(text); f.secret[name] || f.data[name] || learned > maxLearned {
 			continue
@@ -64,7 +67,8 @@ func (f *fileSystem) known(options tool.Kustomize) *told.Known {
 // isThere reports whether the tree has a file, as opposed to what was put in place of
 // the name of one.
 func (f *fileSystem) isThere(name string) bool {
-	_, err := f.files.Stat(name)
+	tree, below := f.tree(name)
+	_, err := tree.Stat(below)
 	return err == nil
 }
 

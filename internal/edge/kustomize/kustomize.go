@@ -1,6 +1,6 @@
 // Package kustomize builds kustomizations with kustomize's libraries, as
-// `kustomize build` does. It reads files of the given tree only: it fetches no
-// remote bases, runs no plugins, and inflates no charts.
+// `kustomize build` does. It reads files of the given trees only: it fetches nothing, and
+// says which bases and charts from elsewhere it needs. It runs no plugins.
 package kustomize
 
 import (
@@ -22,6 +22,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Version is that of the program whose libraries these are. Released programs are
@@ -43,10 +44,12 @@ type Renderer struct {
 func (r *Renderer) Tainted() bool { return r.tainted.Load() }
 
 // Build builds the kustomization in a folder with the options laid over it, and
-// returns a manifest per object in kustomize's order. Its errors are Invalid, or
-// Denied where the kustomization asks for what is not done.
-func (r *Renderer) Build(ctx context.Context, files syncline.Tree, folder string, options tool.Kustomize) ([]syncline.Manifest, error) {
-	fsys := &fileSystem{ctx: ctx, files: files, overlay: map[string][]byte{}, configs: map[string]bool{},
+// returns a manifest per object in kustomize's order. Charts are rendered by the given
+// function. Its errors are Invalid, Denied where the kustomization asks for what is not
+// done, or [upstream.NeedsError].
+func (r *Renderer) Build(ctx context.Context, files syncline.Files, folder string, options tool.Kustomize, charts Charts) ([]syncline.Manifest, error) {
+	fsys := &fileSystem{ctx: ctx, files: files, charts: charts, overlay: map[string][]byte{}, configs: map[string]bool{},
+		namespaces: map[string]string{}, disputed: map[string]bool{},
 		read: map[string][]byte{}, secret: map[string]bool{}, data: map[string]bool{}}
 	made, file, err := r.build(fsys, folder, options)
 	if err == nil {
@@ -54,6 +57,9 @@ func (r *Renderer) Build(ctx context.Context, files syncline.Tree, folder string
 	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("kustomization %s: %w", file, ctx.Err())
+	}
+	if _, unmet := errors.AsType[upstream.NeedsError](err); unmet {
+		return nil, err
 	}
 	if _, known := errors.AsType[*syncline.Error](err); !known {
 		err = fsys.said(err.Error(), options)
@@ -95,7 +101,10 @@ var (
 // said returns an error of kustomize on one line, in words that help here, with what
 // may be shown of it.
 func (f *fileSystem) said(message string, options tool.Kustomize) error {
-	message = strings.Join(strings.Fields(strings.ReplaceAll(message, root+"/", "")), " ")
+	if circle := f.circle(message); circle != nil {
+		return circle
+	}
+	message = strings.Join(strings.Fields(f.shown(message)), " ")
 	if charted.MatchString(message) {
 		return refuseChart("HelmChartInflationGenerator")
 	}

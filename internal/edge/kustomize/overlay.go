@@ -49,7 +49,8 @@ func (f *fileSystem) kustomization(folder string) (file string, text []byte, err
 		if file, err = f.inTree(path.Join(root, folder, name)); err != nil {
 			return "", nil, err
 		}
-		if text, err = f.files.ReadFile(file); !errors.Is(err, fs.ErrNotExist) {
+		tree, below := f.tree(file)
+		if text, err = tree.ReadFile(below); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 	}
@@ -116,7 +117,7 @@ func (e *editor) components() error {
 		if slices.Contains(e.k.Components, component) {
 			continue
 		}
-		if e.options.IgnoreMissingComponents {
+		if e.options.IgnoreMissingComponents && !isRemote(component) {
 			_, _, err := e.fsys.kustomization(path.Join(e.folder, component))
 			if errors.Is(err, fs.ErrNotExist) {
 				continue

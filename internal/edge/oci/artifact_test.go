@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/oci"
 )
@@ -302,4 +303,55 @@ func TestReferrers(t *testing.T) {
 	tagged(one, one, one, one, one, one)
 	_, err := newStore(t, oci.Options{MaxReferrers: 5}).Referrers(t.Context(), s.repo("team/app"), digest, "")
 	wants(t, "too many", err, syncline.Invalid, "more than the 5 referrers")
+}
+
+// TestSignatures are read in both forms, and bounded (CVE-2023-33957, CVE-2024-29902).
+func TestSignatures(t *testing.T) {
+	s := newServer(t)
+	digest := s.push("team/app", "1", files(t, map[string]string{"a": "1"}))
+	const simple, bundle = "application/vnd.dev.cosign.simplesigning.v1+json", "application/vnd.dev.sigstore.bundle.v0.3+json"
+	check := func(what string, want ...signing.Beside) {
+		t.Helper()
+		found, err := newStore(t, oci.Options{}).Signatures(t.Context(), s.repo("team/app"), digest)
+		if err != nil || fmt.Sprint(found) != fmt.Sprint(want) {
+			t.Errorf("%s: %+v, %v", what, found, err)
+		}
+	}
+	check("none")
+	layer := func(mediaType, signature, content string) map[string]any {
+		described := s.blob("team/app", mediaType, []byte(content))
+		described["annotations"] = map[string]string{"dev.cosignproject.cosign/signature": signature}
+		return described
+	}
+	tagged := func(layers ...any) {
+		s.manifest("team/app", strings.Replace(digest, ":", "-", 1)+".sig", map[string]any{
+			"schemaVersion": 2, "mediaType": typeManifest, "config": s.blob("team/app", "application/vnd.oci.image.config.v1+json", []byte("{}")), "layers": layers,
+		})
+	}
+	tagged(layer(simple, "abc", "payload"), layer("text/plain", "abc", "other"), layer(simple, "", "unsigned"))
+	one := signing.Beside{Payload: []byte("payload"), Signature: "abc"}
+	check("by a tag", one)
+	refer := func(layers ...any) {
+		s.manifest("team/app", "bundle", map[string]any{
+			"schemaVersion": 2, "mediaType": typeManifest, "artifactType": bundle, "layers": layers,
+			"config":  s.blob("team/app", bundle, []byte("{}")),
+			"subject": map[string]any{"mediaType": typeManifest, "digest": digest, "size": 1},
+		})
+	}
+	refer(s.blob("team/app", bundle, []byte(`{"bundle":1}`)))
+	check("both", one, signing.Beside{Bundle: []byte(`{"bundle":1}`)})
+
+	var many []any
+	for i := range 51 {
+		many = append(many, layer(simple, "abc", fmt.Sprint(i)))
+	}
+	tagged(many...)
+	_, err := newStore(t, oci.Options{}).Signatures(t.Context(), s.repo("team/app"), digest)
+	wants(t, "too many", err, syncline.Invalid, "more than the 50 signatures")
+	tagged(layer(simple, "abc", strings.Repeat("x", 1<<20+1)))
+	_, err = newStore(t, oci.Options{}).Signatures(t.Context(), s.repo("team/app"), digest)
+	wants(t, "too large", err, syncline.Invalid, "larger than")
+	s.status(".sig", http.StatusInternalServerError)
+	_, err = newStore(t, oci.Options{}).Signatures(t.Context(), s.repo("team/app"), digest)
+	wants(t, "a server that fails is no server without signatures", err, syncline.Transient)
 }

@@ -23,6 +23,7 @@ const (
 	vaultToken       = "sops.vault-token"
 	vaultAddress     = "sops.vault-address" // without which no token is sent anywhere
 	vaultNamespace   = "sops.vault-namespace"
+	vaultAuthority   = "sops.vault-ca" // PEM, trusted besides those of the system
 	awsCredentials   = "sops.aws-kms"  // YAML: aws_access_key_id, aws_secret_access_key, aws_session_token
 	gcpAccount       = "sops.gcp-kms"  // JSON of a service account's key
 	azureCredentials = "sops.azure-kv" // YAML: tenantId, clientId, clientSecret or clientAssertion
@@ -89,7 +90,14 @@ func (r *keyReader) vault() error {
 		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: its token is for no address", vaultToken),
 			"set "+vaultAddress+" to the address of the Vault that may have it")
 	}
-	service := &kms.Vault{Client: r.client, Address: address, Token: token, Namespace: strings.TrimSpace(r.data[vaultNamespace].Reveal())}
+	client := r.client
+	if authority := r.data[vaultAuthority]; authority != "" {
+		var read bool
+		if client, read = client.Trusting([]byte(authority.Reveal())); !read {
+			return syncline.Errorf(syncline.Invalid, "%s has no certificate in PEM", vaultAuthority)
+		}
+	}
+	service := &kms.Vault{Client: client, Address: address, Token: token, Namespace: strings.TrimSpace(r.data[vaultNamespace].Reveal())}
 	r.services[Vault] = serviceFunc(func(ctx context.Context, key Key) ([]byte, error) {
 		return service.Decrypt(ctx, key.Address, key.Engine, key.Recipient, key.Wrapped)
 	})

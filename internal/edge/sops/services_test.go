@@ -36,6 +36,9 @@ import (
 type cloud struct {
 	t      testing.TB
 	client *kms.Client
+	// stranger does not trust the authority, which is in PEM.
+	stranger  *kms.Client
+	authority []byte
 
 	mu sync.Mutex
 	// data is what the keys unwrap to.
@@ -75,9 +78,11 @@ func newCloud(t testing.TB) *cloud {
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(certificate)
-	c.client = kms.New(kms.Options{RootCAs: roots, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
-	}})
+	}
+	c.client, c.stranger = kms.New(kms.Options{RootCAs: roots, Dial: dial}), kms.New(kms.Options{Dial: dial})
+	c.authority = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: text})
 	return c
 }
 
@@ -227,6 +232,23 @@ func TestServices(t *testing.T) {
 	}
 }
 
+// TestAVaultOfAnAuthorityOfItsOwn is asked by whoever is given that.
+func TestAVaultOfAnAuthorityOfItsOwn(t *testing.T) {
+	c := newCloud(t)
+	for _, authority := range []string{"", string(c.authority)} {
+		data := c.secret(t)
+		data["sops.vault-ca"] = sealed.Text(authority)
+		keys, err := sops.ReadKeys(c.stranger, "shop", data)
+		fatal(t, err)
+		var text []byte
+		c.data, text = fileFor(t, sops.Vault, wrappedBy()[sops.Vault])
+		plain, err := sops.New(sops.Options{}).Decrypt(t.Context(), keys, "a.yaml", text)
+		if (err == nil) != (authority != "") || err == nil && string(plain) != "a: b\n" {
+			t.Errorf("with %q: %q, %v", authority, plain, err)
+		}
+	}
+}
+
 // TestServicesThatFail: what they say decides whether to try again, and nothing of it
 // is shown but its code.
 func TestServicesThatFail(t *testing.T) {
@@ -339,6 +361,7 @@ func TestReadKeys(t *testing.T) {
 		"a bad age key": {map[string]sealed.Text{"a.agekey": "hunter2"}, "age identity 1"},
 		"no address":    {map[string]sealed.Text{"sops.vault-token": "hunter2"}, "sops.vault-token: its token is for no address"},
 		"a bad address": {map[string]sealed.Text{"sops.vault-token": "t", "sops.vault-address": "file:///hunter2"}, "is for no address"},
+		"no authority":  {map[string]sealed.Text{"sops.vault-token": "t", "sops.vault-address": "https://vault.example.com", "sops.vault-ca": "hunter2"}, "sops.vault-ca has no certificate"},
 		"AWS":           {map[string]sealed.Text{"sops.aws-kms": "hunter2"}, "sops.aws-kms is no YAML with"},
 		"GCP":           {map[string]sealed.Text{"sops.gcp-kms": "hunter2"}, "sops.gcp-kms is no JSON of"},
 		"Azure":         {map[string]sealed.Text{"sops.azure-kv": "tenantId: hunter2"}, "sops.azure-kv has no tenantId or no clientId"},

@@ -69,14 +69,15 @@ func New(o Options) *Decrypter {
 
 // Keys are what one project decrypts with. The zero value decrypts nothing.
 type Keys struct {
+	// owner is the project, or "" for a person.
 	owner    string
 	id       [sha256.Size]byte
 	services map[Kind]Service
 }
 
-// NewKeys returns the keys of an owner, a project, by the kind of what they unwrap.
-// Secrets are what they were made of: what was unwrapped is theirs alone, and no more
-// when they change.
+// NewKeys returns the keys of an owner, a project or "" for a person, by the kind of
+// what they unwrap. Secrets are what they were made of: what was unwrapped is theirs
+// alone, and no more when they change.
 func NewKeys(owner string, services map[Kind]Service, secrets map[string]sealed.Text) Keys {
 	sum := sha256.New()
 	part(sum, owner)
@@ -85,6 +86,54 @@ func NewKeys(owner string, services map[Kind]Service, secrets map[string]sealed.
 		part(sum, secrets[name].Reveal())
 	}
 	return Keys{owner: owner, id: [sha256.Size]byte(sum.Sum(nil)), services: services}
+}
+
+// Join returns the keys that an owner has in several places as one. They are tried in
+// that order.
+func Join(owner string, all ...Keys) Keys {
+	joined := Keys{owner: owner, services: map[Kind]Service{}}
+	sum := sha256.New()
+	part(sum, owner)
+	for _, keys := range all {
+		_, _ = sum.Write(keys.id[:])
+		for kind, service := range keys.services {
+			others, _ := joined.services[kind].(several)
+			joined.services[kind] = append(slices.Clip(others), service)
+		}
+	}
+	joined.id = [sha256.Size]byte(sum.Sum(nil))
+	return joined
+}
+
+// several are services of one kind.
+type several []Service
+
+// Unwrap returns what the first of them does that can.
+func (s several) Unwrap(ctx context.Context, key Key) ([]byte, error) {
+	var failed failures
+	for _, service := range s {
+		data, err := service.Unwrap(ctx, key)
+		if err == nil {
+			return data, nil
+		}
+		if !errors.Is(err, errNoFit) {
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) == 0 {
+		return nil, errNoFit
+	}
+	return nil, failed
+}
+
+// Unreadable returns keys that are there and cannot be read: whatever they might open
+// fails with that error. Secrets are what could not be read.
+func Unreadable(err error, secrets map[string]sealed.Text) Keys {
+	services := map[Kind]Service{}
+	for _, kind := range []Kind{Age, PGP, Vault, AWSKMS, GCPKMS, AzureKV} {
+		services[kind] = serviceFunc(func(context.Context, Key) ([]byte, error) { return nil, err })
+	}
+	return NewKeys("", services, secrets)
 }
 
 // IsZero reports whether there are no keys.
@@ -131,7 +180,7 @@ func (d *Decrypter) decrypt(ctx context.Context, keys Keys, f file) ([]byte, err
 	}
 	dataKey, err := d.dataKey(ctx, keys, h)
 	if err != nil {
-		return nil, f.locked(keys.owner, err)
+		return nil, f.locked(keys, err)
 	}
 	values, err := newValues(dataKey)
 	if err != nil {
@@ -234,8 +283,8 @@ func (f failures) Unwrap() []error { return f }
 // mayPass reports whether any of them is expected to pass.
 func (f failures) mayPass() bool {
 	return slices.ContainsFunc(f, func(err error) bool {
-		if several, ok := errors.AsType[failures](err); ok {
-			return several.mayPass()
+		if all, ok := errors.AsType[failures](err); ok {
+			return all.mayPass()
 		}
 		return syncline.KindOf(err) == syncline.Transient || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 	})
@@ -243,27 +292,35 @@ func (f failures) mayPass() bool {
 
 // broken says that a file is not as it has to be.
 func (f file) broken(err error) error {
-	return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s is encrypted by sops, and cannot be decrypted: %w%s", f.name, err, f.encryptedFor()),
-		"check that sops decrypts the file, or encrypt it again")
+	return f.refused(err, "check that sops decrypts the file, or encrypt it again")
 }
 
 // changed says that a file is another than was encrypted.
 func (f file) changed() error {
-	return syncline.WithHint(
-		syncline.Errorf(syncline.Invalid, "%s is encrypted by sops, and its authentication code is another: it was changed after it was encrypted, or has none%s",
-			f.name, f.encryptedFor()),
+	return f.refused(errors.New("its authentication code is another: it was changed after it was encrypted, or has none"),
 		"change the file with sops only; look for what was merged or edited in it, and encrypt it again")
 }
 
-// locked says that none of an owner's keys opens a file. What may pass is Transient.
-func (f file) locked(owner string, err error) error {
-	kind := syncline.Invalid
-	if (failures{err}).mayPass() {
-		kind = syncline.Transient
+// locked says that none of the keys opens a file.
+func (f file) locked(keys Keys, err error) error {
+	switch {
+	case keys.owner == "":
+		return f.refused(fmt.Errorf("no key of yours opens it: %w", err), "set SOPS_AGE_KEY_FILE or SOPS_AGE_KEY as for sops; see `syncline render --help`")
+	case keys.IsZero():
+		return f.refused(fmt.Errorf("there are no keys of project %q", keys.owner), "make a Secret with a key of one of its recipients for the project")
 	}
-	return syncline.WithHint(
-		syncline.Errorf(kind, "%s is encrypted by sops, and no key of project %q opens it: %w%s", f.name, owner, err, f.encryptedFor()),
+	return f.refused(fmt.Errorf("no key of project %q opens it: %w", keys.owner, err),
 		"add a key of one of its recipients to the project, or encrypt the file for a recipient whose key is there")
+}
+
+// refused says why a file cannot be read: Transient where that may pass, and
+// [syncline.ErrLocked] where not.
+func (f file) refused(why error, hint string) error {
+	kind, cannot := syncline.Invalid, syncline.ErrLocked
+	if (failures{why}).mayPass() {
+		kind, cannot = syncline.Transient, errors.New(syncline.ErrLocked.Error())
+	}
+	return syncline.WithHint(syncline.Errorf(kind, "%s is encrypted by sops, and %w: %w%s", f.name, cannot, why, f.encryptedFor()), hint)
 }
 
 // maxNamed is how many recipients an error names.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"path"
 
 	"golang.org/x/sync/errgroup"
@@ -17,14 +18,12 @@ import (
 const maxAtOnce = 16
 
 // Tree returns files with those that are encrypted by sops in plaintext, by the keys of
-// one project. One that cannot be decrypted cannot be read. A hash is that of the
-// ciphertext and of the keys, so that nothing is decrypted to see that it is the same.
-// What follows links belongs around it, since the format of a file is told by its name.
-// Ctx ends the wait for services. Without keys, files are as they are.
+// one project. One that cannot be decrypted cannot be read; see [syncline.ErrLocked]. A
+// hash is that of the ciphertext and of the keys, so that nothing is decrypted to see
+// that it is the same; without keys it is that of the file. What follows links belongs
+// around it, since the format of a file is told by its name. Ctx ends the wait for
+// services.
 func (d *Decrypter) Tree(ctx context.Context, files syncline.Tree, keys Keys) syncline.Tree {
-	if keys.IsZero() {
-		return files
-	}
 	return &tree{ctx: ctx, files: files, decrypter: d, keys: keys}
 }
 
@@ -61,7 +60,7 @@ func (t *tree) ReadDir(at string) ([]syncline.Entry, error) {
 // keyed returns an entry whose hash tells of the keys, too: with others, the same bytes
 // come to something else. So they do in a file of another format.
 func (t *tree) keyed(entry syncline.Entry) syncline.Entry {
-	if entry.Hash == "" || entry.Type == syncline.EntryLink || entry.Type == syncline.EntrySubmodule {
+	if t.keys.IsZero() || entry.Hash == "" || entry.Type == syncline.EntryLink || entry.Type == syncline.EntrySubmodule {
 		return entry
 	}
 	sum := sha256.New()
@@ -107,7 +106,11 @@ func (t *tree) plain(at string, text []byte) ([]byte, error) {
 		return text, nil
 	}
 	f.name = at
-	return t.decrypter.decrypt(t.ctx, t.keys, f)
+	plain, err := t.decrypter.decrypt(t.ctx, t.keys, f)
+	if errors.Is(err, syncline.ErrLocked) {
+		return text, err
+	}
+	return plain, err
 }
 
 // Prefetch announces what is read soon.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path"
 	"path/filepath"
@@ -107,17 +108,49 @@ func TestTreeHashesTellOfKeys(t *testing.T) {
 	}
 }
 
-// TestTreeNeverYieldsCiphertext: what cannot be decrypted cannot be read.
-func TestTreeNeverYieldsCiphertext(t *testing.T) {
-	files := memory{"app/secret.yaml": string(goldenNamed(t, "manifest.yml").files["encrypted"])}
-	tree := sops.New(sops.Options{}).Tree(t.Context(), files, keys(t, "shop", "age-stranger.agekey"))
-	got, err := tree.ReadFile("app/secret.yaml")
-	if got != nil || err == nil || !strings.HasPrefix(err.Error(), "app/secret.yaml is encrypted by sops, and no key of project \"shop\" opens it") {
-		t.Errorf("%q, %v", got, err)
+// TestTreeDoesNotPassCiphertextOff: what cannot be decrypted cannot be read, and what is
+// told with the error is no plaintext.
+func TestTreeDoesNotPassCiphertextOff(t *testing.T) {
+	text := goldenNamed(t, "manifest.yml").files["encrypted"]
+	files := memory{"app/secret.yaml": string(text)}
+	for name, test := range map[string]struct {
+		keys sops.Keys
+		want string
+	}{
+		"others":   {keys(t, "shop", "age-stranger.agekey"), `no key of project "shop" opens it: no key fits; it is encrypted for age1`},
+		"none":     {sops.Join("shop"), `there are no keys of project "shop"; it is encrypted for age1`},
+		"broken":   {sops.Join("shop", sops.Unreadable(errors.New("it is no key"), nil)), `no key of project "shop" opens it: age1`},
+		"nobody's": {sops.Keys{}, `no key of yours opens it: no key fits; it is encrypted for age1`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree := sops.New(sops.Options{}).Tree(t.Context(), files, test.keys)
+			one, err := tree.ReadFile("app/secret.yaml")
+			for _, read := range append(syncline.ReadFiles(tree, []string{"app/secret.yaml"}), syncline.FileRead{Data: one, Err: err}) {
+				if !errors.Is(read.Err, syncline.ErrLocked) || !bytes.Equal(read.Data, text) || syncline.HintOf(read.Err) == "" ||
+					!strings.HasPrefix(read.Err.Error(), "app/secret.yaml is encrypted by sops, and cannot be decrypted: "+test.want) {
+					t.Errorf("%q, %v", read.Data, read.Err)
+				}
+			}
+		})
 	}
-	for _, read := range syncline.ReadFiles(tree, []string{"app/secret.yaml"}) {
-		if read.Data != nil || read.Err == nil {
-			t.Errorf("%q, %v", read.Data, read.Err)
+}
+
+// TestJoin decrypts by the keys of several Secrets, whichever it takes.
+func TestJoin(t *testing.T) {
+	stranger, own := keys(t, "", "age-stranger.agekey"), keys(t, "", "age.agekey")
+	broken := sops.Unreadable(errors.New("it is no key"), nil)
+	files := memory{"a.yaml": string(goldenNamed(t, "manifest.yml").files["encrypted"])}
+	hashes := map[string]bool{}
+	for _, all := range [][]sops.Keys{{own}, {stranger, own}, {own, stranger}, {broken, own}, {own, broken}} {
+		tree := sops.New(sops.Options{}).Tree(t.Context(), files, sops.Join("shop", all...))
+		if text, err := tree.ReadFile("a.yaml"); err != nil || bytes.Contains(text, []byte("ENC[")) {
+			t.Errorf("%q, %v", text, err)
 		}
+		entry, err := tree.Stat("a.yaml")
+		fatal(t, err)
+		hashes[entry.Hash] = true
+	}
+	if len(hashes) != 5 {
+		t.Errorf("%d hashes tell 5 lists of keys apart", len(hashes))
 	}
 }

@@ -25,6 +25,21 @@ type Rendered struct {
 	Reads    record.Reads
 }
 
+// Given is what sources were given from elsewhere, which the App follows as it does them:
+// at which revision, and by what name it was read.
+type Given struct {
+	Source        syncline.Source
+	Revision, Ref string
+}
+
+// SourcesOf returns what was given.
+func SourcesOf(given []Given) (sources []syncline.Source) {
+	for _, one := range given {
+		sources = append(sources, one.Source)
+	}
+	return sources
+}
+
 // Index knows which Apps follow which repositories, and what of them they read. It
 // is safe for concurrent use.
 type Index struct {
@@ -56,16 +71,25 @@ func (x *Index) Expect(app syncline.App) {
 	}
 }
 
-// Learn takes note of what the App's sources were rendered from, in their order; of
-// nothing when any commit may affect it.
-func (x *Index) Learn(app syncline.App, rendered []Rendered) {
+// Learn takes note of what the App's sources were rendered from, in their order, and of
+// what they were given; of nothing rendered when any commit may affect it.
+func (x *Index) Learn(app syncline.App, rendered []Rendered, given []Given) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	known := x.join(app)
 	known.leave()
-	if !x.covers(app, rendered) {
+	x.give(known, given)
+	if !x.covers(app, rendered, given) {
 		known.doubt()
 		return
+	}
+	for i, one := range given {
+		group := known.elsewhere[i].group(app, one.Source, one.Revision)
+		for _, made := range rendered {
+			if reads := made.Reads.Of(one.Ref); reads.Len() > 0 {
+				known.enter(group, reads)
+			}
+		}
 	}
 	for i, source := range app.Sources {
 		group := known.repos[i].group(app, source, rendered[i].Revision)
@@ -80,7 +104,7 @@ func (x *Index) Learn(app syncline.App, rendered []Rendered) {
 
 // covers reports whether the differences between revisions tell whether the sources
 // that the App declares still render to the same.
-func (x *Index) covers(app syncline.App, rendered []Rendered) bool {
+func (x *Index) covers(app syncline.App, rendered []Rendered, given []Given) bool {
 	if len(rendered) == 0 || len(rendered) != len(app.Sources) {
 		return false
 	}
@@ -90,6 +114,11 @@ func (x *Index) covers(app syncline.App, rendered []Rendered) bool {
 		}
 		for _, other := range app.Sources {
 			if other.Ref != "" && !x.traceable(made.Reads.Of(other.Ref)) {
+				return false
+			}
+		}
+		for _, one := range given {
+			if !x.traceable(made.Reads.Of(one.Ref)) {
 				return false
 			}
 		}
@@ -188,7 +217,19 @@ func (x *Index) release(repo *Repository) {
 
 // releaseAll releases the repositories of an App that is none any more, or another.
 func (x *Index) releaseAll(known *Member) {
-	for _, repo := range known.repos {
+	for _, repo := range slices.Concat(known.repos, known.elsewhere) {
+		x.release(repo)
+	}
+}
+
+// give has an App, which is in no Group and in no doubt, follow what it was given.
+func (x *Index) give(known *Member, given []Given) {
+	before := known.elsewhere
+	known.elsewhere = nil
+	for _, one := range given {
+		known.elsewhere = append(known.elsewhere, x.hold(one.Source.Key()))
+	}
+	for _, repo := range before {
 		x.release(repo)
 	}
 }
@@ -203,6 +244,8 @@ type Member struct {
 	// sources are those that it declared, in the repositories repos.
 	sources []syncline.Source
 	repos   []*Repository
+	// elsewhere are the repositories of what they were given.
+	elsewhere []*Repository
 	// readings are what its last turn read of its sources; none when in doubt.
 	readings []*reading
 	// found says that it was found out once what it declares, and at are the revisions
@@ -254,7 +297,7 @@ func (m *Member) leave() {
 		}
 	}
 	m.readings = nil
-	for _, repo := range m.repos {
+	for _, repo := range slices.Concat(m.repos, m.elsewhere) {
 		delete(repo.inDoubt, m)
 	}
 }
@@ -262,7 +305,7 @@ func (m *Member) leave() {
 // doubt takes it that any commit may affect an App.
 func (m *Member) doubt() {
 	m.leave()
-	for _, repo := range m.repos {
+	for _, repo := range slices.Concat(m.repos, m.elsewhere) {
 		repo.inDoubt[m] = struct{}{}
 	}
 }

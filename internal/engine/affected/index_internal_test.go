@@ -113,7 +113,7 @@ func TestAnAppOfSeveralSources(t *testing.T) {
 			x.Learn(app, []Rendered{
 				{app.Sources[0], "c1", read([]string{"web/Chart.yaml"}, map[string][]string{"values": {"web.yaml"}})},
 				{app.Sources[1], "v1", read(nil, nil)},
-			})
+			}, nil)
 			before := map[string]string{charts: "c1", values: "v1"}[test.repo]
 			if got := advance(x, test.repo, before, "next", test.differs...); (len(got) > 0) != test.want {
 				t.Errorf("affected are %v", got)
@@ -140,7 +140,7 @@ func TestTwoSourcesOfOneRepository(t *testing.T) {
 	x.Learn(app, []Rendered{
 		{app.Sources[0], "c1", read([]string{"web/a"}, map[string][]string{"api": {"common"}})},
 		{app.Sources[1], "c1", read([]string{"api/a", "common"}, nil)},
-	})
+	}, nil)
 	if got := x.Apps(charts); len(got) != 1 {
 		t.Errorf("followed by %v", got)
 	}
@@ -191,7 +191,7 @@ func TestRepositoriesThatNobodyFollowsAreForgotten(t *testing.T) {
 		app.Sources = []syncline.Source{{RepoURL: url}, {RepoURL: url, Path: "a"}}
 		x.Expect(app)
 		held := x.Hold("https://git.example.com/other")
-		x.Learn(app, nil)
+		x.Learn(app, nil, nil)
 		_ = x.Apps("https://git.example.com/nobody's")
 		held.Release()
 		if len(x.repos) != 1 || len(x.Apps(app.Sources[0].Key())) != 1 {

@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 )
 
 // creating are the facts about Create.
@@ -194,14 +195,14 @@ func mergesItems(b *bench) {
 
 func besides(b *bench) {
 	wanted := b.parse("{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {team: red}}}", b.namespace)
-	ours := wanted.WithManager(syncline.NamespaceManager(b.instance()))
+	ours := wanted.WithManager(fieldmanager.Namespace(b.instance()))
 	uid := b.read(wanted.Ref()).Reveal().GetUID()
 	b.write(syncline.Write{Action: syncline.Update, Object: ours, UID: uid})
 	live := b.live(wanted.Ref())
 	if live.Applied != "" || live.To(ours.Manager()).Applied != ours.Digest() {
 		b.Errorf("applied is %q of ours and %q of the App, want %q of the App alone", live.Applied, live.Beside, ours.Digest())
 	}
-	other := wanted.WithLabel("team", "red").WithManager(syncline.NamespaceManager("other"))
+	other := wanted.WithLabel("team", "red").WithManager(fieldmanager.Namespace("other"))
 	b.write(syncline.Write{Action: syncline.Update, Object: other, UID: uid})
 	nothing := b.parse("{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {more: green}}}", b.namespace)
 	b.write(syncline.Write{Action: syncline.Update, Object: nothing.WithManager(ours.Manager()), UID: uid})

@@ -51,11 +51,15 @@ func (labels) Owner(_ syncline.Ref, object syncline.Marked) string {
 // LabelsInstance is the [syncline.App.Instance] of an App of that dialect.
 func LabelsInstance(namespace, name string) string { return "labels:" + namespace + "/" + name }
 
+func (labels) Named(syncline.Marked) string { return "" }
+
 func (labels) Proof() []string { return []string{"f:metadata", "f:labels", "f:" + NameLabel} }
 
 func (labels) Steers(key string, _ bool) bool { return key == PruneOption }
 
 func (labels) Beyond(string) string { return "" }
+
+func (labels) Slip(string) string { return "" }
 
 func (labels) Read(object syncline.Marked) syncline.Directive {
 	if object.Annotation(PruneOption) == "disabled" || object.Label(PruneOption) == "disabled" {
@@ -79,4 +83,8 @@ func (labels) Override(source syncline.Source, content map[string]any) (syncline
 
 func (labels) Fact(name string) (syncline.Fact, bool) {
 	return syncline.FactInstance, name == "LABELS_APP"
+}
+
+func (labels) Environ(_ *tool.Plugin, _ syncline.Capabilities, fact func(syncline.Fact) string) []string {
+	return []string{"LABELS_APP=" + fact(syncline.FactInstance)}
 }

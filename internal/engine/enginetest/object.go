@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
+	"github.com/syncline-io/syncline/internal/base/near"
 )
 
 // Tester is a test, of whichever kind.
@@ -130,7 +132,7 @@ func (o *object) live(dialects syncline.Dialects) syncline.Live {
 		switch {
 		case by.operation == updating && takenOver(dialects, by.manager):
 			live.Migrate = true
-		case gvk.Kind == "Namespace" && strings.HasPrefix(by.manager, syncline.NamespaceManagers):
+		case gvk.Kind == "Namespace" && strings.HasPrefix(by.manager, fieldmanager.Namespaces):
 			if live.Beside == nil {
 				live.Beside = map[string]syncline.Digest{}
 			}
@@ -179,6 +181,13 @@ func (o *object) marks(dialects syncline.Dialects) syncline.Marks {
 	for key, value := range o.meta().GetAnnotations() {
 		if dialects.Steers(key, false) {
 			marks[key] = value
+		}
+	}
+	for _, dialect := range dialects {
+		for key, value := range near.Meaning(o.meta().GetAnnotations(), dialect.Conventions.Slip) {
+			if dialect.Conventions.Steers(key, false) {
+				marks[key] = value
+			}
 		}
 	}
 	for key, value := range o.meta().GetLabels() {

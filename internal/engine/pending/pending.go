@@ -13,7 +13,10 @@ import (
 
 // How long what an App deletes waits for another at most: since the first turn of
 // that which failed, so that one that is broken holds up nothing for ever, and
-// since it got pending where its turn does not come or does not get that far.
+// since it got pending where its turn does not come or does not get that far. Those of
+// other projects are waited for no longer than patience in all: an object seldom moves to
+// another project, and whoever may write there could hold up others by a repository that
+// does not answer.
 const (
 	patience        = time.Minute
 	longestPatience = 10 * time.Minute
@@ -72,10 +75,10 @@ type Awaited struct {
 
 // wait is that of an App which wants to delete something.
 type wait struct {
-	// cause tells one wait of an App from another.
-	cause string
-	upTo  int
-	since time.Time
+	// project is that of who waits, and cause tells one wait of it from another.
+	project, cause string
+	upTo           int
+	since          time.Time
 	// on is the App that is waited for now, and in its party; none when they are zero.
 	on syncline.AppID
 	in *parties
@@ -259,17 +262,19 @@ func (p *Set) Forget(id syncline.AppID) (free []syncline.AppID) {
 // Await returns for whom an App has to wait, and until when, which wants to delete
 // something for a cause; for nobody when it need not wait. It waits for those Apps that
 // were pending when it began to, in the parties that count, one after the other.
-func (p *Set) Await(id syncline.AppID, cause string, now time.Time, counts func(Party) bool) (on *Awaited, until time.Time) {
+func (p *Set) Await(id syncline.AppID, project, cause string, now time.Time, counts func(Party) bool) (on *Awaited, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.next(id, p.begun(id, cause, now), now, counts)
+	w := p.begun(id, cause, now)
+	w.project = project
+	return p.next(id, w, now, counts)
 }
 
 // WouldAwait returns what Await would, and leaves everything as it is.
-func (p *Set) WouldAwait(id syncline.AppID, cause string, now time.Time, counts func(Party) bool) (on *Awaited, until time.Time) {
+func (p *Set) WouldAwait(id syncline.AppID, project, cause string, now time.Time, counts func(Party) bool) (on *Awaited, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w := wait{cause: cause, upTo: p.last, since: now}
+	w := wait{project: project, cause: cause, upTo: p.last, since: now}
 	if known := p.waits[id]; known != nil && known.cause == cause {
 		w = *known
 	}
@@ -279,13 +284,13 @@ func (p *Set) WouldAwait(id syncline.AppID, cause string, now time.Time, counts 
 
 // next returns for whom a wait of an App is.
 func (p *Set) next(id syncline.AppID, w *wait, now time.Time, counts func(Party) bool) (on *Awaited, until time.Time) {
-	longest := w.since.Add(longestPatience)
-	if !now.Before(longest) {
-		return nil, longest
-	}
 	for of, group := range p.parties {
+		longest := w.since.Add(longestPatience)
+		if of.Project != w.project {
+			longest = w.since.Add(patience)
+		}
 		first := p.first(group, id, w.upTo, now)
-		if first == nil || !counts(of) {
+		if first == nil || !now.Before(longest) || !counts(of) {
 			continue
 		}
 		if w.in == nil { // what else it waits for is asked again when that came
@@ -297,7 +302,7 @@ func (p *Set) next(id syncline.AppID, w *wait, now time.Time, counts func(Party)
 		}
 		return on, until
 	}
-	return nil, longest
+	return nil, time.Time{}
 }
 
 // begun returns the wait of an App for a cause.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/engine/plan/compare"
 )
@@ -24,9 +25,9 @@ func (b *build) addNamespace(context.Context) error {
 	if slices.ContainsFunc(b.changes, func(c syncline.Change) bool { return c.Ref == ref }) {
 		return nil
 	}
-	managed := len(b.App.Policy.NamespaceLabels)+len(b.App.Policy.NamespaceAnnotations) > 0
+	marked := len(b.App.Policy.NamespaceLabels)+len(b.App.Policy.NamespaceAnnotations) > 0
 	live, exists := b.Memory.Get(ref)
-	if exists && !live.Terminating && !managed {
+	if exists && !live.Terminating && !marked {
 		return nil
 	}
 	object, err := syncline.NewObject(map[string]any{
@@ -41,7 +42,7 @@ func (b *build) addNamespace(context.Context) error {
 	for key, value := range b.App.Policy.NamespaceAnnotations {
 		object = object.WithAnnotation(key, value)
 	}
-	object = object.WithManager(syncline.NamespaceManager(b.App.Instance))
+	object = object.WithManager(fieldmanager.Namespace(b.App.Instance))
 	c := b.change(object, syncline.RoleNamespace, syncline.PreSync, nil)
 	c.Action, c.Why, c.Options = syncline.Create, cmp.Or(c.Why, "CreateNamespace=true"), applyOnly(b.options(nil))
 	b.changes = append(b.changes, c)
@@ -112,7 +113,7 @@ func (b *build) otherOwners(current syncline.Object, c syncline.Change) func(kin
 				continue
 			}
 			manager, _ := entry["manager"].(string)
-			name, ofNamespace := strings.CutPrefix(manager, syncline.NamespaceManagers)
+			name, ofNamespace := strings.CutPrefix(manager, fieldmanager.Namespaces)
 			instance, named := strings.CutPrefix(name, "/")
 			switch {
 			case manager == c.Desired.Manager():

@@ -3,6 +3,8 @@ package plan
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/syncline-io/syncline"
@@ -26,7 +28,27 @@ func (b *build) warnOptions(context.Context) error {
 		}
 	}
 	if len(found) > 0 {
-		b.warn(syncline.OptionWarning, "sync options that there are not, which change nothing: "+firstFew(found))
+		b.warn(syncline.OptionWarning, "sync options that there are not, which change nothing, but that those of Prune and Delete keep what they may be to keep: "+firstFew(found))
+	}
+	return nil
+}
+
+// warnSlips warns of annotations that mean nothing and nearly have the key of one that does.
+func (b *build) warnSlips(context.Context) error {
+	var found []string
+	for _, c := range b.changes {
+		if c.Desired.IsZero() {
+			continue
+		}
+		annotations := c.Desired.Annotations()
+		for _, key := range slices.Sorted(maps.Keys(annotations)) {
+			if meant := b.App.Dialect.Conventions.Slip(key); meant != "" {
+				found = append(found, fmt.Sprintf("%s (%s: did you mean %s?)", c.Ref, visible.Clip(key, longest), meant))
+			}
+		}
+	}
+	if len(found) > 0 {
+		b.warn(syncline.AnnotationWarning, "annotations that mean nothing, but that what they say to keep is kept: "+firstFew(found))
 	}
 	return nil
 }

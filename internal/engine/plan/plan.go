@@ -127,7 +127,7 @@ func (p *Planner) Build(ctx context.Context, in Input) (syncline.Plan, error) {
 		Force: in.Operation != nil && in.Operation.Operation.Force, MayChangeGuards: b.mayChangeGuards,
 	}
 	steps := []func(context.Context) error{
-		b.ignored.Check, b.prepare, b.addNamespace, b.respect, b.compare, b.addIdle, b.addExtraneous, b.order, b.awaitGuards, b.warnIgnore, b.warnHooks, b.warnOptions, b.explain,
+		b.ignored.Check, b.prepare, b.addNamespace, b.respect, b.compare, b.addIdle, b.addExtraneous, b.order, b.awaitGuards, b.warnIgnore, b.warnHooks, b.warnOptions, b.warnSlips, b.explain,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/near"
 	"github.com/syncline-io/syncline/internal/base/option"
 )
 
@@ -81,9 +82,28 @@ func (b *build) resource(object syncline.Object, asks syncline.Directive, unknow
 	return c
 }
 
-// read returns what an object asks for, in the App's dialect.
+// read returns what an object asks for, in the App's dialect, also by its slips.
 func (b *build) read(object syncline.Marked) syncline.Directive {
+	if declared, ok := object.(syncline.Object); ok {
+		if slips := near.Meaning(declared.Annotations(), b.App.Dialect.Conventions.Slip); slips != nil {
+			object = slipped{object, slips}
+		}
+	}
 	return b.App.Dialect.Conventions.Read(object)
+}
+
+// slipped is an object with what its slips say.
+type slipped struct {
+	syncline.Marked
+	slips map[string]string
+}
+
+// Annotation returns the value of an annotation, or what slips of one say.
+func (s slipped) Annotation(key string) string {
+	if text, ok := s.slips[key]; ok {
+		return text
+	}
+	return s.Marked.Annotation(key)
 }
 
 // stamped returns the object with the marks that say whose it is.

@@ -27,12 +27,32 @@ func (b *build) addExtraneous(context.Context) error {
 			b.changes = append(b.changes, leftHook(live))
 		}
 	}
+	b.addNamed(declared)
 	b.askNeighbours()
 	b.doubt()
 	b.keepInUse()
 	b.keepServing()
 	b.confirmPrunes()
 	return nil
+}
+
+// addNamed shows what the App's status lists, only weaker marks say to be the App's, and it
+// does not declare any more: it may be what the tool that delivered it before tracked so.
+func (b *build) addNamed(declared declarations) {
+	shown := map[syncline.Ref]bool{}
+	for _, past := range b.App.Past.Objects {
+		live, exists := b.Memory.Get(past.Ref)
+		if !exists || shown[live.Ref] || b.read(live.Marks).Hook != nil || live.Owner != "" || live.Controlled || live.Terminating || declared.has(live) ||
+			b.App.Dialect.Ownership.Named(live.Marks) != b.App.Instance {
+			continue
+		}
+		shown[live.Ref] = true
+		b.changes = append(b.changes, syncline.Change{
+			Ref: live.Ref, Version: live.Version, Role: syncline.RoleResource, Phase: syncline.Sync, UID: live.UID,
+			Action: syncline.Retain, Extraneous: true, Claimed: true,
+			Why: syncline.ClaimText + "; it is no longer in the source, and only a person can tell whether it is to be deleted",
+		})
+	}
 }
 
 // askNeighbours leaves what other Apps declare to them, keeps what they have

@@ -46,12 +46,25 @@ func CheckSources(project syncline.Project, sources []syncline.Source) error {
 			address = artifact
 		}
 		if !permitsSource(project, address) {
-			denials = append(denials, syncline.WithHint(
-				syncline.Errorf(syncline.Denied, "application repo %s is not permitted in project '%s'", address, project.Name),
-				"add the repository to spec.sourceRepos of the AppProject, or use another project"))
+			denials = append(denials, sourceError(project, address))
 		}
 	}
 	return errors.Join(denials...)
+}
+
+// CheckSource reports why the project does not let an App read a repository that one of
+// its sources names.
+func CheckSource(project syncline.Project, address upstream.Address) error {
+	if err := readable(project); err != nil || permitsSource(project, address) {
+		return err
+	}
+	return sourceError(project, address)
+}
+
+func sourceError(project syncline.Project, address upstream.Address) error {
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Denied, "application repo %s is not permitted in project '%s'", address, project.Name),
+		"add the repository to spec.sourceRepos of the AppProject, or use another project")
 }
 
 // readable is an error for a project of which it is not known what it denies.

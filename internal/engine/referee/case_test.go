@@ -92,6 +92,8 @@ func (a *arena) Tree(context.Context, syncline.App, syncline.Source, string) (sy
 	return nil, nil //nolint:nilnil // what is rendered was drawn
 }
 
+func (*arena) Forget(syncline.AppID) {}
+
 func (a *arena) Render(_ context.Context, request render.Request) (render.Result, error) {
 	return render.Result{Tool: syncline.ToolDirectory, Objects: a.commits[request.Revision]}, nil
 }

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -9,6 +10,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/told"
 	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
 
@@ -17,9 +19,13 @@ type Helm interface {
 	Template(ctx context.Context, files syncline.Files, folder string, options tool.Helm) ([]syncline.Manifest, error)
 }
 
-// Kustomize builds the kustomization in a folder.
+// Charts renders a chart as [Helm] does, in the place of the helm program that kustomize
+// would start.
+type Charts = func(ctx context.Context, files syncline.Files, folder string, options tool.Helm) ([]syncline.Manifest, error)
+
+// Kustomize builds the kustomization in a folder, with the charts that it asks for.
 type Kustomize interface {
-	Build(ctx context.Context, files syncline.Tree, folder string, options tool.Kustomize) ([]syncline.Manifest, error)
+	Build(ctx context.Context, files syncline.Files, folder string, options tool.Kustomize, charts Charts) ([]syncline.Manifest, error)
 }
 
 // Jsonnet evaluates one file to JSON. Libraries are looked for in the folder
@@ -38,9 +44,12 @@ type Tools struct {
 	Dialects syncline.Dialects
 }
 
-// Build builds the job.
+// Build builds the job, or says what else it needs.
 func (t Tools) Build(ctx context.Context, job Job, inputs Inputs) (Output, error) {
 	output, err := t.build(ctx, job, inputs)
+	if needs, ok := errors.AsType[upstream.NeedsError](err); ok {
+		return Output{Tool: output.Tool, Needs: needs}, nil
+	}
 	return output, presentable(err, job.ShowSecrets)
 }
 
@@ -49,15 +58,23 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 	if err != nil {
 		return Output{}, err
 	}
-	job.Source.Path = strings.TrimPrefix(path.Join("/", job.Source.Path), "/")
+	job.Source.Path = pathOf(job.Source)
 	inputs.Files = allPresent(inputs.Files)
 	prefetchOf(job, rendering.Overrider).From(inputs.Files)
 	if job.Source, err = applyOverrides(job, rendering.Overrider, inputs.Files); err != nil {
 		return Output{}, err
 	}
+	if job.Discover && len(job.Source.Declared()) == 0 {
+		return Output{Wanted: pluginOf(job.Source.Plugin, rendering, inputs)}, nil
+	}
 	tool, err := chooseTool(job.Source, inputs.Files)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Output{}, err
+	case job.Generated != nil:
+		tool = syncline.ToolPlugin
+	case tool == syncline.ToolPlugin:
+		return Output{Tool: tool, Wanted: pluginOf(job.Source.Plugin, rendering, inputs)}, nil
 	}
 	output, err := t.run(ctx, tool, job, inputs, rendering)
 	if err == nil {
@@ -68,6 +85,11 @@ func (t Tools) build(ctx context.Context, job Job, inputs Inputs) (Output, error
 	}
 	output.Tool = tool
 	return output, nil
+}
+
+// pathOf returns the folder of a source, cleaned; "" for the root.
+func pathOf(source syncline.Source) string {
+	return strings.TrimPrefix(path.Join("/", source.Path), "/")
 }
 
 // renderingOf returns what the dialect of a job lets files and variables change.
@@ -167,11 +189,14 @@ func (t Tools) run(ctx context.Context, tool syncline.Tool, job Job, inputs Inpu
 		}
 		return decodeAll(&decode.Decoder{LastKeyCounts: true}, manifests)
 	case syncline.ToolKustomize:
-		manifests, err := t.Kustomize.Build(ctx, inputs.Files, folder, env.kustomize(orZero(job.Source.Kustomize)))
+		kustomize := env.kustomize(orZero(job.Source.Kustomize))
+		manifests, err := t.Kustomize.Build(ctx, inputs.Files, folder, kustomize, t.charts(kustomize, inputs.Fact))
 		if err != nil {
 			return Output{}, err
 		}
 		return decodeAll(&decode.Decoder{}, manifests)
+	case syncline.ToolPlugin:
+		return decodeAll(&decode.Decoder{}, job.Generated.Manifests)
 	default:
 		options := orZero(job.Source.Directory)
 		options.Jsonnet = env.jsonnet(options.Jsonnet)
@@ -188,18 +213,45 @@ func helmDefaults(job Job, options tool.Helm, fact func(string) (string, bool)) 
 	if options.Namespace == "" {
 		options.Namespace = job.Namespace
 	}
+	return withCapabilities(options, fact)
+}
+
+// charts renders the charts of a kustomization for the cluster that the options name, else
+// for that of the destination.
+func (t Tools) charts(kustomize tool.Kustomize, fact func(string) (string, bool)) Charts {
+	return func(ctx context.Context, files syncline.Files, folder string, options tool.Helm) ([]syncline.Manifest, error) {
+		options.KubeVersion = cmp.Or(options.KubeVersion, kustomize.KubeVersion)
+		if len(options.APIVersions) == 0 {
+			options.APIVersions = kustomize.APIVersions
+		}
+		return t.Helm.Template(ctx, files, folder, withCapabilities(options, fact))
+	}
+}
+
+// withCapabilities fills in what the options leave to the cluster.
+func withCapabilities(options tool.Helm, fact func(string) (string, bool)) tool.Helm {
 	if options.KubeVersion != "" && len(options.APIVersions) > 0 {
 		return options
 	}
-	known, _ := fact(factCluster)
-	version, apis, _ := strings.Cut(known, "\n")
+	cluster := clusterOf(fact)
 	if options.KubeVersion == "" {
-		options.KubeVersion = version
+		options.KubeVersion = cluster.KubeVersion
 	}
-	if len(options.APIVersions) == 0 && apis != "" {
-		options.APIVersions = strings.Split(apis, ",")
+	if len(options.APIVersions) == 0 {
+		options.APIVersions = cluster.APIVersions
 	}
 	return options
+}
+
+// clusterOf returns what is known of the destination.
+func clusterOf(fact func(string) (string, bool)) syncline.Capabilities {
+	known, _ := fact(factCluster)
+	version, apis, _ := strings.Cut(known, "\n")
+	cluster := syncline.Capabilities{KubeVersion: version}
+	if apis != "" {
+		cluster.APIVersions = strings.Split(apis, ",")
+	}
+	return cluster
 }
 
 // decodeAll decodes what a tool made.

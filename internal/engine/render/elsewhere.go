@@ -14,7 +14,7 @@ var pointers = []struct{ begin, what, hint string }{
 	{"\x00GITCRYPT\x00", "encrypted by git-crypt, and there is no key", "commit it in another form, such as a SealedSecret"},
 }
 
-const lfsHint = "commit the file itself: take it out of .gitattributes, then run `git add --renormalize`"
+const lfsHint = "enable Git LFS in the repository's settings, or commit the file itself: take it out of .gitattributes, then run `git add --renormalize`"
 
 // maxPointer is how long such a file is at most, but for an encrypted one.
 const maxPointer = 32 << 10

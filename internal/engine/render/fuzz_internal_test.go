@@ -71,7 +71,7 @@ func FuzzOutput(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		bound.Limits{}.Run(t, func() {
 			if output, err := confined.ReadResult[Output](text); err == nil {
-				_, _ = output.result()
+				_, _ = output.result(func(map[string]any) (string, bool) { return "", false })
 			}
 		})
 	})

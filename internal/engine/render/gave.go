@@ -41,6 +41,12 @@ func (g *gave) put(key syncline.Digest, files []rendered) {
 	g.files[key] = files
 }
 
+func (g *gave) forget(key syncline.Digest) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.files, key)
+}
+
 // checkPassedOver returns an error that names a file among manifests that is passed
 // over and gave objects the last time, or in what was delivered, which is known after a
 // restart too. It is there and is not empty, so that it has become something else, which

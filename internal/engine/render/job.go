@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/tool"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/engine/render/decode"
 )
@@ -25,7 +27,14 @@ type Job struct {
 	Only []string
 	// ShowSecrets shows errors in full.
 	ShowSecrets bool
+	// Discover says that a plugin may support the files of a source that declares no tool.
+	Discover bool
+	// Generated is what a plugin rendered already; nil for a source that none has yet.
+	Generated *Generated
 }
+
+// Generated is what a plugin rendered.
+type Generated struct{ Manifests []syncline.Manifest }
 
 // Inputs is all that a build may look at.
 type Inputs struct {
@@ -44,6 +53,9 @@ const factCluster = "cluster/version-and-apis"
 type Output struct {
 	Tool      syncline.Tool
 	Documents []decode.Document
+	// Needs is what the job cannot be built without, and was not given; then there is
+	// nothing else.
+	Needs upstream.NeedsError
 	// Repeated says which keys a chart repeats, and where.
 	Repeated []string
 	// PassedOver are the files among manifests that were not rendered.
@@ -52,6 +64,8 @@ type Output struct {
 	Apart bool
 	// Bytes is how much manifest text was decoded.
 	Bytes int
+	// Wanted is the plugin that has to render; then nothing was built.
+	Wanted *tool.PluginCall
 }
 
 func newJob(request Request) Job {
@@ -67,13 +81,21 @@ func newJob(request Request) Job {
 	return job
 }
 
-// result makes objects of the documents.
-func (o Output) result() (Result, error) {
+// result makes objects of the documents, in which no ciphertext may be left.
+func (o Output) result(ciphertext func(map[string]any) (string, bool)) (Result, error) {
+	if o.Wanted != nil {
+		return Result{}, syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "a plugin renders this source, and there are none here"),
+			"plugins run beside the server: --plugin-dir of syncline server is the folder of their sockets")
+	}
 	result := Result{Tool: o.Tool, Warnings: repeatedKeys(o.Repeated), PassedOver: o.PassedOver, apart: o.Apart, bytes: o.Bytes}
 	for _, document := range o.Documents {
 		object, err := syncline.NewObject(document.Content, document.Origin)
 		if err == nil {
 			err = checkNames(object)
+		}
+		if field, has := ciphertext(document.Content); err == nil && has {
+			err = encrypted(object, field)
 		}
 		switch {
 		case err != nil && o.Tool == syncline.ToolDirectory:
@@ -81,9 +103,16 @@ func (o Output) result() (Result, error) {
 		case err != nil:
 			return Result{}, err
 		}
-		result.add(document.File, object, sizeOf(document.Content))
+		result.add(document.File, object.Packed(), sizeOf(document.Content))
 	}
 	return result, nil
+}
+
+// encrypted refuses an object with ciphertext, which is of no use to whoever reads it.
+func encrypted(object syncline.Object, field string) error {
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Invalid, "%s: %s is encrypted by sops in its %s, and would be applied so", object.Origin(), object.Ref(), field),
+		"use files that sops has encrypted as a whole, with a key of one of their recipients in a Secret for the project")
 }
 
 // checkNames refuses names that no object can have and that would be read as something

@@ -14,25 +14,35 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
-// linkTree is a tree in which some files are links to what they hold.
-type linkTree struct {
+// typedTree is a tree in which some files are links to what they hold, or submodules.
+type typedTree struct {
 	memoryTree
-	links map[string]bool
+	types map[string]syncline.EntryType
 }
 
-func (l linkTree) Stat(name string) (syncline.Entry, error) {
-	entry, err := l.memoryTree.Stat(name)
-	if l.links[name] {
-		entry.Type = syncline.EntryLink
+func (t typedTree) Stat(name string) (syncline.Entry, error) {
+	entry, err := t.memoryTree.Stat(name)
+	if kind, ok := t.types[name]; ok {
+		entry.Type = kind
 	}
 	return entry, err
 }
 
-func (l linkTree) ReadDir(name string) ([]syncline.Entry, error) {
-	entries, err := l.memoryTree.ReadDir(name)
+func (t typedTree) ReadFile(name string) ([]byte, error) {
+	if t.types[name] == syncline.EntrySubmodule {
+		return nil, syncline.Errorf(syncline.Invalid, "%s is a submodule, which is not fetched", name)
+	}
+	return t.memoryTree.ReadFile(name)
+}
+
+func (t typedTree) ReadDir(name string) ([]syncline.Entry, error) {
+	if t.types[name] == syncline.EntrySubmodule {
+		return nil, syncline.Errorf(syncline.Invalid, "%s is a submodule, which is not fetched", name)
+	}
+	entries, err := t.memoryTree.ReadDir(name)
 	for i := range entries {
-		if l.links[path.Join(name, entries[i].Name)] {
-			entries[i].Type = syncline.EntryLink
+		if kind, ok := t.types[path.Join(name, entries[i].Name)]; ok {
+			entries[i].Type = kind
 		}
 	}
 	return entries, err
@@ -66,19 +76,19 @@ func withLink(t *testing.T, request render.Request, name, target string) synclin
 	t.Helper()
 	files := request.Files.Tree.(strictTree).tree.(memoryTree)
 	files[name] = target
-	return strictTree{t, source.Confine(linkTree{files, map[string]bool{name: true}})}
+	return strictTree{t, source.Confine(typedTree{files, map[string]syncline.EntryType{name: syncline.EntryLink}})}
 }
 
 // TestLinksWithin follows links, and renders again when what they lead to changes.
 func TestLinksWithin(t *testing.T) {
 	renderer := inProcess()
 	files := memoryTree{"app/a.yaml": "../shared/a.yaml", "app/notes.txt": "nowhere", "shared/a.yaml": configMap}
-	links := map[string]bool{"app/a.yaml": true, "app/notes.txt": true}
+	links := map[string]syncline.EntryType{"app/a.yaml": syncline.EntryLink, "app/notes.txt": syncline.EntryLink}
 	seen := map[syncline.Digest]bool{}
 	for _, data := range []string{"", "data: {a: b}\n"} {
 		files["shared/a.yaml"] = configMap + data
 		request := request(nil)
-		request.Files.Tree = source.Confine(linkTree{files, links})
+		request.Files.Tree = source.Confine(typedTree{files, links})
 		result, err := renderer.Render(short(t), request)
 		if err != nil || len(result.Objects) != 1 {
 			t.Fatalf("%v, %v", result.Objects, err)
@@ -102,7 +112,7 @@ func TestLinksInACircle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			request := request(nil)
-			request.Files.Tree = source.Confine(linkTree{files, map[string]bool{"app/loop": true}})
+			request.Files.Tree = source.Confine(typedTree{files, map[string]syncline.EntryType{"app/loop": syncline.EntryLink}})
 			if name == "directory" {
 				request.Source.Directory = &tool.Directory{Recurse: true}
 			}

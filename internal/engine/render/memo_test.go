@@ -18,6 +18,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
 
 // monorepo holds a source of each tool; all of them read beyond their folders.
@@ -54,7 +55,7 @@ var monorepo = memoryTree{
 }
 
 // monorepoLinks are those files of monorepo that are links.
-var monorepoLinks = map[string]bool{"linked/a.yaml": true, "shortcut": true}
+var monorepoLinks = map[string]syncline.EntryType{"linked/a.yaml": syncline.EntryLink, "shortcut": syncline.EntryLink}
 
 // monorepoSources are the sources of monorepo.
 var monorepoSources = []syncline.Source{
@@ -81,7 +82,7 @@ func requestFor(source syncline.Source, tree memoryTree) render.Request {
 	}}
 }
 
-func linked(tree memoryTree) syncline.Tree { return source.Confine(linkTree{tree, monorepoLinks}) }
+func linked(tree memoryTree) syncline.Tree { return source.Confine(typedTree{tree, monorepoLinks}) }
 
 // texts are what a commit writes to a file, good and bad.
 var texts = []string{
@@ -143,7 +144,7 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 						rt.Fatalf("batch %d, step %d, %s:\nincremental: %v %v\nfrom scratch: %v %v",
 							batch, step, declared.Path, got, gotErr, want, wantErr)
 					}
-					if step > 0 && !touched(t, last[i], linkTree{before, monorepoLinks}, linkTree{tree, monorepoLinks}) &&
+					if step > 0 && !touched(t, last[i], typedTree{before, monorepoLinks}, typedTree{tree, monorepoLinks}) &&
 						(fmt.Sprint(wantErr) != fmt.Sprint(lastErr[i]) || digest(want) != digest(last[i])) {
 						rt.Fatalf("batch %d, %s: it is not touched, but was %v %v and is %v %v", batch, declared.Path, last[i], lastErr[i], want, wantErr)
 					}
@@ -170,7 +171,7 @@ func digest(result render.Result) syncline.Digest { return syncline.DigestOfObje
 // result.
 func touched(t *testing.T, result render.Result, before, after syncline.Tree) bool {
 	t.Helper()
-	difference, err := source.Compare(before, after)
+	differ, err := difference.Between(before, after)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func touched(t *testing.T, result render.Result, before, after syncline.Tree) bo
 		}
 		index.Add("source "+ref, reads)
 	}
-	return len(index.Touched(difference)) > 0
+	return len(index.Touched(differ)) > 0
 }
 
 // TestWhatMakesASourceRenderAgain changes one thing at a time.
@@ -383,6 +384,44 @@ func TestErrorsAreRememberedWhileTheyLast(t *testing.T) {
 			t.Errorf("the failure is remembered: %v", err)
 		}
 	})
+}
+
+// What an App rendered to goes with the App, and nothing of others does.
+func TestMemoryGoesWithTheApp(t *testing.T) {
+	r := inProcess()
+	at := func(name string) render.Request {
+		request := requestFor(monorepoSources[2], monorepo)
+		request.ID, request.App = syncline.AppID{Name: name}, name
+		return request
+	}
+	for _, name := range []string{"a", "b"} {
+		if _, err := r.Render(t.Context(), at(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Forget(syncline.AppID{Name: "a"})
+	r.Forget(syncline.AppID{Name: "c"})
+	if entries := r.Stats().Entries; entries != 1 {
+		t.Errorf("%d results are remembered, want that of the other", entries)
+	}
+	before := r.Stats().Hits
+	if _, err := r.Render(t.Context(), at("b")); err != nil || r.Stats().Hits != before+1 {
+		t.Errorf("the other was forgotten: %v", err)
+	}
+	// Of an App that is declared anew again and again, the latest is remembered.
+	for i := range 100 {
+		request := at("b")
+		request.Namespace = fmt.Sprint(i)
+		if _, err := r.Render(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if entries := r.Stats().Entries; entries > 32 {
+		t.Errorf("%d results of one App are remembered", entries)
+	}
+	if r.Forget(syncline.AppID{Name: "b"}); r.Stats().Bytes != 0 {
+		t.Errorf("%+v is left of no App", r.Stats())
+	}
 }
 
 func TestMemoryIsBounded(t *testing.T) {

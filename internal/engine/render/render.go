@@ -9,16 +9,21 @@ package render
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/confined"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 )
 
 // Request asks what one Source of an App renders to.
 type Request struct {
+	// ID is the App that the result is remembered for, until [Renderer.Forget]. Default:
+	// it is remembered for nobody, as long as there is room.
+	ID syncline.AppID
 	// App is the App's name: the default release name of a chart.
 	App string
 	// Instance is what tracking calls the App; the variables and the names of the
@@ -41,8 +46,14 @@ type Request struct {
 	// returns their files. It is asked only when a file among manifests is passed over.
 	Delivered []string
 	At        func(ctx context.Context, revision string) (syncline.Tree, error)
+	// Remote returns the files of what the source needs from elsewhere, if it may have
+	// them. Default: it may have nothing.
+	Remote func(ctx context.Context, remote upstream.Remote) (syncline.Tree, error)
 	// Fresh renders even when the result is remembered.
 	Fresh bool
+	// Apart renders even then, and remembers nothing of it: to see whether it comes to the
+	// same.
+	Apart bool
 	// ShowSecrets shows errors in full, also the values of Secrets that they quote.
 	// Only a person who asks for it may set it.
 	ShowSecrets bool
@@ -103,20 +114,27 @@ type Options struct {
 	// MemoBytes bounds the memory of remembered results, default 256 MiB. The
 	// project that takes most of it forgets first. Negative means to remember nothing.
 	MemoBytes int64
+	// Ciphertext returns the first field of an object that is still encrypted, and whether
+	// there is one. Such an object is refused. Default: it is not looked for.
+	Ciphertext func(content map[string]any) (field string, has bool)
 }
 
 // Renderer renders sources. It is safe for concurrent use.
 type Renderer struct {
 	builder    Builder
 	version    string
+	ciphertext func(content map[string]any) (field string, has bool)
 	memo       *record.Memo[outcome]
 	quarantine quarantine
 	gave       *gave
+	keys       keys
 }
 
-// outcome is a remembered result: what the source renders to, or why it cannot.
+// outcome is a remembered result: what the source renders to, or why it cannot, or what
+// it needs for that.
 type outcome struct {
 	result Result
+	needs  upstream.NeedsError
 	err    error
 }
 
@@ -133,9 +151,13 @@ func New(builder Builder, options Options) *Renderer {
 	if options.MemoBytes == 0 {
 		options.MemoBytes = 256 << 20
 	}
+	if options.Ciphertext == nil {
+		options.Ciphertext = func(map[string]any) (string, bool) { return "", false }
+	}
 	return &Renderer{
 		builder:    builder,
 		version:    options.Version,
+		ciphertext: options.Ciphertext,
 		memo:       record.NewMemo[outcome](max(options.MemoBytes, 0)),
 		quarantine: newQuarantine(),
 		gave:       newGave(),
@@ -145,7 +167,7 @@ func New(builder Builder, options Options) *Renderer {
 // Render returns what the request renders to. It is an Invalid error that names
 // the file and the reason when the source is at fault.
 func (r *Renderer) Render(ctx context.Context, request Request) (Result, error) {
-	made, err := r.make(ctx, request, newJob(request))
+	made, err := r.complete(ctx, request)
 	if err != nil {
 		return Result{}, err
 	}
@@ -163,8 +185,11 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 	if err != nil {
 		return outcome{}, err
 	}
-	inputs := record.Inputs{Files: request.Files, Facts: facts(request)}
-	if !request.Fresh {
+	for _, old := range r.keys.note(request.ID, key) {
+		r.forget(old)
+	}
+	inputs, anew := record.Inputs{Files: request.Files, Facts: facts(request)}, request.Fresh || request.Apart
+	if !anew {
 		if known, ok := r.memo.Find(key, inputs); ok {
 			return known, nil
 		}
@@ -173,32 +198,34 @@ func (r *Renderer) make(ctx context.Context, request Request, job Job) (outcome,
 	if err != nil {
 		return outcome{}, err
 	}
-	made, updated := outcome{}, false
-	if !request.Fresh {
-		made, updated = r.update(ctx, key, job, inputs)
-	}
-	if !updated {
-		made = r.build(ctx, job, inputs)
-	}
+	made := r.build(ctx, key, job, inputs, anew)
 	done(made.err)
-	if made.err == nil || lasting(made.err) {
+	if !request.Apart && (made.err == nil || lasting(made.err)) {
 		r.memo.Put(key, request.Project, made.result.Reads, made, made.size())
 	}
 	return made, nil
 }
 
-// keyOf identifies what a job of a request is about, whatever the files are.
+// keyOf identifies what a job of a request is about, whatever the files are: also by
+// which there are, as it may need others.
 func (r *Renderer) keyOf(request Request, job Job) (syncline.Digest, error) {
-	return syncline.DigestOf([]any{r.version, request.Source.Address().Key(), job})
+	return syncline.DigestOf([]any{r.version, request.Source.Address().Key(), job, slices.Sorted(maps.Keys(request.Files.Refs))})
 }
 
-// build builds everything.
-func (r *Renderer) build(ctx context.Context, job Job, inputs record.Inputs) outcome {
+// build builds what differs from a result that is remembered, if that can be, and
+// everything otherwise, or anew.
+func (r *Renderer) build(ctx context.Context, key syncline.Digest, job Job, inputs record.Inputs, anew bool) outcome {
+	if !anew {
+		if made, updated := r.update(ctx, key, job, inputs); updated {
+			return made
+		}
+	}
 	recorder := record.New(inputs)
 	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact, Owner: inputs.Facts[string(syncline.FactProject)]})
 	made := outcome{err: err}
 	if err == nil {
-		made.result, made.err = output.result()
+		made.needs = output.Needs
+		made.result, made.err = output.result(r.ciphertext)
 	}
 	made.result.Reads = recorder.Reads()
 	return made

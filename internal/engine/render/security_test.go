@@ -70,7 +70,13 @@ var reaching = map[string]hostile{
 	"kustomize secret files":     {files: memoryTree{"app/kustomization.yaml": "secretGenerator: [{name: a, files: ['k=PATH']}]"}},
 	"kustomize secret envs":      {files: memoryTree{"app/kustomization.yaml": "secretGenerator: [{name: a, envs: ['PATH']}]"}},
 	"kustomize config home":      {files: memoryTree{"app/kustomization.yaml": "helmGlobals: {configHome: 'PATH'}\nresources: [a.yaml]", "app/a.yaml": configMap}},
-	"kustomize chart values":     {files: memoryTree{"app/kustomization.yaml": "helmCharts: [{name: x, valuesFile: 'PATH'}]"}},
+	"kustomize chart values":     {files: withChart("helmCharts: [{name: x, valuesFile: 'PATH'}]")},
+	"kustomize chart more":       {files: withChart("helmCharts: [{name: x, additionalValuesFiles: ['PATH']}]")},
+	"inflated chart home":        {files: withChart("helmGlobals: {chartHome: 'PATH'}\nhelmCharts: [{name: x}]")},
+	"inflated chart name":        {files: withChart("helmCharts: [{name: 'PATH'}]")},
+	"kustomize chart generator":  {files: withChart("generators: [\"{apiVersion: builtin, kind: HelmChartInflationGenerator, metadata: {name: x}, name: x, valuesFile: 'PATH'}\"]")},
+	"inflated chart dependency":  {files: withChart("helmCharts: [{name: x}]", "app/charts/x/Chart.yaml", "{apiVersion: v2, name: x, version: 1.0.0, dependencies: [{name: y, version: '*', repository: 'PATH'}]}")},
+	"helm dependency folder":     {files: memoryTree{"app/Chart.yaml": "{apiVersion: v2, name: x, version: 1.0.0, dependencies: [{name: y, version: '*', repository: 'file://PATH'}]}"}},
 	"kustomize inline generator": {files: memoryTree{"app/kustomization.yaml": "generators:\n- |\n  apiVersion: builtin\n  kind: ConfigMapGenerator\n  metadata: {name: a}\n  files: ['k=PATH']\n"}},
 	"kustomize generator file":   {files: memoryTree{"app/kustomization.yaml": "generators: [g.yaml]", "app/g.yaml": "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: a}\nfiles: ['k=PATH']\n"}},
 	"kustomize transformer file": {files: withConfigMap("transformers: [t.yaml]", "app/t.yaml", "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\npath: 'PATH'\n")},
@@ -90,6 +96,18 @@ var reaching = map[string]hostile{
 // withConfigMap is a kustomization of one object with more fields.
 func withConfigMap(fields string, more ...string) memoryTree {
 	tree := memoryTree{"app/kustomization.yaml": "resources: [a.yaml]\n" + fields, "app/a.yaml": configMap}
+	for i := 0; i+1 < len(more); i += 2 {
+		tree[more[i]] = more[i+1]
+	}
+	return tree
+}
+
+// withChart is a kustomization with a chart that is committed.
+func withChart(kustomization string, more ...string) memoryTree {
+	tree := memoryTree{
+		"app/kustomization.yaml": kustomization, "app/charts/x/Chart.yaml": "{apiVersion: v2, name: x, version: 1.0.0}",
+		"app/charts/x/templates/a.yaml": configMap,
+	}
 	for i := 0; i+1 < len(more); i += 2 {
 		tree[more[i]] = more[i+1]
 	}

@@ -2,6 +2,7 @@ package render_test
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"maps"
@@ -17,15 +18,18 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/render"
+	"github.com/syncline-io/syncline/internal/engine/source"
 )
 
 var update = flag.Bool("update", false, "write what is rendered to the stories")
 
 // TestStories renders the stories in testdata. Each holds a request
-// (request.yaml), the files of the repository (repo/…) and of other sources
-// (ref/NAME/…), and what comes of them (want).
+// (request.yaml), the files of the repository (repo/…), its submodules (submodule/…) and
+// links (link/…), the files of other sources (ref/NAME/…) and of what is elsewhere
+// (elsewhere/NAME/…, of which elsewhere.yaml says where), and what comes of them (want).
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
 	check(t, err)
@@ -58,26 +62,34 @@ type story struct {
 func readStory(t *testing.T, archive *txtar.Archive) story {
 	t.Helper()
 	s := story{archive: archive}
-	repo, refs := memoryTree{}, map[string]memoryTree{}
+	repo, refs := typedTree{memoryTree{}, map[string]syncline.EntryType{}}, map[string]memoryTree{}
+	elsewhere := map[string]memoryTree{}
 	for _, file := range archive.Files {
 		switch top, rest, _ := strings.Cut(file.Name, "/"); top {
 		case "request.yaml":
 			s.request = readRequest(t, file.Data)
 		case "repo":
-			repo[rest] = string(file.Data)
-		case "ref":
+			repo.memoryTree[rest] = string(file.Data)
+		case "submodule":
+			repo.memoryTree[rest], repo.types[rest] = string(file.Data), syncline.EntrySubmodule
+		case "link":
+			repo.memoryTree[rest], repo.types[rest] = strings.TrimSpace(string(file.Data)), syncline.EntryLink
+		case "elsewhere.yaml":
+			s.request.Remote = remotes(t, file.Data, elsewhere)
+		case "ref", "elsewhere":
+			trees := map[string]map[string]memoryTree{"ref": refs, "elsewhere": elsewhere}[top]
 			name, below, _ := strings.Cut(rest, "/")
-			if refs[name] == nil {
-				refs[name] = memoryTree{}
+			if trees[name] == nil {
+				trees[name] = memoryTree{}
 			}
-			refs[name][below] = string(file.Data)
+			trees[name][below] = string(file.Data)
 		case "want":
 			s.want = string(file.Data)
 		default:
 			t.Fatalf("unknown file %s", file.Name)
 		}
 	}
-	s.request.Files.Tree = strictTree{t, repo}
+	s.request.Files.Tree = strictTree{t, source.Confine(repo)}
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
 		if s.request.Files.Refs == nil {
 			s.request.Files.Refs = map[string]syncline.Tree{}
@@ -85,6 +97,21 @@ func readStory(t *testing.T, archive *txtar.Archive) story {
 		s.request.Files.Refs[name] = strictTree{t, refs[name]}
 	}
 	return s
+}
+
+// remotes returns what gives files from elsewhere: of what is not listed there is nothing.
+func remotes(t *testing.T, text []byte, trees map[string]memoryTree) func(context.Context, upstream.Remote) (syncline.Tree, error) {
+	t.Helper()
+	var listed map[string]upstream.Remote
+	check(t, yaml.UnmarshalStrict(text, &listed))
+	return func(_ context.Context, remote upstream.Remote) (syncline.Tree, error) {
+		for name, one := range listed {
+			if one.Ref() == remote.Ref() {
+				return strictTree{t, trees[name]}, nil
+			}
+		}
+		return nil, syncline.Errorf(syncline.Denied, "%s %s %s is not permitted", remote.RepoURL, remote.Chart, remote.TargetRevision)
+	}
 }
 
 // readRequest reads a request with the source as people write it.

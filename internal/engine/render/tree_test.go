@@ -13,11 +13,14 @@ func TestMemoryTreeIsLikeEveryTree(t *testing.T) {
 	treetest.Run(t, treetest.Lacks{Links: true, Executables: true, Submodules: true}, func(_ testing.TB, content treetest.Content) syncline.Tree {
 		return memoryTree(content.Files)
 	})
-	treetest.Run(t, treetest.Lacks{Executables: true, Submodules: true}, func(_ testing.TB, content treetest.Content) syncline.Tree {
-		files, links := memoryTree(maps.Clone(content.Files)), map[string]bool{}
+	treetest.Run(t, treetest.Lacks{Executables: true}, func(_ testing.TB, content treetest.Content) syncline.Tree {
+		files, types := memoryTree(maps.Clone(content.Files)), map[string]syncline.EntryType{}
 		for at, target := range content.Links {
-			files[at], links[at] = target, true
+			files[at], types[at] = target, syncline.EntryLink
 		}
-		return linkTree{files, links}
+		for at, commit := range content.Submodules {
+			files[at], types[at] = commit, syncline.EntrySubmodule
+		}
+		return typedTree{files, types}
 	})
 }

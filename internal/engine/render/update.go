@@ -30,7 +30,7 @@ func (r *Renderer) update(ctx context.Context, key syncline.Digest, job Job, inp
 	output, err := r.builder.Build(ctx, job, Inputs{Files: recorder.Files(), Fact: recorder.Fact, Owner: inputs.Facts[string(syncline.FactProject)]})
 	made := outcome{err: err}
 	if err == nil {
-		made.result, made.err = output.result()
+		made.result, made.err = output.result(r.ciphertext)
 	}
 	if made.err == nil {
 		var fits bool

@@ -172,7 +172,7 @@ func (l *late) Refresh(context.Context) {
 // TestASecretOfWhichTheWatchHasNotTold is known to the first turn.
 func TestASecretOfWhichTheWatchHasNotTold(t *testing.T) {
 	known := &late{}
-	stage := source.New(source.NewResolver(gitOf(&guarded{}, nil), source.Options{}), known)
+	stage := source.New(source.NewResolver(gitOf(&guarded{}, nil), source.Options{}), known, nil)
 	for range 3 {
 		got, err := stage.Resolve(t.Context(), syncline.App{}, syncline.Source{RepoURL: urlA, TargetRevision: "main"}, time.Minute)
 		if err != nil || got != commit("1") {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/near"
 )
 
 // Folder returns the path of a source as a Tree takes it, "" for the root,
@@ -68,7 +69,7 @@ func neighbours(files syncline.Tree, missing string) string {
 		}
 	}
 	if len(name) < maxSuggested && len(folders) <= maxCompared {
-		slices.SortStableFunc(folders, func(a, b string) int { return distance(a, name) - distance(b, name) })
+		slices.SortStableFunc(folders, func(a, b string) int { return near.Edits(a, name) - near.Edits(b, name) })
 	}
 	where := "the root of the repository"
 	if above != "" {
@@ -90,24 +91,3 @@ const (
 	maxSuggested = 64
 	maxCompared  = 1000
 )
-
-// distance counts the edits between two names.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}

@@ -23,15 +23,6 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-// Whatever a path is called that is not there: what is like it is found in time.
-func FuzzLikeness(f *testing.F) {
-	f.Add("deploy", "depoly")
-	f.Add("", "x")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		bound.Limits{}.Run(t, func() { distance(a, b) })
-	})
-}
-
 // Whatever path a source has.
 func FuzzFolder(f *testing.F) {
 	f.Add("a/../../b")

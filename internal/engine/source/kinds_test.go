@@ -232,7 +232,7 @@ func TestWhatIsSharedByKinds(t *testing.T) {
 		resolver := source.NewResolver(
 			source.Fetchers{syncline.SourceGit: source.NewGit(world, nil), syncline.SourceHelm: d},
 			source.Options{Changed: func(key string) { told <- key }})
-		stage := source.New(resolver, everybody{})
+		stage := source.New(resolver, everybody{}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- resolver.Poll(ctx) }()
@@ -290,7 +290,7 @@ func (everybody) Repository(_ string, address upstream.Address) (upstream.Reposi
 
 // TestKindsThatNothingReads are refused before anything is asked.
 func TestKindsThatNothingReads(t *testing.T) {
-	stage := source.New(source.NewResolver(gitOf(newRemote(nil), nil), source.Options{}), everybody{})
+	stage := source.New(source.NewResolver(gitOf(newRemote(nil), nil), source.Options{}), everybody{}, nil)
 	for says, from := range map[string]syncline.Source{
 		"sources of kind Helm are not supported": {RepoURL: urlA, Chart: "web"},
 		`chart "web" and path`:                   {RepoURL: urlA, Chart: "web", Path: "web"},

@@ -220,7 +220,7 @@ func (a *asking) Tree(ctx context.Context, _ upstream.Repository, _ string) (syn
 // TestAStageSaysForWhomItAsks, whatever it asks for.
 func TestAStageSaysForWhomItAsks(t *testing.T) {
 	world, mirror := &silent{speak: true}, &asking{}
-	stage := source.New(source.NewResolver(gitOf(world, mirror), source.Options{}), &late{refreshed: 1})
+	stage := source.New(source.NewResolver(gitOf(world, mirror), source.Options{}), &late{refreshed: 1}, nil)
 	app, src := syncline.App{Project: "red"}, syncline.Source{RepoURL: urlA, TargetRevision: "main"}
 	if _, err := stage.Resolve(t.Context(), app, src, time.Minute); err != nil {
 		t.Fatal(err)

@@ -159,7 +159,7 @@ func TestWhoFollowsATag(t *testing.T) {
 				return now
 			},
 		})
-		stage := source.New(resolver, everybody{})
+		stage := source.New(resolver, everybody{}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- resolver.Poll(ctx) }()

@@ -8,6 +8,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
 
 // Credentials know how to reach repositories.
@@ -23,16 +24,25 @@ type Refresher interface {
 	Refresh(ctx context.Context)
 }
 
+// Keys open what is encrypted in repositories.
+type Keys interface {
+	// Open returns files as an App of the project reads them: in plaintext. A file that
+	// cannot be decrypted cannot be read. Ctx bounds how long reading may take.
+	Open(ctx context.Context, project string, files syncline.Tree) syncline.Tree
+}
+
 // Stage yields what an App's sources hold.
 type Stage struct {
 	resolver    *Resolver
 	credentials Credentials
+	keys        Keys
 	compared    comparisons
 }
 
-// New returns a Stage of the kinds of source that the Resolver has.
-func New(resolver *Resolver, credentials Credentials) *Stage {
-	return &Stage{resolver: resolver, credentials: credentials}
+// New returns a Stage of the kinds of source that the Resolver has. Without Keys, files
+// are as they are in the repositories.
+func New(resolver *Resolver, credentials Credentials, keys Keys) *Stage {
+	return &Stage{resolver: resolver, credentials: credentials, keys: keys}
 }
 
 // repository returns how the App reaches the repository of a source.
@@ -78,8 +88,9 @@ func (s *Stage) refreshed(ctx context.Context, app syncline.App, source syncline
 	return now, err == nil && now.Access() != before.Access()
 }
 
-// Tree returns the files of a revision, fetched if need be, and confined to the
-// repository as [Confine] does. The source's path is a folder among them.
+// Tree returns the files of a revision, fetched if need be, decrypted for the App's
+// project, and confined to the repository as [Confine] does. The source's path is a
+// folder among them.
 func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Source, revision string) (syncline.Tree, error) {
 	ctx = demand.New(app.Project).In(ctx)
 	repo, err := s.repository(app, source)
@@ -89,6 +100,9 @@ func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Sour
 	files, err := s.files(ctx, repo, source, revision)
 	if err != nil {
 		return nil, err
+	}
+	if s.keys != nil {
+		files = s.keys.Open(ctx, app.Project, files)
 	}
 	files = Confine(files)
 	if _, err := Folder(files, source.Path); err != nil {
@@ -102,7 +116,7 @@ func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Sour
 // Difference returns how two revisions of a source differ. The older one was
 // fetched before; what is not there any more is a Transient error. The answer is
 // remembered for the other Apps of the repository.
-func (s *Stage) Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*Difference, error) {
+func (s *Stage) Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*difference.Paths, error) {
 	ctx = demand.New(app.Project).In(ctx)
 	pair := revisions{source.Key(), source.Chart, before, after}
 	repo, err := s.repository(app, source)
@@ -124,11 +138,11 @@ func (s *Stage) Difference(ctx context.Context, app syncline.App, source synclin
 	if err != nil {
 		return nil, err
 	}
-	difference, err := Compare(old, now)
+	differ, err := difference.Between(old, now)
 	if err == nil {
-		s.compared.put(pair, difference)
+		s.compared.put(pair, differ)
 	}
-	return difference, err
+	return differ, err
 }
 
 // revisions are two of one repository, and of one thing in it.
@@ -137,29 +151,29 @@ type revisions struct{ repoKey, chart, before, after string }
 // comparisons remembers the last differences. It is safe for concurrent use.
 type comparisons struct {
 	mu    sync.Mutex
-	known map[revisions]*Difference
+	known map[revisions]*difference.Paths
 	order []revisions
 }
 
 // maxComparisons is enough for a revision of each of many repositories at once.
 const maxComparisons = 32
 
-func (c *comparisons) get(pair revisions) *Difference {
+func (c *comparisons) get(pair revisions) *difference.Paths {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.known[pair]
 }
 
-func (c *comparisons) put(pair revisions, difference *Difference) {
+func (c *comparisons) put(pair revisions, paths *difference.Paths) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
-		c.known = map[revisions]*Difference{}
+		c.known = map[revisions]*difference.Paths{}
 	}
 	if c.known[pair] == nil {
 		c.order = append(c.order, pair)
 	}
-	c.known[pair] = difference
+	c.known[pair] = paths
 	if len(c.order) > maxComparisons {
 		delete(c.known, c.order[0])
 		c.order = c.order[1:]

@@ -28,7 +28,7 @@ func gitOf(server source.GitServer, mirror source.GitMirror) source.Fetchers {
 }
 
 func newStage(o *origin) *source.Stage {
-	return source.New(source.NewResolver(gitOf(o.store, o.store), source.Options{}), open(o.URL))
+	return source.New(source.NewResolver(gitOf(o.store, o.store), source.Options{}), open(o.URL), nil)
 }
 
 func TestStageFromSourceToFiles(t *testing.T) {

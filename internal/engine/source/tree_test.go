@@ -15,6 +15,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
 
 // origin is a real repository behind a real server, and a store that reads it.
@@ -292,12 +293,12 @@ func TestChanged(t *testing.T) {
 	})
 	want := []string{"d-e", "d/changed", "d/gone", "d/new", "file-to-folder", "file-to-folder/y", "folder-to-file", "folder-to-file/x", "link", "mode", "module", "z/new/deep"}
 	for _, trees := range [][2]syncline.Tree{{before, after}, {after, before}} {
-		got, err := source.Changed(trees[0], trees[1])
+		got, err := difference.Files(trees[0], trees[1])
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("Changed = %q, %v, want %q", got, err, want)
 		}
 	}
-	if got, err := source.Changed(before, before); err != nil || len(got) > 0 {
+	if got, err := difference.Files(before, before); err != nil || len(got) > 0 {
 		t.Errorf("Changed of the same = %q, %v", got, err)
 	}
 }
@@ -328,7 +329,7 @@ func TestChangedAgainstReading(t *testing.T) {
 		}
 		slices.Sort(want)
 		after := o.files(change)
-		got, err := source.Changed(tree, after)
+		got, err := difference.Files(tree, after)
 		if err != nil || !slices.Equal(got, want) {
 			t.Fatalf("Changed = %q, %v, want %q", got, err, want)
 		}

@@ -33,7 +33,9 @@ func (p *program) newAppDiff() *cobra.Command {
 plan, made here and not performed. Hooks, which run in every sync, are left out
 unless --hooks asks for them.
 
-It ends with 0 when nothing differs and with 1 when something does.`,
+It ends with 0 when nothing differs and with 1 when something does. The API server
+compares, which takes the right to change the objects: 4 says that it did not let
+you; "syncline app resources NAME" shows what the agent found.`,
 		Example: `  syncline app diff shop
   syncline app diff shop --revision my-branch
   syncline app diff shop -o json --exit-code=false`,
@@ -76,10 +78,26 @@ func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
 	if err := p.printPlan(plan, question, f.output.value); err != nil {
 		return err
 	}
+	if err := uncompared(plan); err != nil {
+		return err
+	}
 	if view.Differs(plan) && f.exitCode {
 		return differsError{code: f.diffExitCode}
 	}
 	return nil
+}
+
+// uncompared is an error when the API server would not compare objects for who asks: that is
+// no difference, and no agreement. What a project refuses is shown as what it is.
+func uncompared(plan syncline.Plan) error {
+	denied := slices.DeleteFunc(slices.Clone(plan.Changes), func(c syncline.Change) bool {
+		return c.Refused || syncline.KindOf(c.Err) != syncline.Denied
+	})
+	if len(denied) == 0 {
+		return nil
+	}
+	return syncline.Errorf(syncline.Denied, "%d of %d objects cannot be compared, because that takes the right to change them: %s: %w",
+		len(denied), len(plan.Changes), denied[0].Ref, denied[0].Err)
 }
 
 // plan makes the plan of an operation with an engine of its own.

@@ -36,6 +36,12 @@ found in the Git working tree around it, or else in the folder alone. With
 --repo, the source is a revision of a repository instead: a URL, or a folder
 with a Git repository.
 
+Files that sops encrypted are decrypted by the keys that sops finds: those of
+SOPS_AGE_KEY, of SOPS_AGE_KEY_FILE or of sops/age/keys.txt in your
+configuration, an SSH key of SOPS_AGE_SSH_PRIVATE_KEY_FILE, and those of
+VAULT_ADDR with VAULT_TOKEN, AWS_ACCESS_KEY_ID, AZURE_CLIENT_ID and
+GOOGLE_APPLICATION_CREDENTIALS. Keys of GnuPG are not looked for.
+
 It ends with 1, and says which file and why, when something cannot be rendered.`,
 		Example: `  syncline render deploy/overlays/production
   syncline render charts/web --values production.yaml --helm-set replicas=3

@@ -356,6 +356,9 @@ func (e engine) Plan(_ context.Context, app syncline.App, operation syncline.Ope
 		}
 		if c.Error != "" {
 			change.Err = errors.New(c.Error)
+			if denied, found := strings.CutPrefix(c.Error, "denied: "); found {
+				change.Err = syncline.WithHint(syncline.Errorf(syncline.Denied, "%s", denied), "give this right to the user eve, by RBAC")
+			}
 		}
 		if c.Desired != nil {
 			if change.Desired, err = syncline.NewObject(c.Desired, "plan.yaml"); err != nil {

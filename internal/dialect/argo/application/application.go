@@ -13,6 +13,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 	"github.com/syncline-io/syncline/internal/base/glob"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
@@ -88,7 +89,7 @@ func isRequested(cr *v1alpha1.Application) bool {
 		return false
 	}
 	writers, err := writersOf(cr.ManagedFields, "f:status", "f:operationState", "f:startedAt")
-	if err != nil || slices.Contains(writers, syncline.StatusManager) {
+	if err != nil || slices.Contains(writers, fieldmanager.Status) {
 		return false
 	}
 	asked, going := toOperation(*cr.Operation, &problems{}), state.Operation

@@ -15,6 +15,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 	"github.com/syncline-io/syncline/internal/base/glob"
 	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/base/tool"
@@ -361,7 +362,11 @@ func TestReadNamesProblems(t *testing.T) {
 		{"a chart that others read", `spec: {source: {path: null, chart: redis, ref: values}}`,
 			`spec.source has both chart "redis" and ref "values"`},
 		{"a ref alone", `spec: {source: {path: null, ref: values}}`, `spec.source has a ref but no path`},
-		{"a plugin", `spec: {source: {plugin: {name: cue}}}`, `spec.source.plugin is not supported yet`},
+		{"a plugin's name", `spec: {source: {plugin: {name: ../cue}}}`, `spec.source.plugin.name: it is the name of a plugin`},
+		{"a plugin's variable", `spec: {source: {plugin: {name: cue, env: [{name: a, value: b}, {name: 'a=b', value: c}]}}}`,
+			`spec.source.plugin.env[1]: it is no variable`},
+		{"a plugin and a tool", `spec: {source: {plugin: {name: cue}, helm: {version: v3}}}`,
+			`spec.source has options of more than one tool: helm, plugin; keep one of them`},
 		{"two tools", `spec: {source: {helm: {version: v3}, kustomize: {namePrefix: a-}, directory: {jsonnet: {}}}}`,
 			`spec.source has options of more than one tool: helm, kustomize; keep one of them`},
 		{"a count that is none", `spec: {source: {kustomize: {replicas: [{name: web, count: many}]}}}`,
@@ -480,8 +485,8 @@ func TestApprovals(t *testing.T) {
 		"declared":               {written(syncline.FieldManager, metav1.ManagedFieldsOperationApply, both), false},
 		"declared, and replaced": {written(syncline.FieldManager, metav1.ManagedFieldsOperationUpdate, both), false},
 		"declared, by Argo CD":   {written(convention.FormerManager, metav1.ManagedFieldsOperationUpdate, both), false},
-		"put back":               {written(syncline.RestoreManager, metav1.ManagedFieldsOperationUpdate, both), false},
-		"of a namespace's":       {written(syncline.NamespaceManager("web"), metav1.ManagedFieldsOperationApply, both), false},
+		"put back":               {written(fieldmanager.Restore, metav1.ManagedFieldsOperationUpdate, both), false},
+		"of a namespace's":       {written(fieldmanager.Namespace("web"), metav1.ManagedFieldsOperationApply, both), false},
 		"of something else":      {written("kubectl-edit", metav1.ManagedFieldsOperationUpdate, `{"f:spec":{}}`), false},
 		"what is not known":      {written("kubectl-edit", metav1.ManagedFieldsOperationApply, `[`), false},
 		"of nobody":              {&v1alpha1.Application{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{syncline.AnnotationApprovePrune: "abc", convention.DeletionApproved: at.Format(time.RFC3339)}}}, false},
@@ -550,8 +555,8 @@ func TestAnOperationThatGoesOn(t *testing.T) {
 		"with a revision resolved":    {"Running", v1alpha1.SyncOperation{Prune: true, Revision: "main"}, argo, true},
 		"another":                     {"Running", v1alpha1.SyncOperation{DryRun: true}, argo, false},
 		"over":                        {"Succeeded", v1alpha1.SyncOperation{Prune: true}, argo, false},
-		"of Syncline":                 {"Running", v1alpha1.SyncOperation{Prune: true}, state(syncline.StatusManager, all), false},
-		"of Syncline, and terminated": {"Terminating", v1alpha1.SyncOperation{Prune: true}, append(state(syncline.StatusManager, `"f:startedAt":{}`), state("kubectl-patch", `"f:phase":{}`)...), false},
+		"of Syncline":                 {"Running", v1alpha1.SyncOperation{Prune: true}, state(fieldmanager.Status, all), false},
+		"of Syncline, and terminated": {"Terminating", v1alpha1.SyncOperation{Prune: true}, append(state(fieldmanager.Status, `"f:startedAt":{}`), state("kubectl-patch", `"f:phase":{}`)...), false},
 	} {
 		cr := &v1alpha1.Application{Operation: &v1alpha1.Operation{Sync: &test.asked}}
 		cr.ManagedFields = test.writers

@@ -11,6 +11,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
@@ -76,10 +77,10 @@ func checkRequest(cr *v1alpha1.Application, found *problems) {
 // says, and the command line has a manager of its own.
 func declares(manager string) bool {
 	switch manager {
-	case syncline.FieldManager, convention.FormerManager, syncline.RestoreManager, setsManager:
+	case syncline.FieldManager, convention.FormerManager, fieldmanager.Restore, setsManager:
 		return true
 	}
-	return strings.HasPrefix(manager, syncline.NamespaceManagers)
+	return strings.HasPrefix(manager, fieldmanager.Namespaces)
 }
 
 // writersOf returns who owns a field, by any operation.

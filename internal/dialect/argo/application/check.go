@@ -120,8 +120,8 @@ func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 	if s.Ref != "" && !refForm.MatchString(s.Ref) {
 		found.add("%s.ref is %.80q: it has to be of letters, digits, - and _, at most 63 of them", path, s.Ref)
 	}
-	if s.Plugin != nil {
-		found.add("%s.plugin is not supported yet: use helm, kustomize or directory", path)
+	if err := convention.CheckPlugin(s.Plugin); err != nil {
+		found.add("%s.%v", path, err)
 	}
 	checkTools(path, s, found)
 	checkReplicas(path, s.Kustomize, found)
@@ -145,9 +145,6 @@ func checkTools(path string, s v1alpha1.ApplicationSource, found *problems) {
 	var tools []string
 	for _, tool := range convention.ToSource(s).Declared() {
 		tools = append(tools, strings.ToLower(string(tool)))
-	}
-	if s.Plugin != nil {
-		tools = append(tools, "plugin")
 	}
 	if len(tools) > 1 {
 		found.add("%s has options of more than one tool: %s; keep one of them", path, strings.Join(tools, ", "))

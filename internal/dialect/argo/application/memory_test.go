@@ -3,6 +3,7 @@ package application_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,7 +14,11 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	kruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/automation/coalesce"
@@ -21,41 +26,65 @@ import (
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
+	"github.com/syncline-io/syncline/internal/edge/kube/live"
+	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
 	"github.com/syncline-io/syncline/internal/engine"
 	gate "github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
 	"github.com/syncline-io/syncline/internal/engine/render"
 )
 
-// perApp is how many bytes an App of three objects may take, without what is remembered
-// of its objects in the cluster (see TestMemoryPerObject of the live cache), and without
-// what it rendered to, which has a limit of its own.
-const perApp = 18 << 10
+// perApp is how many bytes an App of three objects may take, with all that is remembered
+// of it: its resource and its last report, its plan, what it rendered to, what was read
+// for that, and its objects in the cluster.
+const perApp = 25 << 10
+
+// perAppKnown is how many of them are left where what it rendered to was forgotten, and
+// without the objects in the cluster.
+const perAppKnown = 18 << 10
 
 func TestMemoryPerApp(t *testing.T) {
-	if used := memoryPerApp(t, 1000, -1); used > perApp {
-		t.Errorf("an App takes %d bytes, want at most %d", used, perApp)
+	if used := memoryPerApp(t, 1000, -1, false); used > perAppKnown {
+		t.Errorf("an App takes %d bytes, want at most %d", used, perAppKnown)
+	}
+	if used := memoryPerApp(t, 1000, 256<<20, true); used > perApp {
+		t.Errorf("with all that is remembered an App takes %d bytes, want at most %d", used, perApp)
 	}
 }
 
 func BenchmarkMemoryPerApp(b *testing.B) {
-	for what, memo := range map[string]int64{"remembered": -1, "remembered and rendered": 256 << 20} {
-		b.Run(what, func(b *testing.B) {
-			for b.Loop() {
-				b.ReportMetric(float64(memoryPerApp(b, 2000, memo)), "bytes/App")
-			}
-		})
+	for _, part := range []struct {
+		what string
+		memo int64
+		live bool
+	}{{"remembered", -1, false}, {"rendered", 256 << 20, false}, {"all", 256 << 20, true}} {
+		for _, count := range []int{1000, 5000} {
+			b.Run(fmt.Sprintf("%s/%d", part.what, count), func(b *testing.B) {
+				for b.Loop() {
+					b.ReportMetric(float64(memoryPerApp(b, count, part.memo, part.live)), "bytes/App")
+				}
+			})
+		}
 	}
 }
 
 // memoryPerApp delivers Apps of three objects, and returns the bytes that the agent's
-// memory of one takes; memo is how much of what they rendered to is remembered. With $HEAP_PROFILE it writes there what takes them.
-func memoryPerApp(t testing.TB, count int, memo int64) int {
+// memory of one takes; memo is how much of what they rendered to is remembered, and observed
+// says whether their objects in the cluster are. With $HEAP_PROFILE it writes there what
+// takes them.
+func memoryPerApp(t testing.TB, count int, memo int64, observed bool) int {
 	t.Helper()
 	estate := newEstate(memo)
+	defer estate.live.Close()
 	before := heap()
 	for i := range count {
 		estate.deliver(t, i)
+		if observed {
+			estate.observe(t)
+		}
+	}
+	if objects := estate.live.Stats().Objects; observed && objects != 3*count {
+		t.Fatalf("%d objects are remembered, want %d", objects, 3*count)
 	}
 	estate.cluster, estate.text = nil, nil
 	used := (heap() - before) / count
@@ -91,6 +120,7 @@ type estate struct {
 	store   *application.Store
 	writer  *coalesce.Writer
 	engine  *engine.Engine
+	live    *live.Cache
 
 	folder  string
 	files   folder
@@ -107,7 +137,68 @@ func newEstate(memo int64) *estate {
 	e.engine = engine.New(e, render.New(render.Tools{Dialects: syncline.Dialects{convention.Dialect()}}, render.Options{MemoBytes: memo}), e, e, engine.Options{
 		Others: catalog.Others{Catalog: e.catalog, Namespace: controlPlane}, Now: func() time.Time { return e.now },
 	})
+	kinds := []schema.GroupVersionKind{{Version: "v1", Kind: "ConfigMap"}, {Version: "v1", Kind: "Service"}, {Group: "apps", Version: "v1", Kind: "Deployment"}}
+	known := make(chan struct{}, 100)
+	e.live = live.New(vacant{}, live.Options{
+		Dialects: syncline.Dialects{convention.Dialect()},
+		Assess:   func(*unstructured.Unstructured) syncline.Health { return syncline.Health{Status: syncline.Healthy} },
+		OnReady:  func(schema.GroupKind) { known <- struct{}{} },
+	})
+	e.live.Need(kinds...)
+	for len(e.live.Ready(kinds[0].GroupKind(), kinds[1].GroupKind(), kinds[2].GroupKind())) > 0 {
+		<-known
+	}
 	return e
+}
+
+// vacant is a cluster that has nothing: what is known of it later was written.
+type vacant struct{}
+
+func (v vacant) Resource(context.Context, schema.GroupVersionKind) (live.Resource, error) {
+	source := stream.Source{List: v.list, Watch: v.watch}
+	return live.Resource{Objects: source, Metadata: source, Classify: func(err error) error { return err }}, nil
+}
+
+func (vacant) Kinds(context.Context) ([]schema.GroupVersionKind, error) { return nil, nil }
+
+func (vacant) Served(schema.GroupKind) bool { return true }
+
+func (vacant) Outdated() {}
+
+func (vacant) list(context.Context, metav1.ListOptions) (kruntime.Object, error) {
+	return nil, errors.New("it streams")
+}
+
+// watch tells that there is nothing, and then nothing more.
+func (vacant) watch(context.Context, metav1.ListOptions) (watch.Interface, error) {
+	end := &unstructured.Unstructured{Object: map[string]any{}}
+	end.SetResourceVersion("1")
+	end.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
+	told := watch.NewFakeWithChanSize(1, false)
+	told.Action(watch.Bookmark, end)
+	return told, nil
+}
+
+// observe remembers the App's objects as they are live, each parsed anew so that it
+// shares nothing.
+func (e *estate) observe(t testing.TB) {
+	name := path.Base(e.folder)
+	for _, ref := range []syncline.Ref{{Kind: "ConfigMap"}, {Kind: "Service"}, {Group: "apps", Kind: "Deployment"}} {
+		ref.Namespace, ref.Name = name, name
+		text, err := json.Marshal(e.cluster.Live(t, ref).Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := &unstructured.Unstructured{}
+		if err := u.UnmarshalJSON(text); err != nil {
+			t.Fatal(err)
+		}
+		object, err := syncline.NewObject(u.Object, "the cluster")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.live.Observe(object)
+	}
 }
 
 // deliver has an App synced.

@@ -14,6 +14,9 @@ func toPast(id syncline.AppID, cr *v1alpha1.Application) syncline.Past {
 	past.ResourceVersion = cr.ResourceVersion
 	past.ReconciledAt = toTime(cr.Status.ReconciledAt)
 	past.Unlisted = slices.ContainsFunc(past.Conditions, func(c syncline.Condition) bool { return c.Type == syncline.UnlistedWarning })
+	if cr.Status.Syncline != nil {
+		past.Compared = cr.Status.Syncline.Compared
+	}
 	if state := cr.Status.OperationState; state != nil {
 		var found problems
 		checkStatusOperation(state, &found)

@@ -81,15 +81,24 @@ func answers(report syncline.Report, cr *v1alpha1.Application) map[string]any {
 func statusChanges(report syncline.Report, cr *v1alpha1.Application, status v1alpha1.ApplicationStatus, more bool) (map[string]any, error) {
 	changes := map[string]any{}
 	if !equality.Semantic.DeepEqual(cr.Status, status) { // which is much cheaper than JSON
-		from, err := ToJSON(cr.Status)
+		old, now := cr.Status, status
+		old.Resources, now.Resources = nil, nil // they may be thousands, and are written as they are
+		from, err := ToJSON(old)
 		if err != nil {
 			return nil, err
 		}
-		to, err := ToJSON(status)
+		to, err := ToJSON(now)
 		if err != nil {
 			return nil, err
 		}
 		changes = MergePatch(from, to)
+		switch same := equality.Semantic.DeepEqual(cr.Status.Resources, status.Resources); {
+		case same:
+		case len(status.Resources) == 0:
+			changes["resources"] = nil
+		default:
+			changes["resources"] = status.Resources
+		}
 	}
 	// A definition of Application which is not Syncline's drops this field
 	// again: alone it must not make a status that changes for ever.

@@ -6,13 +6,14 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/option"
 )
 
 func toPolicy(p *v1alpha1.SyncPolicy, found *problems) syncline.SyncPolicy {
 	if p == nil {
 		return syncline.SyncPolicy{}
 	}
-	policy := syncline.SyncPolicy{Options: p.SyncOptions}
+	policy := syncline.SyncPolicy{Options: option.Of(p.SyncOptions)}
 	if a := p.Automated; a != nil && (a.Enabled == nil || *a.Enabled) {
 		policy.Automated = true
 		policy.Prune = a.Prune

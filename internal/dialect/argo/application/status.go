@@ -338,10 +338,26 @@ func (f *folder) syncline(report syncline.Report) *v1alpha1.SynclineStatus {
 	if before := f.cr.Status.Syncline; before != nil && status.Rendered == "" {
 		status.Rendered = before.Rendered
 	}
+	status.Compared = f.compared(report)
 	if equality.Semantic.DeepEqual(status, v1alpha1.SynclineStatus{}) {
 		return nil
 	}
 	return &status
+}
+
+// compared returns the revisions that were compared last, when those of the report could not
+// be: what the status said of them, or else its own.
+func (f *folder) compared(report syncline.Report) []string {
+	before := f.cr.Status
+	switch revisions := toRevisions(before.Sync.Revision, before.Sync.Revisions); {
+	case report.Sync != syncline.SyncUnknown || before.Sync.Status == "":
+		return nil
+	case before.Syncline != nil && before.Syncline.Compared != nil:
+		return before.Syncline.Compared
+	case !slices.Equal(revisions, report.Revisions):
+		return revisions
+	}
+	return nil
 }
 
 func fromBlocker(b syncline.Blocker) v1alpha1.Blocker {

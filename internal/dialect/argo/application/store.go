@@ -2,6 +2,7 @@ package application
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,11 +29,16 @@ type Store struct {
 	// Set it before the first WriteDraft. Default: nobody is told.
 	Changed func(app syncline.App, change catalog.Change)
 
+	// Label returns the label by which Argo CD is to track objects, which they are given
+	// too. Set it before the first Put. Default: there is none.
+	Label func() string
+
 	apps         *catalog.Apps
 	resources    Resources
 	controlPlane string
 	// dialect is that of every App.
 	dialect *syncline.Dialect
+	budget  budget
 }
 
 var _ coalesce.Resources = (*Store)(nil)
@@ -48,7 +54,9 @@ type record struct {
 // reads. The namespace controlPlane is the one where Applications are tracked by their
 // bare name.
 func NewStore(resources Resources, controlPlane string, apps *catalog.Apps) *Store {
-	return &Store{apps: apps, resources: resources, controlPlane: controlPlane, dialect: convention.Dialect()}
+	s := &Store{apps: apps, resources: resources, controlPlane: controlPlane, Label: func() string { return "" }}
+	s.dialect = convention.Labelling(func() string { return s.Label() })
+	return s
 }
 
 // Put takes note of an Application as it was seen. What is not newer than what
@@ -66,7 +74,10 @@ func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, catalog.Change)
 func (s *Store) read(u *unstructured.Unstructured) (syncline.App, any) {
 	large := textOf(u.Object) > largeText
 	unstructured.RemoveNestedField(u.Object, "spec", "info") // what people tell each other is not for us
+	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: u.GetNamespace(), Name: u.GetName()}
+	unaffordable := s.afford(u, id)
 	app, cr := Read(u, s.controlPlane)
+	app.Invalid = append(unaffordable, app.Invalid...)
 	app.Dialect = s.dialect // one for all
 	return app, &record{essence(cr), large}
 }
@@ -95,7 +106,10 @@ func (s *Store) WriteDraft(ctx context.Context, draft *coalesce.Draft) (written 
 	switch {
 	case syncline.KindOf(err) == syncline.NotFound:
 		return false, nil
-	case err != nil:
+	case syncline.KindOf(err) == syncline.Invalid:
+		err = errors.Join(err, s.sayUnwritten(ctx, draft.App, err))
+	}
+	if err != nil {
 		return false, fmt.Errorf("write the status of Application %s: %w", draft.App, err)
 	}
 	app, change := s.apps.Keep(s.read(u))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -434,5 +435,40 @@ func TestTheAnswerToAWriteBringsNothingBack(t *testing.T) {
 				t.Errorf("known is %v with UID %q, and of the project are %v", known, app.UID, store.OfProject("default"))
 			}
 		})
+	}
+}
+
+// large is a cluster that takes no patch but of conditions alone.
+type large struct{ patches []string }
+
+func (l *large) PatchApplication(_ context.Context, _ syncline.AppID, patch []byte) (*unstructured.Unstructured, error) {
+	l.patches = append(l.patches, string(patch))
+	if len(patch) > 2000 {
+		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "etcdserver: request is too large"), "split it")
+	}
+	var changes struct{ Status map[string]any }
+	if err := json.Unmarshal(patch, &changes); err != nil {
+		return nil, err
+	}
+	return sighting(fmt.Sprint(100+len(l.patches)), func(content map[string]any) { content["status"] = changes.Status }), nil
+}
+
+// A status that the API server refuses says so, once, and is written whole when it fits.
+func TestAStatusThatIsRefusedSaysWhy(t *testing.T) {
+	cluster := &large{}
+	k := newStore(cluster)
+	app, _ := k.Put(sighting("10", nil))
+	report := syncline.Report{App: app.ID, Sync: syncline.Synced, Conditions: []syncline.Condition{{Type: syncline.SyncError, Message: strings.Repeat("x", 3000)}}}
+	for range 3 {
+		if err := k.save(t, report); syncline.KindOf(err) != syncline.Invalid {
+			t.Errorf("the error is %v", err)
+		}
+	}
+	if n := len(cluster.patches); n != 4 || !strings.Contains(cluster.patches[1], "the status cannot be written, and is as it was: etcdserver: request is too large; split it") {
+		t.Errorf("written was %.300q", cluster.patches)
+	}
+	report.Conditions = nil
+	if err := k.save(t, report); err != nil || !strings.Contains(cluster.patches[4], `"conditions":null`) {
+		t.Errorf("written was %.300q (%v)", cluster.patches[4:], err)
 	}
 }

@@ -43,19 +43,19 @@ func (u Usage) Uses(repo upstream.Repository) bool {
 	}
 	return slices.ContainsFunc(u.Apps.OfRepository(key), func(id syncline.AppID) bool {
 		app, known := u.Apps.App(id)
-		return known && u.Permits(app) && slices.ContainsFunc(app.Sources, func(source syncline.Source) bool {
+		return known && u.Permits(app) && slices.ContainsFunc(u.Apps.Reads(id), func(source syncline.Source) bool {
 			address := source.Address()
 			return address.Key() == key && same(catalog.Way{Project: app.Project, Address: address})
 		})
 	})
 }
 
-// Declared returns the sources that Apps declare in the repository of that key.
+// Declared returns the sources that Apps declare in the repository of that key, or are
+// given from there.
 func (u Usage) Declared(repoKey string) []syncline.Source {
 	var sources []syncline.Source
 	for _, id := range u.Apps.OfRepository(repoKey) {
-		app, _ := u.Apps.App(id)
-		for _, source := range app.Sources {
+		for _, source := range u.Apps.Reads(id) {
 			if address := source.Address(); address.Key() == repoKey {
 				sources = append(sources, source)
 			}

@@ -3,6 +3,7 @@
 package project
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -61,12 +62,13 @@ func ToProject(cr *v1alpha1.AppProject) (syncline.Project, error) {
 		ClusterDeny:    each(cr.Spec.ClusterResourceBlacklist, toClusterRule),
 		NamespaceAllow: each(cr.Spec.NamespaceResourceWhitelist, toRule),
 		NamespaceDeny:  each(cr.Spec.NamespaceResourceBlacklist, toRule),
+		Signatures:     toSignatures(cr.Spec),
 	}
 	if err := project.Err(); err != nil {
 		return syncline.Project{}, syncline.WithHint(
-			syncline.Errorf(syncline.Invalid, "AppProject %s has a pattern that cannot be read: "+
+			syncline.Errorf(syncline.Invalid, "AppProject %s has what cannot be read: "+
 				"nothing of the project is delivered, because it is not known what it denies: %w", cr.Name, err),
-			"correct the pattern in the AppProject")
+			cmp.Or(syncline.HintOf(err), "correct the pattern in the AppProject"))
 	}
 	return project, nil
 }
@@ -80,8 +82,6 @@ func unsupported(spec v1alpha1.AppProjectSpec) []string {
 		set  bool
 	}{
 		{"spec.syncWindows", len(spec.SyncWindows) > 0},
-		{"spec.signatureKeys", len(spec.SignatureKeys) > 0},
-		{"spec.sourceIntegrity", spec.SourceIntegrity != nil},
 		{"spec.permitOnlyProjectScopedClusters", spec.PermitOnlyProjectScopedClusters},
 		{"spec.destinationServiceAccounts", len(spec.DestinationServiceAccounts) > 0},
 	} {

@@ -88,8 +88,10 @@ func TestReadRefuses(t *testing.T) {
 		{"a list that is none", `sourceRepos: '*'`, "AppProject shop: spec.sourceRepos is a text: it has to be a list"},
 		{"a rule that is none", `clusterResourceBlacklist: [Namespace]`, "spec.clusterResourceBlacklist is a text: it has to be an object"},
 		{"sync windows", `syncWindows: [{kind: deny, schedule: '* * * * *', duration: 1h}]`, "spec.syncWindows, which is not supported yet"},
-		{"signatures", `signatureKeys: [{keyID: '4AEE18F83AFDEB23'}]`, "spec.signatureKeys, which is not supported yet"},
-		{"integrity", `sourceIntegrity: {git: {policies: []}}`, "spec.sourceIntegrity, which is not supported yet"},
+		{"a short key ID", `signatureKeys: [{keyID: '3AFDEB23'}]`, `spec.signatureKeys: "3AFDEB23" is no name of a key`},
+		{"a mode that is none", `sourceIntegrity: {git: {policies: [{repos: [{url: '*'}], gpg: {mode: all}}]}}`, `spec.sourceIntegrity.git.policies[0]: mode "all" is neither none, head nor strict`},
+		{"no way to verify", `sourceIntegrity: {git: {policies: [{repos: [{url: '*'}]}]}}`, `policies[0]: mode "" is neither`},
+		{"a pattern of a policy", `sourceIntegrity: {git: {policies: [{repos: [{url: 'https://x/{'}], gpg: {mode: none}}]}}`, "is not a pattern of repositories"},
 		{"several", `{permitOnlyProjectScopedClusters: true, destinationServiceAccounts: [{server: '*', defaultServiceAccount: dev}]}`,
 			"spec.permitOnlyProjectScopedClusters, spec.destinationServiceAccounts, which"},
 	}

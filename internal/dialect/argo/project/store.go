@@ -90,6 +90,19 @@ func (s *Store) Project(name string) (syncline.Project, error) {
 	return found.project, found.err
 }
 
+// Signed returns the names of the projects that demand signatures.
+func (s *Store) Signed() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var names []string
+	for name, e := range s.entries {
+		if len(e.project.Signatures) > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // equal reports whether two entries say the same.
 func (e entry) equal(other entry) bool {
 	if e.err != nil || other.err != nil {

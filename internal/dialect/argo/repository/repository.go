@@ -31,20 +31,23 @@ func hasCredentials(r upstream.Repository) bool {
 	if r.Address.Scheme() == "ssh" {
 		return r.SSHKey != ""
 	}
-	return r.Username != "" || r.Password != "" || r.BearerToken != "" || len(r.ClientCert) > 0
+	return r.Username != "" || r.Password != "" || r.BearerToken != "" || len(r.ClientCert) > 0 || r.Exchange != upstream.Exchange{}
 }
 
 // merged is how own says that a repository is reached, with the credentials of
-// the template.
+// the template, and with its proxy where own names none.
 func merged(own, template upstream.Repository) upstream.Repository {
 	own.Unsupported = template.Unsupported
 	own.Username, own.Password, own.BearerToken = template.Username, template.Password, template.BearerToken
-	own.SSHKey = template.SSHKey
+	own.SSHKey, own.Exchange = template.SSHKey, template.Exchange
 	own.ClientCert, own.ClientKey = template.ClientCert, template.ClientKey
 	own.PassTo = template.PassTo
 	own.ForceBasicAuth = own.ForceBasicAuth || template.ForceBasicAuth
 	own.InsecureSkipVerify = own.InsecureSkipVerify || template.InsecureSkipVerify
 	own.PlainHTTP = own.PlainHTTP || template.PlainHTTP
+	if own.Proxy == "" {
+		own.Proxy, own.NoProxy = template.Proxy, template.NoProxy
+	}
 	return own
 }
 
@@ -82,7 +85,11 @@ func read(u *unstructured.Unstructured) entry {
 			PassTo:             strings.FieldsFunc(u.GetAnnotations()[PassTo], func(r rune) bool { return r == ',' || r == ' ' }),
 			Proxy:              field("proxy"),
 			NoProxy:            field("noProxy"),
+			LFS:                field("enableLfs") == "true",
 		},
+	}
+	if r := &e.repository; r.Username == "" && r.Password == "" && r.BearerToken == "" {
+		r.Exchange = exchangeOf(field)
 	}
 	if !hasCredentials(e.repository) {
 		e.repository.Unsupported = unsupported(field)
@@ -105,13 +112,38 @@ func addressOf(field func(string) string) upstream.Address {
 	return upstream.AddressOf(text)
 }
 
-// unsupported returns the first field of a Secret with credentials of a kind that
-// cannot be used, or "".
+// exchangeOf returns how a token is had for the repository of a Secret, which is the
+// first kind of which all is there that it needs.
+func exchangeOf(field func(string) string) upstream.Exchange {
+	app := upstream.GitHubApp{
+		ID: field("githubAppID"), Installation: field("githubAppInstallationID"),
+		Key: sealed.Text(field("githubAppPrivateKey")), API: field("githubAppEnterpriseBaseUrl"),
+	}
+	principal := upstream.AzureIdentity{
+		Client: field("azureServicePrincipalClientId"), Tenant: field("azureServicePrincipalTenantId"),
+		Secret: sealed.Text(field("azureServicePrincipalClientSecret")), Authority: field("azureActiveDirectoryEndpoint"),
+	}
+	switch google := field("gcpServiceAccountKey"); {
+	case app.ID != "" && app.Key != "":
+		return upstream.Exchange{GitHub: app}
+	case google != "":
+		return upstream.Exchange{Google: sealed.Text(google)}
+	case field("useAzureWorkloadIdentity") == "true":
+		return upstream.Exchange{Azure: upstream.AzureIdentity{Workload: true}}
+	case principal.Client != "" && principal.Tenant != "" && principal.Secret != "":
+		return upstream.Exchange{Azure: principal}
+	}
+	return upstream.Exchange{}
+}
+
+// unsupported returns the first field of a Secret with credentials that cannot be
+// used, because they are for ssh or lack another field, or "".
 func unsupported(field func(string) string) string {
 	for _, name := range []string{
-		"sshPrivateKey", "githubAppPrivateKey", "githubAppID", "gcpServiceAccountKey", "useAzureWorkloadIdentity",
+		"sshPrivateKey", "githubAppPrivateKey", "githubAppID",
+		"azureServicePrincipalClientId", "azureServicePrincipalClientSecret", "azureServicePrincipalTenantId",
 	} {
-		if value := field(name); value != "" && value != "false" {
+		if field(name) != "" {
 			return name
 		}
 	}

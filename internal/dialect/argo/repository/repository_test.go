@@ -3,6 +3,7 @@ package repository_test
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ func TestUnsupportedCredentials(t *testing.T) {
 	store := repository.NewStore()
 	for _, s := range []*unstructured.Unstructured{
 		secret("ssh", "repository", map[string]string{"url": "https://git.example/ssh", "sshPrivateKey": "k"}),
-		secret("app", "repository", map[string]string{"url": "https://git.example/app", "githubAppID": "1", "githubAppPrivateKey": "k"}),
+		secret("app", "repository", map[string]string{"url": "https://git.example/app", "githubAppPrivateKey": "k"}),
 		secret("both", "repository", map[string]string{"url": "https://git.example/both", "sshPrivateKey": "k", "password": "p"}),
 		secret("helped", "repository", map[string]string{"url": "https://git.example/team/helped", "sshPrivateKey": "k"}),
 		secret("team", "repo-creds", map[string]string{"url": "https://git.example/team", "password": "p"}),
@@ -45,6 +46,77 @@ func TestUnsupportedCredentials(t *testing.T) {
 		"ssh": "sshPrivateKey", "app": "githubAppPrivateKey", "both": "", "team/helped": "", "no": "", "none": "",
 	} {
 		if got := store.For(upstream.AddressOf("https://git.example/"+path), "").Unsupported; got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}
+
+// Credentials that are exchanged are those of the repository, or of a template, and
+// give way to such as are sent as they are.
+func TestExchange(t *testing.T) {
+	app := map[string]string{
+		"githubAppID": "1", "githubAppInstallationID": "2", "githubAppPrivateKey": "k", "githubAppEnterpriseBaseUrl": "https://ghe.example/api/v3",
+	}
+	principal := map[string]string{
+		"azureServicePrincipalClientId": "c", "azureServicePrincipalClientSecret": "s", "azureServicePrincipalTenantId": "t",
+		"azureActiveDirectoryEndpoint": "https://login.example",
+	}
+	for name, c := range map[string]struct {
+		fields map[string]string
+		want   upstream.Exchange
+	}{
+		"app":       {app, upstream.Exchange{GitHub: upstream.GitHubApp{ID: "1", Installation: "2", Key: "k", API: "https://ghe.example/api/v3"}}},
+		"principal": {principal, upstream.Exchange{Azure: upstream.AzureIdentity{Client: "c", Secret: "s", Tenant: "t", Authority: "https://login.example"}}},
+		"workload":  {map[string]string{"useAzureWorkloadIdentity": "true"}, upstream.Exchange{Azure: upstream.AzureIdentity{Workload: true}}},
+		"google":    {map[string]string{"gcpServiceAccountKey": "{}"}, upstream.Exchange{Google: "{}"}},
+		"nothing":   {map[string]string{"useAzureWorkloadIdentity": "false", "githubAppID": "1"}, upstream.Exchange{}},
+	} {
+		for _, kind := range []string{repository.TypeRepository, repository.TypeTemplate} {
+			store := repository.NewStore()
+			fields := maps.Clone(c.fields)
+			fields["url"] = "https://git.example/team/app"
+			if kind == repository.TypeTemplate {
+				fields["url"] = "https://git.example/team"
+				if err := store.Put(secret("own", repository.TypeRepository, map[string]string{"url": "https://git.example/team/app", "enableLfs": "true"})); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := store.Put(secret(name, kind, fields)); err != nil {
+				t.Fatal(err)
+			}
+			found := store.For(upstream.AddressOf("https://git.example/team/app"), "")
+			if found.Exchange != c.want || found.LFS != (kind == repository.TypeTemplate) {
+				t.Errorf("%s of a %s: got %s %+v", name, kind, found.Exchange, found)
+			}
+			if text := fmt.Sprintf("%+v %#v", found.Exchange, found.Exchange); strings.Contains(text, `"k"`) || strings.Contains(text, `"s"`) {
+				t.Errorf("%s shows a secret: %s", name, text)
+			}
+			fields["password"] = "p"
+			if err := store.Put(secret(name, kind, fields)); err != nil {
+				t.Fatal(err)
+			}
+			if found := store.For(upstream.AddressOf("https://git.example/team/app"), ""); found.Exchange != (upstream.Exchange{}) || found.Password != "p" {
+				t.Errorf("%s of a %s with a password: got %s", name, kind, found.Exchange)
+			}
+		}
+	}
+}
+
+// A template's proxy is that of repositories that name none.
+func TestProxyOfTemplate(t *testing.T) {
+	store := repository.NewStore()
+	for _, s := range []*unstructured.Unstructured{
+		secret("team", "repo-creds", map[string]string{"url": "https://git.example/team", "password": "p", "proxy": "http://theirs", "noProxy": "a"}),
+		secret("bare", "repository", map[string]string{"url": "https://git.example/team/bare"}),
+		secret("own", "repository", map[string]string{"url": "https://git.example/team/own", "proxy": "http://own"}),
+	} {
+		if err := store.Put(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string][2]string{"bare": {"http://theirs", "a"}, "none": {"http://theirs", "a"}, "own": {"http://own", ""}} {
+		found := store.For(upstream.AddressOf("https://git.example/team/"+path), "")
+		if got := [2]string{found.Proxy, found.NoProxy}; got != want || found.Password != "p" {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}

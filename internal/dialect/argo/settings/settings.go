@@ -1,6 +1,6 @@
 // Package settings translates Argo CD's ConfigMap argocd-cm: of it, the rules by
-// which health is judged, and nothing else; it tells which other keys would change
-// what is delivered. It connects to nothing.
+// which health is judged and the label by which objects are tracked; it tells which other
+// keys would change what is delivered. It connects to nothing.
 package settings
 
 import (
@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/glob"
 )
 
@@ -43,6 +44,8 @@ type Rules struct {
 	// win. Both are by GROUP/KIND, or KIND for a core kind, with wildcards.
 	inOne, single map[string]syncline.HealthRule
 	patterns      []pattern
+	// Label is by which Argo CD is to track objects, "" when it is not to do so by label.
+	Label string
 }
 
 // pattern is a rule for all kinds that match.
@@ -64,7 +67,17 @@ func Read(u *unstructured.Unstructured, before Rules) (Rules, error) {
 	rules.inOne, errInOne = readInOne(data[customizations], before.inOne)
 	rules.single, errSingle = readSingle(data)
 	rules.patterns, errPatterns = patternsOf(rules.all())
+	rules.Label = labelOf(data)
 	return rules, errors.Join(errInOne, errSingle, errPatterns)
+}
+
+// labelOf returns the label by which objects are to be tracked, or "".
+func labelOf(data map[string]string) string {
+	switch data["application.resourceTrackingMethod"] {
+	case "label", "annotation+label":
+		return cmp.Or(data["application.instanceLabelKey"], v1alpha1.InstanceLabel)
+	}
+	return ""
 }
 
 // Unread returns the keys of the ConfigMap that change, in Argo CD, what is
@@ -85,7 +98,7 @@ func Unread(u *unstructured.Unstructured) []string {
 func changesDelivery(key, value string) bool {
 	switch key {
 	case "application.resourceTrackingMethod":
-		return value != "annotation"
+		return value != "annotation" && value != "label" && value != "annotation+label"
 	case "kustomize.enable", "helm.enable", "jsonnet.enable":
 		return value == "false"
 	case "application.sync.impersonation.enabled", "application.sync.impersonation.enforced":
@@ -94,7 +107,7 @@ func changesDelivery(key, value string) bool {
 		return value != "false"
 	case customizations:
 		return strings.Contains(value, "ignoreDifferences:")
-	case "application.instanceLabelKey", "installationID", "resource.exclusions", "resource.inclusions", "resource.selectors",
+	case "installationID", "resource.exclusions", "resource.inclusions", "resource.selectors",
 		"resource.compareoptions", "resource.customLabels", "resource.sensitive.mask.annotations", "helm.valuesFileSchemes",
 		"kustomize.buildOptions", "configManagementPlugins", "globalProjects", "timeout.hard.reconciliation":
 		return true

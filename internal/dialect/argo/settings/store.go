@@ -79,6 +79,14 @@ func (s *Store) Find(kind schema.GroupKind) (syncline.HealthRule, bool) {
 	return s.rules.Find(kind)
 }
 
+// Label returns the label by which Argo CD is to track objects now, "" when it is not to do
+// so by label.
+func (s *Store) Label() string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.rules.Label
+}
+
 // equal reports whether rules say the same.
 func (r Rules) equal(other Rules) bool {
 	return maps.Equal(r.inOne, other.inOne) && maps.Equal(r.single, other.single)

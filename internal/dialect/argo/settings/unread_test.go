@@ -16,21 +16,35 @@ func TestUnread(t *testing.T) {
 		"what changes delivery": {`{
 			resource.customizations.ignoreDifferences.apps_Deployment: x, resource.customizations.ignoreDifferences.all: x,
 			resource.exclusions: x, kustomize.buildOptions: --load-restrictor LoadRestrictionsNone, kustomize.buildOptions.v5: x,
-			application.resourceTrackingMethod: label, application.instanceLabelKey: x, kustomize.enable: "false",
+			application.resourceTrackingMethod: other, kustomize.enable: "false",
 			resource.customizations: "apps/Deployment: {ignoreDifferences: x}"}`, []string{
-			"application.instanceLabelKey", "application.resourceTrackingMethod", "kustomize.buildOptions", "kustomize.buildOptions.v5",
+			"application.resourceTrackingMethod", "kustomize.buildOptions", "kustomize.buildOptions.v5",
 			"kustomize.enable", "resource.customizations", "resource.customizations.ignoreDifferences.all",
 			"resource.customizations.ignoreDifferences.apps_Deployment", "resource.exclusions",
 		}},
 		"what says how it is": {`{application.resourceTrackingMethod: annotation, helm.enable: "true", resource.exclusions: "",
 			application.sync.impersonation.enabled: "false"}`, nil},
 		"what is read, and what is not about delivery": {`{url: x, resource.customizations.health.apps_Deployment: x,
-			resource.customizations: "apps/Deployment: {health.lua: x}", accounts.ann: login, resource.customizations.actions.a_B: x}`, nil},
+			resource.customizations: "apps/Deployment: {health.lua: x}", application.resourceTrackingMethod: annotation+label, application.instanceLabelKey: x, accounts.ann: login, resource.customizations.actions.a_B: x}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, settings.Unread(configMap(t, test.data))); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestLabel(t *testing.T) {
+	for data, want := range map[string]string{
+		`{}`: "", `{application.resourceTrackingMethod: annotation, application.instanceLabelKey: x}`: "", `{application.instanceLabelKey: x}`: "",
+		`{application.resourceTrackingMethod: label}`:                                              "app.kubernetes.io/instance",
+		`{application.resourceTrackingMethod: annotation+label}`:                                   "app.kubernetes.io/instance",
+		`{application.resourceTrackingMethod: label, application.instanceLabelKey: example.com/x}`: "example.com/x",
+	} {
+		s := settings.NewStore()
+		if err := s.Put(configMap(t, data)); err != nil || s.Label() != want {
+			t.Errorf("%s: the label is %q (%v)", data, s.Label(), err)
+		}
 	}
 }

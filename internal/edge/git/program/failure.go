@@ -19,6 +19,8 @@ type RunError struct {
 	timeout  time.Duration // zero unless it ran out
 	tooLong  bool
 	err      error
+	// remote is whom it talked to; nil when to nobody.
+	remote *Remote
 }
 
 // Error returns what git was run for and why it failed, for defects only;
@@ -120,8 +122,9 @@ func (f *RunError) atLimit() bool {
 }
 
 // About returns the failure as an error for people: with a kind, the reason that git
-// or the server gave, and without a secret. r is nil when nobody was talked to.
-func (f *RunError) About(r *Remote) error {
+// or the server gave, and without a secret.
+func (f *RunError) About() error {
+	r := f.remote
 	if r == nil {
 		r = &Remote{}
 	}
@@ -177,7 +180,7 @@ func (r *Remote) credentialsHint() string {
 		credentials = "private key for ssh"
 	}
 	if r.unsupported != "" {
-		return fmt.Sprintf("its Secret has %s, which is not supported yet: put a %s into it", r.unsupported, credentials)
+		return fmt.Sprintf("its Secret has %s, which does not suffice: put what belongs to it into it too, or a %s", r.unsupported, credentials)
 	}
 	if r.withCredentials {
 		return "check the " + credentials + " in " + r.where

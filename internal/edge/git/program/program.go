@@ -67,7 +67,7 @@ func New(life context.Context, options Options) *Git {
 func (g *Git) CheckVersion(timeout time.Duration) error {
 	out, fail := g.Run(g.life, Command{Args: []string{"version"}, Timeout: timeout})
 	if fail != nil {
-		return fail.About(nil)
+		return fail.About()
 	}
 	var major, minor int
 	if fields := strings.Fields(string(out)); len(fields) >= 3 {
@@ -116,7 +116,7 @@ func (g *Git) Run(ctx context.Context, c Command) ([]byte, *RunError) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	defer context.AfterFunc(g.life, cancel)()
-	fail := &RunError{step: c.Args[0]}
+	fail := &RunError{step: c.Args[0], remote: c.Remote}
 	if c.Remote != nil {
 		way, err := g.reach(ctx, c.Remote)
 		if err != nil {

@@ -20,6 +20,8 @@ import (
 
 // Remote is a repository as git is told of it.
 type Remote struct {
+	// Repository is what this is made of.
+	Repository upstream.Repository
 	// URL has no credentials.
 	URL string
 	// Key is the identity of the repository, Name what people call it.
@@ -39,6 +41,8 @@ type Remote struct {
 	handed [][]byte
 	// secrets are texts that no message may hold.
 	secrets []string
+	// authorization is the header of that name that goes with every request.
+	authorization string
 	// withCredentials reports whether any are sent.
 	withCredentials bool
 	// unsupported names credentials that there are and that cannot be sent, and where
@@ -62,13 +66,14 @@ func (g *Git) Remote(repo upstream.Repository) (*Remote, error) {
 	}
 	switch scheme := address.Scheme(); {
 	case scheme == "file" && g.options.AllowLocal && filepath.IsAbs(address.Path()):
-		return &Remote{URL: address.Path(), Key: address.Path(), Name: name}, nil
+		return &Remote{Repository: repo, URL: address.Path(), Key: address.Path(), Name: name}, nil
 	case scheme == "file", scheme == "oci":
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository address %q: only https, http and ssh addresses are allowed", name),
 			"write it as https://host/path or ssh://user@host/path")
 	}
 	r := &Remote{
-		URL: address.URL(), Key: address.Key(), Name: name,
+		Repository: repo,
+		URL:        address.URL(), Key: address.Key(), Name: name,
 		Host: net.JoinHostPort(address.Host(), address.Port()), hostname: address.Host(), port: address.Port(),
 		proxy: repo.Proxy != "", hidden: g.options.HideReasons && !repo.Declared,
 		unsupported: repo.Unsupported, where: cmp.Or(repo.Where, "the repository's settings"),
@@ -111,12 +116,19 @@ func (r *Remote) authorize(repo upstream.Repository) {
 	default:
 		return
 	}
-	r.withCredentials = true
+	r.withCredentials, r.authorization = true, header
 	r.config = append(r.config, Setting{"http." + address.Origin() + "/.extraHeader", "Authorization: " + header})
 	if address.Scheme() == "http" { // it may send us on to itself, with TLS
 		r.config = append(r.config, Setting{"http.https://" + address.HostInURL() + "/.extraHeader", "Authorization: " + header})
 	}
 }
+
+// Authorization returns the header of that name that the remote's server is sent, which
+// no other is; "" is none.
+func (r *Remote) Authorization() string { return r.authorization }
+
+// IsShell reports whether it is reached by ssh.
+func (r *Remote) IsShell() bool { return r.shell != nil }
 
 // secure sets what concerns TLS and proxies.
 func (g *Git) secure(r *Remote, repo upstream.Repository) error {
@@ -161,7 +173,17 @@ func (r *Remote) Access() [sha256.Size]byte {
 	if r.shell != nil {
 		config = r.shell.config
 	}
-	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %x", r.URL, r.config, r.env, r.handed, config, r.keyDigest))
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %x %q", r.URL, r.config, r.env, r.handed, config, r.keyDigest, exchangeOf(r.Repository)))
+}
+
+// exchangeOf is what tokens are exchanged for.
+func exchangeOf(repo upstream.Repository) []string {
+	github, azure := repo.Exchange.GitHub, repo.Exchange.Azure
+	return []string{
+		github.ID, github.Installation, github.API, github.Key.Reveal(),
+		repo.Exchange.String(), azure.Client, azure.Tenant, azure.Authority, azure.Secret.Reveal(),
+		repo.Exchange.Google.Reveal(),
+	}
 }
 
 // systemBundles are where systems keep the certificates that they trust.

@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -137,6 +139,50 @@ func (g *Git) shellTo(r *Remote, at netip.Addr) (env []string, end func(), err e
 	}
 	socket, end, err := serveKey(g.options.Home, r.shell.key)
 	return append(env, "SSH_AUTH_SOCK="+socket), end, err
+}
+
+// shellTimeout is how long a program of the remote's server may run.
+const shellTimeout = time.Minute
+
+// Shell runs a program of the server of a remote that is reached by ssh, with the
+// repository's path as its first argument and another one, and returns what it prints.
+// The program and the other argument are ours.
+func (g *Git) Shell(ctx context.Context, r *Remote, name, argument string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, shellTimeout)
+	defer cancel()
+	way, err := g.reach(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer way.end()
+	to, where, _ := strings.Cut(strings.TrimPrefix(r.URL, "ssh://"), "/")
+	where = "/" + where
+	if !strings.HasPrefix(r.URL, "ssh://") {
+		to, where, _ = strings.Cut(r.URL, ":")
+	}
+	user, _, _ := strings.Cut(to, "@")
+	settings := map[string]string{}
+	for _, setting := range way.env {
+		name, value, _ := strings.Cut(setting, "=")
+		settings[name] = value
+	}
+	process := exec.CommandContext(ctx, "ssh", "-F", r.shell.config, //nolint:gosec // nothing in it is read as an option
+		"-o", "HostName="+settings["SYNCLINE_SSH_HOST"], "-o", "HostKeyAlias="+r.shell.alias, "-o", "User="+user, "-p", r.port, "--",
+		r.hostname, name+" '"+strings.ReplaceAll(where, "'", `'\''`)+"' "+argument)
+	process.Dir, process.WaitDelay = g.options.Home, 5*time.Second
+	process.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + g.options.Home, "LC_ALL=C", "SSH_AUTH_SOCK=" + settings["SSH_AUTH_SOCK"]}
+	inOwnGroup(process)
+	output := &limitedBuffer{left: 64 << 10, full: cancel}
+	messages := &tailBuffer{limit: 64 << 10}
+	process.Stdout, process.Stderr = output, messages
+	if err := process.Run(); err != nil || output.overflow {
+		fail := &RunError{step: name, remote: r, err: err, messages: messages.String(), tooLong: output.overflow}
+		if ctx.Err() != nil {
+			fail.err = ctx.Err()
+		}
+		return nil, fail.About()
+	}
+	return output.kept.Bytes(), nil
 }
 
 // longestSocket is how long the path of a socket may be, less some room.

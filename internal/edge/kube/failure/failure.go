@@ -56,6 +56,8 @@ func kindOf(status metav1.Status) syncline.Kind {
 		return syncline.Conflict
 	case isDenial(status):
 		return syncline.Denied
+	case isTooLarge(status):
+		return syncline.Invalid
 	}
 	switch status.Code {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -90,6 +92,12 @@ func isOutdated(status metav1.Status) bool {
 		!strings.HasPrefix(status.Message, "failed to convert new object")
 }
 
+// isTooLarge reports whether an object is too large for the API server, or for what it keeps
+// objects in, whose refusals it passes on as if it had failed.
+func isTooLarge(status metav1.Status) bool {
+	return status.Code == http.StatusRequestEntityTooLarge || tooLarge.MatchString(status.Message)
+}
+
 // isDenial reports whether a policy of the cluster refuses an object. Whoever
 // wrote the policy chose the code of the answer; the API server's own words stand
 // in front of theirs.
@@ -103,13 +111,25 @@ func hintFor(status metav1.Status) string {
 	case status.Code == http.StatusUnauthorized:
 		return "the API server does not accept the cluster's credentials: renew them"
 	case status.Code == http.StatusForbidden && lacksRight.MatchString(status.Message):
-		return "give this right to the agent's service account, by RBAC"
+		return "give this right to " + callerOf(status.Message) + ", by RBAC"
 	case status.Code == http.StatusNotFound && status.Details != nil && status.Details.Kind == "namespaces":
 		return "create the namespace, or let it be created with the sync option CreateNamespace=true"
-	case status.Code == http.StatusRequestEntityTooLarge:
+	case isTooLarge(status):
 		return "the object is larger than the API server accepts: split it"
 	}
 	return hintForFields(status)
+}
+
+// callerOf returns who was denied a right, as the API server names them.
+func callerOf(message string) string {
+	user := lacksRight.FindStringSubmatch(message)[1]
+	if account, found := strings.CutPrefix(user, "system:serviceaccount:"); found {
+		return "the service account " + strings.Replace(account, ":", "/", 1)
+	}
+	if user == "" {
+		return "who asks"
+	}
+	return "the user " + user
 }
 
 // hintForFields says what a person can do when something is wrong with fields, or "".
@@ -159,11 +179,12 @@ func statusOf(err error) (metav1.Status, bool) {
 // about the live object. internalValue is how a value looks that was printed with its
 // Go type.
 // uncallable is how a webhook is named that could not be asked, lacksRight how RBAC
-// denies, and admissionDenies how webhooks and policies do.
+// denies, admissionDenies how webhooks and policies do, and tooLarge how etcd refuses.
 var (
 	admissionDenies = regexp.MustCompile(`^(?:\S+(?: "[^"]*")? is forbidden: )?(?:admission webhook ".*?" denied the request|ValidatingAdmissionPolicy '.*?' (?:with binding '.*?' )?denied request)`)
 	uncallable      = regexp.MustCompile(`\bfailed calling webhook "[\w.-]*"`)
-	lacksRight      = regexp.MustCompile(`cannot [a-z]+ resource "`)
+	lacksRight      = regexp.MustCompile(`(?:User "([^"]*)" )?cannot [a-z]+ resource "`)
+	tooLarge        = regexp.MustCompile(`\b(?:etcdserver: request is too large|trying to send message larger than max)\b`)
 	unknownField    = regexp.MustCompile(`unknown field "([^"]+)"`)
 	unfitField      = regexp.MustCompile(`: (\.\S+: (?:expected [a-z]+|field not declared in schema|duplicate entries))`)
 	misfit          = regexp.MustCompile(`^(?:failed to (?:prune fields|convert merged object|create typed live object)\b.*?: )?\.\S+: (?:expected [a-z]+, got|field not declared in schema)`)

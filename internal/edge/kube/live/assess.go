@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/syncline-io/syncline"
 )
@@ -49,7 +48,7 @@ type assessments struct {
 // assessment is one state of an object that is judged beside the watch.
 type assessment struct {
 	generation int64
-	// body is the object, and waiting its place, while it waits.
+	// body is the object as press wrote it, and waiting its place, while it waits.
 	body    []byte
 	waiting *list.Element
 	// stale says that the rules may have changed since it began to be judged.
@@ -62,7 +61,7 @@ func (c *Cache) slowly(u *unstructured.Unstructured) *assessment {
 	if c.options.Slow == nil || !c.options.Slow(u) {
 		return nil
 	}
-	body, err := json.Marshal(u.Object)
+	body, err := c.press.pack(u.Object)
 	if err != nil {
 		return nil // it was read from JSON
 	}
@@ -195,11 +194,11 @@ func (k *kind) judges() {
 
 // judge judges an object that was written by slowly.
 func (c *Cache) judge(ctx context.Context, body []byte) syncline.Health {
-	u := &unstructured.Unstructured{}
-	if err := json.Unmarshal(body, &u.Object); err != nil {
+	content, err := unpack(body)
+	if err != nil {
 		return syncline.Health{Status: syncline.Unknown, Message: cut(err.Error(), maxText)}
 	}
-	health := c.options.Judge(ctx, u)
+	health := c.options.Judge(ctx, &unstructured.Unstructured{Object: content})
 	health.Message = cut(health.Message, maxText)
 	return health
 }

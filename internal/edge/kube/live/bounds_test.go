@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/near"
 	"github.com/syncline-io/syncline/internal/base/option"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/edge/kube/live/stream"
@@ -127,5 +128,36 @@ func TestBoundsFailSafe(t *testing.T) {
 	}
 	if got := cut(strings.Repeat("ä", 600), maxText); len(got) > maxText || !strings.HasSuffix(got, "ä…") {
 		t.Errorf("cut to %d bytes", len(got))
+	}
+}
+
+// Of slips is remembered what may keep an object, by one key, however many there are.
+func TestSlipsAreRemembered(t *testing.T) {
+	c := New(unreachable{}, Options{Dialects: syncline.Dialects{convention.Dialect()}})
+	defer c.Close()
+	u := stranger("ConfigMap", 1)
+	u.SetAnnotations(map[string]string{
+		"argocd.argoproj.io/sync-option": "Force=true", "argocd.argoproj.io/sync_options": "Prune=false", "argocd.argoproj.io/sync-waves": "3", "example.com/sync-options": "x",
+	})
+	if r := c.reduce(u); len(r.Marks) != 1 || r.Marks[near.Meant+convention.SyncOptions] != "Force=true,Prune=false" {
+		t.Errorf("remembered are %v", r.Marks)
+	}
+	annotations := map[string]string{}
+	for n := range 1 << 12 {
+		annotations[fmt.Sprintf("argocd.argoproj.io/%012bsync-options", n)] = "x"
+		var name strings.Builder // each with its own capitals
+		for i, letter := range "sync-options" {
+			if n>>i&1 == 1 && letter != '-' {
+				letter += 'A' - 'a'
+			}
+			name.WriteRune(letter)
+		}
+		annotations["argocd.argoproj.io/"+name.String()] = "Force=true"
+	}
+	delete(annotations, convention.SyncOptions)
+	u.SetAnnotations(annotations)
+	r := c.reduce(u)
+	if asks := convention.Dialect().Conventions.Read(r.Marks); len(r.Marks) != 1 || asks.Keep == "" {
+		t.Errorf("%d marks are remembered, by which it is kept by %q", len(r.Marks), asks.Keep)
 	}
 }

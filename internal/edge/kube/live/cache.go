@@ -74,6 +74,7 @@ type Cache struct {
 	api     API
 	options Options
 	names   *names
+	press   press
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup

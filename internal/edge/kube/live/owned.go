@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/fieldmanager"
 	"github.com/syncline-io/syncline/internal/base/managed"
 )
 
@@ -44,7 +45,7 @@ func ownedBeside(u *unstructured.Unstructured) map[string]syncline.Digest {
 	var beside map[string]syncline.Digest
 	for _, entry := range managed.Entries(u) {
 		manager, _ := entry["manager"].(string)
-		if !strings.HasPrefix(manager, syncline.NamespaceManagers) || len(beside) == maxBeside {
+		if !strings.HasPrefix(manager, fieldmanager.Namespaces) || len(beside) == maxBeside {
 			continue
 		}
 		if digest := ownedDigest(u, manager); digest != "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/managed"
+	"github.com/syncline-io/syncline/internal/base/near"
 )
 
 // see returns what is remembered of an object, and what judges it if that takes
@@ -127,29 +128,44 @@ func SteeringOf(u *unstructured.Unstructured, dialects syncline.Dialects) syncli
 	return live.Steering()
 }
 
-// marksOf returns the annotations and labels that mean something to a dialect. Their
-// names are kept as one returns them.
+// marksOf returns the annotations and labels that mean something to a dialect, and the
+// slips of these, by the names that one returns.
 func marksOf(u *unstructured.Unstructured, dialects syncline.Dialects, one func(key string) string) syncline.Marks {
 	var marks syncline.Marks
+	mark := func(key, text string) {
+		if marks == nil {
+			marks = syncline.Marks{}
+		}
+		if len(text) > maxMark {
+			text = beyond(dialects, key, text)
+		}
+		marks[one(key)] = text
+	}
 	metadata, _ := u.Object["metadata"].(map[string]any)
-	for _, field := range []string{"annotations", "labels"} {
-		texts, _ := metadata[field].(map[string]any)
-		isLabel := field == "labels"
-		for key, value := range texts {
-			if !dialects.Steers(key, isLabel) {
-				continue
+	annotations, _ := metadata["annotations"].(map[string]any)
+	var others map[string]string
+	for key, value := range annotations {
+		text, _ := value.(string)
+		if dialects.Steers(key, false) {
+			mark(key, text)
+			continue
+		}
+		if others == nil {
+			others = map[string]string{}
+		}
+		others[key] = text
+	}
+	for _, dialect := range dialects {
+		for key, text := range near.Meaning(others, dialect.Conventions.Slip) {
+			if dialect.Conventions.Steers(key, false) {
+				mark(key, text)
 			}
-			text, _ := value.(string)
-			if marks == nil {
-				marks = syncline.Marks{}
-			}
-			if len(text) > maxMark {
-				text = beyond(dialects, key, text)
-			}
-			if isLabel {
-				key = syncline.LabelKey(key)
-			}
-			marks[one(key)] = text
+		}
+	}
+	labels, _ := metadata["labels"].(map[string]any)
+	for key, value := range labels {
+		if text, _ := value.(string); dialects.Steers(key, true) {
+			mark(syncline.LabelKey(key), text)
 		}
 	}
 	return marks

@@ -39,8 +39,9 @@ type Options struct {
 
 // Client talks with key services. It is safe for concurrent use.
 type Client struct {
-	http *http.Client
-	now  func() time.Time
+	http      *http.Client
+	transport *http.Transport // of http
+	now       func() time.Time
 }
 
 const (
@@ -67,11 +68,27 @@ func New(o Options) *Client {
 	if o.RootCAs != nil {
 		transport.TLSClientConfig = tlsConfig(o.RootCAs)
 	}
-	return &Client{now: o.Now, http: &http.Client{
+	return &Client{now: o.Now, transport: transport, http: &http.Client{
 		Transport: transport, Timeout: timeout,
 		// Credentials go nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+// Trusting returns a Client that trusts the authorities in a PEM file, too, and reports
+// whether there are any in it.
+func (c *Client) Trusting(authorities []byte) (*Client, bool) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(authorities) {
+		return nil, false
+	}
+	transport, own := c.transport.Clone(), *c.http
+	transport.TLSClientConfig = tlsConfig(pool)
+	own.Transport = transport
+	return &Client{now: c.now, http: &own, transport: transport}, true
 }
 
 // post sends a request and reads the JSON, or the bytes, of its answer. No error shows

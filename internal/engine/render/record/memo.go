@@ -129,6 +129,15 @@ func (m *Memo[T]) Put(key syncline.Digest, owner string, reads Reads, value T, s
 	}
 }
 
+// Forget drops the results that are remembered under key.
+func (m *Memo[T]) Forget(key syncline.Digest) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, element := range m.byKey[key] {
+		m.remove(element)
+	}
+}
+
 // largest returns the share that takes most.
 func (m *Memo[T]) largest() *share {
 	var found *share

@@ -61,6 +61,7 @@ const (
 	content what = 'c'
 	listing what = 'l'
 	fact    what = 'f'
+	whole   what = 'w' // all below a folder
 )
 
 // New returns a Recorder that has noted nothing yet.
@@ -233,13 +234,14 @@ func (r Reads) Len() int { return len(r.seen) }
 
 // Traceable reports whether the difference between two revisions of the files
 // alone tells whether looking again would show the same. It does not when other
-// sources were looked at, see [Reads.Of], or facts that vary with the revision.
+// sources were looked at, see [Reads.Of], or all below a folder, or facts that vary
+// with the revision.
 func (r Reads) Traceable(varies func(fact string) bool) bool {
 	if r.unsure || r.linked[""] {
 		return false
 	}
 	for what := range r.seen {
-		if what.ref != "" || what.what == fact && varies(what.path) {
+		if what.ref != "" || what.what == whole || what.what == fact && varies(what.path) {
 			return false
 		}
 	}
@@ -263,7 +265,7 @@ func look(inputs Inputs, what read) string {
 	case listing:
 		entries, err := source.ReadDir(what.path)
 		return seeListing(entries, err)
-	case content:
+	case content, whole:
 		e, err := source.Stat(what.path)
 		return seeContent(e, err)
 	default:
@@ -336,6 +338,21 @@ func (t *tree) Stat(path string) (syncline.Entry, error) {
 	e, err := t.source.Stat(path)
 	t.recorder.note(read{what: entry, ref: t.ref, path: path}, seeEntry(e, err), err)
 	return e, err
+}
+
+// Whole returns a tree in which nothing more is noted, because all below a folder is
+// taken to be read. Of a tree that no Recorder gave it is the tree itself.
+func Whole(files syncline.Tree, folder string) syncline.Tree {
+	t, ok := files.(*tree)
+	if !ok {
+		return files
+	}
+	e, err := t.source.Stat(folder)
+	if err == nil && e.Hash == "" {
+		err = errUnknown
+	}
+	t.recorder.note(read{what: whole, ref: t.ref, path: folder}, seeContent(e, err), err)
+	return t.source
 }
 
 func (t *tree) ReadDir(path string) ([]syncline.Entry, error) {

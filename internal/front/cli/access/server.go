@@ -35,6 +35,11 @@ type ServerOptions struct {
 	// AllowUnconfined lets processes work on what others wrote where the kernel
 	// forbids them no system calls.
 	AllowUnconfined bool
+	// PluginDir has the sockets of plugins, Plugins are those that have to be there before a
+	// source that names no tool is rendered, and PluginSeconds is how long one may take.
+	PluginDir     string
+	Plugins       []string
+	PluginSeconds int
 	// Git bounds what repositories may take and where they may be.
 	Git GitLimits
 	// LogLevel is "info" or "debug"; LogFormat is "json" or "text".
@@ -52,6 +57,8 @@ type GitLimits struct {
 	// MemoryMiB is how much memory one process of git may take, PackMiB how large a
 	// file it may write, and DiskMiB how much all mirrors may take.
 	MemoryMiB, PackMiB, DiskMiB int
+	// Submodules shows the files of submodules.
+	Submodules bool
 	// Refs is how many refs are remembered of all repositories.
 	Refs int
 }
@@ -70,6 +77,9 @@ func (o *ServerOptions) Bind(flags *pflag.FlagSet) {
 	flags.IntVar(&o.RenderSeconds, "render-seconds", 60, "how long one of them may compute for an app; five times as long by the clock")
 	flags.IntVar(&o.MemoMiB, "memo-mib", 256, "memory for what was rendered, in MiB; the project that takes most forgets first")
 	flags.BoolVar(&o.AllowUnconfined, "allow-unconfined-workers", false, "render where the kernel permits no seccomp filter")
+	flags.StringVar(&o.PluginDir, "plugin-dir", "", "folder with the sockets of config management plugins (default none)")
+	flags.StringSliceVar(&o.Plugins, "plugins", nil, "plugins that have to be there before a source that names no tool is rendered")
+	flags.IntVar(&o.PluginSeconds, "plugin-seconds", 90, "how long a plugin may take")
 	o.Git.bind(flags)
 	flags.StringVar(&o.LogLevel, "log-level", "info", "info or debug")
 	flags.StringVar(&o.LogFormat, "log-format", "json", "json or text")
@@ -84,6 +94,7 @@ func (l *GitLimits) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&l.PackMiB, "git-pack-mib", 4096, "size of the largest file that git may write")
 	flags.IntVar(&l.DiskMiB, "git-disk-mib", 16384, "space that all mirrors may take, and one of them half; those of who takes most go first")
 	flags.IntVar(&l.Refs, "git-refs", 100_000, "refs that are remembered of all repositories")
+	flags.BoolVar(&l.Submodules, "git-submodules", true, "read submodules, from repositories that the project permits")
 }
 
 func (l GitLimits) check() error {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/near"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/dialect/dialecttest"
 	"github.com/syncline-io/syncline/internal/engine/enginetest"
@@ -23,6 +24,7 @@ func argo() dialecttest.Subject {
 		},
 		Marks: []string{
 			convention.Tracking, convention.Wave, convention.Hook, convention.HookDelete, convention.SyncOptions, convention.Compare,
+			near.Meant + convention.SyncOptions, near.Meant + convention.HelmPolicy, v1alpha1.InstanceLabel,
 			convention.NoHealth, convention.NoRestart, convention.HelmHook, convention.HelmWeight, convention.HelmHookDelete, convention.HelmPolicy,
 		},
 		Values: []string{
@@ -43,6 +45,13 @@ func argo() dialecttest.Subject {
 	}
 }
 
+// labelled is that of Applications where objects are tracked by a label too.
+func labelled() dialecttest.Subject {
+	s := argo()
+	s.Dialect = convention.Labelling(func() string { return v1alpha1.InstanceLabel })
+	return s
+}
+
 // labels is the other dialect of the engine's tests.
 func labels() dialecttest.Subject {
 	return dialecttest.Subject{
@@ -60,6 +69,8 @@ func labels() dialecttest.Subject {
 }
 
 func TestConforms(t *testing.T) { dialecttest.Run(t, argo()) }
+
+func TestLabelledConforms(t *testing.T) { dialecttest.Run(t, labelled()) }
 
 func TestLabelsConform(t *testing.T) { dialecttest.Run(t, labels()) }
 

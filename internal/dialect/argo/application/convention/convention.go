@@ -14,6 +14,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/near"
 	"github.com/syncline-io/syncline/internal/base/option"
 )
 
@@ -68,8 +69,44 @@ func Dialect() *syncline.Dialect {
 	}
 }
 
+// Labelling returns how Applications deliver where Argo CD is to track objects by a label
+// too: they are given that label, when it is not "", besides the annotation by which they are
+// tracked here.
+func Labelling(label func() string) *syncline.Dialect {
+	dialect := Dialect()
+	dialect.Ownership = labelling{label: label}
+	return dialect
+}
+
+// labelling tracks as tracking does, and writes a label besides.
+type labelling struct {
+	tracking
+	label func() string
+}
+
+// longestLabel is how long the value of a label is at most.
+const longestLabel = 63
+
+// Stamp annotates the object, and labels it.
+func (l labelling) Stamp(object syncline.Object, app syncline.App) syncline.Object {
+	stamped := l.tracking.Stamp(object, app)
+	if label := l.label(); label != "" && stamped.Annotation(Tracking) != "" {
+		stamped = stamped.WithLabel(label, strings.TrimRight(app.Instance[:min(longestLabel, len(app.Instance))], "-_."))
+	}
+	return stamped
+}
+
 // tracking says whose an object is by one annotation, which names the object too.
 type tracking struct{}
+
+// Named returns what the label says of an object without an annotation. Charts set it too,
+// and people: it proves nothing.
+func (tracking) Named(object syncline.Marked) string {
+	if object.Annotation(Tracking) != "" {
+		return ""
+	}
+	return object.Label(v1alpha1.InstanceLabel)
+}
 
 // Stamp annotates the object. One of a cluster-scoped kind carries the destination's
 // namespace in it. Definitions of kinds are nobody's, as in Argo CD.
@@ -110,18 +147,22 @@ func (tracking) Proof() []string { return []string{"f:metadata", "f:annotations"
 // annotations reads Argo CD's annotations, and Helm's where there is none of those.
 type annotations struct{}
 
-// Steers reports whether it is one of the annotations above.
+// Steers reports whether it is one of the annotations above, a slip of one that keeps an
+// object, or the label.
 func (annotations) Steers(key string, label bool) bool {
 	switch key {
-	case Wave, Hook, HookDelete, SyncOptions, Compare, NoHealth, NoRestart, HelmHook, HelmWeight, HelmHookDelete, HelmPolicy:
+	case Wave, Hook, HookDelete, SyncOptions, Compare, NoHealth, NoRestart, HelmHook, HelmWeight, HelmHookDelete, HelmPolicy,
+		near.Meant + SyncOptions, near.Meant + HelmPolicy:
 		return !label
+	case v1alpha1.InstanceLabel:
+		return label
 	}
 	return false
 }
 
 // Beyond forbids to delete an object whose options are not known.
 func (annotations) Beyond(key string) string {
-	if key == SyncOptions {
+	if key == SyncOptions || key == near.Meant+SyncOptions {
 		return "Prune=false,Delete=false"
 	}
 	return ""
@@ -137,7 +178,7 @@ func (annotations) Read(object syncline.Marked) syncline.Directive {
 		IgnoreHealth:     object.Annotation(NoHealth) == "true",
 		RunsOn:           object.Annotation(NoRestart) == "true",
 	}
-	if isKept(object) {
+	if directive.Keep = keptBySlip(object); isKept(object) {
 		directive.Keep = HelmPolicy + ": keep"
 	}
 	return directive
@@ -235,12 +276,12 @@ func helmPhase(name string) string {
 	return unknown
 }
 
-// policiesOf reads when a hook's object is deleted. None, or none that is known, means
+// policiesOf reads when a hook's object is deleted, also where a slip says so. None, or none that is known, means
 // BeforeHookCreation, but for an object that Helm is to keep: it is deleted only by a
 // policy that says so.
 func policiesOf(object syncline.Marked) []syncline.HookPolicy {
 	var policies []syncline.HookPolicy
-	for name := range strings.SplitSeq(object.Annotation(HookDelete), ",") {
+	for name := range strings.SplitSeq(object.Annotation(HookDelete)+","+object.Annotation(near.Meant+HookDelete), ",") {
 		switch policy := syncline.HookPolicy(strings.TrimSpace(name)); policy {
 		case syncline.BeforeHookCreation, syncline.HookSucceeded, syncline.HookFailed:
 			policies = append(policies, policy)
@@ -251,7 +292,7 @@ func policiesOf(object syncline.Marked) []syncline.HookPolicy {
 		"hook-succeeded":       syncline.HookSucceeded,
 		"hook-failed":          syncline.HookFailed,
 	}
-	for name := range strings.SplitSeq(object.Annotation(HelmHookDelete), ",") {
+	for name := range strings.SplitSeq(object.Annotation(HelmHookDelete)+","+object.Annotation(near.Meant+HelmHookDelete), ",") {
 		if policy, ok := helm[strings.TrimSpace(name)]; ok && !slices.Contains(policies, policy) {
 			policies = append(policies, policy)
 		}

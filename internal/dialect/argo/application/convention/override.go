@@ -73,16 +73,14 @@ type options struct {
 	Helm      *v1alpha1.ApplicationSourceHelm      `json:"helm,omitempty"`
 	Kustomize *v1alpha1.ApplicationSourceKustomize `json:"kustomize,omitempty"`
 	Directory *v1alpha1.ApplicationSourceDirectory `json:"directory,omitempty"`
+	Plugin    *v1alpha1.ApplicationSourcePlugin    `json:"plugin,omitempty"`
 }
 
 // Override merges the content into the options of the source. They change how it is
 // rendered, not what: repository, path, chart and revision stay.
 func (overrides) Override(source syncline.Source, content map[string]any) (syncline.Source, error) {
-	if _, ok := content["plugin"]; ok {
-		return source, errors.New("plugin: config management plugins are not supported")
-	}
 	written := FromSource(source)
-	base, err := asMap(options{written.Helm, written.Kustomize, written.Directory})
+	base, err := asMap(options{written.Helm, written.Kustomize, written.Directory, written.Plugin})
 	if err != nil {
 		return source, quotingNothing(err)
 	}
@@ -101,8 +99,8 @@ func (overrides) Override(source syncline.Source, content map[string]any) (syncl
 	if hasNullCount(patched) {
 		return source, errCount
 	}
-	changed := ToSource(v1alpha1.ApplicationSource{Helm: merged.Helm, Kustomize: merged.Kustomize, Directory: merged.Directory})
-	source.Helm, source.Kustomize, source.Directory = changed.Helm, changed.Kustomize, changed.Directory
+	changed := ToSource(v1alpha1.ApplicationSource{Helm: merged.Helm, Kustomize: merged.Kustomize, Directory: merged.Directory, Plugin: merged.Plugin})
+	source.Helm, source.Kustomize, source.Directory, source.Plugin = changed.Helm, changed.Kustomize, changed.Directory, changed.Plugin
 	return source, nil
 }
 
@@ -112,8 +110,8 @@ func (o options) check() error {
 	if h := o.Helm; h != nil && h.ValuesObject != nil && !strings.HasPrefix(string(h.ValuesObject.Raw), "{") {
 		return errors.New("helm.valuesObject: it is not an object")
 	}
-	if o.Kustomize == nil {
-		return nil
+	if err := CheckPlugin(o.Plugin); err != nil || o.Kustomize == nil {
+		return err
 	}
 	for _, replica := range o.Kustomize.Replicas {
 		if _, err := ReplicaCount(replica); err != nil {

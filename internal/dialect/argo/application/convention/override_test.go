@@ -52,7 +52,9 @@ func TestOverride(t *testing.T) {
 // TestWrongOverride names the field and quotes no value.
 func TestWrongOverride(t *testing.T) {
 	for content, want := range map[string]string{
-		`{"plugin": {}}`:                                            "plugin: config management plugins are not supported",
+		`{"plugin": {"name": "../s3cret"}}`:                         "plugin.name: it is the name of a plugin, with - and its version where it has one: letters, digits, ., - and _",
+		`{"plugin": {"env": [{"name": "s3cret=", "value": "a"}]}}`:  "plugin.env[0]: it is no variable: the name is empty or has =, or there is a zero byte",
+		`{"plugin": {"parameters": "s3cret"}}`:                      "plugin.parameters: a string where a []v1alpha1.PluginParameter is expected",
 		`{"helm": "s3cret"}`:                                        "helm: a string where a v1alpha1.ApplicationSourceHelm is expected",
 		`{"helm": {"valuesObject": ["s3cret"]}}`:                    "helm.valuesObject: it is not an object",
 		`{"helm": {"valuesObject": "s3cret"}}`:                      "helm.valuesObject: it is not an object",

@@ -24,6 +24,7 @@ func ToSource(s v1alpha1.ApplicationSource) syncline.Source {
 		Helm:           toHelm(s.Helm),
 		Kustomize:      toKustomize(s.Kustomize),
 		Directory:      toDirectory(s.Directory),
+		Plugin:         toPlugin(s.Plugin),
 	}
 }
 
@@ -40,6 +41,7 @@ func FromSource(s syncline.Source) v1alpha1.ApplicationSource {
 		Helm:           fromHelm(s.Helm),
 		Kustomize:      fromKustomize(s.Kustomize),
 		Directory:      fromDirectory(s.Directory),
+		Plugin:         fromPlugin(s.Plugin),
 	}
 }
 

@@ -1,4 +1,6 @@
-package source
+// Package difference says how the files of two revisions differ. It reads only the
+// folders that differ, and no file.
+package difference
 
 import (
 	"maps"
@@ -9,13 +11,13 @@ import (
 	"github.com/syncline-io/syncline"
 )
 
-// Changed lists the files, links and submodules that differ between two trees,
+// Files lists the files, links and submodules that differ between two trees,
 // sorted: those that came, went, or have another content, type or permission.
 // It reads only directories that differ. Give it trees as they are and not
 // confined: a link changes when it points elsewhere, and not with what it
 // points at.
-func Changed(before, after syncline.Tree) ([]string, error) {
-	d, err := Compare(before, after)
+func Files(before, after syncline.Tree) ([]string, error) {
+	d, err := Between(before, after)
 	if err != nil {
 		return nil, err
 	}
@@ -28,8 +30,8 @@ func Changed(before, after syncline.Tree) ([]string, error) {
 	return files, nil
 }
 
-// Difference is what differs between two trees. It does not change.
-type Difference struct{ paths map[string]aspects }
+// Paths is what differs between two trees. It does not change.
+type Paths struct{ paths map[string]aspects }
 
 // comparison finds a difference.
 type comparison struct {
@@ -51,8 +53,8 @@ const (
 	names
 )
 
-// Compare returns how two trees differ, as [Changed] does.
-func Compare(before, after syncline.Tree) (*Difference, error) {
+// Between returns how two trees differ, as [Files] does.
+func Between(before, after syncline.Tree) (*Paths, error) {
 	c := &comparison{before: before, after: after, paths: map[string]aspects{}}
 	old, err := before.Stat("")
 	if err != nil {
@@ -65,14 +67,14 @@ func Compare(before, after syncline.Tree) (*Difference, error) {
 	if err := c.compare("", &old, &now); err != nil {
 		return nil, err
 	}
-	return &Difference{c.paths}, nil
+	return &Paths{c.paths}, nil
 }
 
 // Each visits the paths that differ: where something came, went, or has another
 // type or permission (entry); where a file has other bytes, or a link points
 // elsewhere, or either came or went (content); and directories in which
 // something came, went, or has another type or permission (listing).
-func (d *Difference) Each(visit func(path string, entry, content, listing bool)) {
+func (d *Paths) Each(visit func(path string, entry, content, listing bool)) {
 	for path, differs := range d.paths {
 		visit(path, differs&kind != 0, differs&(kind|content) != 0, differs&(kind|names) != 0)
 	}

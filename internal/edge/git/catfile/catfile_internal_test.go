@@ -1,4 +1,4 @@
-package git
+package catfile
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 
 // slowReader returns a reader of an empty repository. Its processes are started when
 // start is closed; each tells begun before.
-func slowReader(t *testing.T) (r *reader, start, begun chan struct{}) {
+func slowReader(t *testing.T) (r *Reader, start, begun chan struct{}) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := exec.CommandContext(t.Context(), "git", "init", "-q", "--bare", dir).Run(); err != nil {
@@ -20,12 +20,12 @@ func slowReader(t *testing.T) (r *reader, start, begun chan struct{}) {
 	}
 	start, begun = make(chan struct{}), make(chan struct{}, 100)
 	git := program.New(t.Context(), program.Options{Path: "git", Home: t.TempDir(), Dir: dir, MaxMemory: 1 << 40, MaxPack: 1 << 40})
-	r = &reader{idle: time.Hour, patience: time.Minute, start: func() (*program.Process, error) {
+	r = &Reader{Idle: time.Hour, Patience: time.Minute, Start: func() (*program.Process, error) {
 		begun <- struct{}{}
 		<-start
 		return git.Start(program.Command{Args: []string{"cat-file", "--batch-command"}, Dir: dir})
 	}}
-	t.Cleanup(r.stop)
+	t.Cleanup(r.Stop)
 	return r, start, begun
 }
 
@@ -35,7 +35,7 @@ func TestAReaderIsStartedOnceAndWithoutItsLock(t *testing.T) {
 	var asking sync.WaitGroup
 	for range 10 {
 		asking.Go(func() {
-			if _, err := r.info("HEAD"); !errors.Is(err, errMissing) {
+			if _, err := r.Info("HEAD"); !errors.Is(err, ErrMissing) {
 				t.Errorf("got %v, want that it is missing", err)
 			}
 		})
@@ -44,7 +44,7 @@ func TestAReaderIsStartedOnceAndWithoutItsLock(t *testing.T) {
 	r.mu.Lock() // which somebody would hold for ever
 	starting := r.starting != nil
 	r.mu.Unlock()
-	if !starting || r.free() {
+	if !starting || r.Free() {
 		t.Error("a process that is being started is free to be stopped")
 	}
 	close(start)
@@ -52,7 +52,7 @@ func TestAReaderIsStartedOnceAndWithoutItsLock(t *testing.T) {
 	if more := len(begun); more != 0 {
 		t.Errorf("%d more processes were started", more)
 	}
-	if !r.free() {
+	if !r.Free() {
 		t.Error("it is not free when nobody asks")
 	}
 }
@@ -62,13 +62,13 @@ func TestAReaderThatIsStoppedWhileItStarts(t *testing.T) {
 	r, start, begun := slowReader(t)
 	done := make(chan error, 1)
 	go func() {
-		_, err := r.info("HEAD")
+		_, err := r.Info("HEAD")
 		done <- err
 	}()
 	<-begun
-	r.stop() // which does not wait for the start
+	r.Stop() // which does not wait for the start
 	close(start)
-	if err := <-done; !errors.Is(err, errMissing) {
+	if err := <-done; !errors.Is(err, ErrMissing) {
 		t.Errorf("got %v, want that it is missing", err)
 	}
 	if more := len(begun); more != 1 {

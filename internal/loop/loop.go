@@ -1,16 +1,32 @@
-package engine
+// Package loop runs the turns of the Apps that are due, keeps what each came to, and
+// says when the next one is.
+package loop
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/logger"
+	"github.com/syncline-io/syncline/internal/engine"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 )
+
+// Engine runs turns; see [engine.Engine].
+type Engine interface {
+	// Turn does the next thing that can be done for an App, of which as many turns in a
+	// row failed.
+	Turn(ctx context.Context, app syncline.App, failures int) engine.Result
+	// Abandon ends what only the turns of an App asked for and still goes on.
+	Abandon(id syncline.AppID)
+	// Forget drops what is remembered of an App.
+	Forget(id syncline.AppID)
+}
+
+var _ Engine = (*engine.Engine)(nil)
 
 // Apps are the Apps as they are declared.
 type Apps interface {
@@ -28,18 +44,18 @@ type Reports interface {
 }
 
 // Audience is told what turns came to, once that is kept: what is heard is what an App
-// says of itself, also to another process.
+// says of itself, also to another process. The logger of the context names the App.
 type Audience interface {
 	// Publish tells of an App that says now what its turn came to.
-	Publish(app syncline.App)
+	Publish(ctx context.Context, app syncline.App)
 	// Unsaved tells of a report that could not be kept, and why. The App still says what
 	// was kept last, and another turn follows.
-	Unsaved(report syncline.Report, err error)
+	Unsaved(ctx context.Context, report syncline.Report, err error)
 }
 
 // Loop runs the turns that a queue says are due, and keeps their reports.
 type Loop struct {
-	Engine   *Engine
+	Engine   Engine
 	Apps     Apps
 	Reports  Reports
 	Audience Audience
@@ -80,7 +96,7 @@ func (l *Loop) Interrupt(id syncline.AppID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if cancel := l.running[id]; cancel != nil {
-		cancel(ErrChanged)
+		cancel(engine.ErrChanged)
 	}
 }
 
@@ -151,20 +167,20 @@ func (l *Loop) drop(id syncline.AppID) {
 // the process, turn when the App changes as well. A panic is a defect of Syncline:
 // it ends this turn, and nothing else.
 func (l *Loop) turn(ctx, turn context.Context, app syncline.App) (failed bool) {
-	log := slog.With("app", app.ID.String())
+	ctx, turn = logger.With(ctx, "app", app.ID.String()), logger.With(turn, "app", app.ID.String())
 	defer func() {
 		if cause := recover(); cause != nil {
-			log.Error("turn panicked", "cause", cause, "stack", string(debug.Stack()))
+			logger.From(ctx).Error("turn panicked", "cause", cause, "stack", string(debug.Stack()))
 			failed = true
 		}
 	}()
 	began, known := time.Now(), l.knownSoFar()
 	result := l.Engine.Turn(turn, app, l.Queue.Failures(app.ID))
-	log.Debug("turn", "took", time.Since(began), "performed", result.Performed != nil, "err", result.Err)
+	logger.From(ctx).Debug("turn", "took", time.Since(began), "performed", result.Performed != nil, "err", result.Err)
 	switch { // a turn that was cut off has nothing to say
 	case ctx.Err() != nil:
 		return false
-	case errors.Is(result.Err, ErrChanged):
+	case errors.Is(result.Err, engine.ErrChanged):
 		l.Queue.Add(app.ID, app.Project, queue.Commit)
 		return false
 	}
@@ -175,15 +191,15 @@ func (l *Loop) turn(ctx, turn context.Context, app syncline.App) (failed bool) {
 }
 
 // follow keeps the report of a turn, tells of it, and arranges the next turn.
-func (l *Loop) follow(ctx context.Context, app syncline.App, result Result) (failed bool) {
+func (l *Loop) follow(ctx context.Context, app syncline.App, result engine.Result) (failed bool) {
 	if result.Report != nil {
 		kept, err := l.Reports.Save(ctx, *result.Report)
 		if err != nil {
-			l.Audience.Unsaved(*result.Report, err)
+			l.Audience.Unsaved(ctx, *result.Report, err)
 			return true
 		}
 		if saved, exists := l.Apps.App(app.ID); kept && exists {
-			l.Audience.Publish(saved)
+			l.Audience.Publish(ctx, saved)
 		}
 	}
 	if result.Again {

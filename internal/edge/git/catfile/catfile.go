@@ -1,4 +1,6 @@
-package git
+// Package catfile reads the objects of a Git repository by git cat-file, a process that
+// goes on, and checks what it gets against their names.
+package catfile
 
 import (
 	"bufio"
@@ -18,27 +20,27 @@ import (
 
 // What can be wrong with an object.
 var (
-	errMissing = errors.New("the object is missing")
-	errCorrupt = errors.New("the object is corrupt")
-	errTooBig  = errors.New("the object is too big")
+	ErrMissing = errors.New("the object is missing")
+	ErrCorrupt = errors.New("the object is corrupt")
+	ErrTooBig  = errors.New("the object is too big")
 )
 
-// object is one object of a repository.
-type object struct {
-	name string
-	kind string // commit, tree, blob or tag
-	size int64
-	data []byte
+// Object is one object of a repository.
+type Object struct {
+	Name string
+	Kind string // commit, tree, blob or tag
+	Size int64
+	Data []byte
 }
 
-// reader reads objects of one mirror by one long-lived process, which it starts
+// Reader reads objects of one mirror by one long-lived process, which it starts
 // when needed, again when it dies, and stops when it has been idle. It is safe
 // for concurrent use.
-type reader struct {
-	start func() (*program.Process, error)
-	idle  time.Duration
-	// patience is how long an answer may take before the process is ended.
-	patience time.Duration
+type Reader struct {
+	Start func() (*program.Process, error)
+	Idle  time.Duration
+	// Patience is how long an answer may take before the process is ended.
+	Patience time.Duration
 
 	// mu is held while the process is asked, and not while it is started: starting
 	// is closed when that is done, and stops counts what ends a process that is
@@ -52,74 +54,69 @@ type reader struct {
 	used    uint64
 }
 
-// startReader starts the process that reads the mirror's objects.
-func (m *mirror) startReader() (*program.Process, error) {
-	return m.store.git.Start(program.Command{Args: []string{"cat-file", "--batch-command"}, Dir: m.dir})
-}
-
-// info describes the object of that name, which may be any that git understands
-// and has no line break. It fails with errMissing when there is none.
-func (r *reader) info(name string) (object, error) {
+// Info describes the object of that name, which may be any that git understands
+// and has no line break. It fails with ErrMissing when there is none.
+func (r *Reader) Info(name string) (Object, error) {
 	return r.ask("info "+name, header)
 }
 
-// read returns the object of that full name, with its bytes checked against it.
-// It fails with errMissing, errTooBig and errCorrupt.
-func (r *reader) read(name string, limit int64) (object, error) {
-	return r.ask("contents "+name, func(answer *bufio.Reader) (object, error) {
+// Read returns the object of that full name, with its bytes checked against it.
+// It fails with ErrMissing, ErrTooBig and ErrCorrupt.
+func (r *Reader) Read(name string, limit int64) (Object, error) {
+	return r.ask("contents "+name, func(answer *bufio.Reader) (Object, error) {
 		found, err := header(answer)
 		if err != nil {
 			return found, err
 		}
-		if found.size > limit {
-			return found, errTooBig
+		if found.Size > limit {
+			return found, ErrTooBig
 		}
-		found.data = make([]byte, found.size+1)
-		if _, err := io.ReadFull(answer, found.data); err != nil {
+		found.Data = make([]byte, found.Size+1)
+		if _, err := io.ReadFull(answer, found.Data); err != nil {
 			return found, fmt.Errorf("reading object %s: %w", name, err)
 		}
-		found.data = found.data[:found.size:found.size]
+		found.Data = found.Data[:found.Size:found.Size]
 		if found.checksum() != name {
-			return found, errCorrupt
+			return found, ErrCorrupt
 		}
 		return found, nil
 	})
 }
 
-func (o object) checksum() string {
+func (o Object) checksum() string {
 	sum := sha1.New() //nolint:gosec // see above
-	_, _ = fmt.Fprintf(sum, "%s %d\x00", o.kind, o.size)
-	_, _ = sum.Write(o.data)
+	_, _ = fmt.Fprintf(sum, "%s %d\x00", o.Kind, o.Size)
+	_, _ = sum.Write(o.Data)
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // ask sends one request and reads the answer. A process that died is started
 // once more: it may have been killed.
-func (r *reader) ask(request string, answer func(*bufio.Reader) (object, error)) (object, error) {
+func (r *Reader) ask(request string, answer func(*bufio.Reader) (Object, error)) (Object, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.dropSlow()
-	var found object
+	var found Object
 	var err error
 	for range 2 {
 		found, err = r.try(request, answer)
-		if err == nil || errors.Is(err, errMissing) {
+		if err == nil || errors.Is(err, ErrMissing) {
 			return found, err
 		}
 		said := r.drop()
-		if errors.Is(err, errTooBig) || errors.Is(err, errCorrupt) {
+		if errors.Is(err, ErrTooBig) || errors.Is(err, ErrCorrupt) {
 			return found, err
 		}
 		if leftOut.MatchString(said) {
-			return found, errMissing
+			return found, ErrMissing
 		}
 		if program.CauseOf(said) == program.TooLarge {
-			return found, errTooBig
+			return found, ErrTooBig
 		}
 		err = fmt.Errorf("%w: %s", err, said)
 	}
 	if program.CauseOf(err.Error()) == program.Damaged {
-		err = fmt.Errorf("%w: %w", errCorrupt, err)
+		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return found, err
 }
@@ -127,16 +124,16 @@ func (r *reader) ask(request string, answer func(*bufio.Reader) (object, error))
 // leftOut is what git ends with that would have to fetch an object first, and may not.
 var leftOut = regexp.MustCompile(`could not fetch \w+ from promisor remote`)
 
-func (r *reader) try(request string, answer func(*bufio.Reader) (object, error)) (object, error) {
+func (r *Reader) try(request string, answer func(*bufio.Reader) (Object, error)) (Object, error) {
 	if err := r.ready(); err != nil {
-		return object{}, err
+		return Object{}, err
 	}
 	r.used++
 	if r.timer == nil {
 		r.stopWhenIdle(r.used)
 	}
-	var found object
-	err := r.process.Ask(request, r.patience, func(out *bufio.Reader) (err error) {
+	var found Object
+	err := r.process.Ask(request, r.Patience, func(out *bufio.Reader) (err error) {
 		found, err = answer(out)
 		return err
 	})
@@ -144,7 +141,7 @@ func (r *reader) try(request string, answer func(*bufio.Reader) (object, error))
 }
 
 // dropSlow ends a process that gave way to others, because it would for good.
-func (r *reader) dropSlow() {
+func (r *Reader) dropSlow() {
 	if r.process != nil && r.process.GaveWay() {
 		r.drop()
 	}
@@ -152,7 +149,7 @@ func (r *reader) dropSlow() {
 
 // ready has the process running. One of those who need it starts it, without the
 // lock, and the others wait for that one.
-func (r *reader) ready() error {
+func (r *Reader) ready() error {
 	for r.process == nil {
 		if others := r.starting; others != nil {
 			r.mu.Unlock()
@@ -163,7 +160,7 @@ func (r *reader) ready() error {
 		started, stops := make(chan struct{}), r.stops
 		r.starting = started
 		r.mu.Unlock()
-		process, err := r.start()
+		process, err := r.Start()
 		r.mu.Lock()
 		r.starting = nil
 		close(started)
@@ -180,27 +177,27 @@ func (r *reader) ready() error {
 }
 
 // header reads the line that describes an object.
-func header(answer *bufio.Reader) (object, error) {
+func header(answer *bufio.Reader) (Object, error) {
 	line, err := answer.ReadString('\n')
 	if err != nil {
-		return object{}, fmt.Errorf("reading from git cat-file: %w", err)
+		return Object{}, fmt.Errorf("reading from git cat-file: %w", err)
 	}
 	fields := strings.Fields(line)
 	if len(fields) == 2 { // "NAME missing", "NAME ambiguous"
-		return object{name: fields[0]}, errMissing
+		return Object{Name: fields[0]}, ErrMissing
 	}
 	if len(fields) != 3 {
-		return object{}, fmt.Errorf("git cat-file answered %q", line)
+		return Object{}, fmt.Errorf("git cat-file answered %q", line)
 	}
 	size, err := strconv.ParseInt(fields[2], 10, 64)
 	if err != nil || size < 0 {
-		return object{}, fmt.Errorf("git cat-file answered %q", line)
+		return Object{}, fmt.Errorf("git cat-file answered %q", line)
 	}
-	return object{name: fields[0], kind: fields[1], size: size}, nil
+	return Object{Name: fields[0], Kind: fields[1], Size: size}, nil
 }
 
-// free reports whether nobody reads now: stopping the process waits for nobody.
-func (r *reader) free() bool {
+// Free reports whether nobody reads now: stopping the process waits for nobody.
+func (r *Reader) Free() bool {
 	if !r.mu.TryLock() {
 		return false
 	}
@@ -208,8 +205,8 @@ func (r *reader) free() bool {
 	return r.starting == nil
 }
 
-// stop ends the process. The next request starts another.
-func (r *reader) stop() {
+// Stop ends the process. The next request starts another.
+func (r *Reader) Stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stops++
@@ -217,7 +214,7 @@ func (r *reader) stop() {
 }
 
 // drop ends the process, if there is one, and returns what it said last.
-func (r *reader) drop() string {
+func (r *Reader) drop() string {
 	if r.timer != nil {
 		r.timer.Stop()
 		r.timer = nil
@@ -232,9 +229,9 @@ func (r *reader) drop() string {
 
 // stopWhenIdle ends the process when nothing was asked since it had been used
 // so many times.
-func (r *reader) stopWhenIdle(used uint64) {
+func (r *Reader) stopWhenIdle(used uint64) {
 	var timer *time.Timer
-	timer = time.AfterFunc(r.idle, func() {
+	timer = time.AfterFunc(r.Idle, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		switch {
