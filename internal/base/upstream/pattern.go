@@ -16,8 +16,8 @@ import (
 // With "!" in front it denies.
 //
 // A denial also concerns what the glob matches as one text, whatever user name
-// and, of http and https, whatever scheme is asked with, and in whatever case: it is
-// never narrower than it looks.
+// and, of http and https, whatever scheme is asked with, in whatever case, and under all
+// names of Docker Hub: it is never narrower than it looks.
 type Pattern struct {
 	text    string
 	denies  bool
@@ -102,6 +102,11 @@ func (p Pattern) Matches(a Address) bool {
 	case p.all:
 		return true
 	}
+	return p.denies && slices.ContainsFunc(a.spellings(), p.concerns) || p.concerns(a)
+}
+
+// concerns reports whether the pattern is about the repository as its address is written.
+func (p Pattern) concerns(a Address) bool {
 	path := a.bare()
 	for _, o := range p.options {
 		if o.matches(a, strings.TrimPrefix(path, "/"), p.denies) {

@@ -3,7 +3,6 @@ package oci
 import (
 	"net"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/syncline-io/syncline"
@@ -35,11 +34,8 @@ func (s *Store) place(repo upstream.Repository) (*place, error) {
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s is in no OCI registry", address), "write it as oci://host/path")
 	}
 	path, host, port := strings.Trim(address.Path(), "/"), address.Host(), address.Port()
-	if slices.Contains([]string{"docker.io", "index.docker.io", "registry-1.docker.io"}, host) {
-		host = "registry-1.docker.io"
-		if !strings.Contains(path, "/") {
-			path = "library/" + path
-		}
+	if hub, below, is := address.Hub(); is {
+		host, path = hub, below
 	}
 	if !pathForm.MatchString(path) || len(path) > 255 {
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s: no registry has a repository of that name", address),
