@@ -54,6 +54,9 @@ func stateOf(u *unstructured.Unstructured) appState {
 		health:   app.Status.Health.Status,
 		revision: app.Status.Sync.Revision,
 	}
+	if revisions := app.Status.Sync.Revisions; len(revisions) > 0 {
+		state.revision = revisions[len(revisions)-1] // that of the repository
+	}
 	if operation := app.Status.OperationState; operation != nil {
 		state.operation = operation.Phase
 		if state.operation != string(syncline.OperationSucceeded) && operation.Message != "" {
@@ -88,13 +91,16 @@ func delivered(name, revision string) condition {
 		}
 		state := stateOf(u)
 		done := state.sync == string(syncline.Synced) && state.health == string(syncline.Healthy) &&
-			state.revision == revision && state.operation == string(syncline.OperationSucceeded)
+			(state.revision == revision || isOfChart(state.revision)) && state.operation == string(syncline.OperationSucceeded)
 		if !done {
 			return fmt.Sprintf("Application %s at %.8s is %s", name, state.revision, state)
 		}
 		return ""
 	}
 }
+
+// isOfChart reports whether a revision is that of a chart, which no commit changes.
+func isOfChart(revision string) bool { return strings.Contains(revision, "sha256:") }
 
 // hasCondition holds when an Application, looked at in that revision, has a condition of the type.
 func hasCondition(name, revision, kind string) condition {

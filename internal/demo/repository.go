@@ -42,8 +42,8 @@ func sourceTree() (fs.FS, error) {
 	}
 }
 
-// content is what the demo's repository holds: the examples, which name it by its address, and the upstream projects.
-func content(tree fs.FS, upstream map[string]string, url string) (map[string]string, error) {
+// content is what the demo's repository holds: the examples, with the addresses that there are, and the upstream projects.
+func content(tree fs.FS, upstream map[string]string, addresses *strings.Replacer) (map[string]string, error) {
 	examples, err := fs.Sub(tree, "examples")
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func content(tree fs.FS, upstream map[string]string, url string) (map[string]str
 		return nil, err
 	}
 	for name, text := range files {
-		files[name] = strings.ReplaceAll(text, exampleURL, url)
+		files[name] = addresses.Replace(text)
 	}
 	maps.Copy(files, upstream)
 	return files, nil

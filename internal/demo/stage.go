@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,6 +47,8 @@ type stage struct {
 	git     *testenv.GitServer
 	repo    *testenv.GitRepo
 	server  *server
+	// charts and registry are the addresses of the Helm repository and of the OCI registry.
+	charts, registry string
 
 	apps     map[string]*unstructured.Unstructured // the declared Applications
 	revision string                                // of the last commit
@@ -86,6 +89,7 @@ func (s *stage) start(ctx context.Context) (err error) {
 	}
 	for _, step := range []func(context.Context) error{
 		s.install,
+		func(ctx context.Context) error { return s.startCharts(ctx, upstream) },
 		func(ctx context.Context) error { return s.startGit(ctx, upstream) },
 		s.startSyncline,
 	} {
@@ -128,7 +132,7 @@ func (s *stage) startGit(ctx context.Context, upstream map[string]string) (err e
 	if s.repo, err = s.git.Create(ctx, "team/examples"); err != nil {
 		return err
 	}
-	files, err := content(s.tree, upstream, s.repo.URL)
+	files, err := content(s.tree, upstream, strings.NewReplacer(exampleURL, s.repo.URL, exampleCharts, s.charts, exampleRegistry, s.registry))
 	if err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (s *stage) startGit(ctx context.Context, upstream map[string]string) (err e
 		return err
 	}
 	s.say.sayf("a Git server is at %s: %d files, %d Applications, from podinfo, cert-manager, Argo Rollouts and examples/", s.repo.URL, len(files), len(s.apps))
-	s.say.sayf("as released, the chart of cert-manager gets its version where the sources say v0.0.0; all else is as upstream has it")
+	s.say.sayf("as released, the chart of cert-manager has its version where the sources say v0.0.0; all else is as upstream has it")
 	return s.createSecrets(ctx, password)
 }
 
@@ -162,6 +166,12 @@ func (s *stage) createSecrets(ctx context.Context, password string) error {
 		"type": "git", "url": s.repo.URL, "username": gitUser, "password": password,
 	}
 	if err := s.create(ctx, secrets(), secret); err != nil {
+		return err
+	}
+	registry := object("v1", "Secret", controlNamespace, "examples-registry")
+	registry.SetLabels(map[string]string{"argocd.argoproj.io/secret-type": "repository"})
+	registry.Object["stringData"] = map[string]any{"type": "oci", "url": s.registry + "/charts", "insecureOCIForceHttp": "true"}
+	if err := s.create(ctx, secrets(), registry); err != nil {
 		return err
 	}
 	text, err := fs.ReadFile(s.tree, keysFile)

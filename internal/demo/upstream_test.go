@@ -17,8 +17,20 @@ func TestApplicationsNameFoldersOfTheRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const address = "http://127.0.0.1:1/team/examples.git"
-	files, err := content(tree, upstream, address)
+	addresses := map[string]string{exampleURL: "http://127.0.0.1:1/team/examples.git", exampleCharts: "http://127.0.0.1:1/charts", exampleRegistry: "oci://127.0.0.1:1"}
+	charts := map[string]string{} // by the address of what has them
+	for folder, at := range map[string]string{repositoryChart: addresses[exampleCharts], registryChart: addresses[exampleRegistry] + "/charts"} {
+		chart, err := takeChart(upstream, folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		charts[at] = chart.Name
+	}
+	var pairs []string
+	for example, address := range addresses {
+		pairs = append(pairs, example, address)
+	}
+	files, err := content(tree, upstream, strings.NewReplacer(pairs...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,18 +46,29 @@ func TestApplicationsNameFoldersOfTheRepository(t *testing.T) {
 		for _, problem := range problems {
 			t.Errorf("Application %s: %v", name, problem)
 		}
-		source := app.Spec.Source
-		if source == nil || source.RepoURL != address {
-			t.Errorf("Application %s has the source %+v, want one in %s", name, source, address)
-			continue
+		sources := app.Spec.Sources
+		if app.Spec.Source != nil {
+			sources = append(sources, *app.Spec.Source)
 		}
-		if !hasFolder(files, source.Path) {
-			t.Errorf("Application %s: the repository has no folder %q", name, source.Path)
+		for _, source := range sources {
+			switch {
+			case source.RepoURL == addresses[exampleURL]:
+				if source.Path != "" && !hasFolder(files, source.Path) {
+					t.Errorf("Application %s: the repository has no folder %q", name, source.Path)
+				}
+			case source.Chart == "" || charts[source.RepoURL] != source.Chart:
+				t.Errorf("Application %s has the source %+v, which there is not", name, source)
+			}
+		}
+		if len(sources) == 0 {
+			t.Errorf("Application %s has no source", name)
 		}
 	}
 	for name, text := range files {
-		if strings.Contains(text, exampleURL) && !strings.HasSuffix(name, ".md") {
-			t.Errorf("%s still names %s", name, exampleURL)
+		for example := range addresses {
+			if strings.Contains(text, example) && !strings.HasSuffix(name, ".md") {
+				t.Errorf("%s still names %s", name, example)
+			}
 		}
 	}
 }
