@@ -36,8 +36,8 @@ type Source struct {
 	Plugin    *tool.Plugin
 }
 
-// Address returns where the repository is, read.
-func (s Source) Address() upstream.Address { return upstream.AddressOf(s.RepoURL) }
+// Address returns where the repository is, read as what the source says that it is.
+func (s Source) Address() upstream.Address { return upstream.SourceAddress(s.RepoURL, s.Chart) }
 
 // Key names the repository of the source: it is asked once for all sources of one
 // Key, and what happens to it is told by that name. See [upstream.Address.Key].

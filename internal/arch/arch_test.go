@@ -52,9 +52,12 @@ var sideways = []string{
 	"internal/engine/gather -> internal/engine/render/record",
 	"internal/engine/signed -> internal/engine/source",             // whose Stage it guards
 	"internal/engine/source/fetchertest -> internal/engine/source", // whose interface it tests
-	"internal/edge/helmrepo -> internal/edge/archive",              // where what it fetches is kept
-	"internal/automation/wake -> internal/engine/queue",            // the lanes are its words
-	"internal/edge/oci -> internal/edge/archive",                   // which keeps what it fetches
+	"internal/edge/git -> internal/edge/gate",                      // which shares the places of servers
+	"internal/edge/helmrepo -> internal/edge/gate",
+	"internal/edge/oci -> internal/edge/gate",
+	"internal/edge/helmrepo -> internal/edge/archive",   // where what it fetches is kept
+	"internal/automation/wake -> internal/engine/queue", // the lanes are its words
+	"internal/edge/oci -> internal/edge/archive",        // which keeps what it fetches
 	"internal/edge/oci -> internal/edge/transport",
 	"internal/edge/token -> internal/edge/transport",
 	"internal/edge/git -> internal/edge/transport",

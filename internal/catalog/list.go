@@ -17,7 +17,8 @@ type Filter struct {
 	Namespace string
 	Sync      syncline.SyncStatus
 	Health    syncline.HealthStatus
-	// Repository is the [upstream.Address.Key] of one that they read.
+	// Repository is the [upstream.Address.Key] of one that they read, as though it were of
+	// Git.
 	Repository string
 }
 
@@ -30,7 +31,7 @@ func (f Filter) Chooses(app *syncline.App) bool {
 		(f.Health == "" || f.Health == app.Past.Health.Status) &&
 		(f.Repository == "" || slices.ContainsFunc(app.Sources, func(source syncline.Source) bool {
 			address := source.Address()
-			return address.Key() == f.Repository
+			return address.OfGit().Key() == f.Repository
 		}))
 }
 

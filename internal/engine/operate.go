@@ -74,15 +74,8 @@ func (t *turn) overtaken(ctx context.Context) bool {
 	if t.app.Refresh != syncline.NoRefresh {
 		age = 0
 	}
-	var newest []string
-	for _, source := range t.app.Sources {
-		commit, err := t.Sources.Resolve(ctx, t.app, source, age)
-		if err != nil {
-			return false // what is not known has overtaken nothing
-		}
-		newest = append(newest, commit)
-	}
-	return op.Revisions != nil && !slices.Equal(op.Revisions, newest)
+	newest, err := t.revisionsOf(ctx, t.app.Sources, age) // what is not known has overtaken nothing
+	return err == nil && op.Revisions != nil && !slices.Equal(op.Revisions, newest)
 }
 
 // start makes an operation the current one. Its revisions are resolved next.

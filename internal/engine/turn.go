@@ -220,19 +220,40 @@ func (t *turn) resolve(ctx context.Context) error {
 		t.revisions = t.operation.Revisions
 		return nil
 	}
-	revisions := make([]string, 0, len(t.sources))
-	for i := range t.sources {
-		commit, err := t.Sources.Resolve(ctx, t.app, t.asked(i), t.maxAge())
-		if err != nil {
-			return t.resolveStale(err)
-		}
-		revisions = append(revisions, commit)
+	wanted := make([]syncline.Source, len(t.sources))
+	for i := range wanted {
+		wanted[i] = t.asked(i)
+	}
+	revisions, err := t.revisionsOf(ctx, wanted, t.maxAge())
+	if err != nil {
+		return t.resolveStale(err)
 	}
 	t.revisions, t.resolved = revisions, true
 	if t.running() {
 		t.operation.Revisions = revisions
 	}
 	return nil
+}
+
+// revisionsOf returns what the target revisions of sources stand for. Each is looked up once,
+// so that sources of one target are of one commit, whoever pushes meanwhile.
+func (t *turn) revisionsOf(ctx context.Context, sources []syncline.Source, maxAge time.Duration) ([]string, error) {
+	began, known, revisions := time.Now(), map[[4]string]string{}, make([]string, len(sources))
+	for i, source := range sources {
+		target, age := [4]string{source.Key(), source.Chart, source.TargetRevision, source.TagPrefix}, maxAge
+		if i > 0 { // what was learned since this began will do
+			age = max(age, time.Since(began))
+		}
+		if known[target] == "" {
+			revision, err := t.Sources.Resolve(ctx, t.app, source, age)
+			if err != nil {
+				return nil, err
+			}
+			known[target] = revision
+		}
+		revisions[i] = known[target]
+	}
+	return revisions, nil
 }
 
 // asked returns a source with the revision that the operation asks for, if it does.

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -283,6 +285,41 @@ func TestAStaleRepositoryNeverLeadsBack(t *testing.T) {
 	w.settle(t)
 	w.expectWrites(t) // c1 was deployed last, and c2 attempted since
 	w.expectOperation(t, syncline.OperationFailed, "refused")
+}
+
+// pushed is a repository to which somebody pushes each time before it is asked.
+type pushed struct {
+	*world
+	asked []syncline.Source
+}
+
+func (p *pushed) Resolve(ctx context.Context, app syncline.App, source syncline.Source, maxAge time.Duration) (string, error) {
+	p.asked = append(p.asked, source)
+	p.commit(config("a", fmt.Sprint(len(p.asked))))
+	return p.world.Resolve(ctx, app, source, maxAge)
+}
+
+// TestSourcesOfOneTargetAreOneCommit, whoever pushes while they are resolved: a chart is not
+// delivered with the values of another commit. Each target is asked for once in a turn.
+func TestSourcesOfOneTargetAreOneCommit(t *testing.T) {
+	w := &pushed{world: newWorld(config("a", "0"))}
+	w.engine = engine.New(w, w, w, w, engine.Options{Now: func() time.Time { return w.now }})
+	w.app.Sources = []syncline.Source{
+		{RepoURL: "https://git.example/web", Path: "."},
+		{RepoURL: "https://git.example/web.git", Ref: "values"},
+		{RepoURL: "https://git.example/other", Ref: "others"},
+	}
+	for _, refresh := range []syncline.Refresh{syncline.NoRefresh, syncline.RefreshNormal} {
+		w.app.Refresh, w.asked = refresh, nil
+		w.turn(t)
+		if got := w.last.Revisions; len(got) != 3 || got[0] != got[1] || got[0] == got[2] || len(w.asked) != 2 {
+			t.Errorf("refresh %v: the revisions are %q, asked for by %d sources", refresh, got, len(w.asked))
+		}
+	}
+	w.sync(t, syncline.Operation{})
+	if got := w.last.Operation.Revisions; len(got) != 3 || got[0] != got[1] {
+		t.Errorf("an operation delivers %q", got)
+	}
 }
 
 func TestHowFreshTheRepositoryIsAsked(t *testing.T) {

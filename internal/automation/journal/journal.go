@@ -48,5 +48,5 @@ func elapsed(op *syncline.OperationState) time.Duration {
 	if op.FinishedAt.IsZero() {
 		return 0
 	}
-	return op.FinishedAt.Sub(op.StartedAt)
+	return max(0, op.FinishedAt.Sub(op.StartedAt)) // it may begin in the next second
 }

@@ -28,6 +28,8 @@ type Address struct {
 	path string
 	// relative says that the path begins at the home of ssh's user.
 	relative bool
+	// charts says that it is of a Helm repository; see [Address.OfCharts].
+	charts bool
 	// written is the address as it was written, for messages: without secrets.
 	written string
 	problem string
@@ -149,10 +151,45 @@ func (a Address) URL() string {
 	return a.Origin() + encodePath(a.path)
 }
 
+// SourceAddress reads the address of a source: where that names a chart it is one of a Helm
+// repository, or of a registry.
+func SourceAddress(text, chart string) Address {
+	if chart != "" {
+		return AddressOf(text).OfCharts()
+	}
+	return AddressOf(text)
+}
+
+// OfCharts returns the address as that of a Helm repository: its server tells a path
+// from the same one with ".git" behind it, as a registry does and hosts of Git
+// repositories do not.
+func (a Address) OfCharts() Address {
+	a.charts = a.scheme == schemeHTTP || a.scheme == schemeHTTPS
+	return a
+}
+
+// OfGit returns the address as that of a Git repository.
+func (a Address) OfGit() Address {
+	a.charts = false
+	return a
+}
+
+// Below returns the address of what has a name below this one, as a chart in a registry: of
+// what has none this one.
+func (a Address) Below(name string) Address {
+	if name == "" {
+		return a
+	}
+	below := AddressOf(strings.TrimSuffix(a.URL(), "/") + "/" + name)
+	below.charts = a.charts && below.problem == ""
+	return below
+}
+
 // Key returns the identity of the repository: two spellings of one address have
 // one key. It is for comparing, and not for connecting. The key has no
-// credentials, default port, trailing slash or ".git"; scheme and host are in
-// lower case. What is refused is its own key.
+// credentials, default port or trailing slash, and no ".git" where hosts of Git
+// repositories are asked; scheme and host are in lower case. What is refused is its own
+// key.
 func (a Address) Key() string {
 	switch {
 	case a.problem != "":
@@ -162,9 +199,31 @@ func (a Address) Key() string {
 	case a.scheme == "":
 		return ""
 	case a.scheme == schemeSSH && a.user != "":
-		return a.scheme + "://" + a.user + "@" + strings.TrimPrefix(a.Origin(), "ssh://") + encodePath(bare(a.path))
+		return a.scheme + "://" + a.user + "@" + strings.TrimPrefix(a.Origin(), "ssh://") + encodePath(a.bare())
 	}
-	return a.Origin() + encodePath(bare(a.path))
+	return a.Origin() + encodePath(a.bare())
+}
+
+// Is reports whether two addresses are of one repository. Where only one of them is known
+// to be of a Helm repository, the other is read so too.
+func (a Address) Is(other Address) bool {
+	a, other = alike(a, other)
+	return a.Key() == other.Key()
+}
+
+// IsWithin reports whether the repository is the one at another address, or below it by
+// whole parts of its path.
+func (a Address) IsWithin(above Address) bool {
+	a, above = alike(a, above)
+	return strings.HasPrefix(a.Key()+"/", above.Key()+"/")
+}
+
+// alike returns two addresses as of the same kind.
+func alike(a, b Address) (Address, Address) {
+	if a.charts || b.charts {
+		return a.OfCharts(), b.OfCharts()
+	}
+	return a, b
 }
 
 // Key returns the [Address.Key] of what is written.
@@ -173,10 +232,13 @@ func Key(address string) string { return AddressOf(address).Key() }
 // Redact returns an address without a password or user name in it, for messages.
 func Redact(address string) string { return AddressOf(address).String() }
 
-// bare returns a path without what is left out of a key.
-func bare(path string) string {
-	path = strings.TrimSuffix(path, "/")
-	if at := len(path) - len(".git"); at > 0 && strings.EqualFold(path[at:], ".git") {
+// isExact reports whether each letter of the path counts.
+func (a Address) isExact() bool { return a.charts || a.scheme == schemeOCI }
+
+// bare returns the path without what is left out of a key.
+func (a Address) bare() string {
+	path := strings.TrimSuffix(a.path, "/")
+	if at := len(path) - len(".git"); !a.isExact() && at > 0 && strings.EqualFold(path[at:], ".git") {
 		path = strings.TrimSuffix(path[:at], "/")
 	}
 	return path

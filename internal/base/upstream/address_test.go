@@ -234,6 +234,13 @@ func TestRepoGlob(t *testing.T) {
 		{"!https://**secret/app", "https://h/team-secret/app", true},
 		{"!git@github.com:org/secret", "ssh://root@github.com/org/secret", true},
 		{"!*", "https://git.example/a", true},
+		{"!oci://docker.io/corp/secret", "oci://registry-1.docker.io/corp/secret", true},
+		{"!oci://registry-1.docker.io/corp/secret", "oci://docker.io/corp/secret", true},
+		{"!oci://index.docker.io/library/secret", "oci://docker.io/secret", true},
+		{"!oci://docker.io/secret", "oci://registry-1.docker.io/library/secret", true},
+		{"!oci://docker.io/corp/secret", "oci://registry-1.docker.io/corp/secrets", false},
+		{"!oci://docker.io/corp/secret", "oci://evil.docker.io/corp/secret", false},
+		{"oci://docker.io/corp/*", "oci://registry-1.docker.io/corp/web", false}, // what is permitted is as it is written
 	} {
 		p := upstream.PatternOf(test.pattern)
 		if err := p.Err(); err != nil || p.Matches(upstream.AddressOf(test.address)) != test.want {

@@ -11,12 +11,13 @@ import (
 // Pattern is a glob over repository addresses. It is matched part by part,
 // scheme, host, port and path, and never beyond one: "https://*.corp.test/**" is
 // of hosts that end so, whatever is in a path. Case and ".git" at the end make no
-// difference. In a path "*" stays between two slashes, and "**" does not. "*"
-// alone is every repository. With "!" in front it denies.
+// difference, but for Helm repositories and registries, where both name others. In a
+// path "*" stays between two slashes, and "**" does not. "*" alone is every repository.
+// With "!" in front it denies.
 //
 // A denial also concerns what the glob matches as one text, whatever user name
-// and, of http and https, whatever scheme is asked with: it is never narrower
-// than it looks.
+// and, of http and https, whatever scheme is asked with, in whatever case, and under all
+// names of Docker Hub: it is never narrower than it looks.
 type Pattern struct {
 	text    string
 	denies  bool
@@ -25,13 +26,18 @@ type Pattern struct {
 
 	all     bool
 	options []option
-	whole   glob.Pattern
+	// whole is matched against a whole address, and exact against one of which each letter
+	// of the path counts.
+	whole, exact glob.Pattern
 }
 
 // option is one way to fulfil a Pattern.
 type option struct {
-	scheme, user, host, port, path glob.Pattern
-	anyPort, anyPath               bool
+	scheme, user, host, port glob.Pattern
+	// path is in lower case and without ".git", folded as it is written but in lower case,
+	// and exact as it is written.
+	path, folded, exact glob.Pattern
+	anyPort, anyPath    bool
 }
 
 // maxOptions bounds the alternatives of a pattern that span its parts.
@@ -46,12 +52,12 @@ func PatternOf(text string) Pattern {
 		p.all = true
 		return p
 	}
-	text = strings.ToLower(text)
-	if unreadable, ok := errors.AsType[*glob.Error](glob.Compile(text).Err()); ok {
+	lower := strings.ToLower(text)
+	if unreadable, ok := errors.AsType[*glob.Error](glob.Compile(lower).Err()); ok {
 		p.problem, p.hint = unreadable.Error(), unreadable.Unreadable()
 		return p
 	}
-	p.whole = glob.Compile(withoutGit(text), '/')
+	p.whole, p.exact = glob.Compile(withoutGit(lower), '/'), glob.Compile(strings.TrimSuffix(lower, "/"), '/')
 	options, ok := spanning(text, maxOptions)
 	if !ok {
 		p.refuse("it has too many alternatives that span host and path")
@@ -96,13 +102,18 @@ func (p Pattern) Matches(a Address) bool {
 	case p.all:
 		return true
 	}
-	path := strings.ToLower(bare(a.path))
+	return p.denies && slices.ContainsFunc(a.spellings(), p.concerns) || p.concerns(a)
+}
+
+// concerns reports whether the pattern is about the repository as its address is written.
+func (p Pattern) concerns(a Address) bool {
+	path := a.bare()
 	for _, o := range p.options {
 		if o.matches(a, strings.TrimPrefix(path, "/"), p.denies) {
 			return true
 		}
 	}
-	return p.wholly(a, path)
+	return p.wholly(a, strings.ToLower(path))
 }
 
 // wholly matches the address as one text, where that is meant or is safer.
@@ -110,12 +121,27 @@ func (p Pattern) wholly(a Address, path string) bool {
 	if !p.denies && a.scheme != schemeFile {
 		return false
 	}
-	return p.whole.Matches(strings.TrimPrefix(a.Origin(), "file://") + path)
+	whole := p.whole
+	if a.isExact() {
+		whole = p.exact
+	}
+	return whole.Matches(strings.TrimPrefix(a.Origin(), "file://") + path)
 }
 
 func (o option) matches(a Address, path string, denies bool) bool {
 	return o.reaches(a.scheme, denies) && (o.anyPort || o.port.Matches(a.port)) && o.host.Matches(a.host) &&
-		(denies || a.scheme != schemeSSH || o.user.Matches(a.user)) && (o.anyPath || o.path.Matches(path))
+		(denies || a.scheme != schemeSSH || o.user.Matches(a.user)) && (o.anyPath || o.hasPath(a, path, denies))
+}
+
+// hasPath reports whether the option is about a path.
+func (o option) hasPath(a Address, path string, denies bool) bool {
+	switch {
+	case !a.isExact():
+		return o.path.Matches(strings.ToLower(path))
+	case denies:
+		return o.folded.Matches(strings.ToLower(path))
+	}
+	return o.exact.Matches(path)
 }
 
 // reaches reports whether the option is about a scheme. To a denial http and
@@ -151,6 +177,7 @@ func (p *Pattern) add(text string) {
 }
 
 func (p *Pattern) addParts(scheme, authority, path string, hasPath bool) {
+	scheme, authority = strings.ToLower(scheme), strings.ToLower(authority)
 	o := option{scheme: glob.Compile(scheme), user: glob.Compile("*")}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		o.user, authority = glob.Compile(authority[:at]), authority[at+1:]
@@ -167,7 +194,7 @@ func (p *Pattern) addParts(scheme, authority, path string, hasPath bool) {
 	}
 	o.host = glob.Compile(strings.ReplaceAll(authority, "**", "*"))
 	o.anyPath = wide && !hasPath
-	path, ok := decodedPattern(withoutGit(path))
+	path, ok := decodedPattern(strings.TrimSuffix(path, "/"))
 	if !ok {
 		p.refuse("its path has a percent sign that encodes nothing, or what needs no encoding")
 	}
@@ -177,8 +204,9 @@ func (p *Pattern) addParts(scheme, authority, path string, hasPath bool) {
 	if wide && hasPath {
 		path = "{**/,}" + path
 	}
-	o.path = glob.Compile(path, '/')
-	for _, part := range []glob.Pattern{o.scheme, o.user, o.host, o.port, o.path} {
+	lower := strings.ToLower(path)
+	o.path, o.folded, o.exact = glob.Compile(withoutGit(lower), '/'), glob.Compile(lower, '/'), glob.Compile(path, '/')
+	for _, part := range []glob.Pattern{o.scheme, o.user, o.host, o.port, o.path, o.folded, o.exact} {
 		if part.Err() != nil {
 			p.refuse("its parts cannot be told apart")
 		}
@@ -211,7 +239,7 @@ func decodedPattern(glob string) (string, bool) {
 		return glob, true
 	}
 	reader := addressReader{}
-	decoded := strings.ToLower(reader.decodePath(glob))
+	decoded := reader.decodePath(glob)
 	return decoded, reader.problem == ""
 }
 

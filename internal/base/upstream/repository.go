@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/syncline-io/syncline/internal/base/sealed"
@@ -45,6 +47,9 @@ type Repository struct {
 	// ClientCert and ClientKey are PEM, for mutual TLS.
 	ClientCert []byte
 	ClientKey  sealed.Text
+	// PassTo are the hosts besides its server's to which its credentials may be sent, when
+	// the server or what is there names them. Default: none.
+	PassTo []string
 	// Proxy is the URL of an HTTP proxy; NoProxy lists hosts that bypass it.
 	Proxy   string
 	NoProxy string
@@ -53,11 +58,17 @@ type Repository struct {
 	Others func(address Address) (Repository, error)
 }
 
+// PassesTo reports whether credentials may be sent to a host besides the server's.
+func (r Repository) PassesTo(host string) bool {
+	return slices.ContainsFunc(r.PassTo, func(may string) bool { return strings.EqualFold(may, host) })
+}
+
 // Access is a way to a repository: its address, and with what credentials and
 // settings it is reached. It is comparable: what is known by one Access is no
 // other's, be it an answer or an error. It prints nothing.
 type Access struct {
 	key, user              string
+	charts                 bool
 	inAddress              sealed.Text
 	username               string
 	password, bearer       sealed.Text
@@ -66,6 +77,7 @@ type Access struct {
 	ca, cert               string
 	certKey, sshKey        sealed.Text
 	knownHosts             string
+	passTo                 string
 	proxy                  sealed.Text
 	noProxy                string
 	exchange               Exchange
@@ -75,12 +87,12 @@ type Access struct {
 // Access returns the way to the repository. Two spellings of its address are one.
 func (r Repository) Access() Access {
 	return Access{
-		key: r.Address.Key(), user: r.Address.User(), inAddress: r.Address.Password(),
+		key: r.Address.Key(), charts: r.Address.charts, user: r.Address.User(), inAddress: r.Address.Password(),
 		username: r.Username, password: r.Password, bearer: r.BearerToken,
 		declared: r.Declared, basic: r.ForceBasicAuth, trust: r.InsecureSkipVerify, plain: r.PlainHTTP,
 		ca: string(r.CA), cert: string(r.ClientCert), certKey: r.ClientKey,
 		sshKey: r.SSHKey, knownHosts: string(r.KnownHosts),
-		proxy: sealed.Text(r.Proxy), noProxy: r.NoProxy,
+		passTo: strings.Join(r.PassTo, " "), proxy: sealed.Text(r.Proxy), noProxy: r.NoProxy,
 		exchange: r.Exchange, lfs: r.LFS,
 	}
 }

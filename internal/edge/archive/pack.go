@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -24,53 +25,111 @@ type pack struct {
 
 // node is one entry.
 type node struct {
-	syncline.Entry
+	Name       string
+	Type       syncline.EntryType
+	Executable bool
+	Hash       hash
 	// Offset and Size say where the bytes of a file are.
-	Offset int64 `json:",omitempty"`
-	Size   int64 `json:",omitempty"`
+	Offset, Size int64
 	// Target is where a link leads.
-	Target string `json:",omitempty"`
-	// Children are sorted by name once the archive is complete.
-	Children []*node `json:",omitempty"`
+	Target string
+	// children are sorted by name once the archive is complete, and byName are they while
+	// it is unpacked.
+	children []*node
+	byName   map[string]*node
+}
 
-	// byName are the children while the archive is unpacked.
-	byName map[string]*node
+// hash is that of a content, hexadecimal in an index.
+type hash [sha256.Size]byte
+
+// MarshalText writes it.
+func (h hash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
+
+// UnmarshalText reads it.
+func (h *hash) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(h)) {
+		return errDamaged
+	}
+	_, err := hex.Decode(h[:], text)
+	return err
 }
 
 func newFolder(name string) *node {
-	return &node{Entry: syncline.Entry{Name: name, Type: syncline.EntryDir}, byName: map[string]*node{}}
+	return &node{Name: name, Type: syncline.EntryDir, byName: map[string]*node{}}
+}
+
+// entry is what a Tree says of it.
+func (n *node) entry() syncline.Entry {
+	return syncline.Entry{Name: n.Name, Type: n.Type, Executable: n.Executable, Hash: hex.EncodeToString(n.Hash[:])}
+}
+
+// line is an entry in an index: each is followed by those in it.
+type line struct {
+	*node
+	Children int `json:",omitempty"`
+}
+
+// writeTo writes an entry and those below, one after the other: the index of an archive is
+// never in memory as a text.
+func (n *node) writeTo(index *json.Encoder) error {
+	if err := index.Encode(line{n, len(n.children)}); err != nil {
+		return err
+	}
+	for _, child := range n.children {
+		if err := child.writeTo(index); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readNode reads an entry and those below.
+func readNode(index *json.Decoder) (*node, error) {
+	next := line{node: &node{}}
+	if err := index.Decode(&next); err != nil {
+		return nil, errDamaged
+	}
+	for range next.Children {
+		child, err := readNode(index)
+		if err != nil {
+			return nil, err
+		}
+		next.children = append(next.children, child)
+	}
+	return next.node, nil
 }
 
 // complete sorts the children of a folder and those below, and gives all of them hashes:
 // that of a folder covers the names, types and hashes in it.
 func (n *node) complete() {
-	slices.SortFunc(n.Children, func(a, b *node) int { return strings.Compare(a.Name, b.Name) })
+	n.children, n.byName = slices.Collect(maps.Values(n.byName)), nil
+	slices.SortFunc(n.children, func(a, b *node) int { return strings.Compare(a.Name, b.Name) })
 	sum := sha256.New()
-	for _, child := range n.Children {
+	for _, child := range n.children {
 		if child.Type == syncline.EntryDir {
 			child.complete()
 		}
-		fmt.Fprintf(sum, "%c %t %s %s\x00", child.Type, child.Executable, child.Hash, child.Name)
+		fmt.Fprintf(sum, "%c %t %x %s\x00", child.Type, child.Executable, child.Hash, child.Name)
 	}
-	n.Hash = hex.EncodeToString(sum.Sum(nil))
-	n.byName = nil
+	sum.Sum(n.Hash[:0])
 }
 
 // writer writes the file of an archive.
 type writer struct {
 	room     *room
+	owner    string
 	file     *os.File
 	out      *bufio.Writer
 	size     int64
 	reserved int64
 }
 
-func (s *Store) newWriter() (*writer, error) {
+func (s *Store) newWriter(owner string) (*writer, error) {
 	file, err := os.CreateTemp(s.options.Dir, unfinished)
 	if err != nil {
 		return nil, syncline.Errorf(syncline.Transient, "keeping an archive: %w", err)
 	}
-	return &writer{room: &s.room, file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
+	return &writer{room: &s.room, owner: owner, file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
 }
 
 // ahead is how much room is reserved at once.
@@ -80,7 +139,7 @@ const ahead = 1 << 20
 func (w *writer) Write(data []byte) (int, error) {
 	if need := w.size + int64(len(data)) - w.reserved; need > 0 {
 		need = max(need, min(ahead, w.room.most/8))
-		if err := w.room.reserve(need); err != nil {
+		if err := w.room.reserve(w.owner, need); err != nil {
 			return 0, err
 		}
 		w.reserved += need
@@ -96,20 +155,17 @@ func (w *writer) Write(data []byte) (int, error) {
 // finish writes the index of what is below a root, and closes the file.
 func (w *writer) finish(root *node) error {
 	root.complete()
-	index, err := json.Marshal(root)
-	if err != nil {
-		return syncline.Errorf(syncline.Internal, "keeping an archive: %w", err)
+	begin, sum := w.size, sha256.New()
+	if err := root.writeTo(json.NewEncoder(io.MultiWriter(w, sum))); err != nil {
+		return err
 	}
-	sum := sha256.Sum256(index)
-	for _, part := range [][]byte{index, binary.BigEndian.AppendUint64(nil, uint64(len(index))), sum[:]} {
-		if _, err := w.Write(part); err != nil {
-			return err
-		}
+	if _, err := w.Write(sum.Sum(binary.BigEndian.AppendUint64(nil, uint64(w.size-begin)))); err != nil {
+		return err
 	}
 	if err := errors.Join(w.out.Flush(), w.file.Close()); err != nil {
 		return syncline.Errorf(syncline.Transient, "keeping an archive: %w", err)
 	}
-	w.room.release(w.reserved - w.size)
+	w.room.release(w.owner, w.reserved-w.size)
 	w.reserved = w.size
 	return nil
 }
@@ -118,7 +174,7 @@ func (w *writer) finish(root *node) error {
 func (w *writer) discard() {
 	_ = w.file.Close() // it may be closed already
 	_ = os.Remove(w.file.Name())
-	w.room.release(w.reserved)
+	w.room.release(w.owner, w.reserved)
 }
 
 // errDamaged is that a file does not hold what was written to it.
@@ -148,18 +204,20 @@ func readPack(path string) (*pack, error) {
 	if length > uint64(end) {
 		return nil, errDamaged
 	}
-	index := make([]byte, length)
-	if _, err := file.ReadAt(index, end-int64(length)); err != nil {
+	index, sum := io.NewSectionReader(file, end-int64(length), int64(length)), sha256.New()
+	if _, err := io.Copy(sum, index); err != nil {
 		return nil, err
 	}
-	if sum := sha256.Sum256(index); string(sum[:]) != string(tail[8:]) {
+	if string(sum.Sum(nil)) != string(tail[8:]) {
 		return nil, errDamaged
 	}
-	p := &pack{path: path, root: &node{}}
-	if err := json.Unmarshal(index, p.root); err != nil {
-		return nil, errDamaged
+	if _, err := index.Seek(0, io.SeekStart); err != nil {
+		return nil, err
 	}
-	return p, nil
+	lines := json.NewDecoder(index)
+	lines.DisallowUnknownFields() // of an index of another form
+	root, err := readNode(lines)
+	return &pack{path, root}, err
 }
 
 // read returns the bytes of a file.
@@ -175,7 +233,7 @@ func (p *pack) read(n *node) ([]byte, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != n.Hash {
+	if sha256.Sum256(data) != n.Hash {
 		return nil, errDamaged
 	}
 	return data, nil

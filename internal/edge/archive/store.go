@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/demand"
 )
 
 // Options configure a Store. Only Dir has no default.
@@ -21,8 +22,9 @@ type Options struct {
 	// deleted while no Store is open. One Store at a time uses it.
 	Dir string
 	// MaxDisk is how much all archives may take on disk, those that are being unpacked
-	// included. When another one needs room, those that were used least recently go, but
-	// none of which a Tree is in use. Default: 2 GiB.
+	// included. When another one needs room, those go that were used least recently of the
+	// owner of [demand.Of] that has most, but none of which a Tree is in use; and no owner
+	// ever has all of it in use. Default: 2 GiB.
 	MaxDisk int64
 	// MaxBytes is how many bytes one archive may have, both as it comes and unpacked, with
 	// what stands between the files. Default: 256 MiB, and never more than half of MaxDisk.
@@ -31,8 +33,10 @@ type Options struct {
 	// Default: 12 MiB, as of a file in Git.
 	MaxFile int64
 	// MaxEntries is how many files, folders and links one archive may have, also folders
-	// that are only named in paths. Default: 100,000.
-	MaxEntries int
+	// that are only named in paths, and MaxNames how many bytes their names and what links
+	// lead to may have together: all of these are in memory as long as a Tree is in use.
+	// Default: 50,000, 2 MiB, which take about 16 MiB.
+	MaxEntries, MaxNames int
 	// MaxDepth is how many folders a path may lead through, the entry included. Default: 100.
 	MaxDepth int
 	// MaxPath is how long a path, and where a link leads, may be, in bytes. Default: 4096.
@@ -43,7 +47,8 @@ func (o Options) withDefaults() Options {
 	o.MaxDisk = orDefault(o.MaxDisk, 2<<30)
 	o.MaxBytes = min(orDefault(o.MaxBytes, 256<<20), o.MaxDisk/2)
 	o.MaxFile = orDefault(o.MaxFile, 12<<20)
-	o.MaxEntries = orDefault(o.MaxEntries, 100_000)
+	o.MaxEntries = orDefault(o.MaxEntries, 50_000)
+	o.MaxNames = orDefault(o.MaxNames, 2<<20)
 	o.MaxDepth = orDefault(o.MaxDepth, 100)
 	o.MaxPath = orDefault(o.MaxPath, 4096)
 	return o
@@ -88,11 +93,13 @@ func Open(options Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening the store of archives: %w", err)
 	}
-	s := &Store{options: options, room: room{most: options.MaxDisk, packs: map[Digest]*kept{}, remove: os.Remove}}
+	s := &Store{options: options, room: room{
+		most: options.MaxDisk, writing: map[string]int64{}, packs: map[Digest]*kept{}, remove: os.Remove,
+	}}
 	if err := s.find(); err != nil {
 		return nil, fmt.Errorf("opening the store of archives: %w", err)
 	}
-	return s, s.room.reserve(0)
+	return s, s.room.reserve("", 0)
 }
 
 // find takes note of the archives in the folder, and removes what a process that was
@@ -130,21 +137,23 @@ func (s *Store) path(digest Digest) string {
 	return filepath.Join(s.options.Dir, strings.TrimPrefix(string(digest), sha256Prefix)+packSuffix)
 }
 
-// Has reports whether an archive is there, and counts as a use of it.
+// Has reports whether an archive is there, and counts as a use of it. It is for who was
+// shown it before, by [Store.Put].
 func (s *Store) Has(digest Digest) bool { return s.room.touch(digest) }
 
 // Put unpacks an archive: tar, also compressed by gzip or zstd. It returns its digest,
-// which is the one that is wanted where that is not "". An archive that is there already
-// is read no further than needed to know.
+// which is the one that is wanted where that is not "". One that is there already is not
+// unpacked, and read all the same: who cannot show an archive may not have it, whatever
+// digest they name.
 //
 // Errors: Invalid when it is no archive, is too large or holds what is refused; Transient
 // when it has another digest or ended too early, when there is no room for it, and those
 // of archive, which keep their kind where they have one.
 func (s *Store) Put(ctx context.Context, archive io.Reader, want Digest) (Digest, error) {
 	if want != "" && s.Has(want) {
-		return want, nil
+		return newIncoming(ctx, archive, s.options.MaxBytes).verify(want, nil)
 	}
-	w, err := s.newWriter()
+	w, err := s.newWriter(ownerOf(ctx))
 	if err != nil {
 		return "", err
 	}
@@ -160,6 +169,14 @@ func (s *Store) Put(ctx context.Context, archive io.Reader, want Digest) (Digest
 		return "", err
 	}
 	return digest, s.room.keep(digest, s.path(digest), w)
+}
+
+// ownerOf is for whom room is taken: the first of those who want it.
+func ownerOf(ctx context.Context) string {
+	if owners := demand.Of(ctx).Owners(); len(owners) > 0 {
+		return owners[0]
+	}
+	return ""
 }
 
 // Tree shows an archive that is there, and that stays there as long as the Tree is in

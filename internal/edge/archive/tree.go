@@ -37,7 +37,7 @@ func (t *Tree) Stat(path string) (syncline.Entry, error) {
 	if err != nil {
 		return syncline.Entry{}, err
 	}
-	entry := n.Entry
+	entry := n.entry()
 	if path == "" {
 		entry.Name = ""
 	}
@@ -74,9 +74,9 @@ func (t *Tree) ReadDir(path string) ([]syncline.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]syncline.Entry, len(n.Children))
-	for i, child := range n.Children {
-		entries[i] = child.Entry
+	entries := make([]syncline.Entry, len(n.children))
+	for i, child := range n.children {
+		entries[i] = child.entry()
 	}
 	return entries, nil
 }
@@ -100,11 +100,11 @@ func (t *Tree) find(path string) (*node, error) {
 		return nil, t.errorf(syncline.Invalid, "%q is not a path within the archive", path)
 	}
 	for name := range strings.SplitSeq(path, "/") {
-		i, found := slices.BinarySearchFunc(n.Children, name, func(child *node, name string) int { return strings.Compare(child.Name, name) })
+		i, found := slices.BinarySearchFunc(n.children, name, func(child *node, name string) int { return strings.Compare(child.Name, name) })
 		if !found { // also in what is no folder
 			return nil, t.errorf(syncline.NotFound, "%s: %w", path, fs.ErrNotExist)
 		}
-		n = n.Children[i]
+		n = n.children[i]
 	}
 	return n, nil
 }

@@ -9,7 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"hash"
+	stdhash "hash"
 	"io"
 	"path"
 	"strings"
@@ -25,7 +25,7 @@ import (
 type incoming struct {
 	ctx  context.Context
 	from io.Reader
-	sum  hash.Hash
+	sum  stdhash.Hash
 	most int64
 	seen int64
 	// failed is why no more comes: an error of what it comes from.
@@ -117,7 +117,8 @@ type unpacking struct {
 	options Options
 	to      *writer
 	root    *node
-	entries int
+	// entries and names are how many there are, and of how many bytes.
+	entries, names int
 }
 
 // run reads all entries.
@@ -271,7 +272,7 @@ func (u *unpacking) addFile(at string, header *tar.Header, content io.Reader) er
 	if header.Size > u.options.MaxBytes {
 		return tooLarge("entry "+shownName(header.Name), u.options.MaxBytes)
 	}
-	n := &node{Entry: syncline.Entry{Type: syncline.EntryFile, Executable: header.Mode&0o100 != 0}, Offset: u.to.size, Size: header.Size}
+	n := &node{Type: syncline.EntryFile, Executable: header.Mode&0o100 != 0, Offset: u.to.size, Size: header.Size}
 	if err := u.place(at, header.Name, n); err != nil {
 		return err
 	}
@@ -279,7 +280,7 @@ func (u *unpacking) addFile(at string, header *tar.Header, content io.Reader) er
 	if _, err := io.Copy(io.MultiWriter(u.to, sum), content); err != nil {
 		return err
 	}
-	n.Hash = hex.EncodeToString(sum.Sum(nil))
+	sum.Sum(n.Hash[:0])
 	return nil
 }
 
@@ -294,8 +295,7 @@ func (u *unpacking) addLink(at string, header *tar.Header) error {
 	case !utf8.ValidString(target) || strings.ContainsFunc(target, unicode.IsControl) || strings.Contains(target, `\`):
 		return refuse(header.Name, "is a link to a name with control characters or a backslash, or that is not UTF-8", "rename what it links to")
 	}
-	sum := sha256.Sum256([]byte(target))
-	return u.place(at, header.Name, &node{Entry: syncline.Entry{Type: syncline.EntryLink, Hash: hex.EncodeToString(sum[:])}, Target: target})
+	return u.place(at, header.Name, &node{Type: syncline.EntryLink, Hash: sha256.Sum256([]byte(target)), Target: strings.Clone(target)})
 }
 
 // place puts a file or a link where its path says.
@@ -310,7 +310,7 @@ func (u *unpacking) place(at, written string, n *node) error {
 			return err
 		}
 	}
-	n.Name = path.Base(at)
+	n.Name = strings.Clone(path.Base(at)) // and not the whole path
 	if folder.byName[n.Name] != nil {
 		return refuse(written, "comes twice", "pack each file once")
 	}
@@ -323,7 +323,7 @@ func (u *unpacking) folder(at, written string) (*node, error) {
 	for name := range strings.SplitSeq(at, "/") {
 		next := folder.byName[name]
 		if next == nil {
-			next = newFolder(name)
+			next = newFolder(strings.Clone(name))
 			if err := u.insert(folder, next); err != nil {
 				return nil, err
 			}
@@ -341,8 +341,10 @@ func (u *unpacking) insert(folder, n *node) error {
 	if u.entries++; u.entries > u.options.MaxEntries {
 		return limitf("it has more than %d entries", u.options.MaxEntries)
 	}
+	if u.names += len(n.Name) + len(n.Target); u.names > u.options.MaxNames {
+		return limitf("the names of its entries, and what links lead to, have more than %d bytes", u.options.MaxNames)
+	}
 	folder.byName[n.Name] = n
-	folder.Children = append(folder.Children, n)
 	return nil
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
-	"github.com/syncline-io/syncline/internal/edge/git/gate"
+	"github.com/syncline-io/syncline/internal/edge/gate"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 )
 

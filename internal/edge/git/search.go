@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/syncline-io/syncline/internal/edge/git/gate"
+	"github.com/syncline-io/syncline/internal/edge/gate"
 )
 
 // A search for a commit of which only the first digits are known fetches the history of

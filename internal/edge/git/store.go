@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/edge/git/gate"
+	"github.com/syncline-io/syncline/internal/edge/gate"
 	"github.com/syncline-io/syncline/internal/edge/git/program"
 	"github.com/syncline-io/syncline/internal/edge/git/submodule"
 )

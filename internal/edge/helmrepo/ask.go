@@ -21,6 +21,8 @@ import (
 	"github.com/syncline-io/syncline/internal/base/dial"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/base/visible"
+	"github.com/syncline-io/syncline/internal/edge/archive"
+	"github.com/syncline-io/syncline/internal/edge/gate"
 )
 
 // request is one for a file of a repository.
@@ -54,13 +56,11 @@ func (s *Store) ask(ctx context.Context, asking request, read func(answer *http.
 	if until := s.paused(asking); !until.IsZero() {
 		return asking.errorf(syncline.Transient, "", "its server asked to be left alone until %s", until.UTC().Format(time.RFC3339))
 	}
-	owner := ownerOf(ctx)
-	waiting, cancelWaiting := context.WithTimeout(ctx, s.options.WaitTimeout)
-	defer cancelWaiting()
-	if err := s.places.enter(waiting, asking.to.Host, owner); err != nil {
-		return syncline.Errorf(syncline.Transient, "%s waits: %w", asking.what, err)
+	place := gate.NewTicket(hostPort(asking.to), nil, demand.Of(ctx))
+	if err := s.enter(ctx, asking, place); err != nil {
+		return err
 	}
-	defer s.places.leave(asking.to.Host, owner)
+	defer s.gate.Leave(place)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ctx, cancelSlow := context.WithTimeoutCause(ctx, asking.timeout, errSlow)
@@ -80,6 +80,8 @@ func (s *Store) ask(ctx context.Context, asking request, read func(answer *http.
 	switch {
 	case body.failed != nil:
 		return asking.failed(ctx, body.failed)
+	case errors.Is(err, archive.ErrNoRoom): // of which no server is the reason
+		return syncline.WithHint(syncline.Errorf(syncline.Transient, "%s: %w", asking.what, err), syncline.HintOf(err))
 	case err != nil:
 		return asking.errorf(syncline.KindOf(err), syncline.HintOf(err), "%w", err)
 	}
@@ -99,12 +101,21 @@ func (q request) get(ctx context.Context) *http.Request {
 	return get
 }
 
-// ownerOf is who is charged for a transfer: the first of those who want it.
-func ownerOf(ctx context.Context) string {
-	if owners := demand.Of(ctx).Owners(); len(owners) > 0 {
-		return owners[0]
+// enter waits for a place of the server, up to a time. The error says what it waited for,
+// and names nobody who is in the way.
+func (s *Store) enter(ctx context.Context, asking request, place *gate.Ticket) error {
+	limited, cancel := context.WithTimeout(ctx, s.options.WaitTimeout)
+	defer cancel()
+	why := s.gate.Enter(limited, place)
+	switch {
+	case why == nil:
+		return nil
+	case ctx.Err() != nil:
+		return syncline.Errorf(syncline.Transient, "%s: waiting to ask its server: %w", asking.what, ctx.Err())
 	}
-	return ""
+	return syncline.WithHint(
+		syncline.Errorf(syncline.Transient, "%s was not asked for within %s: %w", asking.what, s.options.WaitTimeout, why),
+		"it is tried again by itself; look for repositories of the project whose server does not answer")
 }
 
 // patient reads an answer as long as something comes, and remembers what failed.
@@ -219,7 +230,11 @@ func clean(err error) string {
 func (q request) refused(status int) error {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
-		return q.errorf(syncline.Denied, q.remote.credentialsHint(), "access was refused: server %s answered %d", visible.Line(q.to.Host), status)
+		hint := q.remote.credentialsHint()
+		if q.pass && originOf(q.to) != originOf(q.remote.base) && !q.remote.passesTo(q.to) {
+			hint = "no credentials were sent, because the index alone names this server: let the repository's settings pass them on to it"
+		}
+		return q.errorf(syncline.Denied, hint, "access was refused: server %s answered %d", visible.Line(q.to.Host), status)
 	case http.StatusNotFound, http.StatusGone:
 		return q.errorf(syncline.NotFound, "check the address; servers also answer this way when credentials are missing or may not see it",
 			"server %s has no %s", visible.Line(q.to.Host), visible.Line(q.to.Path))

@@ -14,7 +14,8 @@
 // may read gets nothing.
 //
 // Credentials go to the repository's own scheme, host and port, and to the host of a chart
-// that is elsewhere only if the source passes them on; never to where either redirects.
+// that is elsewhere only if the source passes them on and the repository's settings name that
+// host; never to where either redirects.
 // No address is connected to at which services of the machine or the cloud answer; see
 // package dial.
 package helmrepo

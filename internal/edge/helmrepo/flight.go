@@ -2,12 +2,9 @@ package helmrepo
 
 import (
 	"context"
-	"errors"
-	"sync"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
-	"github.com/syncline-io/syncline/internal/base/fair"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
@@ -88,53 +85,4 @@ func (s *Store) forget(key chart, f *flight) {
 	if s.flights[key] == f {
 		delete(s.flights, key)
 	}
-}
-
-// places are those of transfers that go on at once: so many with one host, and so many in
-// all, of which no owner has all. It is safe for concurrent use.
-type places struct {
-	perHost int
-
-	mu    sync.Mutex
-	all   fair.Places
-	hosts map[string]int
-	// freed is closed when a place is given back.
-	freed chan struct{}
-}
-
-func newPlaces(perHost, all int) places {
-	return places{perHost: perHost, all: fair.New(all), hosts: map[string]int{}, freed: make(chan struct{})}
-}
-
-// enter waits until a transfer may begin. [places.leave] follows unless it is an error.
-func (p *places) enter(ctx context.Context, host, owner string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for p.hosts[host] >= p.perHost || !p.all.May(owner) {
-		freed := p.freed
-		p.mu.Unlock()
-		select {
-		case <-freed:
-		case <-ctx.Done():
-		}
-		p.mu.Lock()
-		if ctx.Err() != nil {
-			return errors.New("as many transfers go on as may at once, with its server or with all")
-		}
-	}
-	p.hosts[host]++
-	p.all.Take(owner)
-	return nil
-}
-
-// leave gives the place of a transfer back.
-func (p *places) leave(host, owner string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.all.Leave(owner)
-	if p.hosts[host]--; p.hosts[host] == 0 {
-		delete(p.hosts, host)
-	}
-	close(p.freed)
-	p.freed = make(chan struct{})
 }

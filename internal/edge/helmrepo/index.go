@@ -28,9 +28,11 @@ const (
 	maxItem = 1 << 20
 	// maxWhole is how long an index may be that has to be read as one YAML document.
 	maxWhole = 1 << 20
-	// maxCharts and maxVersions are how many charts, and how many versions of one.
+	// maxCharts and maxVersions are how many charts, and how many versions of one, and
+	// maxBytes is how much memory all may take, as of 80,000 versions with usual URLs.
 	maxCharts   = 100_000
 	maxVersions = 50_000
+	maxBytes    = 16 << 20
 )
 
 // readIndex reads an index.yaml, also one in JSON, while it comes: what is in memory is
@@ -125,7 +127,6 @@ type indexEntry struct {
 	Version string   `json:"version"`
 	Type    string   `json:"type"`
 	Digest  string   `json:"digest"`
-	Created string   `json:"created"`
 	URLs    []string `json:"urls"`
 }
 
@@ -263,6 +264,8 @@ type collector struct {
 	chart      string
 	open       bool
 	versions   []readVersion
+	// bytes is how much memory the charts that were read take.
+	bytes int
 }
 
 // readVersion is one version of the chart that is being read.
@@ -283,6 +286,16 @@ func (c *collector) begin(chart string) error {
 		return syncline.Errorf(syncline.Invalid, "its index has more than %d charts", maxCharts)
 	}
 	c.chart, c.open = strings.Clone(chart), true
+	return c.takes(upstream.Charts{chart: nil}.Bytes())
+}
+
+// takes takes note of what an index takes in memory.
+func (c *collector) takes(bytes int) error {
+	if c.bytes += bytes; c.bytes > maxBytes {
+		return syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "what its index says of versions and their URLs takes more than %d MiB", maxBytes>>20),
+			"split the repository, or leave old versions out of its index")
+	}
 	return nil
 }
 
@@ -303,10 +316,11 @@ func (c *collector) add(entry indexEntry) error {
 	if version.Sealed = err == nil && len(sum) == sha256.Size; version.Sealed {
 		version.Content = [sha256.Size]byte(sum)
 	} else {
-		version.Content = sha256.Sum256(fmt.Appendf(nil, "%q %q %q", entry.Created, entry.Digest, entry.URLs))
+		// Not of when it was made, which servers that make an index for each answer say anew.
+		version.Content = sha256.Sum256(fmt.Appendf(nil, "%q %q", entry.Digest, entry.URLs))
 	}
 	c.versions = append(c.versions, readVersion{version, number})
-	return nil
+	return c.takes(version.Bytes())
 }
 
 // number reads the version of an entry; nil where Helm passes over the entry.

@@ -386,7 +386,7 @@ func (e *indexEntry) addURL(value []byte) bool {
 
 func wanted(key string) bool {
 	switch key {
-	case "name", "version", "type", "digest", "created", "urls":
+	case "name", "version", "type", "digest", "urls":
 		return true
 	}
 	return false
@@ -397,7 +397,7 @@ func (e *indexEntry) set(key string, value []byte) bool {
 	if key == "urls" {
 		return len(value) == 0 && e.URLs == nil
 	}
-	field := map[string]*string{"name": &e.Name, "version": &e.Version, "type": &e.Type, "digest": &e.Digest, "created": &e.Created}[key]
+	field := map[string]*string{"name": &e.Name, "version": &e.Version, "type": &e.Type, "digest": &e.Digest}[key]
 	text, ok := plainScalar(value)
 	if !ok || *field != "" {
 		return false

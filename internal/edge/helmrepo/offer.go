@@ -10,17 +10,16 @@ import (
 // offer is what a repository was found to offer.
 type offer struct {
 	charts upstream.Charts
-	size   int
+	// bytes is how much memory it takes.
+	bytes int
 	// tag and modified are what the server said of its index.
 	tag, modified string
 	used          time.Time
 }
 
 func newOffer(charts upstream.Charts, header http.Header) *offer {
-	o := &offer{charts: charts, tag: header.Get("ETag"), modified: header.Get("Last-Modified"), size: 1}
-	for _, versions := range charts {
-		o.size += 1 + len(versions)
-	}
+	o := &offer{charts: charts, tag: header.Get("ETag"), modified: header.Get("Last-Modified")}
+	o.bytes = charts.Bytes() + len(o.tag) + len(o.modified)
 	return o
 }
 
@@ -39,20 +38,26 @@ func (o *offer) conditions() http.Header {
 	return header
 }
 
-// offers are those that were asked for last, up to so many versions.
+// offers are those that were asked for last, up to so many bytes.
 type offers struct {
-	byAccess   map[upstream.Access]*offer
-	size, most int
+	byAccess    map[upstream.Access]*offer
+	bytes, most int
+}
+
+// forget drops the offer of a repository.
+func (o *offers) forget(access upstream.Access) {
+	if old := o.byAccess[access]; old != nil {
+		o.bytes -= old.bytes
+		delete(o.byAccess, access)
+	}
 }
 
 // keep keeps the newest offer of a repository.
 func (o *offers) keep(access upstream.Access, newest *offer) {
-	if old := o.byAccess[access]; old != nil {
-		o.size -= old.size
-	}
+	o.forget(access)
 	newest.used = time.Now()
 	o.byAccess[access] = newest
-	for o.size += newest.size; o.size > o.most && len(o.byAccess) > 1; {
+	for o.bytes += newest.bytes; o.bytes > o.most && len(o.byAccess) > 1; {
 		last := access
 		for other, known := range o.byAccess {
 			if known.used.Before(o.byAccess[last].used) {
@@ -62,7 +67,6 @@ func (o *offers) keep(access upstream.Access, newest *offer) {
 		if last == access {
 			return
 		}
-		o.size -= o.byAccess[last].size
-		delete(o.byAccess, last)
+		o.forget(last)
 	}
 }

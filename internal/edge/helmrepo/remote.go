@@ -177,7 +177,7 @@ func (s *Store) client(asking request) *http.Client {
 	if r.certificate != nil {
 		t.known = s.connections(r, r.certificate)
 	}
-	if asking.pass {
+	if asking.pass && r.passesTo(asking.to) {
 		t.origins = append(slices.Clone(t.origins), originOf(asking.to))
 	}
 	return &http.Client{Transport: t, CheckRedirect: func(next *http.Request, before []*http.Request) error {
@@ -191,6 +191,18 @@ func (s *Store) client(asking request) *http.Client {
 		}
 		return nil
 	}}
+}
+
+// passesTo reports whether credentials may go to the server of a chart that is not the
+// repository's own: an index names whatever it likes, and who asks for it is not whose
+// credentials they are. So their Secret has to say so, but for those that stand in the
+// address, which are of who asks.
+func (r *remote) passesTo(to *url.URL) bool {
+	if to.Scheme != "https" && r.base.Scheme == "https" {
+		return false
+	}
+	own := r.repo.Username == "" && r.repo.Password == "" && r.repo.BearerToken == "" && r.certificate == nil
+	return own || r.repo.PassesTo(to.Hostname())
 }
 
 // connections connects to servers, perhaps with a certificate of our own.

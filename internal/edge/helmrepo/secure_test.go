@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,9 +36,21 @@ func TestWhoGetsCredentials(t *testing.T) {
 		want     string // of the repository
 		other    string // of the other server, where the archive is
 	}{
-		"basic":               {set: func(r *upstream.Repository) { r.Username, r.Password = "me", "right" }, want: basic},
-		"bearer":              {set: func(r *upstream.Repository) { r.BearerToken = "token" }, want: bearer},
-		"passed on":           {set: func(r *upstream.Repository) { r.Username, r.Password = "me", "right" }, pass: true, want: basic, other: basic},
+		"basic":  {set: func(r *upstream.Repository) { r.Username, r.Password = "me", "right" }, want: basic},
+		"bearer": {set: func(r *upstream.Repository) { r.BearerToken = "token" }, want: bearer},
+		"passed on": {set: func(r *upstream.Repository) {
+			r.Username, r.Password, r.PassTo = "me", "right", []string{"localhost", "127.0.0.1"}
+		}, pass: true, want: basic, other: basic},
+		"passed on by the source alone": {set: func(r *upstream.Repository) { r.Username, r.Password = "me", "right" }, pass: true, want: basic},
+		"passed on to another host": {set: func(r *upstream.Repository) {
+			r.Username, r.Password, r.PassTo = "me", "right", []string{"charts.example"}
+		}, pass: true, want: basic},
+		"allowed and not passed on": {set: func(r *upstream.Repository) {
+			r.Username, r.Password, r.PassTo = "me", "right", []string{"127.0.0.1"}
+		}, want: basic},
+		"passed on by who wrote them": {set: func(r *upstream.Repository) {
+			r.Address = upstream.AddressOf(strings.Replace(r.Address.URL(), "http://", "http://me:right@", 1))
+		}, pass: true, want: basic, other: basic},
 		"redirected":          {set: func(r *upstream.Repository) { r.Username, r.Password = "me", "right" }, redirect: true, want: basic},
 		"redirected, a token": {set: func(r *upstream.Repository) { r.BearerToken = "token" }, redirect: true, want: bearer},
 		"none":                {set: func(*upstream.Repository) {}, pass: true},

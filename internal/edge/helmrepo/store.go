@@ -14,6 +14,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/dial"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/archive"
+	"github.com/syncline-io/syncline/internal/edge/gate"
 )
 
 // Options configure a Store. The zero value works.
@@ -25,13 +26,14 @@ type Options struct {
 	StallTimeout time.Duration
 	// WaitTimeout is how long a transfer waits until it may begin. Default: 90 s.
 	WaitTimeout time.Duration
-	// PerHost is how many transfers from one host go on at once, and Transfers from all
-	// hosts, of which no project ever has all. Default: 4, 16.
+	// PerHost is how many transfers from one host go on at once, of which no project has
+	// more than half, and Transfers from all hosts, of which none has all. Default: 8, 16.
 	PerHost, Transfers int
 	// MaxIndex is how long an index may be, in bytes, uncompressed. Default: 128 MiB.
 	MaxIndex int64
-	// Kept is how many versions of charts are kept of all indexes, those that were asked for
-	// last; of one that alone has more, all are. Default: 300,000, which take about 50 MiB.
+	// Kept is how much memory is taken, in bytes, by what all indexes say, of those that were
+	// asked for last; of one that alone takes more, all is kept. Default: 32 MiB, which is
+	// twice what one may take.
 	Kept int
 	// Addresses says which servers are asked.
 	Addresses dial.Gate
@@ -46,10 +48,10 @@ func (o Options) withDefaults() Options {
 	o.FetchTimeout = orDefault(o.FetchTimeout, 10*time.Minute)
 	o.StallTimeout = orDefault(o.StallTimeout, 30*time.Second)
 	o.WaitTimeout = orDefault(o.WaitTimeout, 90*time.Second)
-	o.PerHost = orDefault(o.PerHost, 4)
+	o.PerHost = orDefault(o.PerHost, 8)
 	o.Transfers = orDefault(o.Transfers, 16)
 	o.MaxIndex = orDefault(o.MaxIndex, 128<<20)
-	o.Kept = orDefault(o.Kept, 300_000)
+	o.Kept = orDefault(o.Kept, 2*maxBytes)
 	return o
 }
 
@@ -66,10 +68,10 @@ type Store struct {
 	options  Options
 	archives *archive.Store
 	// life ends with Close, and every transfer with it.
-	life   context.Context
-	end    context.CancelFunc
-	group  sync.WaitGroup
-	places places
+	life  context.Context
+	end   context.CancelFunc
+	group sync.WaitGroup
+	gate  *gate.Gate
 
 	mu      sync.Mutex
 	flights map[chart]*flight
@@ -94,7 +96,7 @@ const maxFetched = 20_000
 func New(archives *archive.Store, options Options) *Store {
 	options = options.withDefaults()
 	s := &Store{
-		options: options, archives: archives, places: newPlaces(options.PerHost, options.Transfers),
+		options: options, archives: archives, gate: gate.New(options.PerHost, options.Transfers),
 		flights: map[chart]*flight{}, offers: offers{byAccess: map[upstream.Access]*offer{}, most: options.Kept},
 		fetched: map[chart]archive.Digest{}, pauses: map[pauseKey]time.Time{},
 	}
@@ -151,6 +153,13 @@ func (s *Store) list(ctx context.Context, r *remote, what string) (upstream.Char
 	defer s.mu.Unlock()
 	s.offers.keep(r.access, known)
 	return charts, nil
+}
+
+// Forget drops what is remembered of what a repository offers: nobody asks for it any more.
+func (s *Store) Forget(repo upstream.Repository) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.offers.forget(repo.Access())
 }
 
 func (s *Store) offer(access upstream.Access) *offer {
@@ -253,14 +262,12 @@ func (c chart) in(charts upstream.Charts) (upstream.ChartVersion, bool) {
 	return upstream.ChartVersion{}, false
 }
 
-// download makes the archive of a version present.
+// download makes the archive of a version present. It is read also where it is there: an
+// index may name the digest of what its repository does not have.
 func (s *Store) download(ctx context.Context, r *remote, wanted chart, version upstream.ChartVersion, pass bool) (archive.Digest, error) {
 	var want archive.Digest
 	if version.Sealed {
 		want = archive.Digest("sha256:" + hex.EncodeToString(version.Content[:]))
-		if s.archives.Has(want) {
-			return want, nil
-		}
 	}
 	what := wanted.shown(r.repo)
 	at, err := r.chartURL(version.URL)

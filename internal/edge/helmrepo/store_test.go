@@ -73,8 +73,8 @@ func TestAnIndexThatIsTheSame(t *testing.T) {
 	}
 }
 
-// TestManyFetchOnce: an archive is sent once for all who want it, whatever way they reach
-// it, and for those who come later it is there.
+// TestManyFetchOnce: an archive is sent once for all who want it by the same way, and for
+// those who come later it is there. Who comes by another way has to be shown it.
 func TestManyFetchOnce(t *testing.T) {
 	r, store := newRepository(t), newStore(t, helmrepo.Options{})
 	revision := r.publish(t, "web", "1.0.0", nil)
@@ -87,13 +87,49 @@ func TestManyFetchOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	other := r.upstream()
-	other.Username, other.Password = "somebody", "else"
-	if err := store.Fetch(t.Context(), other, of("web"), revision); err != nil {
-		t.Error(err)
-	}
 	if n := r.count("/charts/web-1.0.0.tgz"); n != 1 {
 		t.Errorf("it was sent %d times", n)
+	}
+	other := r.upstream()
+	other.Username, other.Password = "somebody", "else"
+	for range 2 {
+		if err := store.Fetch(t.Context(), other, of("web"), revision); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := r.count("/charts/web-1.0.0.tgz"); n != 2 {
+		t.Errorf("it was sent %d times for two", n)
+	}
+}
+
+// TestADigestThatIsNotServed: an index that names what only others may read gets nobody
+// anything that its own repository does not have.
+func TestADigestThatIsNotServed(t *testing.T) {
+	private, thief, store := newRepository(t), newRepository(t), newStore(t, helmrepo.Options{})
+	revision := private.publish(t, "web", "1.0.0", map[string]string{"secret": "canary"})
+	if err := store.Fetch(t.Context(), private.upstream(), of("web"), revision); err != nil {
+		t.Fatal(err)
+	}
+	_, digest, _ := strings.Cut(revision, "@sha256:")
+	for what, serve := range map[string]func(){
+		"nothing":   func() {},
+		"something": func() { thief.put("/charts/web.tgz", packed(t, "web", "1.0.0", nil)) },
+		"its beginning": func() {
+			thief.put("/charts/web.tgz", packed(t, "web", "1.0.0", map[string]string{"secret": "canary"})[:100])
+		},
+	} {
+		thief.add("web", "1.0.0", "digest: "+digest, "urls: ", "- web.tgz")
+		serve()
+		err := store.Fetch(t.Context(), thief.upstream(), of("web"), revision)
+		if kind := syncline.KindOf(err); kind != syncline.NotFound && kind != syncline.Transient {
+			t.Errorf("who serves %s: %v", what, err)
+		}
+		if _, err := store.Tree(t.Context(), thief.upstream(), of("web"), revision); syncline.KindOf(err) != syncline.Transient {
+			t.Errorf("who serves %s reads it: %v", what, err)
+		}
+	}
+	if _, err := store.Tree(t.Context(), private.upstream(), of("web"), revision); err != nil {
+		t.Errorf("its owner: %v", err)
 	}
 }
 
@@ -170,6 +206,16 @@ func TestAnIndexWithoutDigests(t *testing.T) {
 		t.Fatal(charts, err)
 	}
 	seen := map[string]bool{}
+	r.add("other", "1.0.0", "created: 2026-01-01T00:00:00Z", "urls: ", "- web.tgz")
+	before, err := store.Charts(t.Context(), r.upstream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.add("again", "1.0.0", "created: 2026-01-02T00:00:00Z", "urls: ", "- web.tgz")
+	after, err := store.Charts(t.Context(), r.upstream())
+	if err != nil || before["other"][0].Revision() != after["again"][0].Revision() {
+		t.Errorf("with another time of its making it is another revision: %v, %v", before["other"], after["again"])
+	}
 	for _, version := range charts["web"] {
 		revision := version.Revision()
 		if seen[revision] || !strings.Contains(revision, "@entry:") {

@@ -92,7 +92,35 @@ func TestManifestsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestTheSameTwice costs nothing the second time, and one request of another repository.
+// TestALayerThatIsNotShown: a manifest that names what only others may read gets nobody
+// what the repository does not have.
+func TestALayerThatIsNotShown(t *testing.T) {
+	s, store := newServer(t), newStore(t, oci.Options{})
+	private := files(t, map[string]string{"secret": "canary"})
+	digest := s.push("team/private", "1", private)
+	if err := store.Fetch(t.Context(), s.repo("team/private"), digest); err != nil {
+		t.Fatal(err)
+	}
+	s.answer(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v2/team/thief/blobs/") {
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		}
+		return false
+	})
+	stolen := s.push("team/thief", "1", private)
+	wants(t, "who has not the layer", store.Fetch(t.Context(), s.repo("team/thief"), stolen), syncline.NotFound, "not there")
+	if _, err := store.Tree(t.Context(), s.repo("team/thief"), stolen); syncline.KindOf(err) != syncline.Transient {
+		t.Errorf("who has not the layer reads it: %v", err)
+	}
+	s.answer(nil)
+	if err := store.Fetch(t.Context(), s.repo("team/thief"), stolen); err != nil {
+		t.Errorf("who has it: %v", err)
+	}
+}
+
+// TestTheSameTwice costs nothing the second time. Who reads another repository has it shown
+// there.
 func TestTheSameTwice(t *testing.T) {
 	s, store := newServer(t), newStore(t, oci.Options{})
 	one := files(t, map[string]string{"a": "1"})
@@ -101,7 +129,7 @@ func TestTheSameTwice(t *testing.T) {
 	for _, test := range []struct {
 		path             string
 		manifests, blobs int
-	}{{"team/app", 1, 1}, {"team/app", 0, 0}, {"team/copy", 1, 0}} {
+	}{{"team/app", 1, 1}, {"team/app", 0, 0}, {"team/copy", 1, 1}, {"team/copy", 0, 0}} {
 		s.count("")
 		if err := store.Fetch(t.Context(), s.repo(test.path), digest); err != nil {
 			t.Fatal(err)

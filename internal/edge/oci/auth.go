@@ -16,7 +16,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
-// auth is how a registry is told who asks.
+// auth is how a registry is told who asks for one repository.
 type auth struct {
 	username         string
 	password, bearer sealed.Text
@@ -26,29 +26,23 @@ type auth struct {
 	// service where it has tokens given out, if it does.
 	basic          bool
 	realm, service string
-	// tokens are by the repositories from which they pull.
-	tokens map[string]token
+	// token is the last that was given out.
+	token token
 }
 
-// token is good for one repository for a while.
+// token is good for a while.
 type token struct {
 	text  sealed.Text
 	until time.Time
 }
 
-// tokenOf names the request for a token.
-type tokenOf struct {
-	from *registry
-	path string
-}
-
-// maxTokens is how many tokens are kept of one registry.
-const maxTokens = 1_000
+// tokenFor names the request for a token.
+type tokenFor struct{ repository *memory }
 
 func newAuth(repo upstream.Repository) auth {
 	return auth{
 		username: repo.Username, password: repo.Password, bearer: sealed.Text(strings.TrimSpace(repo.BearerToken.Reveal())),
-		basic: repo.ForceBasicAuth, tokens: map[string]token{},
+		basic: repo.ForceBasicAuth,
 	}
 }
 
@@ -59,13 +53,14 @@ func (a *auth) userAndPassword() string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(a.username+":"+a.password.Reveal()))
 }
 
-// authorization returns what to send with a request for something of a repository, "" for
-// nothing: a token is asked for where it is known by whom it is given.
-func (r *registry) authorization(ctx context.Context, path string) (string, error) {
-	a := &r.auth
+// authorization returns what to send with a request for something of the repository, "" for
+// nothing: a token is asked for where it is known by whom it is given. Where none is, the
+// registry is asked again by whom: it may have named another by mistake.
+func (p *place) authorization(ctx context.Context) (string, error) {
+	a := &p.auth
 	for range 2 {
 		a.mu.Lock()
-		basic, realm, known := a.basic, a.realm, a.tokens[path]
+		basic, realm, known := a.basic, a.realm, a.token
 		a.mu.Unlock()
 		switch {
 		case a.bearer != "":
@@ -80,7 +75,10 @@ func (r *registry) authorization(ctx context.Context, path string) (string, erro
 		case time.Now().Before(known.until):
 			return "Bearer " + known.text.Reveal(), nil
 		}
-		if err := r.flights.share(ctx, tokenOf{r, path}, func(ctx context.Context) error { return r.fetchToken(ctx, path) }); err != nil {
+		if err := p.flights.share(ctx, tokenFor{p.memory}, p.fetchToken); err != nil {
+			a.mu.Lock()
+			a.realm = ""
+			a.mu.Unlock()
 			return "", err
 		}
 	}
@@ -89,8 +87,8 @@ func (r *registry) authorization(ctx context.Context, path string) (string, erro
 
 // challenged takes note of how the registry wants to be told who asks, and reports
 // whether to ask again. Refused is what was sent.
-func (r *registry) challenged(challenges []string, path, refused string) (bool, error) {
-	a := &r.auth
+func (p *place) challenged(challenges []string, refused string) (bool, error) {
+	a := &p.auth
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, text := range challenges {
@@ -98,15 +96,15 @@ func (r *registry) challenged(challenges []string, path, refused string) (bool, 
 		switch strings.ToLower(scheme) {
 		case "bearer":
 			realm, service := parameter(rest, "realm"), parameter(rest, "service")
-			if !r.mayGiveTokens(realm) {
-				return false, failf(syncline.Transient, "it names no server of tokens that is asked: an address without TLS, or none")
-			}
 			if a.bearer != "" {
 				return false, nil
 			}
+			if err := p.mayGiveTokens(realm); err != nil {
+				return false, err
+			}
 			a.basic, a.realm, a.service = false, realm, service
-			if refused == "Bearer "+a.tokens[path].text.Reveal() { // else there is a newer one already
-				delete(a.tokens, path)
+			if refused == "Bearer "+a.token.text.Reveal() { // else there is a newer one already
+				a.token = token{}
 			}
 			return true, nil
 		case "basic":
@@ -115,12 +113,6 @@ func (r *registry) challenged(challenges []string, path, refused string) (bool, 
 		}
 	}
 	return false, nil
-}
-
-// mayGiveTokens reports whether credentials may be sent to a server of tokens.
-func (r *registry) mayGiveTokens(realm string) bool {
-	at, err := url.Parse(realm)
-	return err == nil && at.Host != "" && at.User == nil && (at.Scheme == "https" || at.Scheme == r.scheme)
 }
 
 // parameter returns a parameter of a challenge, which may be quoted.
@@ -144,16 +136,16 @@ const (
 	longestLife = time.Hour
 )
 
-// fetchToken has a token given out that pulls from one repository.
-func (r *registry) fetchToken(ctx context.Context, path string) error {
-	ctx, cancel := context.WithTimeout(ctx, r.options.RequestTimeout)
+// fetchToken has a token given out that pulls from the repository.
+func (p *place) fetchToken(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.options.RequestTimeout)
 	defer cancel()
-	request, err := r.tokenRequest(ctx, path)
+	request, err := p.tokenRequest(ctx)
 	if err != nil {
 		return err
 	}
 	asked := time.Now()
-	answer, err := r.send(request)
+	answer, err := p.send(request)
 	if err != nil {
 		return err
 	}
@@ -161,7 +153,7 @@ func (r *registry) fetchToken(ctx context.Context, path string) error {
 	switch answer.StatusCode {
 	case http.StatusOK:
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
-		return r.refusal(answer)
+		return p.refusal(answer)
 	default:
 		return failf(syncline.Transient, "its server of tokens answered %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
 	}
@@ -187,20 +179,10 @@ func (r *registry) fetchToken(ctx context.Context, path string) error {
 	if given.ExpiresIn > 0 {
 		life = min(time.Duration(min(given.ExpiresIn, 1<<30))*time.Second, longestLife)
 	}
-	r.auth.keep(path, token{sealed.Text(given.Token), asked.Add(life * 9 / 10)})
+	p.auth.mu.Lock()
+	defer p.auth.mu.Unlock()
+	p.auth.token = token{sealed.Text(given.Token), asked.Add(life * 9 / 10)}
 	return nil
-}
-
-func (a *auth) keep(path string, given token) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for other := range a.tokens {
-		if len(a.tokens) < maxTokens {
-			break
-		}
-		delete(a.tokens, other) // any: another is given if need be
-	}
-	a.tokens[path] = given
 }
 
 // tokenUser is the user name with which a password is a refresh token, as docker login
@@ -209,10 +191,10 @@ const tokenUser = "<token>"
 
 // tokenRequest asks for a token as the specifications of tokens say: with user name and
 // password, or by a refresh token.
-func (r *registry) tokenRequest(ctx context.Context, path string) (*http.Request, error) {
-	a := &r.auth
+func (p *place) tokenRequest(ctx context.Context) (*http.Request, error) {
+	a := &p.auth
 	a.mu.Lock()
-	realm, values := a.realm, url.Values{"scope": {"repository:" + path + ":pull"}}
+	realm, values := a.realm, url.Values{"scope": {"repository:" + p.path + ":pull"}}
 	if a.service != "" {
 		values.Set("service", a.service)
 	}

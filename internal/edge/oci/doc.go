@@ -10,8 +10,10 @@
 //
 // A digest names a manifest, and with it everything below: whatever is received is held
 // against its digest. Credentials go to the registry of the repository, and to the
-// server of tokens that it names; what is asked for with them is a token that pulls from
-// one repository. A server that we are redirected to gets neither.
+// server of tokens that it names if that is of its own domain or the repository's settings
+// pass them on to it; what is asked for with them is a token that pulls from one
+// repository. A server that we are redirected to gets neither. What a registry says for one
+// repository, by whom tokens are given or that it is asked too often, concerns no other.
 //
 // It speaks the protocol itself, in the parts that it needs: what is read of an answer is
 // bounded, and nothing of an answer gets into an error.

@@ -12,6 +12,11 @@ import (
 
 // download fetches a layer into the archives, which hold it against its digest.
 func (p *place) download(ctx context.Context, layer descriptor, to *archive.Store) error {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, p.options.FetchTimeout)
 	defer cancel()
 	answer, err := p.ask(ctx, http.MethodGet, p.url("blobs", layer.Digest), nil)

@@ -3,7 +3,6 @@ package oci
 import (
 	"net"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/syncline-io/syncline"
@@ -13,10 +12,13 @@ import (
 // place is a repository in a registry.
 type place struct {
 	*registry
+	*memory
 	// name is what people call it, path what the registry does.
 	name, path string
 	// hidden says that reasons are not told; see Options.HideReasons.
 	hidden bool
+	// passesTo reports whether credentials may be sent to a host besides the registry's.
+	passesTo func(host string) bool
 }
 
 // pathForm is that of a repository's name, as the distribution specification has it.
@@ -32,11 +34,8 @@ func (s *Store) place(repo upstream.Repository) (*place, error) {
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s is in no OCI registry", address), "write it as oci://host/path")
 	}
 	path, host, port := strings.Trim(address.Path(), "/"), address.Host(), address.Port()
-	if slices.Contains([]string{"docker.io", "index.docker.io", "registry-1.docker.io"}, host) {
-		host = "registry-1.docker.io"
-		if !strings.Contains(path, "/") {
-			path = "library/" + path
-		}
+	if hub, below, is := address.Hub(); is {
+		host, path = hub, below
 	}
 	if !pathForm.MatchString(path) || len(path) > 255 {
 		return nil, syncline.WithHint(syncline.Errorf(syncline.Invalid, "repository %s: no registry has a repository of that name", address),
@@ -53,7 +52,16 @@ func (s *Store) place(repo upstream.Repository) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &place{registry: r, name: address.String(), path: path, hidden: s.options.HideReasons && !repo.Declared}, nil
+	return &place{
+		registry: r, memory: s.memory(repo), name: address.String(), path: path,
+		hidden: s.options.HideReasons && !repo.Declared, passesTo: repo.PassesTo,
+	}, nil
+}
+
+// hostname returns the host without its port.
+func (p *place) hostname() string {
+	host, _, _ := net.SplitHostPort(p.host) // it was joined
+	return host
 }
 
 // url returns where something of the repository is.

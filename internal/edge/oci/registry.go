@@ -15,23 +15,31 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/edge/gate"
 	"github.com/syncline-io/syncline/internal/edge/transport"
 )
 
-// registry is a registry as it is reached with the same credentials and settings.
+// registry is a registry as it is reached with the same credentials and settings: nothing
+// that it says for one repository.
 type registry struct {
 	// host is host and port.
 	scheme, host string
 	transport    *transport.Transport
 	options      *Options
 	flights      flights
-	auth         auth
+	gate         *gate.Gate
+	tagged       *tagged
+}
+
+// memory is what is remembered of one repository, as it is reached in one way: what a
+// registry says for one concerns no other.
+type memory struct {
+	auth auth
 
 	mu sync.Mutex
 	// paused is until when nothing is asked, because too much was.
 	paused time.Time
-	// tagged are the tags of repositories that have not changed since they were listed.
-	tagged map[string]taglist
 }
 
 // received is an answer that was read.
@@ -45,6 +53,11 @@ type received struct {
 // get asks for what is at a URL of the repository, and reads the answer, whose body has
 // at most so many bytes.
 func (p *place) get(ctx context.Context, url string, head http.Header, most int64) (received, error) {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return received{}, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, p.options.RequestTimeout)
 	defer cancel()
 	answer, err := p.ask(ctx, http.MethodGet, url, head)
@@ -70,11 +83,29 @@ func readAll(answer *http.Response, most int64) ([]byte, error) {
 	return nil, failf(syncline.Invalid, "an answer is larger than the %d bytes that are read", most)
 }
 
+// enter waits until something may be asked of the registry, up to a time, and returns what
+// ends that. The error says what it waited for, and names nobody who is in the way.
+func (p *place) enter(ctx context.Context) (leave func(), err error) {
+	limited, cancel := context.WithTimeout(ctx, p.options.WaitTimeout)
+	defer cancel()
+	ticket := gate.NewTicket(p.host, nil, demand.Of(ctx))
+	why := p.gate.Enter(limited, ticket)
+	switch {
+	case why == nil:
+		return func() { p.gate.Leave(ticket) }, nil
+	case ctx.Err() != nil:
+		return nil, givenUp(ctx.Err())
+	}
+	return nil, syncline.WithHint(
+		syncline.Errorf(syncline.Transient, "it could not be read within %s: %w", p.options.WaitTimeout, why),
+		"it is tried again by itself; look for repositories of the project whose server does not answer")
+}
+
 // ask sends a request that changes nothing, with credentials where the registry wants
 // some, and returns an answer that is what was asked for. Close its body.
 func (p *place) ask(ctx context.Context, method, to string, head http.Header) (*http.Response, error) {
 	for again := false; ; again = true {
-		credentials, err := p.authorization(ctx, p.path)
+		credentials, err := p.authorization(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +115,7 @@ func (p *place) ask(ctx context.Context, method, to string, head http.Header) (*
 		}
 		if answer.StatusCode == http.StatusUnauthorized && !again {
 			discard(answer)
-			helps, err := p.challenged(answer.Header.Values("WWW-Authenticate"), p.path, credentials)
+			helps, err := p.challenged(answer.Header.Values("WWW-Authenticate"), credentials)
 			if err != nil {
 				return nil, err
 			}
@@ -111,7 +142,7 @@ const maxRedirects = 5
 
 // follow sends a request, and again to where it is sent on: there without credentials,
 // unless that is the registry itself, and never from TLS to where there is none.
-func (r *registry) follow(ctx context.Context, method, to string, head http.Header, credentials string) (*http.Response, error) {
+func (p *place) follow(ctx context.Context, method, to string, head http.Header, credentials string) (*http.Response, error) {
 	for range maxRedirects {
 		request, err := http.NewRequestWithContext(ctx, method, to, nil)
 		if err != nil {
@@ -120,10 +151,10 @@ func (r *registry) follow(ctx context.Context, method, to string, head http.Head
 		maps.Copy(request.Header, head)
 		request.Header.Set("User-Agent", "syncline")
 		request.Header.Set("Accept-Encoding", "identity") // a digest is of the bytes as they are
-		if credentials != "" && r.is(request.URL) {
+		if credentials != "" && p.is(request.URL) {
 			request.Header.Set("Authorization", credentials)
 		}
-		answer, err := r.send(request)
+		answer, err := p.send(request)
 		if err != nil {
 			return nil, err
 		}
@@ -152,12 +183,12 @@ func (r *registry) is(u *url.URL) bool {
 	return u.Scheme == r.scheme && transport.HostOf(u) == r.host
 }
 
-// send sends a request, unless the registry said that too many were.
-func (r *registry) send(request *http.Request) (*http.Response, error) {
-	if err := r.mayAsk(); err != nil {
+// send sends a request, unless it was said of the repository that too many were.
+func (p *place) send(request *http.Request) (*http.Response, error) {
+	if err := p.mayAsk(); err != nil {
 		return nil, err
 	}
-	answer, err := r.transport.RoundTrip(request)
+	answer, err := p.transport.RoundTrip(request)
 	if err != nil {
 		if request.Context().Err() != nil {
 			err = request.Context().Err()
@@ -165,7 +196,7 @@ func (r *registry) send(request *http.Request) (*http.Response, error) {
 		return nil, unsent(err)
 	}
 	if answer.StatusCode == http.StatusTooManyRequests || isZero(answer.Header.Get("RateLimit-Remaining")) {
-		r.pause(answer.Header.Get("Retry-After"))
+		p.pause(answer.Header.Get("Retry-After"))
 	}
 	return answer, nil
 }
@@ -177,30 +208,30 @@ func isZero(remaining string) bool {
 }
 
 // The pauses after a registry said that it was asked too often: where it says until
-// when, no longer than longestPause.
+// when, no longer than longestPause. Then it is asked whether that is still so.
 const (
 	usualPause   = time.Minute
-	longestPause = time.Hour
+	longestPause = 5 * time.Minute
 )
 
 // pause has nothing asked for a while. After is what the registry says of that, in
 // seconds or as a date.
-func (r *registry) pause(after string) {
+func (m *memory) pause(after string) {
 	wait := usualPause
 	if seconds, err := strconv.ParseUint(after, 10, 31); err == nil {
 		wait = time.Duration(seconds) * time.Second
 	} else if at, err := http.ParseTime(after); err == nil {
 		wait = time.Until(at)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.paused = time.Now().Add(min(wait, longestPause))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.paused = time.Now().Add(min(wait, longestPause))
 }
 
-func (r *registry) mayAsk() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if wait := time.Until(r.paused); wait > 0 {
+func (m *memory) mayAsk() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if wait := time.Until(m.paused); wait > 0 {
 		return tooOften(wait)
 	}
 	return nil
@@ -215,10 +246,10 @@ func tooOften(wait time.Duration) error {
 var errNoSuch = errors.New("it is not there")
 
 // refusal says what follows from an answer that is not what was asked for.
-func (r *registry) refusal(answer *http.Response) error {
+func (m *memory) refusal(answer *http.Response) error {
 	said := fmt.Sprintf("the server answered %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
 	switch code := answer.StatusCode; {
-	case code == http.StatusUnauthorized && r.auth.has():
+	case code == http.StatusUnauthorized && m.auth.has():
 		return failf(syncline.Denied, "the credentials were refused: %s", said).withHint("check user name, password or token in its repository Secret")
 	case code == http.StatusUnauthorized:
 		return failf(syncline.Denied, "credentials are required: %s", said).withHint("declare them in a repository Secret for its address")
@@ -227,9 +258,9 @@ func (r *registry) refusal(answer *http.Response) error {
 	case code == http.StatusNotFound:
 		return failf(syncline.NotFound, "%w: %s", errNoSuch, said).withHint("check address and revision")
 	case code == http.StatusTooManyRequests:
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return tooOften(max(0, time.Until(r.paused)))
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return tooOften(max(0, time.Until(m.paused)))
 	case code < http.StatusInternalServerError:
 		return failf(syncline.Invalid, "%s", said).withHint("check that an OCI registry is at its address")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/dial"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/archive"
+	"github.com/syncline-io/syncline/internal/edge/gate"
 	"github.com/syncline-io/syncline/internal/edge/transport"
 )
 
@@ -22,9 +23,11 @@ type Options struct {
 	RequestTimeout, FetchTimeout time.Duration
 	// StallTimeout ends a connection by which nothing comes. Default: 30 s.
 	StallTimeout time.Duration
-	// PerHost is how many connections there are to one server with the same
-	// credentials. Default: 8.
-	PerHost int
+	// WaitTimeout is how long a request waits until it may be sent. Default: 90 s.
+	WaitTimeout time.Duration
+	// PerHost is how many requests to one registry go on at once, of which no project has
+	// more than half, and Transfers to all, of which none has all. Default: 8, 16.
+	PerHost, Transfers int
 	// MaxManifest is the size of the largest manifest, and MaxLayer that of the largest
 	// layer, as it is sent. Default: 4 MiB, 256 MiB.
 	MaxManifest, MaxLayer int64
@@ -46,7 +49,9 @@ func (o Options) withDefaults() Options {
 	o.RequestTimeout = orDefault(o.RequestTimeout, time.Minute)
 	o.FetchTimeout = orDefault(o.FetchTimeout, 10*time.Minute)
 	o.StallTimeout = orDefault(o.StallTimeout, 30*time.Second)
+	o.WaitTimeout = orDefault(o.WaitTimeout, 90*time.Second)
 	o.PerHost = orDefault(o.PerHost, 8)
+	o.Transfers = orDefault(o.Transfers, 16)
 	o.MaxManifest = orDefault(o.MaxManifest, 4<<20)
 	o.MaxLayer = orDefault(o.MaxLayer, 256<<20)
 	o.MaxLayers = orDefault(o.MaxLayers, 100)
@@ -67,18 +72,23 @@ func orDefault[T comparable](value, fallback T) T {
 type Store struct {
 	options Options
 	flights flights
+	gate    *gate.Gate
+	tagged  *tagged
 
 	mu sync.Mutex
-	// registries are by how they are reached.
+	// registries and memories are by how they, and their repositories, are reached.
 	registries map[upstream.Access]*registry
+	memories   map[upstream.Access]*memory
 	// layers say where the files are of artifacts that were seen, and by whom.
 	layers map[seen]descriptor
 }
 
-// maxRegistries is how many registries are remembered with their connections and
-// tokens, and maxLayers of how many artifacts it is known where their files are.
+// maxRegistries is how many registries are remembered with their connections,
+// maxMemories of how many repositories what they said, and maxLayers of how many artifacts
+// it is known where their files are.
 const (
 	maxRegistries = 500
+	maxMemories   = 5_000
 	maxLayers     = 10_000
 )
 
@@ -90,10 +100,14 @@ type seen struct {
 
 // New returns a Store. Close follows.
 func New(options Options) *Store {
+	options = options.withDefaults()
 	return &Store{
-		options:    options.withDefaults(),
+		options:    options,
 		flights:    newFlights(),
+		gate:       gate.New(options.PerHost, options.Transfers),
+		tagged:     &tagged{of: map[*memory]taglist{}},
 		registries: map[upstream.Access]*registry{},
+		memories:   map[upstream.Access]*memory{},
 		layers:     map[seen]descriptor{},
 	}
 }
@@ -109,8 +123,27 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// registry returns the registry of a repository, with what is remembered of it: shared
-// by all its repositories that are reached with the same credentials.
+// memory returns what is remembered of a repository, as it is reached.
+func (s *Store) memory(repo upstream.Repository) *memory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	access := repo.Access()
+	if known := s.memories[access]; known != nil {
+		return known
+	}
+	for other := range s.memories {
+		if len(s.memories) < maxMemories {
+			break
+		}
+		delete(s.memories, other) // any: its registry says it again
+	}
+	m := &memory{auth: newAuth(repo)}
+	s.memories[access] = m
+	return m
+}
+
+// registry returns the registry of a repository, with its connections: shared by all its
+// repositories that are reached with the same credentials.
 func (s *Store) registry(repo upstream.Repository, scheme, host string) (*registry, error) {
 	whole := repo
 	whole.Address = upstream.AddressOf("oci://" + host)
@@ -134,15 +167,14 @@ func (s *Store) registry(repo upstream.Repository, scheme, host string) (*regist
 		delete(s.registries, other) // any: it is made again if need be
 	}
 	r := &registry{
-		scheme: scheme, host: host, transport: to, options: &s.options, flights: s.flights,
-		auth: newAuth(repo), tagged: map[string]taglist{},
+		scheme: scheme, host: host, transport: to, options: &s.options, flights: s.flights, gate: s.gate, tagged: s.tagged,
 	}
 	s.registries[access] = r
 	return r, nil
 }
 
-// Fetch makes an artifact present, whose manifest has the digest. What is there already
-// is fetched by nobody who could not see it in the registry.
+// Fetch makes an artifact present, whose manifest has the digest. Who was not shown its
+// layer by the registry has it shown, also where it is there already.
 func (s *Store) Fetch(ctx context.Context, repo upstream.Repository, digest string) error {
 	p, err := s.place(repo)
 	if err != nil {
@@ -184,7 +216,9 @@ func (s *Store) fetch(ctx context.Context, p *place, artifact seen) error {
 			return about(artifact.digest, err)
 		}
 	}
-	if !s.options.Archives.Has(archive.Digest(layer.Digest)) {
+	if !known || !s.options.Archives.Has(archive.Digest(layer.Digest)) {
+		// It is read also where others have it: a manifest may name what the registry does
+		// not have, or does not show.
 		if err := p.download(ctx, layer, s.options.Archives); err != nil {
 			return about(artifact.digest, err)
 		}

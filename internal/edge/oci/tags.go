@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/upstream"
@@ -63,9 +64,7 @@ func (p *place) tags(ctx context.Context) ([]string, error) {
 // last. Of the first page a registry may say that it has not changed.
 func (p *place) page(ctx context.Context, at string, first bool) (tags []string, next string, err error) {
 	head := http.Header{}
-	p.mu.Lock()
-	known, isKnown := p.tagged[p.path]
-	p.mu.Unlock()
+	known, isKnown := p.tagged.list(p.memory)
 	if first && isKnown {
 		head.Set("If-None-Match", known.etag)
 	}
@@ -81,7 +80,7 @@ func (p *place) page(ctx context.Context, at string, first bool) (tags []string,
 	}
 	next, err = p.nextPage(at, answer.head.Values("Link"))
 	if etag := answer.head.Get("ETag"); err == nil && first && next == "" && etag != "" {
-		p.keepTags(taglist{etag, tags})
+		p.tagged.keep(p.memory, taglist{etag, tags})
 	}
 	return tags, next, err
 }
@@ -97,19 +96,33 @@ func tagsIn(body []byte) ([]string, error) {
 	return slices.DeleteFunc(page.Tags, func(tag string) bool { return !tagForm.MatchString(tag) }), nil
 }
 
-func (p *place) keepTags(list taglist) {
+// tagged are the lists of tags that have not changed since they were given. It is safe for
+// concurrent use.
+type tagged struct {
+	mu sync.Mutex
+	of map[*memory]taglist
+}
+
+func (t *tagged) list(of *memory) (taglist, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list, known := t.of[of]
+	return list, known
+}
+
+func (t *tagged) keep(of *memory, list taglist) {
 	if len(list.tags) > keptTags {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for other := range p.tagged {
-		if len(p.tagged) < maxTagged {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for other := range t.of {
+		if len(t.of) < maxTagged {
 			break
 		}
-		delete(p.tagged, other) // any: it is listed anew if need be
+		delete(t.of, other) // any: it is listed anew if need be
 	}
-	p.tagged[p.path] = list
+	t.of[of] = list
 }
 
 var nextLink = regexp.MustCompile(`^\s*<([^<>]*)>.*;\s*rel="?next"?`)
@@ -153,21 +166,32 @@ func (s *Store) Digest(ctx context.Context, repo upstream.Repository, tag string
 
 // digest asks what a tag stands for, without reading it where the registry tells.
 func (p *place) digest(ctx context.Context, tag string) (string, error) {
-	limited, cancel := context.WithTimeout(ctx, p.options.RequestTimeout)
-	defer cancel()
-	answer, err := p.ask(limited, http.MethodHead, p.url("manifests", tag), manifestHead())
-	if err != nil {
-		return "", err
-	}
-	_ = answer.Body.Close() // it has none
-	if digest := answer.Header.Get("Docker-Content-Digest"); digestForm.MatchString(digest) {
-		return digest, nil
+	digest, err := p.head(ctx, tag)
+	if err != nil || digestForm.MatchString(digest) {
+		return digest, err
 	}
 	read, err := p.get(ctx, p.url("manifests", tag), manifestHead(), p.options.MaxManifest)
 	if err != nil {
 		return "", err
 	}
 	return digestOf(read.body), nil
+}
+
+// head asks for the digest of a tag, which a registry need not tell.
+func (p *place) head(ctx context.Context, tag string) (string, error) {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeout(ctx, p.options.RequestTimeout)
+	defer cancel()
+	answer, err := p.ask(ctx, http.MethodHead, p.url("manifests", tag), manifestHead())
+	if err != nil {
+		return "", err
+	}
+	_ = answer.Body.Close() // it has none
+	return answer.Header.Get("Docker-Content-Digest"), nil
 }
 
 // noTag says that there is no such tag: where reasons are hidden only if a registry

@@ -4,6 +4,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -24,7 +25,9 @@ func CheckApp(project syncline.Project, app syncline.App, target syncline.Target
 
 // CheckSources reports why the project does not let an App use all of the
 // sources, wherever they were found: in its declaration, in an operation that is
-// asked for, or in a status.
+// asked for, or in a status. As in Argo CD it is their addresses that have to be
+// permitted. Of a chart in a registry, what is asked for below the address must not be
+// denied either.
 func CheckSources(project syncline.Project, sources []syncline.Source) error {
 	if err := readable(project); err != nil {
 		return err
@@ -32,8 +35,15 @@ func CheckSources(project syncline.Project, sources []syncline.Source) error {
 	var denials []error
 	for _, source := range sources {
 		address := source.Address()
-		if err := address.Err(); err != nil {
+		artifact := address
+		if address.Scheme() == "oci" {
+			artifact = address.Below(source.Chart)
+		}
+		if err := cmp.Or(address.Err(), artifact.Err()); err != nil {
 			return err
+		}
+		if artifact != address && denies(project, artifact) {
+			address = artifact
 		}
 		if !permitsSource(project, address) {
 			denials = append(denials, sourceError(project, address))
@@ -110,17 +120,16 @@ func named(rules []syncline.KindRule, ref syncline.Ref) bool {
 
 // permitsSource needs a pattern that matches the address and none that denies it.
 func permitsSource(project syncline.Project, address upstream.Address) bool {
-	allowed := false
-	for _, pattern := range project.SourceRepos {
-		if !pattern.Matches(address) {
-			continue
-		}
-		if pattern.Denies() {
-			return false
-		}
-		allowed = true
-	}
-	return allowed
+	return !denies(project, address) && slices.ContainsFunc(project.SourceRepos, func(pattern upstream.Pattern) bool {
+		return !pattern.Denies() && pattern.Matches(address)
+	})
+}
+
+// denies reports whether a pattern denies an address.
+func denies(project syncline.Project, address upstream.Address) bool {
+	return slices.ContainsFunc(project.SourceRepos, func(pattern upstream.Pattern) bool {
+		return pattern.Denies() && pattern.Matches(address)
+	})
 }
 
 // permitsDestination needs a rule that matches the cluster and the namespace in all

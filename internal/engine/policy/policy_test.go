@@ -78,6 +78,36 @@ func TestCheckApp(t *testing.T) {
 	}
 }
 
+// TestChartsInARegistry are judged by the address of the source, as in Argo CD, and may
+// not be what is denied below it.
+func TestChartsInARegistry(t *testing.T) {
+	for name, test := range map[string]struct {
+		repos     []string
+		source    syncline.Source
+		permitted bool
+	}{
+		"a chart below what is permitted":    {[]string{"oci://h/corp"}, syncline.Source{RepoURL: "oci://h/corp", Chart: "web"}, true},
+		"a denied repository, by its name":   {[]string{"oci://h/**", "!oci://h/corp/secret"}, syncline.Source{RepoURL: "oci://h/corp/secret"}, false},
+		"a denied repository, as a chart":    {[]string{"oci://h/**", "!oci://h/corp/secret"}, syncline.Source{RepoURL: "oci://h/corp", Chart: "secret"}, false},
+		"as a chart of two parts":            {[]string{"oci://h/**", "!oci://h/corp/secret"}, syncline.Source{RepoURL: "oci://h", Chart: "corp/secret"}, false},
+		"as a chart with a slash behind it":  {[]string{"oci://h/**", "!oci://h/corp/secret"}, syncline.Source{RepoURL: "oci://h/corp/", Chart: "secret/"}, false},
+		"a chart beside what is denied":      {[]string{"oci://h/**", "!oci://h/corp/secret"}, syncline.Source{RepoURL: "oci://h/corp", Chart: "secret.git"}, true},
+		"the chart alone is permitted":       {[]string{"oci://h/corp/web"}, syncline.Source{RepoURL: "oci://h/corp", Chart: "web"}, false},
+		"a denial of what is above":          {[]string{"*", "!oci://h/corp"}, syncline.Source{RepoURL: "oci://h/corp", Chart: "web"}, false},
+		"a Helm repository with such a path": {[]string{"*", "!https://h/corp/secret"}, syncline.Source{RepoURL: "https://h/corp", Chart: "secret"}, true},
+	} {
+		project := syncline.Project{Name: "p", SourceRepos: repos(test.repos...)}
+		err := policy.CheckSources(project, []syncline.Source{test.source})
+		if test.permitted != (err == nil) || err != nil && syncline.KindOf(err) != syncline.Denied {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	above := syncline.Source{RepoURL: "oci://h/corp", Chart: "../secret"}
+	if err := policy.CheckSources(syncline.Project{SourceRepos: repos("*")}, []syncline.Source{above}); syncline.KindOf(err) != syncline.Invalid {
+		t.Errorf("a chart above its registry: got %v", err)
+	}
+}
+
 // TestAPatternThatCannotBeRead takes it that nothing is permitted: what it would
 // deny is not known.
 func TestAPatternThatCannotBeRead(t *testing.T) {

@@ -50,6 +50,11 @@ type Searcher interface {
 	Search(ctx context.Context, repo upstream.Repository, want Target) (Revision, error)
 }
 
+// Forgetter remembers something of a repository between two listings, until nobody asks for it.
+type Forgetter interface {
+	Forget(repo upstream.Repository)
+}
+
 // Listing is what a repository had at one moment, within a scope. It is safe for
 // concurrent use.
 type Listing interface {

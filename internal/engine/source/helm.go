@@ -18,6 +18,7 @@ type HelmServer interface {
 	// Charts returns what the repository offers, for those of [demand.Of]. Its errors name
 	// the repository. It gives up by itself when there is no answer.
 	Charts(ctx context.Context, repo upstream.Repository) (upstream.Charts, error)
+	Forgetter
 }
 
 // HelmArchives keep revisions of charts, by [upstream.ChartVersion.Revision].
@@ -38,8 +39,9 @@ type Helm struct {
 }
 
 var (
-	_ Fetcher = (*Helm)(nil)
-	_ Listing = (*offered)(nil)
+	_ Fetcher   = (*Helm)(nil)
+	_ Forgetter = (*Helm)(nil)
+	_ Listing   = (*offered)(nil)
 )
 
 // NewHelm returns the Fetcher of charts of Helm repositories.
@@ -47,8 +49,8 @@ func NewHelm(server HelmServer, archives HelmArchives) *Helm {
 	return &Helm{server: server, archives: archives}
 }
 
-// chartRevision is the form of a revision of a chart.
-var chartRevision = regexp.MustCompile(`^[^@]{1,256}@(sha256|entry):[0-9a-f]{64}$`)
+// chartRevision is the form of a revision of a chart: a version is what it begins with.
+var chartRevision = regexp.MustCompile(`^[0-9A-Za-z.+_-]{1,256}@(sha256|entry):[0-9a-f]{64}$`)
 
 // Known knows a revision by its full name, which stands for itself. It refuses what is no
 // version and no constraint, and what is too long to be looked for.
@@ -90,6 +92,9 @@ func (h *Helm) List(ctx context.Context, repo upstream.Repository, _ Target) (Li
 	return newOffered(charts, repo.Address.String()), nil
 }
 
+// Forget forgets what it offers.
+func (h *Helm) Forget(repo upstream.Repository) { h.server.Forget(repo) }
+
 // Fetch makes a revision of a chart present.
 func (h *Helm) Fetch(ctx context.Context, repo upstream.Repository, from syncline.Source, revision Revision) error {
 	return h.archives.Fetch(ctx, repo, from, revision.ID)
@@ -123,8 +128,9 @@ func newOffered(charts upstream.Charts, address string) *offered {
 			_, _ = sum.Write(v.Content[:])
 		}
 		o.digest += sum.Sum64() // in whatever order
-		o.size += 1 + len(versions)
 	}
+	const entry = 150 // bytes, as a Size is counted
+	o.size += charts.Bytes() / entry
 	return o
 }
 
@@ -132,7 +138,7 @@ func newOffered(charts upstream.Charts, address string) *offered {
 // that an index says.
 func (o *offered) Digest() uint64 { return o.digest }
 
-// Size is the number of charts and versions.
+// Size is that of the names, versions and URLs.
 func (o *offered) Size() int { return o.size }
 
 // Resolve finds the version of a chart that a target names. The rules are Helm's:

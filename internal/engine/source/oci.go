@@ -198,8 +198,6 @@ func (o *OCI) Tree(ctx context.Context, repo upstream.Repository, from syncline.
 
 // below returns the repository of a chart below an address, or that of the address for "".
 func below(repo upstream.Repository, chart string) upstream.Repository {
-	if chart != "" {
-		repo.Address = upstream.AddressOf(repo.Address.URL() + "/" + chart)
-	}
+	repo.Address = repo.Address.Below(chart)
 	return repo
 }

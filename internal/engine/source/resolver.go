@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"math/rand/v2"
@@ -137,12 +138,9 @@ type request struct {
 
 // NewResolver returns a Resolver of the kinds of source that have a Fetcher.
 func NewResolver(fetchers Fetchers, options Options) *Resolver {
-	if options.Interval == 0 {
-		options.Interval = 3 * time.Minute
-	}
-	if options.Backoff == 0 {
-		options.Backoff = 5 * time.Second
-	}
+	options.Interval = cmp.Or(options.Interval, 3*time.Minute)
+	options.Backoff = cmp.Or(options.Backoff, 5*time.Second)
+	options.Kept = cmp.Or(options.Kept, 100_000)
 	if options.Changed == nil {
 		options.Changed = func(string) {}
 	}
@@ -151,9 +149,6 @@ func NewResolver(fetchers Fetchers, options Options) *Resolver {
 	}
 	if options.Owners == nil {
 		options.Owners = func(upstream.Repository) []string { return []string{""} }
-	}
-	if options.Kept == 0 {
-		options.Kept = 100_000
 	}
 	r := &Resolver{
 		fetchers: fetchers, options: options,
@@ -286,6 +281,9 @@ func (r *Resolver) forget(known *repository) {
 	r.kept.drop(known)
 	if of := known.way(); r.known[of] == known {
 		delete(r.known, of)
+		if forgetter, remembers := known.fetcher.(Forgetter); remembers {
+			forgetter.Forget(known.access)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -112,8 +113,10 @@ func toSources(source *v1alpha1.ApplicationSource, sources []v1alpha1.Applicatio
 	return each(sources, convention.ToSource)
 }
 
+// toDestination takes the address of a cluster with and without a slash at its end for one,
+// as Argo CD does where it keeps clusters.
 func toDestination(d v1alpha1.ApplicationDestination) syncline.Destination {
-	return syncline.Destination{Server: d.Server, Name: d.Name, Namespace: d.Namespace}
+	return syncline.Destination{Server: strings.TrimRight(d.Server, "/"), Name: d.Name, Namespace: d.Namespace}
 }
 
 func toIgnoreRules(rules []v1alpha1.ResourceIgnoreDifferences) []syncline.IgnoreRule {

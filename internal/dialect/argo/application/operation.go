@@ -9,6 +9,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
@@ -158,7 +159,7 @@ func fromResult(r syncline.ObjectResult) v1alpha1.ResourceResult {
 	return v1alpha1.ResourceResult{
 		Group: r.Ref.Group, Version: r.Version, Kind: r.Ref.Kind, Namespace: r.Ref.Namespace, Name: r.Ref.Name,
 		Status:    string(r.Code),
-		Message:   r.Message,
+		Message:   visible.Text(r.Message),
 		HookType:  string(r.HookType),
 		HookPhase: string(r.State),
 		SyncPhase: string(r.Phase),

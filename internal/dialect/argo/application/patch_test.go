@@ -63,6 +63,49 @@ func reportOn(u *unstructured.Unstructured) syncline.Report {
 	}
 }
 
+// TestWhatAStatusShows: nothing in it steers a terminal, whoever wrote what it says, and no
+// operation ends before it begins, though one that follows within a second does.
+func TestWhatAStatusShows(t *testing.T) {
+	u := with(t, "")
+	report := reportOn(u)
+	const evil = "line\n\x1b[31m\u202egnp"
+	report.Conditions = []syncline.Condition{{Type: syncline.ComparisonError, Message: evil}}
+	report.Health.Message = evil
+	report.Objects = []syncline.ObjectReport{{Ref: syncline.Ref{Kind: "ConfigMap", Name: "a"}, Health: syncline.Health{Status: syncline.Healthy, Message: evil}}}
+	report.Operation = &syncline.OperationState{
+		Phase: syncline.OperationFailed, Message: evil, Revisions: report.Revisions, Sources: report.Sources,
+		StartedAt: now.Add(time.Second), FinishedAt: now, Results: []syncline.ObjectResult{{Ref: syncline.Ref{Kind: "ConfigMap", Name: "a"}, Message: evil}},
+	}
+	report.History = []syncline.Deployment{{ID: 1, Revisions: report.Revisions, Sources: report.Sources, StartedAt: now.Add(time.Second), DeployedAt: now}}
+	cr, _ := v1alpha1.DecodeApplication(apply(t, u, patch(t, report, u)))
+	written, err := json.Marshal(cr.Status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(written), `\u001b`) || strings.Contains(string(written), "\u202e") || strings.Count(string(written), `line\n`) != 5 {
+		t.Errorf("the status is %s", written)
+	}
+	if op := cr.Status.OperationState; op.FinishedAt.Before(&op.StartedAt) {
+		t.Errorf("the operation began at %s and ended at %s", op.StartedAt, op.FinishedAt)
+	}
+	if d := cr.Status.History[0]; d.DeployedAt.Before(d.DeployStartedAt) {
+		t.Errorf("the deployment began at %s and ended at %s", d.DeployStartedAt, d.DeployedAt)
+	}
+}
+
+// TestAServerWithASlash is the same cluster, and is compared with as it is written.
+func TestAServerWithASlash(t *testing.T) {
+	u := with(t, `spec: {destination: {name: null, server: "https://kubernetes.default.svc/"}}`)
+	app, _ := application.Read(u, controlPlane)
+	if app.Destination.Server != "https://kubernetes.default.svc" || len(app.Invalid) > 0 {
+		t.Errorf("it is %q, %v", app.Destination.Server, app.Invalid)
+	}
+	cr, _ := v1alpha1.DecodeApplication(apply(t, u, patch(t, reportOn(u), u)))
+	if got := cr.Status.Sync.ComparedTo.Destination; got != cr.Spec.Destination {
+		t.Errorf("it is compared to %v", got)
+	}
+}
+
 // wholeReport says something in each of its fields.
 func wholeReport(u *unstructured.Unstructured) syncline.Report {
 	app, _ := application.Read(u, controlPlane)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
 
@@ -126,14 +127,15 @@ func (f *folder) sources(sources []syncline.Source) (*v1alpha1.ApplicationSource
 }
 
 func (f *folder) sync(report syncline.Report) v1alpha1.SyncStatus {
+	destination := f.cr.Spec.Destination // as it is written, if that is what was compared
+	if toDestination(destination) != report.Destination {
+		destination = v1alpha1.ApplicationDestination{
+			Server: report.Destination.Server, Name: report.Destination.Name, Namespace: report.Destination.Namespace,
+		}
+	}
 	sync := v1alpha1.SyncStatus{
-		Status: string(report.Sync),
-		ComparedTo: v1alpha1.ComparedTo{
-			Destination: v1alpha1.ApplicationDestination{
-				Server: report.Destination.Server, Name: report.Destination.Name, Namespace: report.Destination.Namespace,
-			},
-			IgnoreDifferences: f.cr.Spec.IgnoreDifferences,
-		},
+		Status:     string(report.Sync),
+		ComparedTo: v1alpha1.ComparedTo{Destination: destination, IgnoreDifferences: f.cr.Spec.IgnoreDifferences},
 	}
 	sync.ComparedTo.Source, sync.ComparedTo.Sources = f.sources(report.Sources)
 	sync.Revision, sync.Revisions = fromRevisions(report.Revisions, f.plural)
@@ -145,7 +147,7 @@ func (f *folder) health(report syncline.Report) v1alpha1.AppHealthStatus {
 	before := f.cr.Status.Health
 	health := v1alpha1.AppHealthStatus{
 		Status:             string(report.Health.Status),
-		Message:            report.Health.Message,
+		Message:            visible.Text(report.Health.Message),
 		LastTransitionTime: before.LastTransitionTime,
 	}
 	if health.Status != before.Status || health.LastTransitionTime == nil {
@@ -157,7 +159,7 @@ func (f *folder) health(report syncline.Report) v1alpha1.AppHealthStatus {
 // conditions keeps the time of each condition of the same type and message.
 func (f *folder) conditions(report syncline.Report) []v1alpha1.ApplicationCondition {
 	conditions := each(report.Conditions, func(c syncline.Condition) v1alpha1.ApplicationCondition {
-		condition := v1alpha1.ApplicationCondition{Type: string(c.Type), Message: c.Message, LastTransitionTime: fromTime(report.At)}
+		condition := v1alpha1.ApplicationCondition{Type: string(c.Type), Message: visible.Text(c.Message), LastTransitionTime: fromTime(report.At)}
 		for _, before := range f.cr.Status.Conditions {
 			if before.Type == condition.Type && before.Message == condition.Message && before.LastTransitionTime != nil {
 				condition.LastTransitionTime = before.LastTransitionTime
@@ -181,8 +183,8 @@ func (f *folder) operationState(state *syncline.OperationState) *v1alpha1.Operat
 	written := &v1alpha1.OperationState{
 		Operation:  f.operation(state.Operation),
 		Phase:      f.phase(state),
-		Message:    message,
-		FinishedAt: fromTime(state.FinishedAt),
+		Message:    visible.Text(message),
+		FinishedAt: fromTime(notBefore(state.StartedAt, state.FinishedAt)),
 		RetryCount: state.RetryCount,
 		StartedAt:  orZero(fromTime(state.StartedAt)),
 	}
@@ -242,6 +244,7 @@ func operationWithoutNulls(op v1alpha1.Operation) v1alpha1.Operation {
 
 // deployment takes an entry of the history that is there already as it is.
 func (f *folder) deployment(d syncline.Deployment) v1alpha1.RevisionHistory {
+	d.DeployedAt = notBefore(d.StartedAt, d.DeployedAt)
 	for _, before := range f.cr.Status.History {
 		if before.ID == d.ID && reflect.DeepEqual(toDeployment(before), inSeconds(d)) {
 			before.InitiatedBy = fromInitiator(d.By)
@@ -257,6 +260,15 @@ func (f *folder) deployment(d syncline.Deployment) v1alpha1.RevisionHistory {
 	written.Revision, written.Revisions = fromRevisions(d.Revisions, f.plural)
 	written.Source, written.Sources = f.sources(d.Sources)
 	return written
+}
+
+// notBefore returns when an operation ended, if it did, as others may see it: one that
+// follows within a second begins in the next, by which its hooks are told from those before.
+func notBefore(began, ended time.Time) time.Time {
+	if !ended.IsZero() && ended.Before(began) && began.Sub(ended) < time.Minute {
+		return began
+	}
+	return ended
 }
 
 // inSeconds returns the deployment with the times that a status keeps.
@@ -293,7 +305,7 @@ func fromObject(o syncline.ObjectReport) v1alpha1.ResourceStatus {
 		RequiresDeletionConfirmation: o.RequiresConfirmation,
 	}
 	if o.Health != (syncline.Health{}) {
-		written.Health = &v1alpha1.HealthStatus{Status: string(o.Health.Status), Message: o.Health.Message}
+		written.Health = &v1alpha1.HealthStatus{Status: string(o.Health.Status), Message: visible.Text(o.Health.Message)}
 	}
 	return written
 }

@@ -92,8 +92,10 @@ func unsupported(spec v1alpha1.AppProjectSpec) []string {
 	return fields
 }
 
+// toDestination reads a rule. In the address of a cluster a slash at the end makes no
+// difference, as in the destination of an Application.
 func toDestination(d v1alpha1.ApplicationDestination) syncline.DestinationRule {
-	return syncline.NewDestinationRule(syncline.Destination{Server: d.Server, Name: d.Name, Namespace: d.Namespace})
+	return syncline.NewDestinationRule(syncline.Destination{Server: strings.TrimRight(d.Server, "/"), Name: d.Name, Namespace: d.Namespace})
 }
 
 func toClusterRule(r v1alpha1.ClusterResourceRestriction) syncline.KindRule {

@@ -58,6 +58,22 @@ status: {jwtTokensByRole: {dev: {items: [{iat: 1}]}}}
 	}
 }
 
+// TestAServerWithASlash is the same cluster, also where it is denied.
+func TestAServerWithASlash(t *testing.T) {
+	for _, server := range []string{"https://kubernetes.default.svc/", "https://kubernetes.default.svc", "!https://kubernetes.default.svc/"} {
+		read, err := project.Read(&unstructured.Unstructured{Object: map[string]any{
+			"metadata": map[string]any{"name": "p", "namespace": "argocd"},
+			"spec":     map[string]any{"destinations": []any{map[string]any{"server": server, "namespace": "*"}}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rule := read.Destinations[0]; !rule.Server.Matches("https://kubernetes.default.svc") || rule.Denies != (server[0] == '!') {
+			t.Errorf("%s: the rule is %+v", server, rule)
+		}
+	}
+}
+
 // An absent namespaceResourceWhitelist allows all kinds, an empty one none.
 func TestReadKeepsEmptyApartFromAbsent(t *testing.T) {
 	absent, _ := project.Read(parse(t, `{metadata: {name: a}, spec: {}}`))

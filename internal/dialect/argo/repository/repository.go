@@ -23,10 +23,9 @@ const (
 // Selector selects the Secrets that concern repositories.
 const Selector = Label + " in (" + TypeRepository + "," + TypeTemplate + ")"
 
-// prefixOf is what the key of a repository, with a slash behind it, has to begin with
-// for a template to concern it: whole parts of a path, so that the credentials of a
-// team, or of a host, are not sent to another one whose name begins alike.
-func prefixOf(address upstream.Address) string { return address.Key() + "/" }
+// PassTo is an annotation of a Secret, which Argo CD does not know: the hosts, parted by
+// commas, to which its credentials may be sent besides the server of its URL.
+const PassTo = "syncline.io/pass-credentials-to"
 
 func hasCredentials(r upstream.Repository) bool {
 	if r.Address.Scheme() == "ssh" {
@@ -42,6 +41,7 @@ func merged(own, template upstream.Repository) upstream.Repository {
 	own.Username, own.Password, own.BearerToken = template.Username, template.Password, template.BearerToken
 	own.SSHKey, own.Exchange = template.SSHKey, template.Exchange
 	own.ClientCert, own.ClientKey = template.ClientCert, template.ClientKey
+	own.PassTo = template.PassTo
 	own.ForceBasicAuth = own.ForceBasicAuth || template.ForceBasicAuth
 	own.InsecureSkipVerify = own.InsecureSkipVerify || template.InsecureSkipVerify
 	own.PlainHTTP = own.PlainHTTP || template.PlainHTTP
@@ -82,6 +82,7 @@ func read(u *unstructured.Unstructured) entry {
 			PlainHTTP:          field("insecureOCIForceHttp") == "true",
 			ClientCert:         []byte(field("tlsClientCertData")),
 			ClientKey:          sealed.Text(field("tlsClientCertKey")),
+			PassTo:             strings.FieldsFunc(u.GetAnnotations()[PassTo], func(r rune) bool { return r == ',' || r == ' ' }),
 			Proxy:              field("proxy"),
 			NoProxy:            field("noProxy"),
 			LFS:                field("enableLfs") == "true",
@@ -96,13 +97,17 @@ func read(u *unstructured.Unstructured) entry {
 	return e
 }
 
-// addressOf returns where the repository of a Secret is. One in an OCI registry may be
-// written without a scheme: of type oci, or of Helm's charts with enableOCI.
+// addressOf returns where the repository of a Secret is, read as what its type says that
+// it is. One in an OCI registry may be written without a scheme: of type oci, or of Helm's
+// charts with enableOCI.
 func addressOf(field func(string) string) upstream.Address {
 	text := field("url")
 	inRegistry := field("type") == "oci" || field("enableOCI") == "true"
 	if inRegistry && text != "" && !strings.Contains(text, "://") {
 		text = "oci://" + text
+	}
+	if field("type") == "helm" {
+		return upstream.AddressOf(text).OfCharts()
 	}
 	return upstream.AddressOf(text)
 }

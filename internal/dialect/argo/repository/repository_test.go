@@ -161,6 +161,41 @@ func TestFor(t *testing.T) {
 	}
 }
 
+// TestForKindsOfRepositories gives nobody the credentials of a repository that only hosts of
+// Git would take for the same.
+func TestForKindsOfRepositories(t *testing.T) {
+	store := repository.NewStore()
+	for _, s := range []*unstructured.Unstructured{
+		secret("git", "repository", map[string]string{"url": "https://h.example/both.git", "username": "git", "password": "p"}),
+		secret("helm", "repository", map[string]string{"type": "helm", "url": "https://h.example/charts.git", "username": "helm", "password": "p"}),
+		secret("untyped", "repository", map[string]string{"url": "https://h.example/untyped", "username": "untyped", "password": "p"}),
+		secret("all", "repo-creds", map[string]string{"url": "https://h.example/all.git", "username": "all", "password": "p"}),
+		secret("oci", "repository", map[string]string{"url": "oci://h.example/corp/web", "username": "oci", "password": "p"}),
+	} {
+		if err := store.Put(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	charts := func(path string) upstream.Address { return upstream.AddressOf("https://h.example" + path).OfCharts() }
+	for want, asked := range map[string][]upstream.Address{
+		"git":     {upstream.AddressOf("https://h.example/both"), upstream.AddressOf("https://h.example/both.git"), charts("/both.git")},
+		"helm":    {charts("/charts.git"), charts("/charts.git/"), upstream.AddressOf("https://h.example/charts.git")},
+		"untyped": {charts("/untyped"), upstream.AddressOf("https://h.example/untyped.git")},
+		"all":     {charts("/all.git"), charts("/all.git/a"), upstream.AddressOf("https://h.example/all")},
+		"oci":     {upstream.AddressOf("oci://h.example/corp/web")},
+		"": {
+			charts("/both"), charts("/charts"), charts("/untyped.git"), charts("/all"), charts("/all/a"), upstream.AddressOf("https://h.example/charts"),
+			upstream.AddressOf("oci://h.example/corp/web.git"),
+		},
+	} {
+		for _, address := range asked {
+			if got := store.For(address, "").Username; got != want {
+				t.Errorf("%s of Helm %v is reached as %q, want %q", address, address == address.OfCharts(), got, want)
+			}
+		}
+	}
+}
+
 func TestSecretsDoNotPrint(t *testing.T) {
 	store := repository.NewStore()
 	_ = store.Put(secret("s", "repository", map[string]string{"url": "https://x", "username": "u", "password": "hunter2", "bearerToken": "hunter2"}))

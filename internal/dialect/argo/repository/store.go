@@ -84,8 +84,10 @@ func (s *Store) put(e entry) []Concern {
 		index[key] = map[string]entry{}
 	}
 	index[key][e.name] = e
-	if now := e.concern(); !slices.Contains(concerns, now) {
-		concerns = append(concerns, now)
+	for _, now := range e.concerns() {
+		if !slices.Contains(concerns, now) {
+			concerns = append(concerns, now)
+		}
 	}
 	return concerns
 }
@@ -114,14 +116,23 @@ func (s *Store) remove(name string) []Concern {
 	if delete(index[key], name); len(index[key]) == 0 {
 		delete(index, key)
 	}
-	return []Concern{e.concern()}
+	return e.concerns()
 }
 
-func (e entry) concern() Concern {
-	if e.template {
-		return Concern{Repository: prefixOf(e.repository.Address), Template: true}
+// concerns are about the Git repository at the address, and about the Helm repository
+// where that is another.
+func (e entry) concerns() []Concern {
+	var concerns []Concern
+	for _, address := range []upstream.Address{e.repository.Address.OfGit(), e.repository.Address.OfCharts()} {
+		concern := Concern{Repository: address.Key()}
+		if e.template {
+			concern = Concern{Repository: address.Key() + "/", Template: true}
+		}
+		if !slices.Contains(concerns, concern) {
+			concerns = append(concerns, concern)
+		}
 	}
-	return Concern{Repository: e.repository.Address.Key()}
+	return concerns
 }
 
 // index returns where an entry is found, and by what.
@@ -129,7 +140,7 @@ func (s *Store) index(e entry) (map[string]map[string]entry, string) {
 	if e.template {
 		return s.templates, e.repository.Address.Origin()
 	}
-	return s.repositories, e.repository.Address.Key()
+	return s.repositories, e.repository.Address.OfGit().Key()
 }
 
 // For returns how a project reaches the repository at an address. The
@@ -148,13 +159,12 @@ func (s *Store) find(address upstream.Address, project string) upstream.Reposito
 	if address.Err() != nil {
 		return upstream.Repository{Address: address}
 	}
-	key := address.Key()
-	own, found := best(s.repositories[key], project, func(entry) bool { return true })
+	own, found := best(s.repositories[address.OfGit().Key()], project, func(e entry) bool { return address.Is(e.repository.Address) })
 	if found && hasCredentials(own.repository) {
 		return at(own.repository, address)
 	}
 	template, ok := best(s.templates[address.Origin()], project, func(e entry) bool {
-		return strings.HasPrefix(key+"/", prefixOf(e.repository.Address))
+		return address.IsWithin(e.repository.Address)
 	})
 	switch {
 	case ok && found:

@@ -1,4 +1,5 @@
-// Package gate decides which transfers of Git repositories go on, and which wait.
+// Package gate decides which transfers from the servers of repositories go on, and which
+// wait.
 package gate
 
 import (
