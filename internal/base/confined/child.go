@@ -402,7 +402,7 @@ const (
 	causeStack  cause = "stack"
 )
 
-var fatal = regexp.MustCompile(`(?m)^(?:fatal error|panic|runtime|runtime/cgo|==\d+==ERROR): (.*)$`)
+var fatal = regexp.MustCompile(`(?m)^(?:(?:fatal error|panic|runtime|runtime/cgo|==\d+==ERROR): (.*)|(SIGSEGV: segmentation violation))$`)
 
 // tellTales are what Go, or its race detector, prints when a limit is reached.
 var tellTales = []struct {
@@ -415,6 +415,9 @@ var tellTales = []struct {
 	{"failed to allocate", causeMemory},
 	{"failed to create new OS thread", causeMemory}, // which needs a stack
 	{"cannot map pages", causeMemory},
+	// The collector of Go 1.26 does not look whether it got memory. A fault of the program
+	// itself is a panic, or stands in brackets.
+	{"SIGSEGV: segmentation violation", causeMemory},
 	{"stack overflow", causeStack},
 	{"stack exceeds", causeStack},
 }
@@ -423,7 +426,7 @@ func causeOf(printed string) cause {
 	var first cause
 	for _, match := range fatal.FindAllStringSubmatch(printed, -1) {
 		for _, tale := range tellTales {
-			if strings.Contains(match[1], tale.text) {
+			if strings.Contains(match[0], tale.text) {
 				return tale.cause
 			}
 		}
