@@ -56,6 +56,9 @@ func TestGolden(t *testing.T) {
 					source.Helm = &tool.Helm{ReleaseName: "shop"} // also beside a kustomization
 				}
 				want := ref.run(t, version, program, args...)
+				if strings.Contains(want.Error, "missing in charts/ directory") {
+					want = ref.build(t, root, found.path, want)
+				}
 				if compare(t, renderer, diskTree(root), source, want) {
 					compared[found.tool]++
 				} else {
@@ -70,6 +73,35 @@ func TestGolden(t *testing.T) {
 		}
 	}
 	t.Logf("equal: %v; refused by both: %v", compared, refused)
+}
+
+// build returns what the helm program prints of a chart once it has built its dependencies,
+// as people and Argo CD have it do; what it printed before when they are not all in the
+// repository, as there is no network.
+func (r *reference) build(t *testing.T, root, chart string, before printed) printed {
+	t.Helper()
+	if declared, err := os.ReadFile(filepath.Join(root, chart, "Chart.yaml")); err != nil || !strings.Contains(string(declared), "file://") {
+		return before
+	}
+	all := t.TempDir()
+	check(t, os.CopyFS(all, os.DirFS(root)))
+	folder := filepath.Join(all, chart)
+	helm := func(args ...string) (string, error) {
+		command := exec.Command(r.bin["helm"], args...)
+		command.Env = []string{"HOME=" + t.TempDir(), "PATH=", "HTTPS_PROXY=http://127.0.0.1:1", "HTTP_PROXY=http://127.0.0.1:1"}
+		text, err := command.Output()
+		return string(text), err
+	}
+	if _, err := helm("dependency", "build", folder); err != nil {
+		return before
+	}
+	var built printed
+	for i := range built.Runs {
+		var err error
+		built.Runs[i], err = helm(helmArgs(folder, "--include-crds")...)
+		check(t, err)
+	}
+	return built
 }
 
 func helmArgs(folder string, more ...string) []string {
