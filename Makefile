@@ -60,18 +60,18 @@ neighbours: ## Attack what projects share beside the commits of one, which have 
 
 .PHONY: race
 race: ## Run the tests that need no cluster under the race detector, which needs a C compiler; not those of git, which is another program
-	@go test -race -p $(TEST_PACKAGES) -timeout 20m $(GOTESTFLAGS) $$(go list ./... | grep -v /internal/edge/git$$ | grep -vxFf <(grep -rlE \
+	@go test -race -skip '^TestMemoryOfAForgedStatus$$' -p $(TEST_PACKAGES) -timeout 20m $(GOTESTFLAGS) $$(go list ./... | grep -v /internal/edge/git$$ | grep -vxFf <(grep -rlE \
 		'testenv\.(Main|StartCluster)\(|kube/kubetest"|^package testenv' --include='*_test.go' cmd deploy internal | \
 		xargs dirname | sort -u | sed "s|^|$$(go list -m)/|"))
 
 # Where goroutines meet and no cluster is needed; the rest takes the race detector longer than a change should wait.
-# What a child process may take in memory before its time is up is another thing under it: TestLimits is left out.
+# What memory is taken is another thing under it: TestLimits and TestMemoryOfAForgedStatus are left out.
 RACE_SHORT := automation/... engine engine/affected engine/queue engine/source engine/apply engine/policy engine/health/... \
 	catalog dialect/argo/... edge/kube/live/stream base/bound base/confined base/demand base/fair base/processor
 
 .PHONY: race-short
 race-short: ## The part of race that every change has to pass: half of the random cases, where goroutines meet
-	@go test -race -short -skip '^TestLimits$$' -p $(TEST_PACKAGES) -timeout 10m $(GOTESTFLAGS) $(RACE_SHORT:%=./internal/%)
+	@go test -race -short -skip '^(TestLimits|TestMemoryOfAForgedStatus)$$' -p $(TEST_PACKAGES) -timeout 10m $(GOTESTFLAGS) $(RACE_SHORT:%=./internal/%)
 
 .PHONY: lint
 lint: $(LINTER) ## Check style and common mistakes in every module; .golangci.yml says what and why
