@@ -46,9 +46,9 @@ import (
 )
 
 // gcPercent is how much may be allocated, of what is in use, until garbage is
-// collected, unless GOGC says otherwise. Go's default of 100 takes a tenth less
-// of processor time, and up to a tenth more memory.
-const gcPercent = 40
+// collected, unless GOGC says otherwise. Go's default of 100 takes a quarter less of
+// processor time, and up to a tenth more memory.
+const gcPercent = 25
 
 // serve runs the agent until ctx is done. Program is this program, which works on what
 // others wrote in processes of its own.

@@ -16,10 +16,9 @@ import (
 // maxStack is how much stack one goroutine may use, in bytes.
 const maxStack = 64 << 20
 
-// gcPercent lets the heap grow to twice what lives before garbage is collected, as Go
-// does by default. Three times takes an eighth less of a child's processor time, and
-// some MiB more in each.
-const gcPercent = 100
+// gcPercent is how much may be allocated, of what lives, until garbage is collected.
+// Go's default of 100 takes some MiB more in each child.
+const gcPercent = 60
 
 // memoryCheck is how often a child looks at how much memory it uses, while it
 // has a job.
