@@ -47,6 +47,8 @@ const (
 	defaultMaxOutput = 32 << 20
 	defaultMaxFiles  = 512 << 20
 	maxPlugins       = 100
+	// maxSaid is how much is shown of what a plugin says.
+	maxSaid = 1000
 )
 
 // suffix ends the name of a socket.
@@ -261,7 +263,7 @@ func (s server) failed(ctx context.Context, how string, err error) error {
 	case errors.As(err, &said) && said.Code() == connect.CodeResourceExhausted:
 		return syncline.Errorf(syncline.Transient, "the plugin %s answers more than is taken: %w", s.name, err)
 	case errors.As(err, &said) && connect.IsWireError(err):
-		return syncline.Errorf(syncline.Transient, "the plugin %s %s: %s", s.name, how, said.Message())
+		return syncline.Errorf(syncline.Transient, "the plugin %s %s: %s", s.name, how, visible.Clip(said.Message(), maxSaid))
 	}
 	return syncline.WithHint(syncline.Errorf(syncline.Transient, "the plugin %s %s: %w", s.name, how, err),
 		"look at the log of its container; a socket that no plugin has any more has to be removed")

@@ -132,6 +132,9 @@ func TestFailures(t *testing.T) {
 	defer close(release)
 	for name, generate := range map[string]func() ([]string, error){
 		"fails": func() ([]string, error) { return nil, errors.New("`cue` failed exit status 1: no such field") },
+		"talks": func() ([]string, error) {
+			return nil, errors.New("no such field" + strings.Repeat(" and again", 1000))
+		},
 		"large": func() ([]string, error) { return []string{strings.Repeat("a", 2<<20)}, nil },
 		"hangs": func() ([]string, error) { <-release; return nil, nil },
 	} {
@@ -152,6 +155,7 @@ func TestFailures(t *testing.T) {
 		folder     plugin.Folder
 	}{
 		{"fails", "no such field", plugin.Folder{Path: dir}},
+		{"talks", "no such field", plugin.Folder{Path: dir}},
 		{"large", "answers more than is taken", plugin.Folder{Path: dir, MaxOutput: 1 << 20}},
 		{"hangs", "took too long", plugin.Folder{Path: dir, Timeout: 100 * time.Millisecond}},
 		{"gone", "is not answering", plugin.Folder{Path: dir}},
@@ -162,6 +166,9 @@ func TestFailures(t *testing.T) {
 		_, err := c.folder.Generate(t.Context(), tool.PluginCall{Name: c.name}, tree, "")
 		if syncline.KindOf(err) != syncline.Transient || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v (%v); want %q, to be tried again", c.name, err, syncline.KindOf(err), c.want)
+		}
+		if err != nil && len(err.Error()) > 2000 {
+			t.Errorf("%s: the message has %d bytes", c.name, len(err.Error()))
 		}
 	}
 	if _, err := (plugin.Folder{Path: dir}).Discover(t.Context()); syncline.KindOf(err) != syncline.Transient {
