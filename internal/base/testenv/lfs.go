@@ -6,13 +6,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 )
 
 // LFSServer is a server of Git LFS: its batch API is at the repositories of a GitServer, and
@@ -23,8 +20,7 @@ type LFSServer struct {
 	// Grant is the header Authorization that content wants.
 	Grant string
 
-	http   *http.Server
-	served chan struct{}
+	loopback
 
 	mu      sync.Mutex
 	content map[string][]byte
@@ -37,26 +33,14 @@ type LFSServer struct {
 
 // StartLFS starts an LFSServer. It stops when Close is called or ctx ends.
 func StartLFS(ctx context.Context, grant string) (*LFSServer, error) {
-	s := &LFSServer{Grant: grant, content: map[string][]byte{}, served: make(chan struct{})}
+	s := &LFSServer{Grant: grant, content: map[string][]byte{}}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("starting an LFS server: %w", err)
 	}
 	s.URL = "http://" + listener.Addr().String()
-	s.http = &http.Server{Handler: http.HandlerFunc(s.store), ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
-	go func() {
-		defer close(s.served)
-		_ = s.http.Serve(listener) // ends by Close
-	}()
-	context.AfterFunc(ctx, func() { _ = s.http.Close() })
+	s.loopback = serve(ctx, listener, http.HandlerFunc(s.store))
 	return s, nil
-}
-
-// Close stops the server.
-func (s *LFSServer) Close() error {
-	err := s.http.Close()
-	<-s.served
-	return err
 }
 
 // Put takes content, and returns the pointer that stands for it.

@@ -11,8 +11,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -34,8 +32,7 @@ type TokenServer struct {
 
 	key    *rsa.PrivateKey
 	prefix string
-	http   *http.Server
-	served chan struct{}
+	loopback
 
 	mu       sync.Mutex
 	ahead    time.Duration
@@ -57,7 +54,7 @@ const (
 func StartTokens(ctx context.Context, prefix string) (*TokenServer, error) {
 	s := &TokenServer{
 		prefix: prefix, Secret: prefix + "-secret", Assertion: prefix + "-assertion",
-		lifetime: time.Hour, valid: map[string]bool{}, served: make(chan struct{}),
+		lifetime: time.Hour, valid: map[string]bool{},
 	}
 	var err error
 	if s.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
@@ -86,20 +83,8 @@ func StartTokens(ctx context.Context, prefix string) (*TokenServer, error) {
 	mux.HandleFunc("POST /api/v3/app/installations/"+TokenInstallation+"/access_tokens", s.install)
 	mux.HandleFunc("POST /tenant/oauth2/v2.0/token", s.principal)
 	mux.HandleFunc("POST /google/token", s.account)
-	s.http = &http.Server{Handler: s.faulty(mux), ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
-	go func() {
-		defer close(s.served)
-		_ = s.http.Serve(listener) // ends by Close
-	}()
-	context.AfterFunc(ctx, func() { _ = s.http.Close() })
+	s.loopback = serve(ctx, listener, s.faulty(mux))
 	return s, nil
-}
-
-// Close stops the server.
-func (s *TokenServer) Close() error {
-	err := s.http.Close()
-	<-s.served
-	return err
 }
 
 // Lasting sets how long tokens last that are given from now on. Default: an hour.
