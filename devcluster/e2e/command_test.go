@@ -96,6 +96,9 @@ func apply(s *script, ts *testscript.TestScript, args []string) error {
 		return err
 	}
 	for _, object := range objects {
+		if s.server == shared.server && object.GetNamespace() == controlPlane && strings.HasPrefix(object.GetName(), "argocd-") {
+			return fmt.Errorf("%s holds for all Applications of a server, and this one has those of other scripts: start one of your own", object.GetName())
+		}
 		if err := s.cluster.api.apply(s.ctx, object); err != nil {
 			return err
 		}
