@@ -12,8 +12,9 @@ const LocalCluster ClusterID = "local"
 type Target struct {
 	ID ClusterID
 	// Name and Server are what destinations, and the rules of projects, call it.
-	Name   string
-	Server string
+	Name, Server string
+	// Project is the one that it belongs to, "" for none.
+	Project string
 }
 
 // Is reports whether a destination names the cluster.
@@ -32,10 +33,8 @@ type Identity struct {
 
 // Capabilities are what templates may know of a cluster.
 type Capabilities struct {
-	// KubeVersion is what the API server says, such as "v1.36.3"; "" for what is not
-	// known.
+	// KubeVersion is that of the API server, such as "v1.36.3"; "" while it is not known.
 	KubeVersion string
-	// APIVersions are the group versions and kinds that it serves, sorted, as Helm
-	// names them: "apps/v1" and "apps/v1/Deployment".
+	// APIVersions are what it serves, sorted, as Helm writes it: apps/v1, apps/v1/Job.
 	APIVersions []string
 }

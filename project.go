@@ -16,6 +16,8 @@ type Project struct {
 	SourceRepos []upstream.Pattern
 	// Destinations are where objects may go.
 	Destinations []DestinationRule
+	// OwnClusters restricts them to clusters that belong to the project.
+	OwnClusters bool
 	// ClusterAllow and ClusterDeny restrict cluster-scoped kinds. Nothing is
 	// allowed that ClusterAllow does not name.
 	ClusterAllow []KindRule

@@ -22,6 +22,7 @@ import (
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/cluster"
 	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
@@ -45,6 +46,7 @@ type agent struct {
 	signers      *keys.Store
 	keys         *keyring.Ring
 	settings     *settings.Store
+	clusters     *cluster.Store
 	applications *application.Store
 	apps         *catalog.Apps
 	catalog      *catalog.Catalog
@@ -104,6 +106,7 @@ func (a *agent) run(ctx context.Context) error {
 		a.watch(ctx, &group, v1alpha1.AppProjectResource(), kube.WatchOptions{}, noting(a.projects, "an AppProject")),
 		a.watch(ctx, &group, secrets, kube.WatchOptions{LabelSelector: repository.Selector}, noting(a.repositories, "a repository Secret")),
 		a.watch(ctx, &group, secrets, kube.WatchOptions{LabelSelector: keyring.Selector}, noting(a.keys, "a Secret with keys")),
+		a.watch(ctx, &group, secrets, kube.WatchOptions{LabelSelector: cluster.Selector}, noting(a.clusters, "a cluster Secret")),
 		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: settings.Name}, noting(a.settings, "a health rule")),
 		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: repository.KnownHostsName}, trusted),
 		a.watch(ctx, &group, configMaps, kube.WatchOptions{Name: repository.CertificatesName}, trusted),
@@ -117,7 +120,7 @@ func (a *agent) run(ctx context.Context) error {
 			return nil
 		}
 	}
-	a.fleet.Live(syncline.LocalCluster).Sweep()
+	a.fleet.Sweep()
 	all := a.watch(ctx, &group, v1alpha1.ApplicationResource(), kube.WatchOptions{}, kube.Handler{
 		Set:  func(u *unstructured.Unstructured) { a.onApplication(a.applications.Put(u)) },
 		Gone: a.onApplicationGone,

@@ -15,12 +15,14 @@ import (
 	"github.com/syncline-io/syncline/internal/automation/coalesce"
 	"github.com/syncline-io/syncline/internal/automation/journal"
 	"github.com/syncline-io/syncline/internal/automation/wake"
+	"github.com/syncline-io/syncline/internal/backend"
 	"github.com/syncline-io/syncline/internal/base/confined"
 	"github.com/syncline-io/syncline/internal/base/profile"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/catalog"
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
+	"github.com/syncline-io/syncline/internal/dialect/argo/cluster"
 	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
@@ -50,6 +52,9 @@ import (
 // processor time, and up to a tenth more memory.
 const gcPercent = 25
 
+// userAgent names the agent to API servers.
+const userAgent = "syncline"
+
 // serve runs the agent until ctx is done. Program is this program, which works on what
 // others wrote in processes of its own.
 func serve(ctx context.Context, options access.ServerOptions, program string) (err error) {
@@ -75,7 +80,7 @@ func serve(ctx context.Context, options access.ServerOptions, program string) (e
 		return err
 	}
 	defer func() { _ = store.Close() }()
-	cluster, err := connect(options.Connection, "syncline")
+	local, err := connect(options.Connection, userAgent)
 	if err != nil {
 		return err
 	}
@@ -88,7 +93,7 @@ func serve(ctx context.Context, options access.ServerOptions, program string) (e
 	defer expressions.Close()
 	scripts := lua.NewPool(confined.Options{Command: []string{program, "lua-worker"}, Unconfined: options.AllowUnconfined})
 	defer scripts.Close()
-	a, err := newAgent(options, cluster, store, workers{render.Plugged{
+	a, err := newAgent(options, local, store, workers{render.Plugged{
 		Builder: render.Confined{Pool: pool},
 		Plugins: plugin.Folder{Path: options.PluginDir, Expected: options.Plugins, Timeout: time.Duration(options.PluginSeconds) * time.Second},
 	}, expressions, scripts})
@@ -138,14 +143,14 @@ type workers struct {
 }
 
 // newAgent joins the parts of the agent.
-func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.Stores, workers workers) (*agent, error) {
+func newAgent(options access.ServerOptions, local *kube.Cluster, store *fetch.Stores, workers workers) (*agent, error) {
 	a := &agent{
-		namespace: options.ControlPlane, cluster: cluster,
+		namespace: options.ControlPlane, cluster: local,
 		projects: project.NewStore(), repositories: repository.NewStore(), trust: &repository.Trust{}, settings: settings.NewStore(),
-		catalog: catalog.New(), teller: journal.NewTeller(resources{cluster}),
+		catalog: catalog.New(), teller: journal.NewTeller(resources{local}),
 	}
 	a.apps = a.catalog.Apps
-	a.applications = application.NewStore(resources{cluster}, options.ControlPlane, a.apps)
+	a.applications = application.NewStore(resources{local}, options.ControlPlane, a.apps)
 	reports, due := coalesce.New(a.applications), queue.New(queue.Backoff{})
 	reports.Later = due.AddAt
 	a.loop = &loop.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
@@ -154,7 +159,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 		RecordAfter: time.Duration(options.RecordSeconds) * time.Second, Pending: make(chan string, wake.MaxPending),
 	}
 	a.keys = keyring.New(keyring.Options{Changed: a.waker.Keys})
-	a.releaser = &project.Releaser{Projects: a.projects, Apps: a.apps, Resources: resources{cluster}}
+	a.releaser = &project.Releaser{Projects: a.projects, Apps: a.apps, Resources: resources{local}}
 	usage := application.Usage{Apps: a.apps, Reach: a.repositories.For, Permits: func(app syncline.App) bool { return a.engine.Permits(app) }}
 	poll := time.Duration(options.PollSeconds) * time.Second
 	a.resolver = source.NewResolver(store.Fetchers(), source.Options{
@@ -170,6 +175,8 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 		}
 	}})
 	a.waker.Clusters = a.fleet
+	joiner := destination.Joiner{Fleet: a.fleet, Own: local, Options: kube.Options{UserAgent: userAgent, Dialects: dialects()}}
+	a.clusters = cluster.NewStore(backend.Clusters{Joiner: joiner})
 	access, trusted := &repository.Access{Store: a.repositories, Trust: a.trust, Projects: a.projects, List: a.listRepositories}, &fetch.Keys{}
 	a.signers = &keys.Store{Verifier: trusted, Changed: func() { a.waker.Projects(a.projects.Signed()) }}
 	a.engine = engine.New(
@@ -184,7 +191,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 		})
 	a.loop.Engine, a.waker.Commits = a.engine, a.engine
 	a.listen(own)
-	return a, destination.JoinLocal(a.fleet, cluster)
+	return a, joiner.Local()
 }
 
 // listen has what the stores know tell whom it concerns.

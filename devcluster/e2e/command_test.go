@@ -27,7 +27,7 @@ func words() map[string]command {
 		"await": await, "gone": gone, "get": get, "columns": columns, "told": told, "synced": synced, "refresh": refresh, "same": same, "match": match,
 		"syncline": runSyncline, "code": runCode,
 		"audit": auditCount, "mark": mark, "order": order,
-		"cluster": clusterCommand, "server": serverCommand, "apiserver": apiserver, "fault": fault, "log": logged, "grown": grown, "idle": idle, "terminated": terminated,
+		"cluster": clusterCommand, "second": second, "on": on, "server": serverCommand, "apiserver": apiserver, "fault": fault, "log": logged, "grown": grown, "idle": idle, "terminated": terminated,
 		"delivered": delivered, "unfolding": unfolding,
 	}
 }

@@ -34,6 +34,8 @@ type script struct {
 	plugins map[string]func()
 	tokens  *testenv.TokenServer
 	large   *testenv.LFSServer
+	// second is another cluster, once it is started.
+	second *cluster
 	// modules are the commits of submodules, by folder and path.
 	modules map[string]map[string]string
 	// registry is an OCI registry.

@@ -14,6 +14,7 @@ import (
 	"github.com/syncline-io/syncline/internal/destination"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
+	"github.com/syncline-io/syncline/internal/dialect/argo/cluster"
 	"github.com/syncline-io/syncline/internal/dialect/argo/keys"
 	"github.com/syncline-io/syncline/internal/dialect/argo/project"
 	"github.com/syncline-io/syncline/internal/dialect/argo/repository"
@@ -47,24 +48,25 @@ func (e Engine) Close() error {
 // StartEngine reads the settings of a control plane and starts an engine on them.
 // Program is this program, of which the commands render-worker and jq-worker work on
 // what others wrote.
-func StartEngine(ctx context.Context, cluster *kube.Cluster, namespace, program string) (Engine, error) {
-	known, err := readControlPlane(ctx, cluster, namespace)
-	if err != nil {
-		return Engine{}, err
-	}
-	sources, err := temporarySources(known.access, known.keys, false)
-	if err != nil {
-		return Engine{}, err
-	}
-	e := Engine{preview: &preview{ready: make(chan struct{}, 1), dialect: convention.Labelling(known.settings.Label)}}
+func StartEngine(ctx context.Context, own *kube.Cluster, namespace, program string) (Engine, error) {
+	e := Engine{preview: &preview{ready: make(chan struct{}, 1)}}
 	// What it plans does not depend on health, so it judges none.
 	fleet := kube.NewFleet(kube.FleetOptions{Changed: func(syncline.Target) { e.known() }, Live: func(syncline.ClusterID) live.Options {
 		return live.Options{OnReady: func(schema.GroupKind) { e.known() }, OnSwept: e.known}
 	}})
-	if err := destination.JoinLocal(fleet, cluster); err != nil {
+	joiner := destination.Joiner{Fleet: fleet, Own: own, Options: kube.Options{UserAgent: manager, Dialects: syncline.Dialects{convention.Dialect()}}}
+	known, err := readControlPlane(ctx, joiner, namespace)
+	if err != nil {
+		fleet.Close()
 		return Engine{}, err
 	}
-	fleet.Live(syncline.LocalCluster).Sweep()
+	sources, err := temporarySources(known.access, known.keys, false)
+	if err != nil {
+		fleet.Close()
+		return Engine{}, err
+	}
+	fleet.Sweep()
+	e.dialect = convention.Labelling(known.settings.Label)
 	pool := confined.NewPool(confined.Options{Command: []string{program, "render-worker"}})
 	expressions := jq.NewPool(confined.Options{Command: []string{program, "jq-worker"}})
 	e.memory = plan.New(expressions)
@@ -91,25 +93,31 @@ type controlPlane struct {
 	settings *settings.Store
 }
 
-// readControlPlane reads the projects, the repositories, the keys and what Applications
-// declare, by what their statuses say. Who may not read credentials may still look at
+// readControlPlane reads the projects, the clusters, the repositories, the keys and what
+// Applications declare, by what their statuses say. Who may not read credentials may still look at
 // public repositories, and for who may not read Applications there are none.
-func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace string) (controlPlane, error) {
+func readControlPlane(ctx context.Context, joiner destination.Joiner, namespace string) (controlPlane, error) {
+	if err := joiner.Local(); err != nil {
+		return controlPlane{}, err
+	}
 	known := controlPlane{
 		projects: project.NewStore(), access: &repository.Access{Store: repository.NewStore(), Trust: &repository.Trust{}},
 		signers: &fetch.Keys{}, keys: keyring.New(keyring.Options{}), settings: settings.NewStore(),
 		others: catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
 	}
+	own, clusters := joiner.Own, cluster.NewStore(Clusters{joiner})
 	apps := application.NewStore(nil, namespace, known.others.Catalog.Apps)
-	listed, err := cluster.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
+	listed, err := own.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil {
 		return known, err
 	}
 	for i := range listed {
 		_ = known.projects.Put(&listed[i]) // its Apps say what is wrong
 	}
-	for selector, put := range map[string]func(*unstructured.Unstructured) error{repository.Selector: known.access.Store.Put, keyring.Selector: known.keys.Put} {
-		listed, err = cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: namespace, LabelSelector: selector})
+	for selector, put := range map[string]func(*unstructured.Unstructured) error{
+		repository.Selector: known.access.Store.Put, keyring.Selector: known.keys.Put, cluster.Selector: clusters.Put,
+	} {
+		listed, err = own.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), kube.WatchOptions{Namespace: namespace, LabelSelector: selector})
 		if err != nil && syncline.KindOf(err) != syncline.Denied {
 			return known, err
 		}
@@ -117,16 +125,17 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 			_ = put(&listed[i]) // what cannot be read concerns nothing
 		}
 	}
-	if err := readSettings(ctx, cluster, namespace, known); err != nil {
+	if err := readSettings(ctx, own, namespace, known); err != nil {
 		return known, err
 	}
-	listed, err = cluster.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
+	listed, err = own.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil && syncline.KindOf(err) != syncline.Denied {
 		return known, err
 	}
 	for i := range listed {
-		if app, _ := apps.Put(&listed[i]); destination.Local().Is(app.Destination) {
-			known.others.Catalog.Restore(app, syncline.LocalCluster)
+		app, _ := apps.Put(&listed[i])
+		if target, err := joiner.Fleet.Target(app.Destination); err == nil {
+			known.others.Catalog.Restore(app, target.ID)
 		}
 	}
 	return known, nil
@@ -134,13 +143,13 @@ func readControlPlane(ctx context.Context, cluster *kube.Cluster, namespace stri
 
 // readSettings reads which servers of repositories and which keys of who signs are
 // trusted, and how objects are tracked, if that may be read.
-func readSettings(ctx context.Context, cluster *kube.Cluster, namespace string, known controlPlane) error {
+func readSettings(ctx context.Context, own *kube.Cluster, namespace string, known controlPlane) error {
 	signers := &keys.Store{Verifier: known.signers}
 	for name, put := range map[string]func(*unstructured.Unstructured) error{
 		repository.KnownHostsName: known.access.Trust.Put, repository.CertificatesName: known.access.Trust.Put, settings.Name: known.settings.Put,
 		keys.GPGName: signers.Put, keys.SSHName: signers.Put,
 	} {
-		listed, err := cluster.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Namespace: namespace, Name: name})
+		listed, err := own.ListObjects(ctx, corev1.SchemeGroupVersion.WithResource("configmaps"), kube.WatchOptions{Namespace: namespace, Name: name})
 		if err != nil && syncline.KindOf(err) != syncline.Denied {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/kube"
@@ -19,11 +20,50 @@ func Local() syncline.Target {
 	return syncline.Target{ID: syncline.LocalCluster, Name: "in-cluster", Server: "https://kubernetes.default.svc"}
 }
 
-// JoinLocal lets a fleet know the cluster that Syncline runs in.
-func JoinLocal(fleet *kube.Fleet, cluster *kube.Cluster) error {
-	return fleet.Set(kube.Member{
-		Target: Local(), Permanent: true, Connect: func() (*kube.Cluster, error) { return cluster, nil },
-	})
+// Joiner lets a fleet know clusters.
+type Joiner struct {
+	Fleet *kube.Fleet
+	// Own is the cluster that Syncline runs in, as Syncline itself.
+	Own *kube.Cluster
+	// Options are those of the others. What is looked at of each is its own.
+	Options kube.Options
+}
+
+// Declared is a cluster as somebody declares it.
+type Declared struct {
+	syncline.Target
+	// Config says how it is reached; nil says that it is Syncline's own.
+	Config *rest.Config
+	Scope  kube.Scope
+	// Err says why it cannot be used, nil when it can.
+	Err error
+}
+
+// Local joins the cluster that Syncline runs in, as it is when nobody declares it.
+func (j Joiner) Local() error { return j.Join(Declared{Target: Local()}) }
+
+// Join lets the fleet know a cluster, or that it is something else now.
+func (j Joiner) Join(c Declared) error {
+	return j.Fleet.Set(kube.Member{Target: c.Target, Permanent: c.Config == nil && c.Err == nil, Connect: func() (*kube.Cluster, error) {
+		switch {
+		case c.Err != nil:
+			return nil, c.Err
+		case c.Config == nil:
+			return j.Own.Within(c.Scope), nil
+		}
+		options := j.Options
+		options.Scope = c.Scope
+		return kube.Connect(c.Config, options)
+	}})
+}
+
+// Leave lets the fleet forget a cluster that nobody declares any more.
+func (j Joiner) Leave(id syncline.ClusterID) {
+	if id == syncline.LocalCluster {
+		_ = j.Local() // it has an ID, and an address that is nobody else's
+		return
+	}
+	j.Fleet.Remove(id)
 }
 
 // letGoEvery is how often clusters and kinds are looked for that no App needs any more.
@@ -61,8 +101,8 @@ var _ engine.Clusters = Clusters{}
 // Target returns the cluster that a destination names, or a NotFound error.
 func (c Clusters) Target(to syncline.Destination) (syncline.Target, error) {
 	target, err := c.Fleet.Target(to)
-	if err != nil {
-		err = syncline.WithHint(err, fmt.Sprintf("use server %s or name %s: other clusters are not supported yet", Local().Server, Local().Name))
+	if syncline.KindOf(err) == syncline.NotFound {
+		err = syncline.WithHint(err, fmt.Sprintf("declare it in a Secret with the label argocd.argoproj.io/secret-type: cluster, or use server %s", Local().Server))
 	}
 	return target, err
 }

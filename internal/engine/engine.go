@@ -65,6 +65,12 @@ type Cluster interface {
 	Capabilities(ctx context.Context) (syncline.Capabilities, error)
 }
 
+// Bounded is a Cluster of which a part alone is managed.
+type Bounded interface {
+	// Within says why an object does not belong to that part, or nil.
+	Within(ref syncline.Ref) error
+}
+
 // Options are the choices of an Engine. The zero value works.
 type Options struct {
 	// Poll is how old the knowledge of a repository may be, default 3 min.

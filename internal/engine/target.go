@@ -31,6 +31,9 @@ func (t *turn) connect(ctx context.Context) error {
 	if err != nil {
 		return t.orWayOut(err)
 	}
+	if bounded, ok := cluster.(Bounded); ok {
+		t.judge = t.judge.Within(bounded.Within)
+	}
 	t.cluster = confine(ctx, cluster, t.judge)
 	t.dismiss()
 	return nil

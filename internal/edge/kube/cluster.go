@@ -98,6 +98,14 @@ func (c *Cluster) as(identity syncline.Identity) (*Cluster, error) {
 	}, nil
 }
 
+// Within returns the cluster of which no more is looked at and delivered to than a scope.
+// It shares the connections.
+func (c *Cluster) Within(scope Scope) *Cluster {
+	within := *c
+	within.scope = scope
+	return &within
+}
+
 // addClients makes the clients, which share one connection.
 func (c *Cluster) addClients(config *rest.Config) (err error) {
 	if c.dynamic, err = dynamic.NewForConfigAndClient(config, c.http); err != nil {

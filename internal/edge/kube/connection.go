@@ -73,6 +73,9 @@ func (a *Access) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncl
 	return a.connection.cluster.Scope(ctx, kind)
 }
 
+// Within says why an object does not belong to what is managed of the cluster, or nil.
+func (a *Access) Within(ref syncline.Ref) error { return a.writes.scope.check(ref) }
+
 // Read returns a live object as it is now; see [Cluster.Get].
 func (a *Access) Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error) {
 	if err := a.writes.scope.check(ref); err != nil {

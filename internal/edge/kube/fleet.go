@@ -3,6 +3,7 @@ package kube
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,8 +49,12 @@ type Fleet struct {
 
 	mu      sync.RWMutex
 	members map[syncline.ClusterID]*member
-	// names and servers hold the members by what destinations call them.
-	names, servers map[string]*member
+	// servers and names hold the members by what destinations call them. A name may be
+	// that of several.
+	servers map[string]*member
+	names   map[string][]*member
+	// swept says that the permanent ones are.
+	swept bool
 }
 
 // NewFleet returns a Fleet without clusters. Close ends it.
@@ -66,33 +71,32 @@ func NewFleet(options FleetOptions) *Fleet {
 	}
 	return &Fleet{
 		options: options, members: map[syncline.ClusterID]*member{},
-		names: map[string]*member{}, servers: map[string]*member{},
+		names: map[string][]*member{}, servers: map[string]*member{},
 	}
 }
 
 // Set adds a cluster, or replaces the one that has its ID, of which the connection is
 // made anew. It is an Invalid error when it has no ID, or when another cluster has its
-// name or its address.
+// address.
 func (f *Fleet) Set(m Member) error {
 	if m.ID == "" {
 		return syncline.Errorf(syncline.Invalid, "cluster %q has no ID", cmp.Or(m.Name, m.Server))
 	}
 	added := &member{Member: m, fleet: f}
 	f.mu.Lock()
-	for _, same := range []*member{f.names[m.Name], f.servers[m.Server]} {
-		if same != nil && same.ID != m.ID {
-			f.mu.Unlock()
-			return syncline.Errorf(syncline.Invalid, "cluster %s has the name or the address of cluster %s", m.ID, same.ID)
-		}
+	if same := f.servers[m.Server]; same != nil && same.ID != m.ID {
+		f.mu.Unlock()
+		return syncline.Errorf(syncline.Invalid, "cluster %s has the address of cluster %s", m.ID, same.ID)
 	}
 	replaced := f.take(m.ID)
 	f.members[m.ID] = added
 	if m.Name != "" {
-		f.names[m.Name] = added
+		f.names[m.Name] = append(f.names[m.Name], added)
 	}
 	if m.Server != "" {
 		f.servers[m.Server] = added
 	}
+	swept := f.swept
 	f.mu.Unlock()
 	if replaced != nil {
 		replaced.end()
@@ -103,6 +107,9 @@ func (f *Fleet) Set(m Member) error {
 	if m.Permanent {
 		added.mu.Lock()
 		added.connect()
+		if swept && added.link.connection != nil {
+			added.link.connection.Live.Sweep()
+		}
 		added.mu.Unlock()
 	}
 	f.options.Changed(m.Target)
@@ -125,26 +132,45 @@ func (f *Fleet) take(id syncline.ClusterID) *member {
 	m := f.members[id]
 	if m != nil {
 		delete(f.members, id)
-		delete(f.names, m.Name)
 		delete(f.servers, m.Server)
+		f.names[m.Name] = slices.DeleteFunc(f.names[m.Name], func(other *member) bool { return other == m })
+		if len(f.names[m.Name]) == 0 {
+			delete(f.names, m.Name)
+		}
 	}
 	return m
 }
 
+// Sweep begins to search the permanent clusters for what is owned there, those that are
+// set later too. It is called once.
+func (f *Fleet) Sweep() {
+	f.mu.Lock()
+	f.swept = true
+	f.mu.Unlock()
+	for _, connection := range f.Connections() {
+		connection.Live.Sweep()
+	}
+}
+
 // Target returns the cluster that a destination names, or a NotFound error and what
-// the destination calls it. It asks nobody.
+// the destination calls it. It is Invalid when the name is that of several. It asks
+// nobody.
 func (f *Fleet) Target(to syncline.Destination) (syncline.Target, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	m := f.servers[to.Server]
-	if m == nil {
-		m = f.names[to.Name]
+	if m := f.servers[to.Server]; m != nil {
+		return m.Target, nil
 	}
-	if m == nil {
-		return syncline.Target{Name: to.Name, Server: to.Server},
-			syncline.Errorf(syncline.NotFound, "there is no cluster %q", cmp.Or(to.Name, to.Server))
+	unknown := syncline.Target{Name: to.Name, Server: to.Server}
+	switch named := f.names[to.Name]; len(named) {
+	case 0:
+		return unknown, syncline.Errorf(syncline.NotFound, "there is no cluster %q", cmp.Or(to.Name, to.Server))
+	case 1:
+		return named[0].Target, nil
+	default:
+		return unknown, syncline.WithHint(syncline.Errorf(syncline.Invalid, "%d clusters are called %q", len(named), to.Name),
+			"name the one that is meant by its server")
 	}
-	return m.Target, nil
 }
 
 // Access returns a cluster as an identity delivers to it, and connects to it if need

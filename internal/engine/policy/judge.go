@@ -20,6 +20,8 @@ type Judge struct {
 	home string
 	// unreadable is why nothing is permitted, or nil.
 	unreadable error
+	// within says why an object does not belong to what is managed of the cluster.
+	within func(syncline.Ref) error
 
 	mu sync.Mutex
 	// permitted remembers what was found to be, so that many objects of one kind
@@ -32,7 +34,16 @@ type Judge struct {
 func For(project syncline.Project, target syncline.Target, namespace string) *Judge {
 	return &Judge{
 		project: project, target: target, home: namespace,
-		unreadable: readable(project), permitted: map[syncline.Ref]bool{},
+		unreadable: readable(project), within: func(syncline.Ref) error { return nil }, permitted: map[syncline.Ref]bool{},
+	}
+}
+
+// Within returns a Judge who refuses besides what does not belong to what is managed of
+// the cluster. Within says why an object does not, or nil; the name of one in a namespace
+// makes no difference.
+func (j *Judge) Within(within func(syncline.Ref) error) *Judge {
+	return &Judge{
+		project: j.project, target: j.target, home: j.home, unreadable: j.unreadable, within: within, permitted: map[syncline.Ref]bool{},
 	}
 }
 
@@ -70,13 +81,13 @@ func (j *Judge) judge(ref syncline.Ref) error {
 	case ref.Namespace == "" && !permitsClusterScoped(j.project, ref):
 		return kindError(j.project, ref, j.project.ClusterDeny, "spec.clusterResource")
 	case ref.Namespace == "":
-		return nil
+		return j.within(ref)
 	case !permitsNamespaced(j.project, ref):
 		return kindError(j.project, ref, j.project.NamespaceDeny, "spec.namespaceResource")
 	case !j.permitsNamespace(ref.Namespace):
 		return fmt.Errorf("%s: %w", ref, syncline.Errorf(syncline.Denied, "namespace %s is not permitted in project '%s'", ref.Namespace, j.project.Name))
 	}
-	return nil
+	return j.within(ref)
 }
 
 // permitsNamespace reports whether the project permits the namespace, in the

@@ -133,8 +133,11 @@ func denies(project syncline.Project, address upstream.Address) bool {
 }
 
 // permitsDestination needs a rule that matches the cluster and the namespace in all
-// its parts, and none that denies.
+// its parts, and none that denies; and a cluster of the project, if it uses no other.
 func permitsDestination(project syncline.Project, target syncline.Target, namespace string) bool {
+	if project.OwnClusters && target.Project != project.Name {
+		return false
+	}
 	allowed := false
 	for _, rule := range project.Destinations {
 		if !concerns(rule, target, namespace) {

@@ -211,3 +211,50 @@ func TestARefusedKindNamesItsList(t *testing.T) {
 		}
 	}
 }
+
+// A project that uses its own clusters alone is refused all others, whatever its destinations say.
+func TestOwnClusters(t *testing.T) {
+	for of, permitted := range map[string]bool{"shop": true, "": false, "other": false, "sho": false} {
+		on := target()
+		on.Project = of
+		project := syncline.Project{
+			Name: "shop", OwnClusters: true, SourceRepos: repos("*"), Destinations: destinations(syncline.Destination{Server: "*", Namespace: "*"}),
+		}
+		err := policy.CheckApp(project, syncline.App{
+			Sources: []syncline.Source{{RepoURL: "https://git.example/a"}}, Destination: syncline.Destination{Server: local, Namespace: "x"},
+		}, on)
+		if permitted != (err == nil) || !permitted && syncline.KindOf(err) != syncline.Denied {
+			t.Errorf("a cluster of project %q: %v", of, err)
+		}
+		refused := policy.For(project, on, "x").Object(syncline.Ref{Kind: "ConfigMap", Namespace: "x", Name: "a"})
+		if permitted != (refused == nil) {
+			t.Errorf("an object on a cluster of project %q: %v", of, refused)
+		}
+	}
+}
+
+// What does not belong to what is managed of a cluster is refused, after what the project refuses.
+func TestWithin(t *testing.T) {
+	project := syncline.Project{
+		Name: "p", Destinations: destinations(syncline.Destination{Server: "*", Namespace: "a"}, syncline.Destination{Server: "*", Namespace: "b"}),
+		ClusterAllow: []syncline.KindRule{syncline.NewKindRule("*", "*", "")},
+	}
+	judge := policy.For(project, target(), "a").Within(func(ref syncline.Ref) error {
+		if ref.Namespace == "a" {
+			return nil
+		}
+		return syncline.Errorf(syncline.Denied, "%s is elsewhere", ref)
+	})
+	for ref, want := range map[syncline.Ref]string{
+		{Kind: "ConfigMap", Namespace: "a", Name: "x"}: "",
+		{Kind: "ConfigMap", Namespace: "b", Name: "x"}: "ConfigMap/b/x is elsewhere",
+		{Kind: "Namespace", Name: "a"}:                 "Namespace/a is elsewhere",
+		{Kind: "ConfigMap", Namespace: "c", Name: "x"}: "namespace c is not permitted in project 'p'",
+	} {
+		for range 2 { // what was permitted once is remembered
+			if err := judge.Object(ref); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", ref, err, want)
+			}
+		}
+	}
+}

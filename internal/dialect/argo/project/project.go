@@ -58,6 +58,7 @@ func ToProject(cr *v1alpha1.AppProject) (syncline.Project, error) {
 		Name:           cr.Name,
 		SourceRepos:    each(cr.Spec.SourceRepos, upstream.PatternOf),
 		Destinations:   each(cr.Spec.Destinations, toDestination),
+		OwnClusters:    cr.Spec.PermitOnlyProjectScopedClusters,
 		ClusterAllow:   each(cr.Spec.ClusterResourceWhitelist, toClusterRule),
 		ClusterDeny:    each(cr.Spec.ClusterResourceBlacklist, toClusterRule),
 		NamespaceAllow: each(cr.Spec.NamespaceResourceWhitelist, toRule),
@@ -82,7 +83,6 @@ func unsupported(spec v1alpha1.AppProjectSpec) []string {
 		set  bool
 	}{
 		{"spec.syncWindows", len(spec.SyncWindows) > 0},
-		{"spec.permitOnlyProjectScopedClusters", spec.PermitOnlyProjectScopedClusters},
 		{"spec.destinationServiceAccounts", len(spec.DestinationServiceAccounts) > 0},
 	} {
 		if field.set {

@@ -92,8 +92,8 @@ func TestReadRefuses(t *testing.T) {
 		{"a mode that is none", `sourceIntegrity: {git: {policies: [{repos: [{url: '*'}], gpg: {mode: all}}]}}`, `spec.sourceIntegrity.git.policies[0]: mode "all" is neither none, head nor strict`},
 		{"no way to verify", `sourceIntegrity: {git: {policies: [{repos: [{url: '*'}]}]}}`, `policies[0]: mode "" is neither`},
 		{"a pattern of a policy", `sourceIntegrity: {git: {policies: [{repos: [{url: 'https://x/{'}], gpg: {mode: none}}]}}`, "is not a pattern of repositories"},
-		{"several", `{permitOnlyProjectScopedClusters: true, destinationServiceAccounts: [{server: '*', defaultServiceAccount: dev}]}`,
-			"spec.permitOnlyProjectScopedClusters, spec.destinationServiceAccounts, which"},
+		{"several", `{syncWindows: [{kind: deny, schedule: '* * * * *', duration: 1h}], destinationServiceAccounts: [{server: '*', defaultServiceAccount: dev}]}`,
+			"spec.syncWindows, spec.destinationServiceAccounts, which"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
