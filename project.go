@@ -7,6 +7,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/glob"
 	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/base/window"
 )
 
 // Project says what its Apps may use and touch, as an Argo CD AppProject does.
@@ -20,24 +21,22 @@ type Project struct {
 	OwnClusters bool
 	// ClusterAllow and ClusterDeny restrict cluster-scoped kinds. Nothing is
 	// allowed that ClusterAllow does not name.
-	ClusterAllow []KindRule
-	ClusterDeny  []KindRule
+	ClusterAllow, ClusterDeny []KindRule
 	// NamespaceAllow and NamespaceDeny restrict namespaced kinds. A nil
 	// NamespaceAllow allows all.
-	NamespaceAllow []KindRule
-	NamespaceDeny  []KindRule
+	NamespaceAllow, NamespaceDeny []KindRule
 	// Signatures say what of repositories has to be signed, and by whom. What none of
 	// them is about need not be.
 	Signatures []signing.Rule
+	// Windows say when Apps may be synced.
+	Windows []window.Rule
 }
 
 // DestinationRule names destinations by globs. Denies says that it had a "!" in
 // front of one of its parts. A cluster is named by its Server or by its Name.
 type DestinationRule struct {
-	Server    glob.Pattern
-	Name      glob.Pattern
-	Namespace glob.Pattern
-	Denies    bool
+	Server, Name, Namespace glob.Pattern
+	Denies                  bool
 }
 
 // NewDestinationRule reads the globs of a rule; "!" in front of any part denies.
@@ -54,9 +53,7 @@ func NewDestinationRule(globs Destination) DestinationRule {
 
 // KindRule names kinds by globs. An empty Name matches every object.
 type KindRule struct {
-	Group glob.Pattern
-	Kind  glob.Pattern
-	Name  glob.Pattern
+	Group, Kind, Name glob.Pattern
 }
 
 // NewKindRule reads the globs of a rule.
@@ -85,6 +82,9 @@ func (p Project) Err() error {
 		}
 	}
 	for _, rule := range p.Signatures {
+		errs = append(errs, rule.Err())
+	}
+	for _, rule := range p.Windows {
 		errs = append(errs, rule.Err())
 	}
 	return errors.Join(errs...)

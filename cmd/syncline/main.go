@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // which a container may lack, for sync windows
 
 	"github.com/syncline-io/syncline/internal/front/cli"
 )

@@ -70,6 +70,7 @@ var sideways = []string{
 	"internal/base/signing -> internal/base/upstream",
 	"internal/base/told -> internal/base/near",
 	"internal/base/upstream -> internal/base/glob",
+	"internal/base/window -> internal/base/glob",
 	"internal/base/upstream -> internal/base/sealed",
 	"internal/base/confined/confinedtest -> .",
 	"internal/base/confined/confinedtest -> internal/base/confined",
@@ -93,6 +94,7 @@ var light = map[string][]string{
 	"internal/base/signing":      {},
 	"internal/base/tool":         {},
 	"internal/base/upstream":     {},
+	"internal/base/window":       {"github.com/robfig/cron/"},
 }
 
 // owner says which package alone may import a third-party tree.

@@ -8,6 +8,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/engine/autosync"
 	"github.com/syncline-io/syncline/internal/engine/plan"
+	"github.com/syncline-io/syncline/internal/engine/policy"
 )
 
 // automate begins an operation when the App's policy asks for one.
@@ -29,6 +30,10 @@ func (t *turn) automate(ctx context.Context) error {
 		t.waitUntil(choice.At, choice.Why)
 	}
 	if choice.Operation == nil {
+		return nil
+	}
+	if until, err := policy.CheckTime(t.project, t.app, t.target, policy.Sync{}, t.now); err != nil {
+		t.waitUntil(until, err.Error())
 		return nil
 	}
 	if blocked := guardPrune(t.app, *t.plan, t.options.Guard, *choice.Operation); blocked != nil {

@@ -101,6 +101,9 @@ func (t *turn) operate(ctx context.Context) error {
 	if t.operation.Phase != syncline.OperationTerminating && t.mayOwnMore(t.operation.Operation) {
 		return t.plan.Unknown
 	}
+	if t.untimely() {
+		return nil
+	}
 	if t.guards() {
 		if t.premature(t.operation.Operation) {
 			return nil
@@ -127,6 +130,21 @@ func (t *turn) operate(ctx context.Context) error {
 		return asTransient(err)
 	}
 	return t.planAfter(ctx)
+}
+
+// untimely reports whether the operation has to wait for a sync window, and says so. One
+// that writes nothing, and one that is being terminated, does not.
+func (t *turn) untimely() bool {
+	op := t.operation
+	if op.Operation.DryRun || op.Phase == syncline.OperationTerminating {
+		return false
+	}
+	until, err := policy.CheckTime(t.project, t.app, t.target, policy.Sync{Manual: !op.Operation.By.Automated, Began: op.StartedAt}, t.now)
+	if err != nil {
+		op.Message = "Sync operation blocked by sync window: " + err.Error()
+		t.waitUntil(until, err.Error())
+	}
+	return err != nil
 }
 
 // planAfter makes the plan anew after a step. Where the next step follows at once,

@@ -80,10 +80,14 @@ func destinationError(project syncline.Project, to syncline.Destination) error {
 	if cluster == "" {
 		cluster = to.Name
 	}
+	hint := "add the destination to spec.destinations of the AppProject, or use another one"
+	if project.OwnClusters {
+		hint = "the project uses clusters of its own alone, whose Secrets name it: use one that spec.destinations of the AppProject permits"
+	}
 	return syncline.WithHint(
 		syncline.Errorf(syncline.Denied, "application destination server '%s' and namespace '%s' do not match any of the allowed destinations in project '%s'",
 			cluster, to.Namespace, project.Name),
-		"add the destination to spec.destinations of the AppProject, or use another one")
+		hint)
 }
 
 // Allow judges every change of the plan, hooks and deletes included, on its

@@ -54,7 +54,14 @@ func ToProject(cr *v1alpha1.AppProject) (syncline.Project, error) {
 				cr.Name, strings.Join(fields, ", ")),
 			"remove the fields from the AppProject if the restriction is not needed, or use another project")
 	}
+	windows, err := toWindows(cr.Spec.SyncWindows)
+	if err != nil {
+		return syncline.Project{}, syncline.WithHint(
+			syncline.Errorf(syncline.Invalid, "AppProject %s: %w: nothing of the project is delivered, because it is not known when it may be", cr.Name, err),
+			"correct the window in the AppProject")
+	}
 	project := syncline.Project{
+		Windows:        windows,
 		Name:           cr.Name,
 		SourceRepos:    each(cr.Spec.SourceRepos, upstream.PatternOf),
 		Destinations:   each(cr.Spec.Destinations, toDestination),
@@ -82,7 +89,6 @@ func unsupported(spec v1alpha1.AppProjectSpec) []string {
 		name string
 		set  bool
 	}{
-		{"spec.syncWindows", len(spec.SyncWindows) > 0},
 		{"spec.destinationServiceAccounts", len(spec.DestinationServiceAccounts) > 0},
 	} {
 		if field.set {

@@ -3,6 +3,7 @@ package project_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -87,13 +88,15 @@ func TestReadRefuses(t *testing.T) {
 	tests := []struct{ name, spec, want string }{
 		{"a list that is none", `sourceRepos: '*'`, "AppProject shop: spec.sourceRepos is a text: it has to be a list"},
 		{"a rule that is none", `clusterResourceBlacklist: [Namespace]`, "spec.clusterResourceBlacklist is a text: it has to be an object"},
-		{"sync windows", `syncWindows: [{kind: deny, schedule: '* * * * *', duration: 1h}]`, "spec.syncWindows, which is not supported yet"},
+		{"a schedule", `syncWindows: [{kind: deny, schedule: '* * * * *', duration: 1h}, {kind: deny, schedule: '* * * *', duration: 1h}]`, `AppProject shop: spec.syncWindows[1]: schedule "* * * *"`},
+		{"a window that neither allows nor denies", `syncWindows: [{schedule: '* * * * *', duration: 1h}]`, `spec.syncWindows[0]: kind "" is neither allow nor deny`},
+		{"a time zone", `syncWindows: [{kind: allow, schedule: '* * * * *', duration: 1h, timeZone: Berlin}]`, `spec.syncWindows[0]: time zone "Berlin" is not known`},
+		{"a pattern of a window", `syncWindows: [{kind: allow, schedule: '* * * * *', duration: 1h, applications: ['{']}]`, "has what cannot be read"},
+		{"service accounts", `destinationServiceAccounts: [{server: '*', defaultServiceAccount: dev}]`, "spec.destinationServiceAccounts, which is not supported yet"},
 		{"a short key ID", `signatureKeys: [{keyID: '3AFDEB23'}]`, `spec.signatureKeys: "3AFDEB23" is no name of a key`},
 		{"a mode that is none", `sourceIntegrity: {git: {policies: [{repos: [{url: '*'}], gpg: {mode: all}}]}}`, `spec.sourceIntegrity.git.policies[0]: mode "all" is neither none, head nor strict`},
 		{"no way to verify", `sourceIntegrity: {git: {policies: [{repos: [{url: '*'}]}]}}`, `policies[0]: mode "" is neither`},
 		{"a pattern of a policy", `sourceIntegrity: {git: {policies: [{repos: [{url: 'https://x/{'}], gpg: {mode: none}}]}}`, "is not a pattern of repositories"},
-		{"several", `{syncWindows: [{kind: deny, schedule: '* * * * *', duration: 1h}], destinationServiceAccounts: [{server: '*', defaultServiceAccount: dev}]}`,
-			"spec.syncWindows, spec.destinationServiceAccounts, which"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -130,5 +133,30 @@ func TestDefaultAllowsEverything(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("default project (-want +got):\n%s", diff)
+	}
+}
+
+// A sync window is read field by field.
+func TestWindows(t *testing.T) {
+	u := parse(t, `metadata: {name: shop}`)
+	u.Object["spec"] = parse(t, `{syncWindows: [
+		{kind: allow, schedule: '0 8 * * 1-5', duration: 10h, timeZone: Europe/Berlin, applications: ['*-web'], manualSync: true},
+		{kind: deny, schedule: '0 0 * * *', duration: 30m, namespaces: [shop], clusters: [in-cluster], andOperator: true, syncOverrun: true}]}`).Object
+	got, err := project.Read(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Windows) != 2 {
+		t.Fatalf("got %d windows", len(got.Windows))
+	}
+	allow, deny := got.Windows[0], got.Windows[1]
+	if open, until := allow.At(time.Date(2026, 7, 1, 6, 0, 0, 0, time.UTC)); !open || !until.Equal(time.Date(2026, 7, 1, 16, 0, 0, 0, time.UTC)) {
+		t.Errorf("at 8 in Berlin it is open: %t until %s", open, until)
+	}
+	if allow.Denies || !allow.Manual || allow.Overrun || !allow.Concerns("shop-web", "x", "y") || allow.Concerns("shop-api", "x", "y") {
+		t.Errorf("the one that allows is %+v", allow)
+	}
+	if !deny.Denies || deny.Manual || !deny.Overrun || !deny.Concerns("x", "shop", "in-cluster", "y") || deny.Concerns("x", "shop", "y") {
+		t.Errorf("the one that denies is %+v", deny)
 	}
 }
