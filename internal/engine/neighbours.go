@@ -58,14 +58,6 @@ func (e *Engine) partyOf(app syncline.App) pending.Party {
 	return pending.Party{Project: app.Project, Target: target}
 }
 
-// revisionAt names a revision of a source among those of all sources; "" stays "".
-func revisionAt(source syncline.Source, revision string) string {
-	if revision == "" {
-		return ""
-	}
-	return source.Key() + " " + source.Chart + " " + revision
-}
-
 // planned lets others know what the App declares by the plan of a turn.
 func (e *Engine) planned(t *turn) {
 	if e.options.Others != nil && t.plan != nil && !errors.Is(t.result.Err, ErrChanged) {
@@ -80,27 +72,14 @@ func (e *Engine) ended(t *turn, began int) {
 	case e.options.Others == nil || errors.Is(t.result.Err, ErrChanged):
 	case t.ahead != nil && t.ahead.err == nil:
 		e.affected.Found(t.app.ID, t.ahead.revisions)
-		e.wake(e.pending.End(t.app.ID, began, cameTo(t.app.Sources, t.ahead.revisions)))
+		e.wake(e.pending.End(t.app.ID, began, pending.CameTo(t.app.Sources, t.ahead.revisions)))
 	case t.ahead != nil:
 		e.pending.Fail(t.app.ID, began, t.now)
 	case t.conclusive():
 		e.affected.Found(t.app.ID, t.revisions)
-		e.wake(e.pending.End(t.app.ID, began, cameTo(t.sources, t.revisions)))
+		e.wake(e.pending.End(t.app.ID, began, pending.CameTo(t.sources, t.revisions)))
 	case t.result.Err != nil && syncline.KindOf(t.result.Err) != syncline.Waiting:
 		e.pending.Fail(t.app.ID, began, t.now)
-	}
-}
-
-// cameTo returns what says whether a turn looked at the revisions of sources that
-// [revisionAt] names so.
-func cameTo(sources []syncline.Source, revisions []string) func(at string) bool {
-	return func(at string) bool {
-		for i, revision := range revisions[:min(len(revisions), len(sources))] {
-			if at == revisionAt(sources[i], revision) {
-				return true
-			}
-		}
-		return false
 	}
 }
 
@@ -317,7 +296,7 @@ func (t *turn) followOthers(ctx context.Context) {
 	for i, source := range t.app.Sources {
 		inDoubt := t.followRepository(ctx, source.Key(), false)
 		if i < len(t.revisions) {
-			t.pendAll(t.affected.Behind(inDoubt, source, t.revisions[i]), revisionAt(source, t.revisions[i]))
+			t.pendAll(t.affected.Behind(inDoubt, source, t.revisions[i]), pending.At(source, t.revisions[i]))
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 func (t *turn) recorded() bool {
 	of := autosync.OccasionOf(t.app, t.revisions, t.operation.Operation.Partial())
 	switch {
-	case t.begun && !t.mayPrecede(of):
+	case t.begun && !(t.automatic && t.operation.RetryCount == 0 && of.MayPrecede(*t.plan)): // nobody asked for it but the policy
 		return false
 	case t.begun && of == autosync.FirstSync:
 		return true // what it declares tells the kinds
@@ -26,22 +26,5 @@ func (t *turn) recorded() bool {
 	}
 	return !slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool {
 		return c.Role == syncline.RoleResource && !c.Refused && !kinds[c.Ref.GroupKind()]
-	})
-}
-
-// mayPrecede reports whether the work of an operation that begins may precede its
-// record: nobody asked for it but the policy, it runs no hook, and it deletes nothing.
-func (t *turn) mayPrecede(of autosync.Occasion) bool {
-	if !t.automatic || t.operation.RetryCount > 0 || of == autosync.Repetition {
-		return false
-	}
-	return !slices.ContainsFunc(t.plan.Changes, func(c syncline.Change) bool {
-		switch c.Action {
-		case syncline.Create, syncline.Update, syncline.Keep, syncline.Retain:
-			return false
-		case syncline.Run:
-			return of != autosync.Repair // which runs none
-		}
-		return true
 	})
 }

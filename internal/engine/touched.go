@@ -11,6 +11,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/engine/affected"
+	"github.com/syncline-io/syncline/internal/engine/pending"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/engine/source/difference"
 )
@@ -116,15 +117,15 @@ func (e *Engine) follow(ctx context.Context, g *affected.Group, told bool) bool 
 	}
 	comparer, able := e.Sources.(Comparer)
 	if err != nil || !able {
-		e.pendAll(g.Doubt(), revisionAt(source, commit))
+		e.pendAll(g.Doubt(), pending.At(source, commit))
 		return true
 	}
 	difference, err := comparer.Difference(ctx, app, source, g.Commit(), commit)
 	if err != nil {
-		e.pendAll(g.Doubt(), revisionAt(source, commit))
+		e.pendAll(g.Doubt(), pending.At(source, commit))
 		return true
 	}
-	e.pendAll(g.Advance(commit, difference), revisionAt(source, commit))
+	e.pendAll(g.Advance(commit, difference), pending.At(source, commit))
 	return true
 }
 

@@ -41,6 +41,20 @@ func OccasionOf(app syncline.App, revisions []string, partial bool) Occasion {
 	return Repetition
 }
 
+// MayPrecede reports whether the work of an operation that the policy asked for may
+// precede its record: it runs no hook, and it deletes nothing.
+func (of Occasion) MayPrecede(p syncline.Plan) bool {
+	return of != Repetition && !slices.ContainsFunc(p.Changes, func(c syncline.Change) bool {
+		switch c.Action {
+		case syncline.Create, syncline.Update, syncline.Keep, syncline.Retain:
+			return false
+		case syncline.Run:
+			return of != Repair // which runs none
+		}
+		return true
+	})
+}
+
 // unrecorded reports whether everything is as the rendered objects declare, and nobody
 // ever said that it was deployed: the operation was killed when it had done
 // everything and before that was written down, or the objects were so before.
