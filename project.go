@@ -30,6 +30,10 @@ type Project struct {
 	Signatures []signing.Rule
 	// Windows say when Apps may be synced.
 	Windows []window.Rule
+	// Accounts say as whom Apps write, by the first that matches; with AccountsOnly none
+	// is delivered for which none does.
+	Accounts     []AccountRule
+	AccountsOnly bool
 }
 
 // DestinationRule names destinations by globs. Denies says that it had a "!" in
@@ -49,6 +53,13 @@ func NewDestinationRule(globs Destination) DestinationRule {
 	}
 	rule.Server, rule.Name, rule.Namespace = read(globs.Server), read(globs.Name), read(globs.Namespace)
 	return rule
+}
+
+// AccountRule says as whom is written to what its Server and its Namespace match: as a
+// ServiceAccount NAME of the namespace that is written to, or NAMESPACE:NAME.
+type AccountRule struct {
+	DestinationRule
+	Account string
 }
 
 // KindRule names kinds by globs. An empty Name matches every object.
@@ -86,6 +97,9 @@ func (p Project) Err() error {
 	}
 	for _, rule := range p.Windows {
 		errs = append(errs, rule.Err())
+	}
+	for _, rule := range p.Accounts {
+		errs = append(errs, rule.Server.Err(), rule.Namespace.Err())
 	}
 	return errors.Join(errs...)
 }

@@ -203,6 +203,7 @@ func (a *agent) listen(own *rules.Set) {
 	}
 	a.projects.Changed, a.repositories.Changed, a.trust.Changed = a.waker.Project, a.onRepository, a.onRepository
 	a.settings.Changed = func(found settings.Rules) {
+		a.projects.Impersonate(project.Impersonation{Enabled: found.Impersonation, Enforced: found.Enforced})
 		for _, kind := range own.Replace(found.Find) {
 			a.fleet.Reread(kind)
 		}

@@ -180,9 +180,11 @@ func (t *turn) validate(context.Context) error {
 // enter makes the App's project the one by which everything is judged from here on.
 func (t *turn) enter() error {
 	project, err := t.Projects.Project(t.app.Project)
-	if err == nil {
-		t.project, t.judge = project, policy.For(project, t.target, t.app.Destination.Namespace)
+	if err != nil {
+		return err
 	}
+	t.project, t.judge = project, policy.For(project, t.target, t.app.Destination.Namespace)
+	t.app.As, err = policy.Identity(project, t.app, t.target)
 	return err
 }
 

@@ -41,27 +41,21 @@ func Read(u *unstructured.Unstructured) (syncline.Project, error) {
 	return ToProject(cr)
 }
 
-// ToProject translates an AppProject. It is an Invalid error when the project
-// asks for a restriction that Syncline does not hold yet, or has a pattern that
-// cannot be read: delivering all the same would allow what somebody has forbidden. Passed over is what restricts no
-// delivery (roles, orphaned resources), and sourceNamespaces, which only permits:
-// no Application outside the control plane's namespace is delivered.
+// ToProject translates an AppProject. It is an Invalid error when the project has what
+// cannot be read: delivering all the same would allow what somebody has forbidden. Passed
+// over is what restricts no delivery (roles, orphaned resources), and sourceNamespaces,
+// which only permits: no Application outside the control plane's namespace is delivered.
 func ToProject(cr *v1alpha1.AppProject) (syncline.Project, error) {
-	if fields := unsupported(cr.Spec); len(fields) > 0 {
+	windows, errWindows := toWindows(cr.Spec.SyncWindows)
+	accounts, errAccounts := toAccounts(cr.Spec.DestinationServiceAccounts)
+	if err := errors.Join(errWindows, errAccounts); err != nil {
 		return syncline.Project{}, syncline.WithHint(
-			syncline.Errorf(syncline.Invalid, "AppProject %s restricts its Applications by %s, which is not supported yet: "+
-				"nothing of the project is delivered, because it would be delivered without the restriction",
-				cr.Name, strings.Join(fields, ", ")),
-			"remove the fields from the AppProject if the restriction is not needed, or use another project")
-	}
-	windows, err := toWindows(cr.Spec.SyncWindows)
-	if err != nil {
-		return syncline.Project{}, syncline.WithHint(
-			syncline.Errorf(syncline.Invalid, "AppProject %s: %w: nothing of the project is delivered, because it is not known when it may be", cr.Name, err),
-			"correct the window in the AppProject")
+			syncline.Errorf(syncline.Invalid, "AppProject %s: %w: nothing of the project is delivered, because it is not known how it may be", cr.Name, err),
+			"correct the field in the AppProject")
 	}
 	project := syncline.Project{
 		Windows:        windows,
+		Accounts:       accounts,
 		Name:           cr.Name,
 		SourceRepos:    each(cr.Spec.SourceRepos, upstream.PatternOf),
 		Destinations:   each(cr.Spec.Destinations, toDestination),
@@ -79,23 +73,6 @@ func ToProject(cr *v1alpha1.AppProject) (syncline.Project, error) {
 			cmp.Or(syncline.HintOf(err), "correct the pattern in the AppProject"))
 	}
 	return project, nil
-}
-
-// unsupported lists the restrictions that the spec asks for and that are not
-// held yet.
-func unsupported(spec v1alpha1.AppProjectSpec) []string {
-	var fields []string
-	for _, field := range []struct {
-		name string
-		set  bool
-	}{
-		{"spec.destinationServiceAccounts", len(spec.DestinationServiceAccounts) > 0},
-	} {
-		if field.set {
-			fields = append(fields, field.name)
-		}
-	}
-	return fields
 }
 
 // toDestination reads a rule. In the address of a cluster a slash at the end makes no

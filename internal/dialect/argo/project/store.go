@@ -21,10 +21,33 @@ type Store struct {
 
 	mu      sync.RWMutex
 	entries map[string]entry
+	// impersonation is whether the accounts of projects count.
+	impersonation Impersonation
 	// held are those that are being deleted and wait for their Applications to go.
 	held map[string]*unstructured.Unstructured
 	// look asks to look at those held; it has room for one.
 	look chan struct{}
+}
+
+// Impersonation is whether projects say as whom their Applications write.
+type Impersonation struct {
+	// Enabled says that they do, and Enforced that nothing is written where they do not.
+	Enabled, Enforced bool
+}
+
+// Impersonate has the accounts of projects count from now on, or not.
+func (s *Store) Impersonate(now Impersonation) {
+	s.mu.Lock()
+	before := s.impersonation
+	s.impersonation = now
+	names := slices.Collect(maps.Keys(s.entries))
+	s.mu.Unlock()
+	if before == now {
+		return
+	}
+	for _, name := range names {
+		s.tell(name)
+	}
 }
 
 // entry is a project, or why it cannot be read.
@@ -87,7 +110,11 @@ func (s *Store) Project(name string) (syncline.Project, error) {
 			syncline.Errorf(syncline.NotFound, "Application referencing project %s which does not exist", name),
 			fmt.Sprintf("create the AppProject %s, or name another in spec.project", name))
 	}
-	return found.project, found.err
+	project := found.project
+	if project.AccountsOnly = s.impersonation.Enabled && s.impersonation.Enforced; !s.impersonation.Enabled {
+		project.Accounts = nil
+	}
+	return project, found.err
 }
 
 // Signed returns the names of the projects that demand signatures.

@@ -44,6 +44,9 @@ type Rules struct {
 	// win. Both are by GROUP/KIND, or KIND for a core kind, with wildcards.
 	inOne, single map[string]syncline.HealthRule
 	patterns      []pattern
+	// Impersonation says that projects say as whom their Applications write, and Enforced
+	// that nothing is written where they do not.
+	Impersonation, Enforced bool
 	// Label is by which Argo CD is to track objects, "" when it is not to do so by label.
 	Label string
 }
@@ -68,6 +71,8 @@ func Read(u *unstructured.Unstructured, before Rules) (Rules, error) {
 	rules.single, errSingle = readSingle(data)
 	rules.patterns, errPatterns = patternsOf(rules.all())
 	rules.Label = labelOf(data)
+	rules.Impersonation = data["application.sync.impersonation.enabled"] == "true"
+	rules.Enforced = data["application.sync.impersonation.enforced"] != "false"
 	return rules, errors.Join(errInOne, errSingle, errPatterns)
 }
 
@@ -101,8 +106,6 @@ func changesDelivery(key, value string) bool {
 		return value != "annotation" && value != "label" && value != "annotation+label"
 	case "kustomize.enable", "helm.enable", "jsonnet.enable":
 		return value == "false"
-	case "application.sync.impersonation.enabled", "application.sync.impersonation.enforced":
-		return value != "false"
 	case "resource.respectRBAC":
 		return value != "false"
 	case customizations:

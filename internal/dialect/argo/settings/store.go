@@ -89,5 +89,6 @@ func (s *Store) Label() string {
 
 // equal reports whether rules say the same.
 func (r Rules) equal(other Rules) bool {
-	return maps.Equal(r.inOne, other.inOne) && maps.Equal(r.single, other.single)
+	return maps.Equal(r.inOne, other.inOne) && maps.Equal(r.single, other.single) &&
+		r.Impersonation == other.Impersonation && r.Enforced == other.Enforced
 }

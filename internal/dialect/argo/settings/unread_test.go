@@ -35,6 +35,20 @@ func TestUnread(t *testing.T) {
 	}
 }
 
+func TestImpersonation(t *testing.T) {
+	for data, want := range map[string][2]bool{
+		`{}`: {false, true}, `{application.sync.impersonation.enabled: "true"}`: {true, true},
+		`{application.sync.impersonation.enabled: "true", application.sync.impersonation.enforced: "false"}`: {true, false},
+	} {
+		s := settings.NewStore()
+		var told []settings.Rules
+		s.Changed = func(rules settings.Rules) { told = append(told, rules) }
+		if err := s.Put(configMap(t, data)); err != nil || len(told) != 1 || [2]bool{told[0].Impersonation, told[0].Enforced} != want {
+			t.Errorf("%s: told are %+v (%v), want %v", data, told, err, want)
+		}
+	}
+}
+
 func TestLabel(t *testing.T) {
 	for data, want := range map[string]string{
 		`{}`: "", `{application.resourceTrackingMethod: annotation, application.instanceLabelKey: x}`: "", `{application.instanceLabelKey: x}`: "",
