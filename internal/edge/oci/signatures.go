@@ -16,6 +16,9 @@ import (
 const (
 	simpleLayer  = "application/vnd.dev.cosign.simplesigning.v1+json"
 	simpleIn     = "dev.cosignproject.cosign/signature"
+	certificate  = "dev.sigstore.cosign/certificate"
+	entry        = "dev.sigstore.cosign/bundle"
+	stamp        = "dev.sigstore.cosign/rfc3161timestamp"
 	bundleType   = "application/vnd.dev.sigstore.bundle.v0.3+json"
 	maxSigned    = 50
 	maxSignature = 1 << 20
@@ -91,7 +94,10 @@ func (p *place) taggedSignatures(ctx context.Context, digest string) ([]signing.
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, signing.Beside{Payload: payload, Signature: layer.Annotations[simpleIn]})
+		found = append(found, signing.Beside{
+			Payload: payload, Signature: layer.Annotations[simpleIn],
+			Certificate: layer.Annotations[certificate], Entry: layer.Annotations[entry], Stamp: layer.Annotations[stamp],
+		})
 	}
 	return found, nil
 }
