@@ -121,11 +121,7 @@ func (g *gallery) blob(path, mediaType string, data []byte) map[string]any {
 // manifest pushes layers under a tag, or by digest for "", and returns the digest.
 func (g *gallery) manifest(path, tag string, of map[string]any) string {
 	g.t.Helper()
-	config := typeConfig
-	if of["subject"] != nil {
-		config = typeBundle // from which this registry knows the type of an artifact
-	}
-	of["schemaVersion"], of["mediaType"], of["config"] = 2, typeManifest, g.blob(path, config, []byte("{}"))
+	of["schemaVersion"], of["mediaType"], of["config"] = 2, typeManifest, g.blob(path, typeConfig, []byte("{}"))
 	data, err := json.Marshal(of)
 	if err != nil {
 		g.t.Fatal(err)
@@ -164,7 +160,8 @@ func (g *gallery) sign(path, digest string, signatures ...signing.Beside) {
 		if one.Bundle != nil {
 			g.manifest(path, "", map[string]any{
 				"artifactType": typeBundle, "layers": []any{g.blob(path, typeBundle, one.Bundle)},
-				"subject": map[string]any{"mediaType": typeManifest, "digest": digest, "size": 1},
+				"subject":     map[string]any{"mediaType": typeManifest, "digest": digest, "size": 1},
+				"annotations": map[string]string{"dev.sigstore.bundle.content": "dsse-envelope"}, // as cosign does
 			})
 			continue
 		}

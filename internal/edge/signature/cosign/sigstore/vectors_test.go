@@ -42,11 +42,13 @@ func TestPublicGood(t *testing.T) {
 			"signature":   func(s *sigstore.Signature) { s.Bytes[9] ^= 1 },
 			"over":        func(s *sigstore.Signature) { s.Over[9] ^= 1 },
 			"certificate": func(s *sigstore.Signature) { s.Certificate[300] ^= 1 },
-			"body":        func(s *sigstore.Signature) { s.Entries[0].Body = bytes.Replace(s.Entries[0].Body, []byte("a"), []byte("b"), 1) },
-			"time":        func(s *sigstore.Signature) { s.Entries[0].Time++ },
-			"index":       func(s *sigstore.Signature) { s.Entries[0].Index++ },
-			"promise":     func(s *sigstore.Signature) { s.Entries[0].Promise.Signature[9] ^= 1 },
-			"log":         func(s *sigstore.Signature) { s.Entries[0].Log.ID[0] ^= 1 },
+			"body": func(s *sigstore.Signature) {
+				s.Entries[0].Body = bytes.Replace(s.Entries[0].Body, []byte("a"), []byte("b"), 1)
+			},
+			"time":    func(s *sigstore.Signature) { s.Entries[0].Time++ },
+			"index":   func(s *sigstore.Signature) { s.Entries[0].Index++ },
+			"promise": func(s *sigstore.Signature) { s.Entries[0].Promise.Signature[9] ^= 1 },
+			"log":     func(s *sigstore.Signature) { s.Entries[0].Log.ID[0] ^= 1 },
 			"proof": func(s *sigstore.Signature) {
 				if s.Entries[0].Proof == nil {
 					s.Entries = nil
