@@ -3,7 +3,10 @@ package cosign_test
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/json"
+	"net"
 	"net/url"
 	"strings"
 	"testing"
@@ -149,10 +152,25 @@ func identities(s, stranger *sigstoretest.Sigstore) map[string]keyless {
 			}}, fails: "names 2 subjects",
 		},
 		"a certificate of nobody": {
-			how: sigstoretest.How{Change: func(c *x509.Certificate) { c.EmailAddresses = nil }}, fails: "names 0 subjects",
+			how: sigstoretest.How{Change: func(c *x509.Certificate) { c.EmailAddresses = nil }}, fails: "names no subject and issuer",
+		},
+		"a certificate of a machine": {
+			how: sigstoretest.How{Change: func(c *x509.Certificate) {
+				c.EmailAddresses, c.IPAddresses = nil, []net.IP{net.IPv4(127, 0, 0, 1)}
+			}}, fails: "a subject of a kind that is not read",
+		},
+		"a certificate of a user": {
+			how:   sigstoretest.How{Change: named(1, 3, 6, 1, 4, 1, 57264, 1, 7)},
+			fails: `by "jane!example.com" of issuer "https://accounts.example.com"`,
+		},
+		"a certificate of another kind of user": {
+			how: sigstoretest.How{Change: named(1, 3, 6, 1, 4, 1, 311, 20, 2, 3)}, fails: "a subject of a kind that is not read",
 		},
 		"a certificate without an issuer": {
-			how: sigstoretest.How{Change: func(c *x509.Certificate) { c.ExtraExtensions = nil }}, fails: "names no issuer",
+			how: sigstoretest.How{Change: func(c *x509.Certificate) { c.ExtraExtensions = nil }}, fails: "names no subject and issuer",
+		},
+		"a certificate of the older kind": {
+			how: sigstoretest.How{Change: func(c *x509.Certificate) { c.ExtraExtensions = c.ExtraExtensions[:1] }},
 		},
 		"another certificate": {
 			spoil: func(m *sigstoretest.Signature) { m.Certificate = s.Bundle(digest, sigstoretest.How{}).Certificate },
@@ -190,6 +208,26 @@ func TestIdentities(t *testing.T) {
 				t.Errorf("%s, as a %s: verified for another artifact", name, form)
 			}
 		}
+	}
+}
+
+// named writes a user of a kind into a certificate, and nobody else.
+func named(kind ...int) func(*x509.Certificate) {
+	return func(c *x509.Certificate) {
+		type user struct {
+			ID   asn1.ObjectIdentifier
+			Name string `asn1:"explicit,tag:0,utf8"`
+		}
+		name, err := asn1.MarshalWithParams(user{kind, "jane!example.com"}, "tag:0")
+		if err != nil {
+			panic(err)
+		}
+		value, err := asn1.Marshal([]asn1.RawValue{{FullBytes: name}})
+		if err != nil {
+			panic(err)
+		}
+		c.EmailAddresses = nil
+		c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Critical: true, Value: value})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	ct "github.com/google/certificate-transparency-go"
@@ -48,6 +49,12 @@ func (r *Root) Verify(s Signature) (Identity, error) {
 	if err != nil {
 		return Identity{}, errors.New("its certificate cannot be read")
 	}
+	of, err := identityOf(leaf)
+	if err != nil {
+		return Identity{}, err
+	}
+	// The name of a user is of a kind that crypto/x509 does not know, and would refuse.
+	leaf.UnhandledCriticalExtensions = slices.DeleteFunc(leaf.UnhandledCriticalExtensions, namesOID.Equal)
 	if len(s.Entries) > maxEntries || len(s.Stamps) > maxStamps {
 		return Identity{}, fmt.Errorf("it comes with more than %d entries of logs or %d time stamps", maxEntries, maxStamps)
 	}
@@ -77,7 +84,7 @@ func (r *Root) Verify(s Signature) (Identity, error) {
 	if !verified(leaf.PublicKey, s.Over, s.Bytes) {
 		return Identity{}, errors.New("it is not by the key of its certificate, or not over this")
 	}
-	return identityOf(leaf)
+	return of, nil
 }
 
 // logged returns which logs that are trusted have a signature, and when they say that they
