@@ -68,16 +68,7 @@ func (r *Root) Verify(s Signature) (Identity, error) {
 		return Identity{}, errors.Join(errors.New("nothing that the trusted root knows says when it was signed"), err)
 	}
 	for _, at := range times {
-		for _, log := range by {
-			if !log.has(at) {
-				return Identity{}, errors.New("the key of the log was not valid when it was signed")
-			}
-		}
-		issuer, err := r.issuer(leaf, at)
-		if err != nil {
-			return Identity{}, err
-		}
-		if err := r.published(leaf, issuer); err != nil {
+		if err := r.vouches(leaf, by, at); err != nil {
 			return Identity{}, err
 		}
 	}
@@ -85,6 +76,21 @@ func (r *Root) Verify(s Signature) (Identity, error) {
 		return Identity{}, errors.New("it is not by the key of its certificate, or not over this")
 	}
 	return of, nil
+}
+
+// vouches returns why a certificate, or the logs that have what it signed, did not count at
+// a time, or nil.
+func (r *Root) vouches(leaf *x509.Certificate, by []log, at time.Time) error {
+	for _, log := range by {
+		if !log.has(at) {
+			return errors.New("the key of the log was not valid when it was signed")
+		}
+	}
+	issuer, err := r.issuer(leaf, at)
+	if err != nil {
+		return err
+	}
+	return r.published(leaf, issuer)
 }
 
 // logged returns which logs that are trusted have a signature, and when they say that they
@@ -174,20 +180,22 @@ func (r *Root) published(leaf, issuer *x509.Certificate) error {
 		if rest, err := tls.Unmarshal(raw.Val, &stamp); err != nil || len(rest) > 0 {
 			continue
 		}
-		log, known := r.certificateLogs[string(stamp.LogID.KeyID[:])]
-		if !known || !log.has(ct.TimestampToTime(stamp.Timestamp)) {
-			continue
-		}
-		verifier, err := ct.NewSignatureVerifier(log.key)
-		if err != nil {
-			continue
-		}
-		entry, err := ct.MerkleTreeLeafForEmbeddedSCT(chain, stamp.Timestamp)
-		if err == nil && verifier.VerifySCTSignature(stamp, ct.LogEntry{Leaf: *entry}) == nil {
+		if log, known := r.certificateLogs[string(stamp.LogID.KeyID[:])]; known && log.stamped(stamp, chain) {
 			return nil
 		}
 	}
 	return errors.New("no log of certificates that the trusted root knows has its certificate")
+}
+
+// stamped reports whether a stamp in the certificate that begins a chain is by the log of
+// certificates, from when its key counted.
+func (l log) stamped(stamp ct.SignedCertificateTimestamp, chain []*ctx509.Certificate) bool {
+	verifier, err := ct.NewSignatureVerifier(l.key)
+	if err != nil || !l.has(ct.TimestampToTime(stamp.Timestamp)) {
+		return false
+	}
+	entry, err := ct.MerkleTreeLeafForEmbeddedSCT(chain, stamp.Timestamp)
+	return err == nil && verifier.VerifySCTSignature(stamp, ct.LogEntry{Leaf: *entry}) == nil
 }
 
 // verified reports whether a signature is by a key, over the SHA-256 of something.
