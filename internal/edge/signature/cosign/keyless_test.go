@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/base64"
 	"encoding/json"
 	"net"
 	"net/url"
@@ -79,6 +80,16 @@ func identities(s, stranger *sigstoretest.Sigstore) map[string]keyless {
 				m.Entry = s.Bundle(digest, sigstoretest.How{}).Entry
 				delete(m.Entry, "inclusionProof")
 			}, fails: "an entry of the log is of another signature",
+		},
+		"another signature by the same key": {
+			spoil: func(m *sigstoretest.Signature) { m.Again() }, fails: "an entry of the log is of another signature",
+		},
+		"a checkpoint that a witness signed besides": {
+			how: sigstoretest.How{Second: true, Stamped: day.Add(time.Minute)},
+			spoil: func(m *sigstoretest.Signature) {
+				checkpoint := inProof(m)["checkpoint"].(map[string]any)
+				checkpoint["envelope"] = checkpoint["envelope"].(string) + "\u2014 witness.example.com " + base64.StdEncoding.EncodeToString(make([]byte, 68)) + "\n"
+			}, only: "bundle",
 		},
 		"an entry of another kind": {
 			spoil: func(m *sigstoretest.Signature) {

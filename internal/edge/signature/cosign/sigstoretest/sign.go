@@ -3,6 +3,7 @@ package sigstoretest
 import (
 	"cmp"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -42,6 +43,8 @@ type How struct {
 // Signature is a signature with everything that comes with it, for tests to spoil.
 type Signature struct {
 	s                  *Sigstore
+	key                *ecdsa.PrivateKey
+	over               []byte
 	Bytes, Certificate []byte
 	Payload            []byte
 	// Entry may be nil, and Stamps none.
@@ -77,7 +80,7 @@ func (s *Sigstore) sign(payload, over []byte, how How) *Signature {
 		how.Logged = how.At.Add(time.Minute)
 	}
 	key := newKey(s.t)
-	made := &Signature{s: s, Payload: payload, Bytes: sign(s.t, key, over), Certificate: s.leaf(how, key.Public())}
+	made := &Signature{s: s, key: key, over: over, Payload: payload, Bytes: sign(s.t, key, over), Certificate: s.leaf(how, key.Public())}
 	inPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate})
 	sum, ofPayload := sha256.Sum256(over), sha256.Sum256(payload)
 	log, kind, version, spec := s.log, "hashedrekord", "0.0.1", map[string]any{
@@ -109,6 +112,12 @@ func (s *Sigstore) sign(payload, over []byte, how How) *Signature {
 		made.Stamps = append(made.Stamps, s.Stamp(made.Bytes, how.Stamped))
 	}
 	return made
+}
+
+// Again signs the same once more by the same key, which no log has.
+func (m *Signature) Again() {
+	m.s.t.Helper()
+	m.Bytes = sign(m.s.t, m.key, m.over)
 }
 
 // Log is the log of signatures.
