@@ -20,8 +20,8 @@ ARGS ?=
 # Every Go module of the tree; a new one is tested and linted without being named here.
 MODULES := $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/testdata/*' -not -path '*/node_modules/*' | sort)))
 
-# each runs a command in every module that has packages, and fails after the last if it failed in one. tools/golden,
-# tools/sops and the modules in bench/peers/ only pin programs.
+# each runs a command in every module that has packages, and fails after the last if it failed in one. tools/cosign,
+# tools/golden, tools/sops and the modules in bench/peers/ only pin programs.
 each = failed=; for module in $(MODULES); do \
 	if [ -z "$$(cd $$module && go list -e ./... 2>/dev/null)" ]; then continue; fi; \
 	echo "$(1) $$module"; \

@@ -1,6 +1,7 @@
 package syncline
 
 import (
+	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 )
@@ -15,10 +16,9 @@ type Source struct {
 	// Chart is the name of a chart in a Helm repository, or below an address in a
 	// registry; exclusive with Path.
 	Chart string
-	// TargetRevision is a branch, tag, commit, fully qualified ref, HEAD or a
-	// semantic version constraint over tags. Empty means HEAD. In a registry it is a
-	// tag, a digest or a constraint; empty means the tag latest, and of a chart the
-	// highest version.
+	// TargetRevision is a branch, tag, commit, fully qualified ref, HEAD or a semantic
+	// version constraint over tags; empty means HEAD. In a registry it is a tag, a digest
+	// or a constraint; empty means the tag latest, and of a chart the highest version.
 	TargetRevision string
 	// TagPrefix is cut from tags before they are compared with a constraint.
 	TagPrefix string
@@ -28,8 +28,10 @@ type Source struct {
 	// Name is a stable name for people. Empty when the source has none.
 	Name string
 
+	// Signed says who has to have signed the artifact or chart of a registry. Nil: nobody.
+	Signed *signing.Artifact
+
 	// At most one of these is declared; when none is, the files decide the tool.
-	// See [Source.Declared].
 	Helm      *tool.Helm
 	Kustomize *tool.Kustomize
 	Directory *tool.Directory
@@ -114,6 +116,5 @@ const (
 	ToolHelm      Tool = "Helm"
 	ToolKustomize Tool = "Kustomize"
 	ToolDirectory Tool = "Directory"
-	// ToolPlugin is a program beside Syncline.
-	ToolPlugin Tool = "Plugin"
+	ToolPlugin    Tool = "Plugin" // a program beside Syncline
 )

@@ -109,6 +109,12 @@ var owner = map[string]string{
 	"k8s.io/client-go/dynamic":     "internal/edge/kube",
 	"sigs.k8s.io/kustomize":        "internal/edge/kustomize",
 	"github.com/fluxcd/cli-utils":  "internal/engine/health",
+
+	"github.com/digitorus":                          "internal/edge/signature/cosign",
+	"github.com/google/certificate-transparency-go": "internal/edge/signature/cosign",
+	"github.com/sigstore":                           "internal/edge/signature/cosign",
+	"github.com/transparency-dev":                   "internal/edge/signature/cosign",
+	"golang.org/x/mod/sumdb":                        "internal/edge/signature/cosign",
 }
 
 func TestImports(t *testing.T) {

@@ -3,15 +3,18 @@
 package fetch
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/dial"
+	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/edge/archive"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/edge/helmrepo"
 	"github.com/syncline-io/syncline/internal/edge/oci"
+	"github.com/syncline-io/syncline/internal/edge/signature/cosign"
 	"github.com/syncline-io/syncline/internal/edge/token"
 	"github.com/syncline-io/syncline/internal/engine/signed"
 	"github.com/syncline-io/syncline/internal/engine/source"
@@ -53,12 +56,26 @@ func (s *Stores) Fetchers() source.Fetchers {
 }
 
 // Signed returns what the sources of a Stage hold, whose Resolver and Credentials these
-// are, once it is signed as the projects demand, by keys.
+// are, once it is signed as the projects and the sources demand, by keys.
 func (s *Stores) Signed(resolver *source.Resolver, credentials source.Credentials, stage *source.Stage, projects signed.Projects, keys *Keys) *signed.Sources {
 	return &signed.Sources{
 		Stage: stage, Resolver: resolver, Credentials: credentials,
-		Projects: projects, Repositories: s.git, Keys: keys,
+		Projects: projects, Repositories: s.git, Keys: keys, Artifacts: artifacts{s.registries},
 	}
+}
+
+// artifacts satisfies [signed.Artifacts].
+type artifacts struct{ *oci.Store }
+
+// Signers reads a rule, which has its keys with it.
+func (artifacts) Signers(rule signing.Artifact) (signed.Signers, error) {
+	signers, err := cosign.Read(rule)
+	if err == nil {
+		return signers, nil
+	}
+	err = syncline.Errorf(syncline.Invalid, "%s: %w", rule.Field, err)
+	return nil, syncline.WithHint(err, cmp.Or(syncline.HintOf(err),
+		"give public keys in PEM, and as trusted root the file that cosign trusted-root create writes"))
 }
 
 // Close ends what is under way.

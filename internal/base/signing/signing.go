@@ -141,11 +141,3 @@ const (
 	Commit Kind = "commit"
 	Tag    Kind = "tag"
 )
-
-// Beside is a signature that lies beside an artifact in a registry, in one of two forms:
-// a Payload with a Signature in base64, or a Bundle of Sigstore in JSON.
-type Beside struct {
-	Payload   []byte
-	Signature string
-	Bundle    []byte
-}

@@ -341,12 +341,27 @@ func TestSignatures(t *testing.T) {
 	refer(s.blob("team/app", bundle, []byte(`{"bundle":1}`)))
 	check("both", one, signing.Beside{Bundle: []byte(`{"bundle":1}`)})
 
+	of := func(annotations map[string]string, content string) {
+		s.manifest("team/app", "", map[string]any{
+			"schemaVersion": 2, "mediaType": typeManifest, "artifactType": bundle, "layers": []any{s.blob("team/app", bundle, []byte(content))},
+			"config":  s.blob("team/app", "application/vnd.oci.empty.v1+json", []byte("{}")),
+			"subject": map[string]any{"mediaType": typeManifest, "digest": digest, "size": 1}, "annotations": annotations,
+		})
+	}
+	of(map[string]string{"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": "https://slsa.dev/provenance/v1"}, "attests")
+	check("but no attestation", one, signing.Beside{Bundle: []byte(`{"bundle":1}`)})
+	of(map[string]string{"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": "https://sigstore.dev/cosign/sign/v1"}, "2")
+	found, err := newStore(t, oci.Options{}).Signatures(t.Context(), s.repo("team/app"), digest)
+	if err != nil || len(found) != 3 {
+		t.Errorf("what the registry knows by its configuration alone: %+v, %v", found, err)
+	}
+
 	var many []any
 	for i := range 51 {
 		many = append(many, layer(simple, "abc", fmt.Sprint(i)))
 	}
 	tagged(many...)
-	_, err := newStore(t, oci.Options{}).Signatures(t.Context(), s.repo("team/app"), digest)
+	_, err = newStore(t, oci.Options{}).Signatures(t.Context(), s.repo("team/app"), digest)
 	wants(t, "too many", err, syncline.Invalid, "more than the 50 signatures")
 	tagged(layer(simple, "abc", strings.Repeat("x", 1<<20+1)))
 	_, err = newStore(t, oci.Options{}).Signatures(t.Context(), s.repo("team/app"), digest)

@@ -16,7 +16,13 @@ import (
 const (
 	simpleLayer  = "application/vnd.dev.cosign.simplesigning.v1+json"
 	simpleIn     = "dev.cosignproject.cosign/signature"
+	certificate  = "dev.sigstore.cosign/certificate"
+	entry        = "dev.sigstore.cosign/bundle"
+	stamp        = "dev.sigstore.cosign/rfc3161timestamp"
 	bundleType   = "application/vnd.dev.sigstore.bundle.v0.3+json"
+	bundleHas    = "dev.sigstore.bundle.content"
+	bundleSays   = "dev.sigstore.bundle.predicateType"
+	signedType   = "https://sigstore.dev/cosign/sign/v1"
 	maxSigned    = 50
 	maxSignature = 1 << 20
 )
@@ -36,11 +42,14 @@ func (s *Store) Signatures(ctx context.Context, repo upstream.Repository, digest
 	if err != nil {
 		return nil, p.explain(about(digest, err))
 	}
-	referring, err := s.Referrers(ctx, repo, digest, bundleType)
+	referring, err := s.Referrers(ctx, repo, digest, "")
 	if err != nil {
 		return nil, err
 	}
 	for _, one := range referring {
+		if !signs(one) {
+			continue
+		}
 		if len(found) == maxSigned {
 			return nil, p.explain(tooManySigned(digest))
 		}
@@ -51,6 +60,13 @@ func (s *Store) Signatures(ctx context.Context, repo upstream.Repository, digest
 		found = append(found, signing.Beside{Bundle: bundle})
 	}
 	return found, nil
+}
+
+// signs reports whether an artifact says that it is a bundle, and not one of an attestation.
+// Some registries tell the type of its configuration instead of its own.
+func signs(one Referrer) bool {
+	says := one.Annotations[bundleSays]
+	return (one.ArtifactType == bundleType || one.Annotations[bundleHas] != "") && (says == "" || says == signedType)
 }
 
 func tooManySigned(digest string) error {
@@ -91,7 +107,10 @@ func (p *place) taggedSignatures(ctx context.Context, digest string) ([]signing.
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, signing.Beside{Payload: payload, Signature: layer.Annotations[simpleIn]})
+		found = append(found, signing.Beside{
+			Payload: payload, Signature: layer.Annotations[simpleIn],
+			Certificate: layer.Annotations[certificate], Entry: layer.Annotations[entry], Stamp: layer.Annotations[stamp],
+		})
 	}
 	return found, nil
 }

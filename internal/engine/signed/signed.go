@@ -1,6 +1,7 @@
 // Package signed judges who signed what an App is about to be rendered from, by the rules
-// of its project: no file of a revision is shown before. What was found good is
-// remembered by commit and keys. It knows no format of signatures, and no key.
+// of its project for Git, and by those of its sources for registries: no file of a
+// revision is shown before. What was found good is remembered by commit or digest, and by
+// rule and keys. It knows no format of signatures, and no key.
 package signed
 
 import (
@@ -44,9 +45,24 @@ type Keys interface {
 	Generation() uint64
 }
 
+// Artifacts show what people sign in registries, and know who that may be.
+type Artifacts interface {
+	// Signatures returns what lies beside an artifact. Nothing of it is verified.
+	Signatures(ctx context.Context, repo upstream.Repository, digest string) ([]signing.Beside, error)
+	// Signers returns who may sign by a rule, or an Invalid error.
+	Signers(rule signing.Artifact) (Signers, error)
+}
+
+// Signers are who may sign an artifact.
+type Signers interface {
+	// Verify returns nil when one of them signed the artifact of a digest. Errors say of
+	// what lies beside it why it does not count, and by whom it is.
+	Verify(digest string, beside []signing.Beside) error
+}
+
 // Sources yields what the sources of a Stage hold, once it is signed as the App's project
-// demands. Files that were not are refused: a Denied error that names commit, signer and
-// rule. It is safe for concurrent use.
+// and the sources themselves demand. Files that were not are refused: a Denied error that
+// names commit or digest, signer and rule. It is safe for concurrent use.
 type Sources struct {
 	*source.Stage
 	// Resolver knows what led to a commit, and Credentials how its repository is reached.
@@ -55,6 +71,7 @@ type Sources struct {
 	Projects     Projects
 	Repositories Repositories
 	Keys         Keys
+	Artifacts    Artifacts
 
 	mu   sync.Mutex
 	good map[verdict]time.Time
@@ -62,7 +79,8 @@ type Sources struct {
 
 // verdict is what was found good: it is so until a time, or for ever.
 type verdict struct {
-	// place is the repository by its key, tag a ref that is an annotated tag of the commit.
+	// place is the repository by its key, commit a commit or the digest of an artifact,
+	// and tag a ref that is an annotated tag of the commit.
 	place, commit, tag string
 	mode               signing.Mode
 	signers, seal      string
@@ -76,11 +94,14 @@ const maxGood = 4096
 // signed as they have to be.
 func (s *Sources) Tree(ctx context.Context, app syncline.App, from syncline.Source, revision string) (syncline.Tree, error) {
 	rule, err := s.rule(app, from)
+	if err == nil {
+		err = inRegistry(from)
+	}
 	if err != nil {
 		return nil, err
 	}
 	tree, err := s.Stage.Tree(ctx, app, from, revision)
-	if err != nil || rule == nil {
+	if err != nil || rule == nil && from.Signed == nil {
 		return tree, err
 	}
 	ctx = demand.New(app.Project).In(ctx)
@@ -88,7 +109,12 @@ func (s *Sources) Tree(ctx context.Context, app syncline.App, from syncline.Sour
 	if err != nil {
 		return nil, err
 	}
-	if err := s.judge(ctx, *rule, repo, from, revision); err != nil {
+	if from.Signed != nil {
+		err = s.judgeArtifact(ctx, *from.Signed, repo, from, revision)
+	} else {
+		err = s.judge(ctx, *rule, repo, from, revision)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return tree, nil

@@ -1,7 +1,6 @@
 // Package cosign verifies the signatures that cosign makes of artifacts in registries, by
-// public keys: those of its versions up to 2, over a small document, and bundles of
-// Sigstore, as version 3 makes them. It asks no server and reads no certificate, so what
-// was signed without a key of one's own is signed by nobody here.
+// public keys and by whom certificates name: those of its versions up to 2, over a small
+// document, and bundles of Sigstore, as version 3 makes them. It asks no server.
 package cosign
 
 import (
@@ -11,25 +10,64 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/syncline-io/syncline/internal/base/signing"
+	"github.com/syncline-io/syncline/internal/edge/signature/cosign/sigstore"
 )
 
-// Keys are public keys that are trusted. Any one of them is enough.
-type Keys []crypto.PublicKey
+// Trust is who may sign. It is safe for concurrent use.
+type Trust struct {
+	keys       keys
+	identities []identity
+	root       *sigstore.Root
+}
 
-// ReadKeys reads public keys in PEM, as cosign generate-key-pair writes cosign.pub.
-func ReadKeys(files map[string][]byte) (Keys, error) {
-	var keys Keys
-	for name, file := range files {
-		block, rest := pem.Decode(file)
+// identity is whose certificates count.
+type identity struct{ issuer, subject *regexp.Regexp }
+
+// Read reads who may sign by a rule.
+func Read(rule signing.Artifact) (*Trust, error) {
+	if err := rule.Err(); err != nil {
+		return nil, err
+	}
+	var t Trust
+	var err error
+	if t.keys, err = readKeys(rule.Keys); err != nil {
+		return nil, err
+	}
+	for _, may := range rule.Identities {
+		t.identities = append(t.identities, identity{regexp.MustCompile(may.Issuer), regexp.MustCompile(may.Subject)})
+	}
+	switch {
+	case len(t.identities) == 0:
+	case rule.TrustedRoot == "":
+		t.root, err = sigstore.PublicGood()
+	default:
+		t.root, err = sigstore.ReadRoot([]byte(rule.TrustedRoot))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the trusted root cannot be read: %w", err)
+	}
+	return &t, nil
+}
+
+// keys are public keys that are trusted. Any one of them is enough.
+type keys []crypto.PublicKey
+
+// readKeys reads public keys in PEM, as cosign generate-key-pair writes cosign.pub.
+func readKeys(files map[string]string) (keys, error) {
+	var read keys
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		block, rest := pem.Decode([]byte(files[name]))
 		if block == nil || block.Type != "PUBLIC KEY" || strings.TrimSpace(string(rest)) != "" {
 			return nil, fmt.Errorf("%s is not one public key in PEM", name)
 		}
@@ -46,39 +84,48 @@ func ReadKeys(files map[string][]byte) (Keys, error) {
 		default:
 			return nil, fmt.Errorf("%s is a key of a kind that is not read", name)
 		}
-		keys = append(keys, key)
+		read = append(read, key)
 	}
-	return keys, nil
+	return read, nil
 }
 
-// Verify returns nil when one of the signatures is by one of the keys, and is of the
-// artifact with a digest, "sha256:" and 64 digits. Nothing else is: the error says for
-// each why not.
-func (k Keys) Verify(digest string, signatures []signing.Beside) error {
+// maxReasons is of how many signatures an error says why they do not count.
+const maxReasons = 5
+
+// Verify returns nil when one of the signatures is by somebody who may sign, and is of
+// the artifact with a digest, "sha256:" and 64 digits. Nothing else is: the error says of
+// some why not.
+func (t *Trust) Verify(digest string, signatures []signing.Beside) error {
 	if len(signatures) == 0 {
 		return errors.New("unsigned")
 	}
-	var errs []error
+	var reasons []string
 	for _, signature := range signatures {
-		err := k.verify(digest, signature)
+		err := t.verify(digest, signature)
 		if err == nil {
 			return nil
 		}
-		errs = append(errs, err)
+		if reason := err.Error(); len(reasons) <= maxReasons && !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
+		}
 	}
-	return errors.Join(errs...)
+	if len(reasons) > maxReasons {
+		reasons[maxReasons] = "there are more"
+	}
+	return errors.New(strings.Join(reasons, "; "))
 }
 
-func (k Keys) verify(digest string, signature signing.Beside) error {
+// verify reports whether a signature is good, and why it is not.
+func (t *Trust) verify(digest string, signature signing.Beside) error {
 	if signature.Bundle != nil {
-		return k.bundle(digest, signature.Bundle)
+		return t.bundle(digest, signature.Bundle)
 	}
-	raw, err := base64.StdEncoding.DecodeString(signature.Signature)
+	simple, err := readSimple(signature)
 	if err != nil {
-		return errors.New("a signature is not in base64")
+		return err
 	}
-	if !k.signed(signature.Payload, raw) {
-		return errors.New("a signature is not by a key that is trusted, or not over this")
+	if err := t.judge(simple); err != nil {
+		return err
 	}
 	var says struct {
 		Critical struct {
@@ -106,29 +153,41 @@ const (
 )
 
 // bundle verifies a bundle, whose envelope is signed as DSSE has it.
-func (k Keys) bundle(digest string, text []byte) error {
-	var bundle struct {
-		MediaType string `json:"mediaType"`
-		Envelope  *struct {
-			Payload     []byte `json:"payload"`
-			PayloadType string `json:"payloadType"`
-			Signatures  []struct {
-				Sig []byte `json:"sig"`
-			} `json:"signatures"`
-		} `json:"dsseEnvelope"`
+func (t *Trust) bundle(digest string, text []byte) error {
+	bundle, err := sigstore.ReadBundle(text)
+	if err != nil {
+		return err
 	}
-	if json.Unmarshal(text, &bundle) != nil || !strings.HasPrefix(bundle.MediaType, "application/vnd.dev.sigstore.bundle") {
-		return errors.New("a bundle cannot be read")
-	}
-	envelope := bundle.Envelope
-	if envelope == nil || envelope.PayloadType != statementMedia || len(envelope.Signatures) != 1 {
+	if bundle.PayloadType != statementMedia {
 		return errors.New("a bundle has no statement with one signature")
 	}
-	over := fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(envelope.PayloadType), envelope.PayloadType, len(envelope.Payload))
-	if !k.signed(append(over, envelope.Payload...), envelope.Signatures[0].Sig) {
-		return errors.New("a bundle is not signed by a key that is trusted, or not over this")
+	if err := t.judge(bundle.Signature); err != nil {
+		return err
 	}
-	return isAbout(digest, envelope.Payload)
+	return isAbout(digest, bundle.Payload)
+}
+
+// judge returns why a signature is by nobody who may sign, or nil.
+func (t *Trust) judge(signature sigstore.Signature) error {
+	if t.keys.signed(signature.Over, signature.Bytes) {
+		return nil
+	}
+	switch {
+	case len(t.identities) == 0:
+		return errors.New("a signature is not by a key that is trusted, or not over this")
+	case len(signature.Certificate) == 0:
+		return errors.New("a signature has no certificate that says by whom it is")
+	}
+	by, err := t.root.Verify(signature)
+	if err != nil {
+		return fmt.Errorf("a signature is not good: %w", err)
+	}
+	for _, may := range t.identities {
+		if may.issuer.MatchString(by.Issuer) && may.subject.MatchString(by.Subject) {
+			return nil
+		}
+	}
+	return fmt.Errorf("a signature is by %s, who may not sign", by)
 }
 
 // isAbout returns why a statement is not that the artifact with a digest is signed, or nil.
@@ -151,7 +210,7 @@ func isAbout(digest string, statement []byte) error {
 }
 
 // signed reports whether a signature is by one of the keys.
-func (k Keys) signed(over, signature []byte) bool {
+func (k keys) signed(over, signature []byte) bool {
 	sum := sha256.Sum256(over)
 	for _, key := range k {
 		switch key := key.(type) {

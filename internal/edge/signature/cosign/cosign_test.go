@@ -46,13 +46,13 @@ func (k key) sign(over []byte) []byte {
 	return signature
 }
 
-func (k key) public() []byte {
+func (k key) public() string {
 	k.t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(k.Public())
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
 // simple signs the document of older versions.
@@ -121,7 +121,7 @@ func TestVerify(t *testing.T) {
 		"a good one among others":         {all(stranger.simple(document(image, digest)), signing.Beside{Bundle: []byte("{")}, good), ""},
 		"none":                            {nil, "unsigned"},
 		"a stranger's":                    {all(stranger.simple(document(image, digest))), "not by a key that is trusted"},
-		"a stranger's bundle":             {all(stranger.bundle(statement(first, signed, digest), nil)), "not signed by a key that is trusted"},
+		"a stranger's bundle":             {all(stranger.bundle(statement(first, signed, digest), nil)), "not by a key that is trusted"},
 		"of another artifact":             {all(k.simple(document(image, other))), "another artifact"},
 		"a bundle of another artifact":    {all(k.bundle(statement(first, signed, other), nil)), "another artifact"},
 		"a bundle of several":             {all(k.bundle(statement(first, signed, other, digest), nil)), "another artifact"},
@@ -135,19 +135,19 @@ func TestVerify(t *testing.T) {
 		"no signature":                    {all(signing.Beside{Payload: good.Payload}), "not by a key"},
 		"an envelope without signatures":  {all(k.bundle(statement(first, signed, digest), func(e map[string]any) { e["signatures"] = []any{} })), "one signature"},
 		"an envelope of another type":     {all(k.bundle(statement(first, signed, digest), func(e map[string]any) { e["payloadType"] = "text" })), "one signature"},
-		"another payload":                 {all(k.bundle(statement(first, signed, other), func(e map[string]any) { e["payload"] = []byte(statement(first, signed, digest)) })), "not signed by a key"},
+		"another payload":                 {all(k.bundle(statement(first, signed, other), func(e map[string]any) { e["payload"] = []byte(statement(first, signed, digest)) })), "not by a key"},
 		"a bundle without an envelope":    {all(signing.Beside{Bundle: []byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"}`)}), "one signature"},
 		"a bundle of no type":             {all(signing.Beside{Bundle: []byte(strings.Replace(string(goodBundle.Bundle), "sigstore", "x", 1))}), "cannot be read"},
 	} {
-		keys, err := cosign.ReadKeys(map[string][]byte{"cosign.pub": k.public()})
+		trust, err := cosign.Read(signing.Artifact{Keys: map[string]string{"cosign.pub": k.public()}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = keys.Verify(digest, test.signatures)
+		err = trust.Verify(digest, test.signatures)
 		if (err == nil) != (test.fails == "") || err != nil && !strings.Contains(err.Error(), test.fails) {
 			t.Errorf("%s: %v, want %q", name, err, test.fails)
 		}
-		if (cosign.Keys{}).Verify(digest, test.signatures) == nil {
+		if (&cosign.Trust{}).Verify(digest, test.signatures) == nil {
 			t.Errorf("%s: verified without a key", name)
 		}
 	}
@@ -163,7 +163,7 @@ func TestReadKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range []key{newKey(t), {t, edwards}, {t, long}} {
-		keys, err := cosign.ReadKeys(map[string][]byte{"a": k.public(), "b": newKey(t).public()})
+		keys, err := cosign.Read(signing.Artifact{Keys: map[string]string{"a": k.public(), "b": newKey(t).public()}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,13 +171,14 @@ func TestReadKeys(t *testing.T) {
 			t.Errorf("%T: %v", k.Signer, err)
 		}
 	}
-	for name, file := range map[string][]byte{
-		"nothing": nil, "text": []byte("x"), "two": append(newKey(t).public(), newKey(t).public()...),
-		"another block": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}),
-		"no key":        pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: []byte("x")}),
+	for name, file := range map[string]string{
+		"nothing": "", "text": "x", "two": newKey(t).public() + newKey(t).public(),
+		"another block": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})),
+		"no key":        string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: []byte("x")})),
 	} {
-		if _, err := cosign.ReadKeys(map[string][]byte{"good": newKey(t).public(), "cosign.pub": file}); err == nil {
-			t.Errorf("%s: it was read", name)
+		_, err := cosign.Read(signing.Artifact{Keys: map[string]string{"good": newKey(t).public(), "cosign.pub": file}})
+		if err == nil || !strings.Contains(err.Error(), "cosign.pub") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -185,7 +186,7 @@ func TestReadKeys(t *testing.T) {
 func FuzzBundle(f *testing.F) {
 	k := newKey(f)
 	f.Add(k.bundle(statement("https://in-toto.io/Statement/v1", "https://sigstore.dev/cosign/sign/v1", digest), nil).Bundle, []byte(document("x", digest)), "aaaa")
-	keys, err := cosign.ReadKeys(map[string][]byte{"cosign.pub": newKey(f).public()})
+	keys, err := cosign.Read(signing.Artifact{Keys: map[string]string{"cosign.pub": newKey(f).public()}})
 	if err != nil {
 		f.Fatal(err)
 	}
