@@ -25,6 +25,9 @@ type Charts struct {
 // indexSize is about how long the index of the Helm repository is, in bytes.
 const indexSize = 20 << 20
 
+// registryFolder is what the repository of the chart is below of in the registry.
+const registryFolder = "charts"
+
 // startCharts starts what has the chart by the shape, with its first version.
 func (s *Stage) startCharts(ctx context.Context, shape input.Shape) (err error) {
 	s.Charts = &Charts{shape: shape}
@@ -81,7 +84,7 @@ func (c *Charts) URL() string {
 	case input.FromRepository:
 		return c.server.Repository()
 	case input.FromRegistry:
-		return "oci://" + c.server.Registry() + "/charts"
+		return "oci://" + c.server.Registry() + "/" + registryFolder
 	}
 	return c.repo.URL
 }
@@ -105,7 +108,7 @@ func (c *Charts) Publish(ctx context.Context, version string) error {
 	case err != nil:
 		return err
 	case c.shape == input.FromRegistry:
-		return c.server.PushChart(ctx, "charts", chart)
+		return c.server.PushChart(ctx, registryFolder, chart)
 	}
 	return c.server.Publish(chart)
 }
@@ -125,7 +128,8 @@ func (c *Charts) Asked(version string) (Asked, error) {
 	}
 	chart, err := testenv.PackChart(input.Chart(version))
 	if c.shape == input.FromRegistry {
-		return Asked{c.server.Count("GET /v2/charts/web/tags/list"), c.server.Count("GET /v2/charts/web/blobs/" + chart.Digest())}, err
+		of := "GET /v2/" + registryFolder + "/" + input.ChartName
+		return Asked{c.server.Count(of + "/tags/list"), c.server.Count(of + "/blobs/" + chart.Digest())}, err
 	}
 	return Asked{c.server.Count("GET /charts/index.yaml"), c.server.Count("GET /charts/" + chart.File())}, err
 }
