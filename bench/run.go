@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -165,14 +166,20 @@ func (o options) build(ctx context.Context, out io.Writer) (program string, clea
 	return program, cleanup, nil
 }
 
-// copyProgram writes a program as an image is unpacked. The linker writes through a mapping, by which the kernel keeps
-// the file in larger pieces, and every process that runs it has some 5 MiB more of it in memory.
+// copyProgram writes a program in small parts, as an image is unpacked. What the linker writes at once the kernel
+// keeps in large pieces, and every process that runs it has some 5 MiB more of it in memory.
 func copyProgram(linked, program string) error {
-	content, err := os.ReadFile(linked)
+	from, err := os.Open(linked)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(program, content, 0o755)
+	defer from.Close()
+	to, err := os.OpenFile(program, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(struct{ io.Writer }{to}, struct{ io.Reader }{from}) // without what copies all at once
+	return errors.Join(err, to.Close())
 }
 
 func (o options) contender(ctx context.Context, name, program string) (contender.Contender, error) {
