@@ -106,10 +106,10 @@ bench: ## Measure Syncline against bare server-side apply; results are in bench/
 	@cd bench && exec ../bin/syncline-bench run $(ARGS)
 
 .PHONY: bench-short
-bench-short: ## The part of the benchmark that every change has to pass: it counts requests and memory, and takes five minutes
+bench-short: ## The part of the benchmark that every change has to pass: it counts requests and memory, and takes six minutes
 	@(cd bench && go build -o ../bin/syncline-bench .)
 	@cd bench && exec ../bin/syncline-bench run --check --out ../bin/bench-short \
-		--workloads W1,W2,W3,W4 --apps 100 --idle 60s --drifts 20 --record=false $(ARGS)
+		--workloads W1,W2,W3,W4,W10 --apps 100 --idle 60s --drifts 20 --record=false --releases "Helm repository" $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz every Fuzz function of every module for FUZZTIME each; what is found is kept in testdata/fuzz
@@ -125,7 +125,8 @@ nightly: ## What takes too long for every change: 10,000 random commits rendered
 	@$(MAKE) race
 	@$(MAKE) fuzz FUZZTIME=5m
 	@(cd bench && go build -o ../bin/syncline-bench .)
-	@cd bench && exec ../bin/syncline-bench run --check --out ../bin/nightly --workloads W1 --apps 500,5000 $(ARGS)
+	@cd bench && ../bin/syncline-bench run --check --out ../bin/nightly --workloads W1 --apps 500,5000 $(ARGS)
+	@cd bench && exec ../bin/syncline-bench run --check --out ../bin/nightly-releases --workloads W1,W10 --shapes monorepo --apps 1000 $(ARGS)
 
 # The peers take minutes to build, once, and need redis-server. Each workload runs for all contenders in turn.
 .PHONY: bench-peers

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -22,11 +23,12 @@ import (
 
 // options are the flags of run.
 type options struct {
-	workloads, apps, contenders, shapes string
-	out, tree, program, logs, profiles  string
-	idle, patience                      time.Duration
-	drifts, rounds, processors          int
-	check, record                       bool
+	workloads, apps, contenders        string
+	shapes, releases                   string
+	out, tree, program, logs, profiles string
+	idle, patience                     time.Duration
+	drifts, rounds, processors         int
+	check, record                      bool
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -34,9 +36,10 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench run", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&o.workloads, "workloads", strings.Join(workload.Names(), ","), "which to run")
-	flags.StringVar(&o.apps, "apps", "100,1000", "numbers of apps of W1, of which all but the largest are measured thrice; W2 to W5 and W9 run with the largest")
+	flags.StringVar(&o.apps, "apps", "100,1000", "numbers of apps of W1, of which all but the largest are measured thrice; W2 to W5, W9 and W10 run with the largest")
 	flags.StringVar(&o.contenders, "contenders", "floor,syncline", "who takes part, of "+strings.Join(contender.Names(), ", "))
 	flags.StringVar(&o.shapes, "shapes", "monorepo,small repo", "inputs of W1")
+	flags.StringVar(&o.releases, "releases", joined(input.ReleaseShapes()), "inputs of W10: where the chart is")
 	flags.StringVar(&o.out, "out", "results", "folder for the results")
 	flags.StringVar(&o.tree, "tree", "..", "folder of Syncline's source tree")
 	flags.StringVar(&o.program, "syncline", "", "path of a syncline to measure (default: build it from the source tree)")
@@ -105,6 +108,12 @@ func (o options) complete(ctx context.Context, out io.Writer) (work workload.Opt
 	for _, shape := range split(o.shapes) {
 		work.Shapes = append(work.Shapes, input.Shape(shape))
 	}
+	for _, shape := range split(o.releases) {
+		if !input.Shape(shape).IsRelease() {
+			return work, nil, fmt.Errorf("--releases has %q: take some of %s", shape, joined(input.ReleaseShapes()))
+		}
+		work.Releases = append(work.Releases, input.Shape(shape))
+	}
 	for _, text := range split(o.apps) {
 		n, err := strconv.Atoi(text)
 		if err != nil || n <= 0 {
@@ -141,15 +150,36 @@ func (o options) build(ctx context.Context, out io.Writer) (program string, clea
 	}
 	cleanup = func() { _ = os.RemoveAll(folder) }
 	fmt.Fprintln(out, "building syncline")
-	program = filepath.Join(folder, "syncline")
-	command := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/syncline")
+	linked := filepath.Join(folder, "linked")
+	command := exec.CommandContext(ctx, "go", "build", "-o", linked, "./cmd/syncline")
 	command.Dir = o.tree
 	command.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0") // as deploy/Dockerfile does
 	if output, err := command.CombinedOutput(); err != nil {
 		cleanup()
 		return "", nil, fmt.Errorf("building syncline: %w: %s", err, output)
 	}
+	program = filepath.Join(folder, "syncline")
+	if err := copyProgram(linked, program); err != nil {
+		cleanup()
+		return "", nil, err
+	}
 	return program, cleanup, nil
+}
+
+// copyProgram writes a program in small parts, as an image is unpacked. What the linker writes at once the kernel
+// keeps in large pieces, and every process that runs it has some 5 MiB more of it in memory.
+func copyProgram(linked, program string) error {
+	from, err := os.Open(linked)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(program, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(struct{ io.Writer }{to}, struct{ io.Reader }{from}) // without what copies all at once
+	return errors.Join(err, to.Close())
 }
 
 func (o options) contender(ctx context.Context, name, program string) (contender.Contender, error) {
@@ -191,6 +221,14 @@ func split(list string) []string {
 		}
 	}
 	return parts
+}
+
+func joined(shapes []input.Shape) string {
+	var list []string
+	for _, shape := range shapes {
+		list = append(list, string(shape))
+	}
+	return strings.Join(list, ",")
 }
 
 func judge(set result.Set) []result.Verdict { return result.Judge(set, contender.NameSyncline) }

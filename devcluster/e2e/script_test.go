@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +28,8 @@ type script struct {
 	repos  map[string]*testenv.GitRepo
 	// signing has the keys of signer; nil before the first.
 	signing *testenv.Signing
-	charts  *helmRepo
+	// charts has the Helm repository and the OCI registry; nil before the first chart.
+	charts *testenv.ChartServer
 	// plugins are what ends each plugin that runs beside the server.
 	plugins map[string]func()
 	tokens  *testenv.TokenServer
@@ -38,9 +38,7 @@ type script struct {
 	second *cluster
 	// modules are the commits of submodules, by folder and path.
 	modules map[string]map[string]string
-	// registry is an OCI registry.
-	registry *httptest.Server
-	faults   []*faultproxy.Armed
+	faults  []*faultproxy.Armed
 	// mark is the position of the audit log from which requests are counted, counted that of Git requests.
 	mark    int
 	counted map[testenv.GitRequest]int

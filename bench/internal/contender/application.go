@@ -17,7 +17,7 @@ import (
 // declareApplications creates the apps' Applications.
 func declareApplications(ctx context.Context, on *stage.Stage, apps []input.App) error {
 	return stage.Each(ctx, apps, func(ctx context.Context, app input.App) error {
-		_, err := on.API.Create(ctx, stage.Applications(), input.Application(app, on.Repo.URL))
+		_, err := on.API.Create(ctx, stage.Applications(), input.Application(app, on.Addresses()))
 		return err
 	})
 }

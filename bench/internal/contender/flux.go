@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,6 +142,9 @@ const (
 
 // Declare creates a GitRepository, and a Kustomization for each app.
 func (f *flux) Declare(ctx context.Context, apps []input.App) error {
+	if slices.ContainsFunc(apps, func(app input.App) bool { return app.Chart != "" }) {
+		return errors.New("flux delivers charts by its helm-controller, which is not built here: leave it out of W10")
+	}
 	repository := fluxObject(gitRepositories(), "GitRepository", fluxRepository, map[string]any{
 		"url": f.stage.Repo.URL, "ref": map[string]any{"branch": "main"}, "interval": fluxPolling,
 	})

@@ -35,8 +35,10 @@ const (
 // App is one unit of delivery: a folder and where it goes.
 type App struct {
 	Name string
-	// Path is the folder in the repository.
+	// Path is the folder in the repository: of its manifests, or of the values of its chart.
 	Path string
+	// Chart is the shape of an input of [NewReleases]; "" when the app has no chart.
+	Chart Shape
 	// Namespace is where the objects go.
 	Namespace string
 	// Deployment is the name of the folder's Deployment; "" when it has none.
@@ -115,13 +117,20 @@ func (i Input) With(other Input) Input {
 // Add adds an app with the files of its folder.
 func (i *Input) Add(app App, files map[string]string) error {
 	for name, text := range files {
+		i.Files[path.Join(app.Path, name)] = text
+	}
+	return i.addManifests(app, files)
+}
+
+// addManifests adds an app that delivers what the files hold.
+func (i *Input) addManifests(app App, files map[string]string) error {
+	for name, text := range files {
 		u := &unstructured.Unstructured{}
 		if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
 			return fmt.Errorf("reading %s/%s: %w", app.Path, name, err)
 		}
 		u.SetNamespace(app.Namespace)
 		app.Objects = append(app.Objects, u)
-		i.Files[path.Join(app.Path, name)] = text
 	}
 	i.Apps = append(i.Apps, app)
 	return nil
@@ -210,19 +219,30 @@ spec:
           requests: {cpu: 10m, memory: 16Mi}
 `
 
+// Addresses are where sources are served.
+type Addresses struct {
+	// Repo is that of the Git repository, and Charts that of what has the chart; "" without one.
+	Repo, Charts string
+}
+
 // Application declares an app of the repository as people do: synced by itself,
 // pruned, and put back when it drifts.
-func Application(app App, repoURL string) *unstructured.Unstructured {
+func Application(app App, at Addresses) *unstructured.Unstructured {
 	resource := v1alpha1.ApplicationResource()
+	spec := map[string]any{
+		"project":     "default",
+		"destination": map[string]any{"server": "https://kubernetes.default.svc", "namespace": app.Namespace},
+		"syncPolicy":  map[string]any{"automated": map[string]any{"prune": true, "selfHeal": true}},
+	}
+	if app.Chart != "" {
+		spec["sources"] = app.release(at)
+	} else {
+		spec["source"] = map[string]any{"repoURL": at.Repo, "path": app.Path, "targetRevision": "main"}
+	}
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": resource.GroupVersion().String(),
 		"kind":       "Application",
 		"metadata":   map[string]any{"name": app.Name, "namespace": ControlNamespace},
-		"spec": map[string]any{
-			"project":     "default",
-			"source":      map[string]any{"repoURL": repoURL, "path": app.Path, "targetRevision": "main"},
-			"destination": map[string]any{"server": "https://kubernetes.default.svc", "namespace": app.Namespace},
-			"syncPolicy":  map[string]any{"automated": map[string]any{"prune": true, "selfHeal": true}},
-		},
+		"spec":       spec,
 	}}
 }

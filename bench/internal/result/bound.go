@@ -2,6 +2,7 @@ package result
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -29,7 +30,7 @@ type bound struct {
 	judge func(Set, Run) (got, limit float64, applies bool)
 }
 
-// bounds returns the requirements, in the order in which they are shown.
+// bounds returns the requirements of W1 to W9, in the order in which they are shown.
 func bounds() []bound {
 	return []bound{
 		{"W1", "apps not delivered", "", true, undelivered},
@@ -37,7 +38,7 @@ func bounds() []bound {
 		{"W1", "time", "× fastest peer", false, ratioToPeers},
 		{"W1", "CPU", "s", false, func(_ Set, r Run) (float64, float64, bool) { return r.CPUSeconds, 40, r.Apps == 1000 }},
 		{"W1", "memory", "MiB", true, memory},
-		{"W1", "writes of each object", "", true, perUnit(TargetWrites, Objects, 1)},
+		{"W1", "writes of each object", "", true, onePer(Objects, TargetWrites)},
 		{"W1", "status writes of each app", "", true, func(_ Set, r Run) (float64, float64, bool) {
 			return r.Figures[StatusWrites] / float64(r.Apps), 3, true
 		}},
@@ -50,7 +51,7 @@ func bounds() []bound {
 		{"W2", "CPU of each commit", "s", false, func(_ Set, r Run) (float64, float64, bool) {
 			return r.CPUSeconds / r.Figures[Commits], 0.5, true
 		}},
-		{"W2", "target writes of each commit", "", true, perUnit(TargetWrites, Commits, 1)},
+		{"W2", "target writes of each commit", "", true, onePer(Commits, TargetWrites)},
 
 		{"W3", "CPU", "s", false, func(_ Set, r Run) (float64, float64, bool) { return r.CPUSeconds, 6 * r.Seconds / 600, true }},
 		{"W3", "writes", "", true, writes},
@@ -82,6 +83,25 @@ func bounds() []bound {
 	}
 }
 
+// releaseBounds returns those of W10.
+func releaseBounds() []bound {
+	return []bound{
+		{"W10", "apps not delivered", "", true, undelivered},
+		{"W10", "time", "× floor", false, ratioToFloor(2.0)},
+		{"W10", "memory beyond that of W1", "MiB", true, memoryBeyondPlain},
+		{"W10", "writes of each object", "", true, onePer(Objects, TargetWrites)},
+		{"W10", "value file to applied", "s", false, figure(Change, 0.3)},
+		{"W10", "requests for versions at first", "", true, func(_ Set, r Run) (float64, float64, bool) {
+			got, measured := r.Figures[FirstLists]
+			return got, 1 + math.Ceil(r.Seconds), measured // for a new App what is known is at most a second old
+		}},
+		{"W10", "downloads of the first version", "", true, figure(FirstDownloads, 1)},
+		{"W10", "requests for a new version", "", true, listsOfChart},
+		{"W10", "downloads of a new version", "", true, figure(Downloads, 1)},
+		{"W10", "writes of each object for a new version", "", true, onePer(Objects, RollOutWrites)},
+	}
+}
+
 // Judge judges every run of a contender by what must be reached.
 func Judge(set Set, contender string) []Verdict {
 	var verdicts []Verdict
@@ -89,7 +109,7 @@ func Judge(set Set, contender string) []Verdict {
 		if r.Contender != contender {
 			continue
 		}
-		for _, b := range bounds() {
+		for _, b := range append(bounds(), releaseBounds()...) {
 			if b.workload != r.Workload {
 				continue
 			}
@@ -143,14 +163,34 @@ func figure(name Figure, limit float64) func(Set, Run) (float64, float64, bool) 
 	}
 }
 
-func perUnit(name, unit Figure, limit float64) func(Set, Run) (float64, float64, bool) {
-	return func(_ Set, r Run) (float64, float64, bool) { return r.Figures[name] / r.Figures[unit], limit, true }
+// onePer allows one for each unit.
+func onePer(unit, name Figure) func(Set, Run) (float64, float64, bool) {
+	return func(_ Set, r Run) (float64, float64, bool) { return r.Figures[name] / r.Figures[unit], 1, true }
 }
 
 func memory(_ Set, r Run) (got, limit float64, applies bool) {
 	limits := map[int]float64{100: 100, 1000: 200}
 	limit, applies = limits[r.Apps]
 	return r.PeakMiB, limit, applies
+}
+
+// memoryBeyondPlain compares with apps of the same number whose manifests are in a
+// monorepo.
+func memoryBeyondPlain(set Set, r Run) (got, limit float64, applies bool) {
+	plain := r
+	plain.Workload, plain.Shape = "W1", "monorepo"
+	plain, applies = set.Find(plain, r.Contender)
+	return r.PeakMiB - plain.PeakMiB, 60, applies
+}
+
+// pollSeconds is the shortest time in which an agent asks again by itself, with its
+// defaults.
+const pollSeconds = 160
+
+// listsOfChart allows one request, and those by which it is asked again while it takes long.
+func listsOfChart(_ Set, r Run) (got, limit float64, applies bool) {
+	got, applies = r.Figures[Lists]
+	return got, 1 + math.Floor(r.Figures[RollOut]/pollSeconds), applies
 }
 
 func writes(_ Set, r Run) (got, limit float64, applies bool) {

@@ -16,7 +16,7 @@ import (
 
 // Run is one workload, done once by one contender.
 type Run struct {
-	// Workload is "W1" to "W9".
+	// Workload is "W1" to "W10".
 	Workload  string    `json:"workload"`
 	Shape     string    `json:"shape,omitempty"`
 	Apps      int       `json:"apps,omitempty"`
@@ -65,6 +65,18 @@ const (
 	// OtherCPU is of what else ran on the machine: where it is a large share of
 	// all, the seconds are not to be trusted.
 	OtherCPU Figure = "other_cpu_seconds"
+	// FirstLists and FirstDownloads are how often the server of a chart was asked which
+	// versions there are, and for what the first has, until all apps had that; Lists and
+	// Downloads until all had the next.
+	FirstLists     Figure = "first_lists"
+	FirstDownloads Figure = "first_downloads"
+	Lists          Figure = "lists"
+	Downloads      Figure = "downloads"
+	// RollOut is from the refresh of one app after which all have the next version, and
+	// RollOutCPU what that took. RollOutWrites are of objects, some of them in each app.
+	RollOut       Figure = "roll_out_seconds"
+	RollOutCPU    Figure = "roll_out_cpu_seconds"
+	RollOutWrites Figure = "roll_out_writes"
 	// RecordWrites and RecordCPU are what it takes besides until every app says
 	// that it is at the last commit.
 	RecordWrites Figure = "record_writes"
@@ -167,7 +179,7 @@ func Load(folder string) (Set, error) {
 		set = append(set, r)
 	}
 	slices.SortStableFunc(set, func(a, b Run) int {
-		return cmp.Or(cmp.Compare(a.Workload, b.Workload), cmp.Compare(a.Shape, b.Shape), cmp.Compare(a.Apps, b.Apps))
+		return cmp.Or(cmp.Compare(len(a.Workload), len(b.Workload)), cmp.Compare(a.Workload, b.Workload), cmp.Compare(a.Shape, b.Shape), cmp.Compare(a.Apps, b.Apps))
 	})
 	return set, nil
 }

@@ -57,6 +57,54 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// release returns a run of W10 with 100 apps.
+func release(contender string, change func(*result.Run)) result.Run {
+	r := run(contender, nil)
+	r.Workload, r.Shape, r.Seconds, r.PeakMiB = "W10", "Helm repository", 3, 140
+	r.Figures = map[result.Figure]float64{
+		result.Objects: 300, result.TargetWrites: 300, result.RollOutWrites: 300, result.Change: 0.3, result.RollOut: 4,
+		result.FirstLists: 4, result.FirstDownloads: 1, result.Lists: 1, result.Downloads: 1,
+	}
+	if change != nil {
+		change(&r)
+	}
+	return r
+}
+
+func TestJudgeReleases(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*result.Run)
+		missed string
+		counts bool
+	}{
+		"all holds":                  {nil, "", false},
+		"slow":                       {func(r *result.Run) { r.Seconds = 6.1 }, "time", false},
+		"a slow value file":          {func(r *result.Run) { r.Figures[result.Change] = 0.31 }, "value file to applied", false},
+		"large":                      {func(r *result.Run) { r.PeakMiB = 141 }, "memory beyond that of W1", true},
+		"an index for each app":      {func(r *result.Run) { r.Figures[result.FirstLists] = 100 }, "requests for versions at first", true},
+		"two downloads":              {func(r *result.Run) { r.Figures[result.FirstDownloads] = 2 }, "downloads of the first version", true},
+		"two requests":               {func(r *result.Run) { r.Figures[result.Lists] = 2 }, "requests for a new version", true},
+		"two, as it took so long":    {func(r *result.Run) { r.Figures[result.Lists], r.Figures[result.RollOut] = 2, 170 }, "", false},
+		"two downloads later":        {func(r *result.Run) { r.Figures[result.Downloads] = 2 }, "downloads of a new version", true},
+		"a write too many":           {func(r *result.Run) { r.Figures[result.TargetWrites] = 301 }, "writes of each object", true},
+		"a write too many, later on": {func(r *result.Run) { r.Figures[result.RollOutWrites] = 301 }, "writes of each object for a new version", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := result.Set{run("syncline", nil), release("floor", nil), release("syncline", test.change)}
+			verdicts := result.Judge(set, "syncline")
+			missed := ""
+			for _, v := range verdicts {
+				if !v.Holds() {
+					missed += v.What
+				}
+			}
+			if missed != test.missed || (result.Missed(verdicts) != nil) != test.counts {
+				t.Errorf("missed is %q, want %q; the error is %v", missed, test.missed, result.Missed(verdicts))
+			}
+		})
+	}
+}
+
 func TestFastestPeerCounts(t *testing.T) {
 	thousand := func(seconds float64, unfinished bool) func(*result.Run) {
 		return func(r *result.Run) { r.Apps, r.Seconds, r.Unfinished = 1000, seconds, unfinished }

@@ -69,6 +69,8 @@ type Stage struct {
 	API *kube.Cluster
 	// Repo is a repository of the Git server.
 	Repo *testenv.GitRepo
+	// Charts is where the chart is published; nil without one.
+	Charts *Charts
 	// Cluster is the control plane.
 	Cluster *testenv.Cluster
 
@@ -125,6 +127,9 @@ func (s *Stage) Stop() error {
 	}
 	if s.git != nil {
 		failures = append(failures, s.git.Close())
+	}
+	if s.Charts != nil {
+		failures = append(failures, s.Charts.close())
 	}
 	if s.Cluster != nil {
 		failures = append(failures, s.Cluster.Stop())
@@ -250,12 +255,27 @@ func (s *Stage) CreateNamespaces(ctx context.Context, names []string) error {
 	return err
 }
 
-// Prepare puts the input into the repository and makes its namespaces.
+// Prepare puts the input into the repository, publishes its chart if it has one, and
+// makes its namespaces.
 func (s *Stage) Prepare(ctx context.Context, in input.Input) error {
+	if in.Shape.IsRelease() {
+		if err := s.startCharts(ctx, in.Shape); err != nil {
+			return err
+		}
+	}
 	if _, err := s.Repo.Commit(ctx, testenv.GitCommit{Message: "Begin", Files: in.Files}); err != nil {
 		return err
 	}
 	return s.CreateNamespaces(ctx, in.Namespaces())
+}
+
+// Addresses returns where sources are served.
+func (s *Stage) Addresses() input.Addresses {
+	at := input.Addresses{Repo: s.Repo.URL}
+	if s.Charts != nil {
+		at.Charts = s.Charts.URL()
+	}
+	return at
 }
 
 // Commit changes files of the repository.

@@ -197,17 +197,22 @@ func (s *scene) delivered(ctx context.Context, deployments *stage.Watch, apps []
 	if err != nil {
 		return synced, err
 	}
+	held, err := deployments.Await(ctx, deploymentsOf(apps), available)
+	if last := stage.Last(held); last.After(synced) {
+		return last, err
+	}
+	return synced, err
+}
+
+// deploymentsOf names the Deployments of apps.
+func deploymentsOf(apps []input.App) []types.NamespacedName {
 	var names []types.NamespacedName
 	for _, app := range apps {
 		if app.Deployment != "" {
 			names = append(names, app.In(app.Deployment))
 		}
 	}
-	held, err := deployments.Await(ctx, names, available)
-	if last := stage.Last(held); last.After(synced) {
-		return last, err
-	}
-	return synced, err
+	return names
 }
 
 // available reports whether all replicas of a Deployment are.

@@ -1,4 +1,4 @@
-// Package workload runs the workloads W1 to W9: it lets a contender deliver
+// Package workload runs the workloads W1 to W10: it lets a contender deliver
 // something, and measures how long that takes and what it costs. It judges
 // nothing; package result does.
 package workload
@@ -23,11 +23,13 @@ type Options struct {
 	Workloads []string
 	// Contenders run one after the other, each on a stage of its own. Required.
 	Contenders []contender.Contender
-	// Apps are the numbers of apps of W1. W2 to W5 and W9 run with the largest.
+	// Apps are the numbers of apps of W1. W2 to W5, W9 and W10 run with the largest.
 	// Required.
 	Apps []int
 	// Shapes are the inputs of W1. Required.
 	Shapes []input.Shape
+	// Releases are the inputs of W10. Required.
+	Releases []input.Shape
 	// Patience is how long the first sync of 1,000 apps may take, default 15 min.
 	// More apps may take longer in proportion, and few a third of it.
 	Patience time.Duration
@@ -77,7 +79,7 @@ func (o Options) wants(workloads ...string) bool {
 }
 
 // Names returns the workloads, in their order.
-func Names() []string { return []string{"W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9"} }
+func Names() []string { return []string{"W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10"} }
 
 // Run runs the workloads that are wanted.
 func Run(ctx context.Context, options Options) error {
@@ -90,6 +92,7 @@ func Run(ctx context.Context, options Options) error {
 		{[]string{"W6"}, runLarge},
 		{[]string{"W7"}, runRender},
 		{[]string{"W8"}, runStuck},
+		{[]string{"W10"}, runReleases},
 	} {
 		if !o.wants(part.workloads...) {
 			continue

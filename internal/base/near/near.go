@@ -5,7 +5,9 @@ package near
 // Edits counts the bytes to put in, leave out, change or swap with their neighbour
 // between two names, in as many steps as their lengths multiplied.
 func Edits(a, b string) int {
-	before, row, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	size := len(b) + 1
+	rows := make([]int, 3*size)
+	before, row, next := rows[:size], rows[size:2*size], rows[2*size:]
 	for j := range row {
 		row[j] = j
 	}

@@ -1,6 +1,7 @@
 package convention
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/syncline-io/syncline"
@@ -45,27 +46,38 @@ func (annotations) Slip(key string) string {
 
 // resembles reports whether a name is a slip of another one. Within the domain that was
 // meant two edits are one, of a short name one; a single word without a domain is none.
+// It is asked of every annotation of every object, in each turn, so it allocates little.
 func resembles(name, meant string, within, bare bool) bool {
 	if bare && !strings.Contains(meant, "-") {
 		return false
 	}
-	if folded(name) == folded(meant) {
+	var one, other [maxSlip]byte
+	if bytes.Equal(folded(one[:0], name), folded(other[:0], meant)) {
 		return true
 	}
 	edits := 2
 	if len(meant) < 6 {
 		edits = 1
 	}
-	return within && near.Edits(strings.ToLower(name), meant) <= edits
+	longer := len(name) - len(meant) // as many edits at least
+	return within && longer <= edits && -longer <= edits && near.Edits(strings.ToLower(name), meant) <= edits
 }
 
-// folded is a name as it is compared: without its case, its separators and a plural.
-func folded(name string) string {
-	name = strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
-	if single, plural := strings.CutSuffix(name, "ies"); plural {
-		return single + "y"
+// folded appends a name as it is compared: without its case, its separators and a plural.
+func folded(to []byte, name string) []byte {
+	for _, b := range []byte(name) {
+		switch {
+		case b == '-' || b == '_' || b == '.':
+		case 'A' <= b && b <= 'Z':
+			to = append(to, b+'a'-'A')
+		default:
+			to = append(to, b)
+		}
 	}
-	return strings.TrimSuffix(name, "s")
+	if single, plural := bytes.CutSuffix(to, []byte("ies")); plural {
+		return append(single, 'y')
+	}
+	return bytes.TrimSuffix(to, []byte("s"))
 }
 
 // keptBySlip says by which slip an object is to be kept, "" when there is none: it is as

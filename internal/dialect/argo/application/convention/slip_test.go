@@ -38,6 +38,14 @@ func TestSlip(t *testing.T) {
 	}
 }
 
+// Every object of an App has this annotation, and every turn looks at it.
+func TestNoSlipCostsLittle(t *testing.T) {
+	slip := convention.Dialect().Conventions.Slip
+	if n := testing.AllocsPerRun(100, func() { slip(convention.Tracking) }); n > 4 {
+		t.Errorf("%s takes %v allocations, at most 4 are allowed", convention.Tracking, n)
+	}
+}
+
 // Of what a slip says counts only what keeps an object.
 func TestWhatASlipSays(t *testing.T) {
 	for text, keeps := range map[string]bool{
