@@ -148,7 +148,7 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 	a.applications = application.NewStore(resources{cluster}, options.ControlPlane, a.apps)
 	reports, due := coalesce.New(a.applications), queue.New(queue.Backoff{})
 	reports.Later = due.AddAt
-	a.loop = &loop.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
+	a.loop = &loop.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due, Requests: a.applications}
 	a.waker = &wake.Waker{
 		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,
 		RecordAfter: time.Duration(options.RecordSeconds) * time.Second, Pending: make(chan string, wake.MaxPending),
