@@ -172,8 +172,10 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 	a.waker.Clusters = a.fleet
 	access, trusted := &repository.Access{Store: a.repositories, Trust: a.trust, Projects: a.projects, List: a.listRepositories}, &fetch.Keys{}
 	a.signers = &keys.Store{Verifier: trusted, Changed: func() { a.waker.Projects(a.projects.Signed()) }}
+	stage := source.New(a.resolver, access, a.keys)
+	stage.Named = a.apps.Name
 	a.engine = engine.New(
-		store.Signed(a.resolver, access, source.New(a.resolver, access, a.keys), a.projects, trusted),
+		store.Signed(a.resolver, access, stage, a.projects, trusted),
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20, Ciphertext: sops.HasCiphertext}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
 			Poll:        2 * poll, // the resolver asks every poll by itself
