@@ -30,6 +30,7 @@ type script struct {
 	// signing has the keys of signer; nil before the first.
 	signing *testenv.Signing
 	charts  *helmRepo
+	site    *site
 	// plugins are what ends each plugin that runs beside the server.
 	plugins map[string]func()
 	tokens  *testenv.TokenServer

@@ -59,6 +59,9 @@ var sideways = []string{
 	"internal/automation/wake -> internal/engine/queue", // the lanes are its words
 	"internal/edge/oci -> internal/edge/archive",        // which keeps what it fetches
 	"internal/edge/oci -> internal/edge/transport",
+	"internal/edge/webfile -> internal/edge/archive", // which keeps what it reads
+	"internal/edge/webfile -> internal/edge/gate",
+	"internal/edge/webfile -> internal/edge/transport",
 	"internal/edge/token -> internal/edge/transport",
 	"internal/edge/token -> internal/edge/exchange",    // of which it puts what it has into repositories
 	"internal/edge/sops -> internal/edge/exchange",     // whose words its keys are in
