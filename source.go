@@ -24,7 +24,8 @@ type Source struct {
 	TagPrefix string
 	// Ref is the name under which other sources reach this one's files, as in
 	// "$ref/path". Empty when they cannot.
-	Ref string
+	Ref  string
+	File bool // RepoURL is that of a single file, as only what is needed from elsewhere may be
 	// Name is a stable name for people. Empty when the source has none.
 	Name string
 
@@ -50,6 +51,8 @@ func (s Source) Key() string { return s.Address().Key() }
 func (s Source) Kind() (SourceKind, error) {
 	inRegistry := s.Address().Scheme() == "oci"
 	switch {
+	case s.File:
+		return SourceFile, nil
 	case s.Chart == "" && inRegistry:
 		return SourceOCI, nil
 	case s.Chart == "":
@@ -81,12 +84,10 @@ type SourceKind string
 
 // The kinds of source.
 const (
-	// SourceGit is a folder of a Git repository.
-	SourceGit SourceKind = "Git"
-	// SourceHelm is a chart of a Helm repository.
-	SourceHelm SourceKind = "Helm"
-	// SourceOCI is an artifact in an OCI registry, which may be a chart.
-	SourceOCI SourceKind = "OCI"
+	SourceGit  SourceKind = "Git"  // a folder of a Git repository
+	SourceHelm SourceKind = "Helm" // a chart of a Helm repository
+	SourceOCI  SourceKind = "OCI"  // an artifact in an OCI registry, which may be a chart
+	SourceFile SourceKind = "File" // a single file at an address
 )
 
 // Declared returns the tools that the source has options of. Options that say

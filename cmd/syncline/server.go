@@ -153,7 +153,7 @@ func newAgent(options access.ServerOptions, local *kube.Cluster, store *fetch.St
 	a.applications = application.NewStore(resources{local}, options.ControlPlane, a.apps)
 	reports, due := coalesce.New(a.applications), queue.New(queue.Backoff{})
 	reports.Later = due.AddAt
-	a.loop = &loop.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
+	a.loop = &loop.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due, Requests: a.applications}
 	a.waker = &wake.Waker{
 		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,
 		RecordAfter: time.Duration(options.RecordSeconds) * time.Second, Pending: make(chan string, wake.MaxPending),
@@ -179,8 +179,10 @@ func newAgent(options access.ServerOptions, local *kube.Cluster, store *fetch.St
 	a.clusters = cluster.NewStore(backend.Clusters{Joiner: joiner})
 	access, trusted := &repository.Access{Store: a.repositories, Trust: a.trust, Projects: a.projects, List: a.listRepositories}, &fetch.Keys{}
 	a.signers = &keys.Store{Verifier: trusted, Changed: func() { a.waker.Projects(a.projects.Signed()) }}
+	stage := source.New(a.resolver, access, a.keys)
+	stage.Named = a.apps.Name
 	a.engine = engine.New(
-		store.Signed(a.resolver, access, source.New(a.resolver, access, a.keys), a.projects, trusted),
+		store.Signed(a.resolver, access, stage, a.projects, trusted),
 		render.New(workers.builder, render.Options{Version: version().Version, MemoBytes: int64(options.MemoMiB) << 20, Ciphertext: sops.HasCiphertext}),
 		a.projects, destination.Clusters{Fleet: a.fleet}, engine.Options{
 			Poll:        2 * poll, // the resolver asks every poll by itself

@@ -22,7 +22,7 @@ var errUsage = errors.New("wrong arguments: see README.md")
 
 func words() map[string]command {
 	return map[string]command{
-		"repo": repo, "commit": commit, "tag": tag, "git": git, "gitserver": gitserver, "signer": signer, "sign": sign, "sshserver": sshserver, "tokenserver": tokenserver, "tokens": tokens, "lfsserver": lfsserver, "lfs": large, "submodule": submodule, "chart": chart, "chartcount": chartcount, "push": push, "plugin": plugin, "gitfault": gitfault, "gitcount": gitcount,
+		"repo": repo, "commit": commit, "tag": tag, "git": git, "gitserver": gitserver, "signer": signer, "sign": sign, "sshserver": sshserver, "tokenserver": tokenserver, "tokens": tokens, "lfsserver": lfsserver, "lfs": large, "submodule": submodule, "chart": chart, "chartcount": chartcount, "web": web, "push": push, "plugin": plugin, "gitfault": gitfault, "gitcount": gitcount,
 		"apply": apply, "refused": refused, "accepted": accepted, "expand": expand, "edit": edit, "remove": remove,
 		"await": await, "gone": gone, "get": get, "columns": columns, "told": told, "synced": synced, "refresh": refresh, "same": same, "match": match,
 		"syncline": runSyncline, "code": runCode,

@@ -30,6 +30,7 @@ type script struct {
 	signing *testenv.Signing
 	// charts has the Helm repository and the OCI registry; nil before the first chart.
 	charts *testenv.ChartServer
+	site   *site
 	// plugins are what ends each plugin that runs beside the server.
 	plugins map[string]func()
 	tokens  *testenv.TokenServer

@@ -59,7 +59,13 @@ var sideways = []string{
 	"internal/automation/wake -> internal/engine/queue", // the lanes are its words
 	"internal/edge/oci -> internal/edge/archive",        // which keeps what it fetches
 	"internal/edge/oci -> internal/edge/transport",
+	"internal/edge/webfile -> internal/edge/archive", // which keeps what it reads
+	"internal/edge/webfile -> internal/edge/gate",
+	"internal/edge/webfile -> internal/edge/transport",
 	"internal/edge/token -> internal/edge/transport",
+	"internal/edge/token -> internal/edge/exchange",    // of which it puts what it has into repositories
+	"internal/edge/sops -> internal/edge/exchange",     // whose words its keys are in
+	"internal/edge/sops/kms -> internal/edge/exchange", // by which it is let in
 	"internal/edge/git -> internal/edge/transport",
 	"internal/edge/git/lfs -> internal/edge/transport",
 	"internal/edge/git/catfile -> internal/edge/git/program", // the process that it asks
@@ -100,7 +106,7 @@ var light = map[string][]string{
 // owner says which package alone may import a third-party tree.
 var owner = map[string]string{
 	"filippo.io/age":               "internal/edge/sops",
-	"github.com/golang-jwt/jwt":    "internal/edge/token",
+	"github.com/golang-jwt/jwt":    "internal/edge/exchange",
 	"github.com/google/go-jsonnet": "internal/edge/jsonnet",
 	"github.com/itchyny/gojq":      "internal/edge/jq",
 	"github.com/yuin/gopher-lua":   "internal/edge/lua",

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -32,6 +31,8 @@ type Apps struct {
 	// does not look at the others.
 	byProject    map[string]map[syncline.AppID]struct{}
 	byRepository map[string]map[syncline.AppID]struct{}
+	// byName holds the Apps of each repository that what they read names.
+	byName map[string]map[syncline.AppID]struct{}
 	// ways count, of each repository, the Apps by how they come to it.
 	ways map[string]map[Way]int
 
@@ -48,6 +49,9 @@ type row struct {
 	// elsewhere.
 	ways      []Way
 	elsewhere []syncline.Source
+	// named are the keys of the repositories that what the App reads named when it was
+	// last read, and naming those that it named since.
+	named, naming map[string]struct{}
 	// told is the App as people were last told of it; nil before they were.
 	told *syncline.App
 }
@@ -90,6 +94,7 @@ func NewApps() *Apps {
 	a := &Apps{
 		rows: map[syncline.AppID]*row{}, byInstance: map[string]syncline.AppID{}, ways: map[string]map[Way]int{},
 		byProject: map[string]map[syncline.AppID]struct{}{}, byRepository: map[string]map[syncline.AppID]struct{}{},
+		byName: map[string]map[syncline.AppID]struct{}{},
 	}
 	a.feed.open()
 	return a
@@ -163,6 +168,7 @@ func (a *Apps) Remove(id syncline.AppID) {
 		delete(a.byInstance, instance)
 	}
 	a.leaveIndexes(known)
+	a.leaveNames(known)
 	left := a.untaken(known.ways)
 	a.shelf.put(known.place, nil)
 	a.feed.add(id, known.place)
@@ -261,20 +267,6 @@ func waysOf(app *syncline.App, elsewhere []syncline.Source) []Way {
 	return ways
 }
 
-// Follow takes note of what an App is given from elsewhere, beside its sources.
-func (a *Apps) Follow(id syncline.AppID, elsewhere []syncline.Source) {
-	a.mu.Lock()
-	known := a.rows[id]
-	if known == nil {
-		a.mu.Unlock()
-		return
-	}
-	known.elsewhere = elsewhere
-	left := a.reindex(known, known.app())
-	a.mu.Unlock()
-	a.tell(syncline.AppID{}, left)
-}
-
 // Reads returns all that an App reads: its sources, and what it is given from elsewhere.
 func (a *Apps) Reads(id syncline.AppID) []syncline.Source {
 	a.mu.RLock()
@@ -348,28 +340,6 @@ func (a *Apps) OfProject(name string) []syncline.AppID {
 	return sorted(a.byProject[name])
 }
 
-// OfRepository returns the Apps that read the repository of that
-// [upstream.Address.Key], in the order of their names.
-func (a *Apps) OfRepository(key string) []syncline.AppID {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	return sorted(a.byRepository[key])
-}
-
-// OfRepositories returns the Apps that read a repository whose key begins so, in
-// the order of their names. It looks at every repository.
-func (a *Apps) OfRepositories(prefix string) []syncline.AppID {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	found := map[syncline.AppID]struct{}{}
-	for key, ids := range a.byRepository {
-		if strings.HasPrefix(key+"/", prefix) {
-			maps.Copy(found, ids)
-		}
-	}
-	return sorted(found)
-}
-
 // OfTarget returns the Apps that deliver to a cluster, in the order of their names. It
 // looks at every App, and is for what happens rarely.
 func (a *Apps) OfTarget(target syncline.Target) []syncline.AppID {
@@ -380,14 +350,6 @@ func (a *Apps) OfTarget(target syncline.Target) []syncline.AppID {
 		}
 	}
 	return sorted(found)
-}
-
-// Ways returns how Apps come to the repository of that key: once, however many
-// they are.
-func (a *Apps) Ways(key string) []Way {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	return slices.Collect(maps.Keys(a.ways[key]))
 }
 
 func sorted(ids map[syncline.AppID]struct{}) []syncline.AppID {

@@ -104,3 +104,51 @@ func TestWaysThatNobodyTakesAreTold(t *testing.T) {
 		t.Errorf("told %q, want %q", told, want)
 	}
 }
+
+// TestWhatIsNamedIsFound has Apps that read something which names other repositories, and
+// not any more.
+func TestWhatIsNamedIsFound(t *testing.T) {
+	apps := catalog.NewApps()
+	a, b := named("a").ID, named("b").ID
+	apps.Declare(of("a", "red", "https://git.example/a"), nil)
+	apps.Declare(of("b", "red", "https://git.example/lib"), nil)
+	lib := upstream.AddressOf("https://git.example/lib.git")
+	want := func(when string, want ...string) {
+		t.Helper()
+		if got := names(apps.OfRepository(lib.Key())); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", when, got, want)
+		}
+	}
+	apps.Name(named("nobody").ID, lib)
+	want("named by nobody", "b")
+	apps.Name(a, lib)
+	apps.Name(b, lib)
+	want("named", "a", "b")
+	apps.Follow(a, nil)
+	want("after a turn that read it", "a", "b")
+	apps.Declare(of("a", "blue", "https://git.example/other"), nil)
+	want("declared otherwise, and not read yet", "a", "b")
+	if got := names(apps.OfRepositories("https://git.example/li")); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("of a template: %v", got)
+	}
+	if len(apps.Ways(lib.Key())) != 1 {
+		t.Error("who only names a repository comes there")
+	}
+	apps.Name(a, lib)
+	apps.Follow(a, nil)
+	apps.Follow(a, nil)
+	want("after a turn that read nothing of it", "b")
+	for i := range 5000 {
+		apps.Name(a, upstream.AddressOf(fmt.Sprintf("https://git.example/%d", i)))
+	}
+	if got := apps.OfRepositories("https://git.example/1"); len(got) != 1 {
+		t.Errorf("of many: %v", names(got))
+	}
+	apps.Name(a, lib)
+	want("beyond the bound", "b")
+	apps.Remove(a)
+	apps.Remove(b)
+	if got := apps.OfRepositories("https://"); len(got) > 0 {
+		t.Errorf("of Apps that are gone: %v", names(got))
+	}
+}

@@ -1,5 +1,5 @@
 // Package fetch joins the kinds of source with the edges that read them: Git, Helm
-// repositories and OCI registries. It decides nothing.
+// repositories, OCI registries and single files. It decides nothing.
 package fetch
 
 import (
@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/oci"
 	"github.com/syncline-io/syncline/internal/edge/signature/cosign"
 	"github.com/syncline-io/syncline/internal/edge/token"
+	"github.com/syncline-io/syncline/internal/edge/webfile"
 	"github.com/syncline-io/syncline/internal/engine/signed"
 	"github.com/syncline-io/syncline/internal/engine/source"
 )
@@ -25,6 +26,7 @@ type Stores struct {
 	git        *git.Store
 	charts     *helmrepo.Store
 	registries *oci.Store
+	files      *webfile.Store
 }
 
 // Open opens the stores in the folder that options of Git name. What they say of
@@ -43,6 +45,7 @@ func Open(options git.Options) (*Stores, error) {
 		git:        mirrors,
 		charts:     helmrepo.New(archives, helmrepo.Options{Addresses: dial.Gate{Allow: options.AllowAddresses}, HideReasons: options.HideReasons}),
 		registries: oci.New(oci.Options{Archives: archives, AllowAddresses: options.AllowAddresses, HideReasons: options.HideReasons}),
+		files:      webfile.New(webfile.Options{Archives: archives, Addresses: dial.Gate{Allow: options.AllowAddresses}, HideReasons: options.HideReasons}),
 	}, nil
 }
 
@@ -52,6 +55,7 @@ func (s *Stores) Fetchers() source.Fetchers {
 		syncline.SourceGit:  source.NewGit(s.git, s.git),
 		syncline.SourceHelm: source.NewHelm(s.charts, s.charts),
 		syncline.SourceOCI:  source.NewOCI(s.registries, s.registries),
+		syncline.SourceFile: source.NewFile(s.files, s.files),
 	}
 }
 

@@ -43,6 +43,14 @@ type Reports interface {
 	Save(ctx context.Context, report syncline.Report) (kept bool, err error)
 }
 
+// Requests are what people ask of Apps.
+type Requests interface {
+	// Take takes up what is asked of an App, if it has to know: who asks for the same
+	// from here on asks once more. It returns the App as it is then, and with an error as
+	// it was given.
+	Take(ctx context.Context, app syncline.App) (syncline.App, error)
+}
+
 // Audience is told what turns came to, once that is kept: what is heard is what an App
 // says of itself, also to another process. The logger of the context names the App.
 type Audience interface {
@@ -60,6 +68,8 @@ type Loop struct {
 	Reports  Reports
 	Audience Audience
 	Queue    *queue.Queue
+	// Requests are told what a turn takes up. Default: nobody is told.
+	Requests Requests
 	// Workers is how many turns run at once, default 16.
 	Workers int
 
@@ -174,6 +184,7 @@ func (l *Loop) turn(ctx, turn context.Context, app syncline.App) (failed bool) {
 			failed = true
 		}
 	}()
+	app = l.take(ctx, app)
 	began, known := time.Now(), l.knownSoFar()
 	result := l.Engine.Turn(turn, app, l.Queue.Failures(app.ID))
 	logger.From(ctx).Debug("turn", "took", time.Since(began), "performed", result.Performed != nil, "err", result.Err)
@@ -188,6 +199,19 @@ func (l *Loop) turn(ctx, turn context.Context, app syncline.App) (failed bool) {
 		l.await(app, result.Cluster, known)
 	}
 	return l.follow(ctx, app, result)
+}
+
+// take takes up what is asked of an App. What cannot be taken up is answered all the same:
+// of somebody who asks for the same meanwhile nothing is known then.
+func (l *Loop) take(ctx context.Context, app syncline.App) syncline.App {
+	if l.Requests == nil {
+		return app
+	}
+	taken, err := l.Requests.Take(ctx, app)
+	if err != nil {
+		logger.From(ctx).Info("a request could not be taken up", "err", err)
+	}
+	return taken
 }
 
 // follow keeps the report of a turn, tells of it, and arranges the next turn.

@@ -37,6 +37,10 @@ const (
 	// RefreshAnnotation asks to look again, "normal" or "hard". It is removed
 	// when that was done.
 	RefreshAnnotation = "argocd.argoproj.io/refresh"
+	// RefreshTaken and HardRefreshTaken are Syncline's own values of it, while it is being
+	// answered. Argo CD reads both as "normal".
+	RefreshTaken     = "normal-taken-up"
+	HardRefreshTaken = "hard-taken-up"
 	// RefreshTimestampAnnotation tells two requests of the same value apart.
 	RefreshTimestampAnnotation = "argocd.argoproj.io/refresh-timestamp"
 	// SkipReconcileAnnotation, when "true", stops everything for an Application.

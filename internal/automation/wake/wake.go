@@ -41,8 +41,8 @@ type Apps interface {
 // Declarations find Apps by what their declarations name.
 type Declarations interface {
 	OfProject(name string) []syncline.AppID
-	// OfRepository returns the Apps with sources in the repository of that key, and
-	// OfRepositories those with sources in any whose key begins so.
+	// OfRepository returns the Apps that read the repository of that key, or something
+	// that names it, and OfRepositories those of any whose key begins so.
 	OfRepository(key string) []syncline.AppID
 	OfRepositories(prefix string) []syncline.AppID
 	// OfTarget returns the Apps that deliver to a cluster.

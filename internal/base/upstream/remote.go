@@ -14,13 +14,23 @@ type Remote struct {
 	// RepoURL, Chart and TargetRevision are those of a source: of the whole repository, or
 	// of a chart.
 	RepoURL, Chart, TargetRevision string
+	// File says that the address is that of a single file, which is given as a folder with
+	// that file alone; see [FileName].
+	File bool
 	// By is what names it, such as "dependency redis of Chart.yaml", for people.
 	By string
 }
 
+// FileName is how a single file is called where it is given.
+const FileName = "file.yaml"
+
 // Ref is the name by which the files are given: one that no reference in a source reaches.
 func (r Remote) Ref() string {
-	return strings.Join([]string{"", r.RepoURL, r.Chart, r.TargetRevision}, "\n")
+	parts := []string{"", r.RepoURL, r.Chart, r.TargetRevision}
+	if r.File {
+		parts = append(parts, FileName)
+	}
+	return strings.Join(parts, "\n")
 }
 
 // Given returns what there is by the name of a Remote among all that was given, or that it

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // root is where kustomize sees the tree. It is not "/", so that a path with too
@@ -35,6 +36,8 @@ type fileSystem struct {
 	charts Charts
 	// mounts are the repositories elsewhere that were brought.
 	mounts []mounted
+	// laid are the single files elsewhere that were brought.
+	laid []upstream.Remote
 	// namespaces are those that kustomizations with a namespace give to the charts of
 	// the folders that they build upon; disputed where they are not one.
 	namespaces map[string]string

@@ -39,9 +39,7 @@ func (f *fileSystem) known(options tool.Kustomize) *told.Known {
 	known.Path(konfig.RecognizedKustomizationFileNames()...)
 	known.Text("is not in or below", "the folder of the kustomization that names it", "is a folder", "kustomize cannot cope with it")
 	known.Path(f.top)
-	for _, m := range f.mounts {
-		known.Text(m.name())
-	}
+	known.Text(f.elsewhere()...)
 	for _, component := range options.Components {
 		known.Path(component, path.Join(path.Dir(f.top), component))
 	}

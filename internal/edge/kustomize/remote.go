@@ -82,7 +82,21 @@ func (f *fileSystem) shown(text string) string {
 		}
 		return f.mounts[n].name() + strings.Repeat(parts[2], 2)
 	})
+	for n, remote := range slices.Backward(f.laid) { // .elsewhere-10 before .elsewhere-1
+		text = strings.ReplaceAll(text, laidName(n), upstream.Redact(remote.RepoURL))
+	}
 	return strings.ReplaceAll(text, root+"/", "")
+}
+
+// elsewhere returns how people know all that was brought.
+func (f *fileSystem) elsewhere() (names []string) {
+	for _, m := range f.mounts {
+		names = append(names, m.name())
+	}
+	for _, remote := range f.laid {
+		names = append(names, upstream.Redact(remote.RepoURL))
+	}
+	return names
 }
 
 // name is how people know a repository.
@@ -105,8 +119,15 @@ func (f *fileSystem) bring(file string, k *types.Kustomization) (bool, error) {
 			if err != nil {
 				return false, err
 			}
+			if remote.File && field.name != "resources" {
+				return false, refuseFile(field.name, text)
+			}
 			remote.By = f.shown(file) + ": " + field.name
-			where, err := f.mount(remote)
+			place := f.bringFolder
+			if remote.File {
+				place = f.bringFile
+			}
+			where, err := place(file, folder, remote)
 			if need, ok := errors.AsType[upstream.NeedsError](err); ok {
 				needs = append(needs, need...)
 				continue
@@ -114,10 +135,7 @@ func (f *fileSystem) bring(file string, k *types.Kustomization) (bool, error) {
 			if err != nil {
 				return false, err
 			}
-			if field.texts[i], err = filepath.Rel(f.absolute(path.Dir(file)), path.Join(where, folder)); err != nil {
-				return false, err
-			}
-			brought = true
+			field.texts[i], brought = where, true
 		}
 	}
 	if len(needs) > 0 {
@@ -125,6 +143,40 @@ func (f *fileSystem) bring(file string, k *types.Kustomization) (bool, error) {
 	}
 	return brought, nil
 }
+
+// bringFolder returns where a kustomization finds a folder of a repository.
+func (f *fileSystem) bringFolder(file, folder string, remote upstream.Remote) (string, error) {
+	where, err := f.mount(remote)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(f.absolute(path.Dir(file)), path.Join(where, folder))
+}
+
+// bringFile puts a single file beside a kustomization, which reads none that is elsewhere, and
+// returns its name there.
+func (f *fileSystem) bringFile(file, _ string, remote upstream.Remote) (string, error) {
+	files, err := upstream.Given(f.files.Refs, remote)
+	if err != nil {
+		return "", err
+	}
+	text, err := files.ReadFile(upstream.FileName)
+	if err != nil {
+		return "", f.fail(err)
+	}
+	same := func(laid upstream.Remote) bool { return laid.Ref() == remote.Ref() }
+	n := slices.IndexFunc(f.laid, same)
+	if n < 0 {
+		n = len(f.laid)
+		f.laid = append(f.laid, remote)
+	}
+	name := laidName(n)
+	f.overlay[path.Join(path.Dir(file), name)] = text
+	return name, nil
+}
+
+// laidName is how the n-th single file is called.
+func laidName(n int) string { return ".elsewhere-" + strconv.Itoa(n) + ".yaml" }
 
 // absolute returns how kustomize calls a path.
 func (f *fileSystem) absolute(name string) string {
@@ -173,7 +225,10 @@ func remoteOf(field, text string) (remote upstream.Remote, folder string, err er
 		values = url.Values{}
 	}
 	repo, folder, marked := split(rest)
-	if repo == "" || !marked && plain.MatchString(rest) && query == "" {
+	switch isFile := !marked && plain.MatchString(rest) && query == ""; {
+	case isFile && strings.HasPrefix(host, "http") && !forced.MatchString(address):
+		return upstream.Remote{RepoURL: host + rest, File: true}, "", nil
+	case isFile, repo == "":
 		return remote, "", refuseFile(field, text)
 	}
 	folder = strings.TrimPrefix(path.Clean("/"+folder), "/")
@@ -228,11 +283,11 @@ func split(rest string) (repo, folder string, marked bool) {
 	return strings.Join(elements[:2], "/"), strings.Join(elements[2:], "/"), false
 }
 
-// refuseFile says that a field names a single file.
+// refuseFile says that a field names neither a folder nor a file that is fetched.
 func refuseFile(field, text string) error {
 	return syncline.WithHint(
-		syncline.Errorf(syncline.Denied, "%s: %q is a file elsewhere, and only repositories are fetched", field, userinfo.ReplaceAllString(text, "$1")),
-		"commit the file, or name its folder in its repository, as https://host/owner/repository//folder?ref=v1")
+		syncline.Errorf(syncline.Denied, "%s: %q is no folder of a repository, and no file that is fetched", field, userinfo.ReplaceAllString(text, "$1")),
+		"name a file as https://host/path/name.yaml among the resources, or a folder as https://host/owner/repository//folder?ref=v1")
 }
 
 // circled are the parts of what kustomize says of bases that refer to each other.

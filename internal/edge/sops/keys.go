@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/sealed"
+	"github.com/syncline-io/syncline/internal/edge/exchange"
 	"github.com/syncline-io/syncline/internal/edge/sops/kms"
 )
 
@@ -24,9 +25,9 @@ const (
 	vaultAddress     = "sops.vault-address" // without which no token is sent anywhere
 	vaultNamespace   = "sops.vault-namespace"
 	vaultAuthority   = "sops.vault-ca" // PEM, trusted besides those of the system
-	awsCredentials   = "sops.aws-kms"  // YAML: aws_access_key_id, aws_secret_access_key, aws_session_token
-	gcpAccount       = "sops.gcp-kms"  // JSON of a service account's key
-	azureCredentials = "sops.azure-kv" // YAML: tenantId, clientId, clientSecret or clientAssertion
+	awsCredentials   = "sops.aws-kms"  // YAML: aws_access_key_id, aws_secret_access_key, aws_session_token, or workload and role
+	gcpAccount       = "sops.gcp-kms"  // JSON of a service account's key, or workload
+	azureCredentials = "sops.azure-kv" // YAML: tenantId, clientId, clientSecret or clientAssertion, authority; or workload
 )
 
 // ReadKeys reads the keys of an owner, a project, from the data of a Secret. Entries
@@ -104,24 +105,57 @@ func (r *keyReader) vault() error {
 	return nil
 }
 
+// workload is what each entry of a cloud may say in place of credentials. Whoever may
+// write Secrets beside Syncline says so of one project: no file and no project chooses to
+// use the identity that the cluster gave to this Pod.
+type workload struct {
+	Workload bool `json:"workloadIdentity"`
+	// Keys are those that the project may use, as sops names them. An identity that
+	// projects share has to be told; of credentials that are a project's own, none are all.
+	Keys []string `json:"keys"`
+}
+
+// put has a service unwrap by the keys that an entry names. Name returns how the key of a
+// file is named there.
+func (r *keyReader) put(kind Kind, entry string, of workload, service serviceFunc, name func(Key) string) error {
+	if of.Workload && len(of.Keys) == 0 {
+		return syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: workloadIdentity is of all projects, and it does not say which keys this one may use", entry),
+			"list them as its keys")
+	}
+	r.services[kind] = serviceFunc(func(ctx context.Context, key Key) ([]byte, error) {
+		if len(of.Keys) > 0 && !slices.Contains(of.Keys, name(key)) {
+			return nil, syncline.Errorf(syncline.Denied, "%s does not list the key %.200q", entry, name(key))
+		}
+		return service(ctx, key)
+	})
+	return nil
+}
+
 func (r *keyReader) aws() error {
 	text := r.data[awsCredentials].Reveal()
 	if text == "" {
 		return nil
 	}
 	var read struct {
+		workload  `json:",inline"`
+		Role      string      `json:"role"`
 		AccessKey string      `json:"aws_access_key_id"`
 		SecretKey sealed.Text `json:"aws_secret_access_key"`
 		Token     sealed.Text `json:"aws_session_token"`
 	}
-	if yaml.Unmarshal([]byte(text), &read) != nil || read.AccessKey == "" || read.SecretKey == "" {
-		return syncline.Errorf(syncline.Invalid, "%s is no YAML with aws_access_key_id and aws_secret_access_key", awsCredentials)
+	if yaml.Unmarshal([]byte(text), &read) != nil || (read.AccessKey == "" || read.SecretKey == "") != read.Workload || read.Role != "" && !read.Workload {
+		return syncline.Errorf(syncline.Invalid, "%s is no YAML with aws_access_key_id and aws_secret_access_key, or with workloadIdentity", awsCredentials)
 	}
-	service := &kms.AWS{Client: r.client, Credentials: kms.AWSCredentials{AccessKey: read.AccessKey, SecretKey: read.SecretKey, SessionToken: read.Token}}
-	r.services[AWSKMS] = serviceFunc(func(ctx context.Context, key Key) ([]byte, error) {
+	service := kms.NewAWS(r.client, exchange.AccessKey{ID: read.AccessKey, Secret: read.SecretKey, Session: read.Token})
+	if read.Workload {
+		var err error
+		if service, err = kms.NewAWSWorkload(r.client, read.Role); err != nil {
+			return within(awsCredentials, err)
+		}
+	}
+	return r.put(AWSKMS, awsCredentials, read.workload, func(ctx context.Context, key Key) ([]byte, error) {
 		return service.Decrypt(ctx, kms.AWSKey{ARN: key.Recipient, Role: key.Role, Context: key.Context}, key.Wrapped)
-	})
-	return nil
+	}, func(key Key) string { return key.Recipient })
 }
 
 func (r *keyReader) gcp() error {
@@ -129,14 +163,18 @@ func (r *keyReader) gcp() error {
 	if account == "" {
 		return nil
 	}
+	var read workload
+	_ = yaml.Unmarshal([]byte(account.Reveal()), &read) // what cannot be read is no account either
 	service, err := kms.NewGCP(r.client, account)
-	if err != nil {
-		return syncline.Errorf(syncline.Invalid, "%s %w", gcpAccount, err)
+	if read.Workload {
+		service, err = kms.NewGCPWorkload(r.client)
 	}
-	r.services[GCPKMS] = serviceFunc(func(ctx context.Context, key Key) ([]byte, error) {
+	if err != nil {
+		return within(gcpAccount, err)
+	}
+	return r.put(GCPKMS, gcpAccount, read, func(ctx context.Context, key Key) ([]byte, error) {
 		return service.Decrypt(ctx, key.Recipient, key.Wrapped)
-	})
-	return nil
+	}, func(key Key) string { return key.Recipient })
 }
 
 func (r *keyReader) azure() error {
@@ -144,16 +182,42 @@ func (r *keyReader) azure() error {
 	if text == "" {
 		return nil
 	}
-	var credentials kms.AzureCredentials
-	if yaml.Unmarshal([]byte(text), &credentials) != nil {
+	var read struct {
+		workload  `json:",inline"`
+		Tenant    string      `json:"tenantId"`
+		Client    string      `json:"clientId"`
+		Secret    sealed.Text `json:"clientSecret"`
+		Assertion sealed.Text `json:"clientAssertion"`
+		Authority string      `json:"authority"`
+	}
+	if yaml.Unmarshal([]byte(text), &read) != nil {
 		return syncline.Errorf(syncline.Invalid, "%s is no YAML", azureCredentials)
 	}
-	service, err := kms.NewAzure(r.client, credentials)
-	if err != nil {
-		return syncline.Errorf(syncline.Invalid, "%s %w", azureCredentials, err)
+	var service *kms.Azure
+	var err error
+	switch {
+	case !read.Workload:
+		service, err = kms.NewAzure(r.client, exchange.Azure{
+			Tenant: read.Tenant, Client: read.Client, Secret: read.Secret, Assertion: read.Assertion, Authority: read.Authority,
+		})
+	case read.Secret != "" || read.Assertion != "" || read.Authority != "":
+		err = syncline.Errorf(syncline.Invalid, "it has workloadIdentity, and what is in place of that")
+	default:
+		service, err = kms.NewAzureWorkload(r.client, read.Client, read.Tenant)
 	}
-	r.services[AzureKV] = serviceFunc(func(ctx context.Context, key Key) ([]byte, error) {
+	if err != nil {
+		return within(azureCredentials, err)
+	}
+	return r.put(AzureKV, azureCredentials, read.workload, func(ctx context.Context, key Key) ([]byte, error) {
 		return service.Decrypt(ctx, key.Address, key.Recipient, key.Version, key.Wrapped)
-	})
-	return nil
+	}, func(key Key) string { return strings.TrimRight(key.Address, "/") + "/keys/" + key.Recipient })
+}
+
+// within says in which entry something is wrong.
+func within(entry string, err error) error {
+	told := syncline.Errorf(syncline.Invalid, "%s: %w", entry, err)
+	if hint := syncline.HintOf(err); hint != "" {
+		return syncline.WithHint(told, hint)
+	}
+	return told
 }

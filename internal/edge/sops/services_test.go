@@ -36,6 +36,8 @@ import (
 type cloud struct {
 	t      testing.TB
 	client *kms.Client
+	// options are those of the client.
+	options kms.Options
 	// stranger does not trust the authority, which is in PEM.
 	stranger  *kms.Client
 	authority []byte
@@ -47,6 +49,9 @@ type cloud struct {
 	asked map[string]int
 	// answer replaces what would be answered.
 	answer http.HandlerFunc
+	// tokens replaces what servers of tokens would answer, and refuse has them refuse.
+	tokens func(at string, r *http.Request, body string) (answer, wrong string)
+	refuse func(w http.ResponseWriter)
 	// account is the public key of the service account.
 	account *rsa.PublicKey
 }
@@ -81,7 +86,8 @@ func newCloud(t testing.TB) *cloud {
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
 	}
-	c.client, c.stranger = kms.New(kms.Options{RootCAs: roots, Dial: dial}), kms.New(kms.Options{Dial: dial})
+	c.options = kms.Options{RootCAs: roots, Dial: dial}
+	c.client, c.stranger = kms.New(c.options), kms.New(kms.Options{Dial: dial})
 	c.authority = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: text})
 	return c
 }
@@ -100,7 +106,14 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.answer(w, r)
 		return
 	}
-	answer, wrong := c.answerTo(at, r, string(body))
+	give := c.answerTo
+	if gives := strings.HasPrefix(r.Host, "sts.") || r.Host == "oauth2.googleapis.com" || r.Host == "login.microsoftonline.com" || r.Host == "169.254.169.254"; gives && c.refuse != nil {
+		c.refuse(w)
+		return
+	} else if gives && c.tokens != nil {
+		give = c.tokens
+	}
+	answer, wrong := give(at, r, string(body))
 	if wrong != "" {
 		c.t.Errorf("%s: %s in %v and %s", at, wrong, r.Header, body)
 		w.WriteHeader(http.StatusBadRequest)
@@ -363,8 +376,8 @@ func TestReadKeys(t *testing.T) {
 		"a bad address": {map[string]sealed.Text{"sops.vault-token": "t", "sops.vault-address": "file:///hunter2"}, "is for no address"},
 		"no authority":  {map[string]sealed.Text{"sops.vault-token": "t", "sops.vault-address": "https://vault.example.com", "sops.vault-ca": "hunter2"}, "sops.vault-ca has no certificate"},
 		"AWS":           {map[string]sealed.Text{"sops.aws-kms": "hunter2"}, "sops.aws-kms is no YAML with"},
-		"GCP":           {map[string]sealed.Text{"sops.gcp-kms": "hunter2"}, "sops.gcp-kms is no JSON of"},
-		"Azure":         {map[string]sealed.Text{"sops.azure-kv": "tenantId: hunter2"}, "sops.azure-kv has no tenantId or no clientId"},
+		"GCP":           {map[string]sealed.Text{"sops.gcp-kms": "hunter2"}, "sops.gcp-kms: it is no JSON of"},
+		"Azure":         {map[string]sealed.Text{"sops.azure-kv": "tenantId: hunter2"}, "sops.azure-kv: has to have one of clientSecret and clientAssertion"},
 	} {
 		keys, err := sops.ReadKeys(client, "shop", test.data)
 		switch {

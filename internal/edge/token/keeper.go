@@ -1,9 +1,7 @@
 // Package token has tokens for repositories from servers that exchange other
 // credentials for them: GitHub for those of an App, Azure for those of an identity, and
 // Google for those of a service account. It keeps a token in memory until shortly before
-// its end. Credentials go to no server but that which stands beside them, or else to that
-// of whoever they are of; no redirect is followed, and no error shows more of an answer
-// than its code.
+// its end. What is asked, and where, is said in internal/edge/exchange.
 //
 //	keeper := token.New(token.Options{})
 //	signed, err := keeper.Credentials(ctx, repo) // with a token in place of its Exchange
@@ -21,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/dial"
 	"github.com/syncline-io/syncline/internal/base/sealed"
 	"github.com/syncline-io/syncline/internal/base/upstream"
+	"github.com/syncline-io/syncline/internal/edge/exchange"
 )
 
 // Options are the choices of a Keeper. The zero value works.
@@ -41,26 +40,13 @@ type Keeper struct {
 	gate    dial.Gate
 
 	mu   sync.Mutex
-	kept map[purpose]*kept
+	kept map[purpose]*exchange.Kept[sealed.Text]
 }
 
 // purpose is what a token is for: one serves all repositories of an account.
 type purpose struct {
 	exchange upstream.Exchange
 	account  string
-}
-
-// kept is a token that is kept, or asked for.
-type kept struct {
-	// asking holds an element while somebody asks for the token, and guards it.
-	asking chan struct{}
-	token  token
-}
-
-// token is what a server gave, and until when it is used.
-type token struct {
-	text  sealed.Text
-	until time.Time
 }
 
 // New returns a Keeper without any token.
@@ -71,7 +57,7 @@ func New(options Options) *Keeper {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	return &Keeper{options: options, gate: dial.Gate{Allow: options.AllowAddresses}, kept: map[purpose]*kept{}}
+	return &Keeper{options: options, gate: dial.Gate{Allow: options.AllowAddresses}, kept: map[purpose]*exchange.Kept[sealed.Text]{}}
 }
 
 // Credentials returns the repository with a token in place of its Exchange, which may
@@ -83,19 +69,15 @@ func (k *Keeper) Credentials(ctx context.Context, repo upstream.Repository) (ups
 		return repo, about(repo, err)
 	}
 	mine := k.place(purpose{repo.Exchange, deal.account()})
-	select {
-	case mine.asking <- struct{}{}:
-		defer func() { <-mine.asking }()
-	case <-ctx.Done():
-		return repo, about(repo, syncline.Errorf(syncline.Transient, "waiting for it: %w", ctx.Err()))
-	}
-	if !k.options.Now().Before(mine.token.until) {
-		if mine.token, err = k.ask(ctx, repo, deal); err != nil {
-			return repo, about(repo, err)
-		}
+	text, err := mine.Get(ctx, k.options.Now, func(ctx context.Context) (sealed.Text, time.Duration, error) {
+		given, err := k.ask(ctx, repo, deal)
+		return given.Text, given.Lasts, err
+	})
+	if err != nil {
+		return repo, about(repo, err)
 	}
 	repo.Exchange = upstream.Exchange{}
-	deal.put(mine.token.text, &repo)
+	deal.put(text, &repo)
 	return repo, nil
 }
 
@@ -109,20 +91,12 @@ func (k *Keeper) Refused(repo, signed upstream.Repository) {
 	of := purpose{repo.Exchange, deal.account()}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	mine := k.kept[of]
-	if mine == nil {
-		return
-	}
-	select {
-	case mine.asking <- struct{}{}:
-	default: // another one is asked for already
-		return
-	}
-	defer func() { <-mine.asking }()
-	probe := repo
-	deal.put(mine.token.text, &probe)
-	if probe.Password == signed.Password && probe.BearerToken == signed.BearerToken {
-		mine.token = token{}
+	if mine := k.kept[of]; mine != nil {
+		mine.Drop(func(text sealed.Text) bool {
+			probe := repo
+			deal.put(text, &probe)
+			return probe.Password == signed.Password && probe.BearerToken == signed.BearerToken
+		})
 	}
 }
 
@@ -130,7 +104,7 @@ func (k *Keeper) Refused(repo, signed upstream.Repository) {
 const maxKept = 1000
 
 // place returns where the token of a purpose is.
-func (k *Keeper) place(of purpose) *kept {
+func (k *Keeper) place(of purpose) *exchange.Kept[sealed.Text] {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	mine := k.kept[of]
@@ -143,22 +117,9 @@ func (k *Keeper) place(of purpose) *kept {
 		}
 		delete(k.kept, other)
 	}
-	mine = &kept{asking: make(chan struct{}, 1)}
+	mine = exchange.NewKept[sealed.Text]()
 	k.kept[of] = mine
 	return mine
-}
-
-// longest is how long a token is used at most, however long it is said to last.
-const longest = 24 * time.Hour
-
-// lasting returns a token that ends after a time, or a little before: what begins with
-// it has to go well.
-func (k *Keeper) lasting(text string, lasts time.Duration) (token, error) {
-	if text == "" {
-		return token{}, syncline.Errorf(syncline.Invalid, "the server answered no token")
-	}
-	lasts = min(max(lasts, 0), longest)
-	return token{text: sealed.Text(text), until: k.options.Now().Add(lasts - min(5*time.Minute, lasts/5))}, nil
 }
 
 // about says for which repository a token is missing.

@@ -173,7 +173,7 @@ func (g *gathering) own(ctx context.Context) (trees []syncline.Tree, refs map[st
 // remote returns the files of what a source needs from elsewhere: once for all sources, and
 // only if the project lets its Apps have it.
 func (g *gathering) remote(ctx context.Context, remote upstream.Remote) (syncline.Tree, error) {
-	ref, source := remote.Ref(), syncline.Source{RepoURL: remote.RepoURL, Chart: remote.Chart, TargetRevision: remote.TargetRevision}
+	ref, source := remote.Ref(), syncline.Source{RepoURL: remote.RepoURL, Chart: remote.Chart, TargetRevision: remote.TargetRevision, File: remote.File}
 	if tree := g.trees[ref]; tree != nil {
 		return tree, nil
 	}

@@ -32,7 +32,7 @@ func (r *Renderer) complete(ctx context.Context, request Request) (outcome, erro
 			}
 			if given++; given > maxRemotes {
 				return outcome{}, syncline.WithHint(
-					syncline.Errorf(syncline.Invalid, "%s: more than %d repositories and charts are needed from elsewhere", remote.By, maxRemotes), vendor(remote))
+					syncline.Errorf(syncline.Invalid, "%s: more than %d repositories, charts and files are needed from elsewhere", remote.By, maxRemotes), vendor(remote))
 			}
 			if err := give(ctx, &request, remote); err != nil {
 				return outcome{}, err

@@ -33,6 +33,11 @@ type Keys interface {
 
 // Stage yields what an App's sources hold.
 type Stage struct {
+	// Named is told of a repository that what an App reads names, such as that of a
+	// submodule, also where the App may not read it. Set it before the first Tree.
+	// Default: nobody is told.
+	Named func(id syncline.AppID, address upstream.Address)
+
 	resolver    *Resolver
 	credentials Credentials
 	keys        Keys
@@ -97,7 +102,7 @@ func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Sour
 	if err != nil {
 		return nil, err
 	}
-	files, err := s.files(ctx, repo, source, revision)
+	files, err := s.files(ctx, s.telling(app.ID, repo), source, revision)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +116,20 @@ func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Sour
 			syncline.HintOf(err))
 	}
 	return files, nil
+}
+
+// telling returns a repository of which is told what others it names, and these.
+func (s *Stage) telling(id syncline.AppID, repo upstream.Repository) upstream.Repository {
+	others := repo.Others
+	if others == nil || s.Named == nil {
+		return repo
+	}
+	repo.Others = func(address upstream.Address) (upstream.Repository, error) {
+		s.Named(id, address)
+		other, err := others(address)
+		return s.telling(id, other), err
+	}
+	return repo
 }
 
 // Difference returns how two revisions of a source differ. The older one was

@@ -1,6 +1,9 @@
 package source_test
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -146,5 +149,50 @@ func TestStageErrorsNameWhatIsWrong(t *testing.T) {
 	}
 	if err := tree(syncline.Source{Path: "apps/shop"}, head); err != nil {
 		t.Errorf("what is present needs no server: %v", err)
+	}
+}
+
+// naming is a repository whose files name another one, whose files name a third.
+type naming struct{ guarded }
+
+func (*naming) Fetch(context.Context, upstream.Repository, string, string) error { return nil }
+
+func (*naming) Tree(_ context.Context, repo upstream.Repository, _ string) (syncline.Tree, error) {
+	second, err := repo.Others(upstream.AddressOf("https://example.com/second"))
+	if err == nil {
+		_, err = second.Others(upstream.AddressOf("https://example.com/third"))
+	}
+	if err == nil {
+		return nil, errors.New("the third is permitted")
+	}
+	return depotTree(map[string]string{"a": "1"}), nil
+}
+
+// permitting lets everything be read but the third.
+type permitting struct{}
+
+func (p permitting) Repository(project string, address upstream.Address) (upstream.Repository, error) {
+	repo := upstream.Repository{Address: address}
+	repo.Others = func(address upstream.Address) (upstream.Repository, error) {
+		if strings.HasSuffix(address.Key(), "third") {
+			return upstream.Repository{}, syncline.Errorf(syncline.Denied, "it is not permitted")
+		}
+		return p.Repository(project, address)
+	}
+	return repo, nil
+}
+
+// What is read names repositories at any depth, also some that may not be read.
+func TestWhatIsNamedIsTold(t *testing.T) {
+	world := &naming{}
+	stage := source.New(source.NewResolver(gitOf(world, world), source.Options{}), permitting{}, nil)
+	var told []string
+	stage.Named = func(id syncline.AppID, address upstream.Address) { told = append(told, id.Name+" "+address.String()) }
+	app := syncline.App{ID: syncline.AppID{Name: "web"}}
+	if _, err := stage.Tree(t.Context(), app, syncline.Source{RepoURL: urlA, Path: "."}, commit("1")); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"web https://example.com/second", "web https://example.com/third"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }

@@ -137,13 +137,14 @@ func historyLimit(cr *v1alpha1.Application) int {
 	return int(max(0, *cr.Spec.RevisionHistoryLimit))
 }
 
-// refresh reads the annotation as Argo CD does: any value but "hard" is normal.
+// refresh reads the annotation as Argo CD does: any value but "hard" is normal. One that
+// was taken up is what it was before.
 func refresh(cr *v1alpha1.Application) syncline.Refresh {
 	value, ok := cr.Annotations[v1alpha1.RefreshAnnotation]
 	switch {
 	case !ok:
 		return syncline.NoRefresh
-	case value == string(syncline.RefreshHard):
+	case value == string(syncline.RefreshHard), value == v1alpha1.HardRefreshTaken:
 		return syncline.RefreshHard
 	default:
 		return syncline.RefreshNormal

@@ -48,6 +48,8 @@ type record struct {
 	// cr is what [Patch] reads of it; see essence. It is not changed.
 	cr    *v1alpha1.Application
 	large bool
+	// taken says that the refresh which it asks for was taken up.
+	taken bool
 }
 
 // NewStore returns a Store of the Applications among apps, which declares there what it
@@ -79,7 +81,7 @@ func (s *Store) read(u *unstructured.Unstructured) (syncline.App, any) {
 	app, cr := Read(u, s.controlPlane)
 	app.Invalid = append(unaffordable, app.Invalid...)
 	app.Dialect = s.dialect // one for all
-	return app, &record{essence(cr), large}
+	return app, &record{cr: essence(cr), large: large, taken: isTaken(cr)}
 }
 
 // Draft returns what a report changes in its Application.
@@ -112,11 +114,16 @@ func (s *Store) WriteDraft(ctx context.Context, draft *coalesce.Draft) (written 
 	if err != nil {
 		return false, fmt.Errorf("write the status of Application %s: %w", draft.App, err)
 	}
+	s.keep(u)
+	return true, nil
+}
+
+// keep takes note of what an Application became by a write.
+func (s *Store) keep(u *unstructured.Unstructured) {
 	app, change := s.apps.Keep(s.read(u))
 	if change != catalog.Same && s.Changed != nil {
 		s.Changed(app, change)
 	}
-	return true, nil
 }
 
 // largeText is how many bytes of text people have to write into an Application for

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/xml"
 	"io"
 	"maps"
 	"net/http"
@@ -19,32 +18,33 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
-	"github.com/syncline-io/syncline/internal/base/sealed"
+	"github.com/syncline-io/syncline/internal/edge/exchange"
 )
-
-// AWSCredentials are an access key.
-type AWSCredentials struct {
-	AccessKey    string
-	SecretKey    sealed.Text
-	SessionToken sealed.Text
-}
 
 // AWS decrypts by AWS KMS. See https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html.
 type AWS struct {
-	Client      *Client
-	Credentials AWSCredentials
+	client *Client
+	own    exchange.AccessKey
+	// workload is the one role that is assumed in place of having a key; nil for none.
+	workload *exchange.AWSRole
 
 	mu sync.Mutex
-	// roles are the credentials of roles that were assumed, at most maxRoles.
-	roles map[string]assumed
+	// roles are the keys of roles that were assumed, at most maxRoles.
+	roles map[string]*exchange.Kept[exchange.AccessKey]
 }
 
 // maxRoles is how many roles are assumed at once.
 const maxRoles = 32
 
-type assumed struct {
-	credentials AWSCredentials
-	until       time.Time
+// NewAWS decrypts by the rights of an access key, and of roles that these let it assume.
+func NewAWS(c *Client, own exchange.AccessKey) *AWS { return &AWS{client: c, own: own} }
+
+// NewAWSWorkload decrypts by the rights of the role that the cluster gave to this Pod, or
+// of another one that is not "", and of no role that a file names: that would be for
+// whoever writes the file to choose.
+func NewAWSWorkload(c *Client, role string) (*AWS, error) {
+	workload, err := exchange.AWSWorkload(c.getenv, role)
+	return &AWS{client: c, workload: &workload}, err
 }
 
 // AWSKey is a key as a file names it.
@@ -84,55 +84,55 @@ func (a *AWS) Decrypt(ctx context.Context, key AWSKey, wrapped string) ([]byte, 
 		return nil, err
 	}
 	request.Header.Set("X-Amz-Target", "TrentService.Decrypt")
-	if err := sign(request, credentials, scope{region, "kms"}, a.Client.now()); err != nil {
+	if err := sign(request, credentials, scope{region, "kms"}, a.client.now()); err != nil {
 		return nil, err
 	}
 	var answer struct{ Plaintext string }
-	if err := a.Client.post(request, &answer); err != nil {
+	if err := a.client.post(request, &answer); err != nil {
 		return nil, err
 	}
 	return notEmpty(base64.StdEncoding.DecodeString(answer.Plaintext))
 }
 
-// as returns the credentials of a role, which are asked for anew shortly before their
-// end. See https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
-func (a *AWS) as(ctx context.Context, role, region, domain string) (AWSCredentials, error) {
-	if role == "" {
-		return a.Credentials, nil
+// as returns the key of a role, which is asked for anew shortly before its end. See
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
+func (a *AWS) as(ctx context.Context, role, region, domain string) (exchange.AccessKey, error) {
+	service := "https://sts." + region + "." + domain + "/"
+	switch {
+	case a.workload != nil && role != "" && role != a.workload.ARN:
+		return exchange.AccessKey{}, syncline.Errorf(syncline.Denied, "its role %.200q is not assumed by the identity of this Pod, which a file does not choose", role)
+	case a.workload != nil:
+		return a.role(a.workload.ARN).Get(ctx, a.client.now, func(ctx context.Context) (exchange.AccessKey, time.Duration, error) {
+			return a.workload.AccessKey(ctx, a.client.tokens(), service)
+		})
+	case role == "":
+		return a.own, nil
 	}
+	return a.role(role).Get(ctx, a.client.now, func(ctx context.Context) (exchange.AccessKey, time.Duration, error) {
+		request, err := formRequest(ctx, service, url.Values{
+			"Action": {"AssumeRole"}, "Version": {"2011-06-15"}, "RoleArn": {role}, "RoleSessionName": {"syncline"},
+		})
+		if err == nil {
+			err = sign(request, a.own, scope{region, "sts"}, a.client.now())
+		}
+		if err != nil {
+			return exchange.AccessKey{}, 0, err
+		}
+		return a.client.tokens().AssumeRole(request)
+	})
+}
+
+// role returns where the key of a role is kept.
+func (a *AWS) role(name string) *exchange.Kept[exchange.AccessKey] {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if known, ok := a.roles[role]; ok && a.Client.now().Before(known.until) {
-		return known.credentials, nil
+	if a.roles[name] == nil {
+		if len(a.roles) >= maxRoles || a.roles == nil {
+			a.roles = map[string]*exchange.Kept[exchange.AccessKey]{}
+		}
+		a.roles[name] = exchange.NewKept[exchange.AccessKey]()
 	}
-	request, err := formRequest(ctx, "https://sts."+region+"."+domain+"/", url.Values{
-		"Action": {"AssumeRole"}, "Version": {"2011-06-15"}, "RoleArn": {role}, "RoleSessionName": {"syncline"},
-	})
-	if err != nil {
-		return AWSCredentials{}, err
-	}
-	if err := sign(request, a.Credentials, scope{region, "sts"}, a.Client.now()); err != nil {
-		return AWSCredentials{}, err
-	}
-	var text []byte
-	if err := a.Client.post(request, &text); err != nil {
-		return AWSCredentials{}, err
-	}
-	var answer struct {
-		AccessKey  string    `xml:"AssumeRoleResult>Credentials>AccessKeyId"`
-		SecretKey  string    `xml:"AssumeRoleResult>Credentials>SecretAccessKey"`
-		Token      string    `xml:"AssumeRoleResult>Credentials>SessionToken"`
-		Expiration time.Time `xml:"AssumeRoleResult>Credentials>Expiration"`
-	}
-	if xml.Unmarshal(text, &answer) != nil || answer.AccessKey == "" {
-		return AWSCredentials{}, syncline.Errorf(syncline.Invalid, "the service answered no credentials for the role")
-	}
-	credentials := AWSCredentials{answer.AccessKey, sealed.Text(answer.SecretKey), sealed.Text(answer.Token)}
-	if len(a.roles) >= maxRoles || a.roles == nil {
-		a.roles = map[string]assumed{}
-	}
-	a.roles[role] = assumed{credentials, answer.Expiration.Add(-earlier)}
-	return credentials, nil
+	return a.roles[name]
 }
 
 // scope is for what a request is signed.
@@ -140,10 +140,10 @@ type scope struct{ region, service string }
 
 // sign signs a request by AWS Signature Version 4. See
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
-func sign(request *http.Request, credentials AWSCredentials, s scope, now time.Time) error {
+func sign(request *http.Request, credentials exchange.AccessKey, s scope, now time.Time) error {
 	at := now.UTC().Format("20060102T150405Z")
 	request.Header.Set("X-Amz-Date", at)
-	if token := credentials.SessionToken.Reveal(); token != "" {
+	if token := credentials.Session.Reveal(); token != "" {
 		request.Header.Set("X-Amz-Security-Token", token)
 	}
 	body, err := bodyOf(request)
@@ -165,14 +165,14 @@ func sign(request *http.Request, credentials AWSCredentials, s scope, now time.T
 	}, "\n")
 	credential := strings.Join([]string{at[:8], s.region, s.service, "aws4_request"}, "/")
 	toSign := strings.Join([]string{"AWS4-HMAC-SHA256", at, credential, hexSum([]byte(canonical))}, "\n")
-	key := []byte("AWS4" + credentials.SecretKey.Reveal())
+	key := []byte("AWS4" + credentials.Secret.Reveal())
 	for _, part := range []string{at[:8], s.region, s.service, "aws4_request", toSign} {
 		mac := hmac.New(sha256.New, key)
 		_, _ = mac.Write([]byte(part))
 		key = mac.Sum(nil)
 	}
 	request.Header.Set("Authorization",
-		"AWS4-HMAC-SHA256 Credential="+credentials.AccessKey+"/"+credential+", SignedHeaders="+signed+", Signature="+hex.EncodeToString(key))
+		"AWS4-HMAC-SHA256 Credential="+credentials.ID+"/"+credential+", SignedHeaders="+signed+", Signature="+hex.EncodeToString(key))
 	return nil
 }
 

@@ -1,53 +1,50 @@
 package kms
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
-	"net/http"
-	"net/url"
 	"regexp"
 
-	"github.com/syncline-io/syncline/internal/base/sealed"
+	"github.com/syncline-io/syncline/internal/edge/exchange"
 )
-
-// AzureCredentials are those of a service principal: a secret, or an assertion of
-// another identity provider.
-type AzureCredentials struct {
-	TenantID     string      `json:"tenantId"`
-	ClientID     string      `json:"clientId"`
-	ClientSecret sealed.Text `json:"clientSecret"`
-	// Assertion is what workload identity has in place of a secret.
-	Assertion sealed.Text `json:"clientAssertion"`
-}
 
 // Azure decrypts by Azure Key Vault. See
 // https://learn.microsoft.com/rest/api/keyvault/keys/decrypt/decrypt.
 type Azure struct {
 	client *Client
-	token  *token
+	token  *bearer
 }
 
-// NewAzure decrypts by a service principal's rights.
-func NewAzure(c *Client, credentials AzureCredentials) (*Azure, error) {
-	if !regexp.MustCompile(`^[A-Za-z0-9.-]+$`).MatchString(credentials.TenantID) || credentials.ClientID == "" {
-		return nil, errors.New("has no tenantId or no clientId")
-	}
-	if (credentials.ClientSecret == "") == (credentials.Assertion == "") {
+// NewAzure decrypts by the rights of a service principal, which has a secret, or an
+// assertion of another identity provider.
+func NewAzure(c *Client, identity exchange.Azure) (*Azure, error) {
+	if (identity.Secret == "") == (identity.Assertion == "") {
 		return nil, errors.New("has to have one of clientSecret and clientAssertion")
 	}
-	// See https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow.
-	ask := func(ctx context.Context) (*http.Request, error) {
-		form := url.Values{"grant_type": {"client_credentials"}, "client_id": {credentials.ClientID}, "scope": {"https://vault.azure.net/.default"}}
-		if credentials.Assertion != "" {
-			form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-			form.Set("client_assertion", credentials.Assertion.Reveal())
-		} else {
-			form.Set("client_secret", credentials.ClientSecret.Reveal())
-		}
-		return formRequest(ctx, "https://login.microsoftonline.com/"+credentials.TenantID+"/oauth2/v2.0/token", form)
+	return newAzure(c, identity)
+}
+
+// NewAzureWorkload decrypts by the rights of the identity that the cluster gave to this
+// Pod, or to another client or tenant that is not "".
+func NewAzureWorkload(c *Client, client, tenant string) (*Azure, error) {
+	identity, err := exchange.AzureWorkload(c.getenv)
+	if err != nil {
+		return nil, err
 	}
-	return &Azure{client: c, token: &token{client: c, ask: ask}}, nil
+	identity.Client, identity.Tenant = cmp.Or(client, identity.Client), cmp.Or(tenant, identity.Tenant)
+	return newAzure(c, identity)
+}
+
+func newAzure(c *Client, identity exchange.Azure) (*Azure, error) {
+	identity, err := identity.Checked()
+	if err != nil {
+		return nil, errors.New("has no tenantId or no clientId")
+	}
+	return &Azure{client: c, token: c.bearer(func(ctx context.Context) (exchange.Token, error) {
+		return identity.Token(ctx, c.tokens(), "https://vault.azure.net/.default")
+	})}, nil
 }
 
 // vaultAddress is that of a vault in Azure: no other gets the token.

@@ -16,11 +16,13 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"regexp"
 	"time"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/dial"
+	"github.com/syncline-io/syncline/internal/edge/exchange"
 )
 
 // Options are those of a Client. The zero value works.
@@ -33,6 +35,9 @@ type Options struct {
 	// Dial connects to servers, of which it judges the addresses. Default: that of
 	// [net.Dialer], to whatever AllowAddresses permits.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Getenv tells the variables by which a cluster gives this Pod an identity. Default:
+	// [os.Getenv].
+	Getenv func(name string) string
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 }
@@ -41,7 +46,10 @@ type Options struct {
 type Client struct {
 	http      *http.Client
 	transport *http.Transport // of http
-	now       func() time.Time
+	// metadata asks the server of the cloud that tells who this Pod is, and nobody else.
+	metadata exchange.Client
+	getenv   func(string) string
+	now      func() time.Time
 }
 
 const (
@@ -55,11 +63,16 @@ const (
 
 // New returns a Client.
 func New(o Options) *Client {
+	toMetadata := o.Dial
 	if o.Dial == nil {
 		o.Dial = dial.Gate{Allow: o.AllowAddresses}.Dialer(timeout).DialContext
+		toMetadata = dial.Gate{Allow: []netip.Prefix{netip.MustParsePrefix("169.254.169.254/32")}}.Dialer(timeout).DialContext
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
 	}
 	transport := &http.Transport{
 		DialContext: o.Dial, ForceAttemptHTTP2: true, MaxConnsPerHost: maxConnections,
@@ -68,7 +81,8 @@ func New(o Options) *Client {
 	if o.RootCAs != nil {
 		transport.TLSClientConfig = tlsConfig(o.RootCAs)
 	}
-	return &Client{now: o.Now, transport: transport, http: &http.Client{
+	metadata := exchange.Client{Transport: &http.Transport{DialContext: toMetadata, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true}, Now: o.Now}
+	return &Client{now: o.Now, getenv: o.Getenv, metadata: metadata, transport: transport, http: &http.Client{
 		Transport: transport, Timeout: timeout,
 		// Credentials go nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -88,11 +102,14 @@ func (c *Client) Trusting(authorities []byte) (*Client, bool) {
 	transport, own := c.transport.Clone(), *c.http
 	transport.TLSClientConfig = tlsConfig(pool)
 	own.Transport = transport
-	return &Client{now: c.now, http: &own, transport: transport}, true
+	return &Client{now: c.now, getenv: c.getenv, metadata: c.metadata, http: &own, transport: transport}, true
 }
 
-// post sends a request and reads the JSON, or the bytes, of its answer. No error shows
-// more of the answer than its code.
+// tokens asks for what lets in at a service.
+func (c *Client) tokens() exchange.Client { return exchange.Client{Transport: c.transport, Now: c.now} }
+
+// post sends a request and reads the JSON of its answer. No error shows more of the
+// answer than its code.
 func (c *Client) post(request *http.Request, answer any) error {
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -108,10 +125,6 @@ func (c *Client) post(request *http.Request, answer any) error {
 		return refused(response.StatusCode, text)
 	case len(text) > maxAnswer:
 		return syncline.Errorf(syncline.Invalid, "the service answered more than %d bytes", maxAnswer)
-	}
-	if raw, ok := answer.(*[]byte); ok {
-		*raw = text
-		return nil
 	}
 	if json.Unmarshal(text, answer) != nil {
 		return syncline.Errorf(syncline.Invalid, "the service answered what is no JSON")

@@ -2,81 +2,42 @@ package kms
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
-	"encoding/pem"
-	"errors"
-	"net/http"
-	"net/url"
 	"regexp"
 
-	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/sealed"
+	"github.com/syncline-io/syncline/internal/edge/exchange"
 )
 
 // GCP decrypts by Google Cloud KMS. See
 // https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys/decrypt.
 type GCP struct {
 	client *Client
-	token  *token
+	token  *bearer
 }
 
-// googleToken is where tokens of service accounts are asked for.
-const googleToken = "https://oauth2.googleapis.com/token"
+const googleScope = "https://www.googleapis.com/auth/cloudkms"
 
 // NewGCP reads the JSON of a service account's key.
 func NewGCP(c *Client, account sealed.Text) (*GCP, error) {
-	var read struct {
-		Email string `json:"client_email"`
-		KeyID string `json:"private_key_id"`
-		Key   string `json:"private_key"`
+	read, err := exchange.ReadGoogle(account)
+	if err != nil {
+		return nil, err
 	}
-	if json.Unmarshal([]byte(account.Reveal()), &read) != nil || read.Email == "" {
-		return nil, errors.New("is no JSON of a service account's key")
-	}
-	block, _ := pem.Decode([]byte(read.Key))
-	if block == nil {
-		return nil, errors.New("has no private key")
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	key, isRSA := parsed.(*rsa.PrivateKey)
-	if err != nil || !isRSA {
-		return nil, errors.New("has a private key that cannot be read")
-	}
-	// See https://developers.google.com/identity/protocols/oauth2/service-account#httprest.
-	ask := func(ctx context.Context) (*http.Request, error) {
-		now := c.now().Unix()
-		assertion, err := signJWT(key, map[string]any{"alg": "RS256", "typ": "JWT", "kid": read.KeyID}, map[string]any{
-			"iss": read.Email, "scope": "https://www.googleapis.com/auth/cloudkms", "aud": googleToken, "iat": now, "exp": now + 3600,
-		})
-		if err != nil {
-			return nil, err
-		}
-		return formRequest(ctx, googleToken, url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}})
-	}
-	return &GCP{client: c, token: &token{client: c, ask: ask}}, nil
+	return &GCP{client: c, token: c.bearer(func(ctx context.Context) (exchange.Token, error) {
+		return read.Token(ctx, c.tokens(), googleScope)
+	})}, nil
 }
 
-// signJWT returns a JSON Web Token. See https://www.rfc-editor.org/rfc/rfc7519.
-func signJWT(key *rsa.PrivateKey, header, claims map[string]any) (string, error) {
-	head, headErr := json.Marshal(header)
-	body, bodyErr := json.Marshal(claims)
-	if err := errors.Join(headErr, bodyErr); err != nil {
-		return "", err
-	}
-	encode := base64.RawURLEncoding.EncodeToString
-	text := encode(head) + "." + encode(body)
-	sum := sha256.Sum256([]byte(text))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
+// NewGCPWorkload decrypts by the rights of the identity that the cluster gave to this Pod.
+func NewGCPWorkload(c *Client) (*GCP, error) {
+	identity, err := exchange.NewGoogleWorkload(c.getenv)
 	if err != nil {
-		return "", syncline.Errorf(syncline.Invalid, "the service account's key cannot sign")
+		return nil, err
 	}
-	return text + "." + encode(signature), nil
+	return &GCP{client: c, token: c.bearer(func(ctx context.Context) (exchange.Token, error) {
+		return identity.Token(ctx, c.tokens(), c.metadata, googleScope)
+	})}, nil
 }
 
 func resourceName() *regexp.Regexp {

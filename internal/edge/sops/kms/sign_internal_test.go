@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline/internal/base/dial"
+	"github.com/syncline-io/syncline/internal/edge/exchange"
 )
 
 // TestSign holds the signature of a request that AWS documents:
@@ -18,7 +19,7 @@ func TestSign(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-	credentials := AWSCredentials{AccessKey: "AKIDEXAMPLE", SecretKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
+	credentials := exchange.AccessKey{ID: "AKIDEXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
 	if err := sign(request, credentials, scope{"us-east-1", "iam"}, time.Date(2015, 8, 30, 12, 36, 0, 0, time.UTC)); err != nil {
 		t.Fatal(err)
 	}

@@ -3,56 +3,32 @@ package kms
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
-	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/sealed"
+	"github.com/syncline-io/syncline/internal/edge/exchange"
 )
 
-// earlier is how long before its end a token is asked for anew.
-const earlier = time.Minute
-
-// token is an access token that is asked for when it is needed, and kept until shortly
-// before its end.
-type token struct {
+// bearer authorizes requests by a token that is asked for when it is needed. Who waits for
+// one that is asked for waits for nobody else's: a token is of one project.
+type bearer struct {
 	client *Client
-	ask    func(ctx context.Context) (*http.Request, error)
-
-	mu    sync.Mutex
-	text  string
-	until time.Time
+	ask    func(ctx context.Context) (exchange.Token, error)
+	kept   *exchange.Kept[sealed.Text]
 }
 
-// authorize adds the token to a request. Who waits for one that is asked for waits for
-// nobody else's: a token is of one project.
-func (t *token) authorize(request *http.Request) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.client.now().Before(t.until) {
-		if err := t.renew(request.Context()); err != nil {
-			return err
-		}
-	}
-	request.Header.Set("Authorization", "Bearer "+t.text)
-	return nil
+func (c *Client) bearer(ask func(ctx context.Context) (exchange.Token, error)) *bearer {
+	return &bearer{c, ask, exchange.NewKept[sealed.Text]()}
 }
 
-func (t *token) renew(ctx context.Context) error {
-	request, err := t.ask(ctx)
-	if err != nil {
-		return err
+// authorize adds the token to a request.
+func (b *bearer) authorize(request *http.Request) error {
+	text, err := b.kept.Get(request.Context(), b.client.now, func(ctx context.Context) (sealed.Text, time.Duration, error) {
+		given, err := b.ask(ctx)
+		return given.Text, given.Lasts, err
+	})
+	if err == nil {
+		request.Header.Set("Authorization", "Bearer "+text.Reveal())
 	}
-	var answer struct {
-		Token   string `json:"access_token"`
-		Seconds int    `json:"expires_in"`
-	}
-	if err := t.client.post(request, &answer); err != nil {
-		return err
-	}
-	if answer.Token == "" {
-		return syncline.Errorf(syncline.Denied, "the service answered no token")
-	}
-	lasts := min(time.Duration(max(answer.Seconds, 0))*time.Second, time.Hour)
-	t.text, t.until = answer.Token, t.client.now().Add(lasts-earlier)
-	return nil
+	return err
 }

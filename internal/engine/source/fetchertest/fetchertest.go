@@ -3,6 +3,7 @@
 package fetchertest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -22,6 +23,8 @@ type Origin struct {
 	Source, Other syncline.Source
 	// Nowhere is a revision that looks like one, and is none.
 	Nowhere string
+	// File is where Publish puts what is looked for. Default: "folder/file".
+	File string
 	// Publish makes the files what Source means from now on.
 	Publish func(files map[string]string)
 	// Shut makes the server unreachable for good.
@@ -40,7 +43,9 @@ func Run(t testing.TB, newOrigin func(t testing.TB) Origin) {
 		{"a revision that is none", (*suite).nowhere}, {"revisions beside each other", (*suite).beside}, {"no server", (*suite).shut},
 		{"a source that names its revision", (*suite).named}, {"what led to it does not matter", (*suite).withoutBy}, {"many at once", (*suite).concurrent},
 	} {
-		fact.test(&suite{TB: t, Origin: newOrigin(t), fact: fact.name})
+		origin := newOrigin(t)
+		origin.File = cmp.Or(origin.File, "folder/file")
+		fact.test(&suite{TB: t, Origin: origin, fact: fact.name})
 	}
 }
 
@@ -90,7 +95,7 @@ func (s *suite) resolve(in source.Listing) source.Revision {
 // publish publishes a file with a text, and returns the revision that it became.
 func (s *suite) publish(text string) source.Revision {
 	s.Helper()
-	s.Publish(map[string]string{"folder/file": text})
+	s.Publish(map[string]string{s.File: text})
 	return s.resolve(s.list())
 }
 
@@ -102,7 +107,7 @@ func (s *suite) has(revision source.Revision, text string) {
 		s.failf("Tree(%s): %v", revision.ID, err)
 		return
 	}
-	if got, err := tree.ReadFile("folder/file"); err != nil || string(got) != text {
+	if got, err := tree.ReadFile(s.File); err != nil || string(got) != text {
 		s.failf("at %s the file has %q, %v, want %q", revision.ID, got, err, text)
 	}
 }
@@ -140,7 +145,7 @@ func (s *suite) published() {
 
 // lasting listings tell what was so when they were made.
 func (s *suite) lasting() {
-	s.Publish(map[string]string{"folder/file": "one"})
+	s.Publish(map[string]string{s.File: "one"})
 	before := s.list()
 	first := s.resolve(before)
 	second := s.publish("two")
@@ -154,7 +159,7 @@ func (s *suite) lasting() {
 
 // same is what nobody changed.
 func (s *suite) same() {
-	s.Publish(map[string]string{"folder/file": "one"})
+	s.Publish(map[string]string{s.File: "one"})
 	one, two := s.list(), s.list()
 	if s.resolve(one) != s.resolve(two) || one.Digest() != two.Digest() || one.Size() != two.Size() {
 		s.failf("%+v, and again %+v", s.resolve(one), s.resolve(two))
@@ -222,7 +227,7 @@ func (s *suite) beside() {
 	s.fetch(second)
 	s.has(second, "two")
 	s.has(first, "one")
-	if got, err := before.ReadFile("folder/file"); err != nil || string(got) != "one" {
+	if got, err := before.ReadFile(s.File); err != nil || string(got) != "one" {
 		s.failf("in the tree of before the file has %q, %v", got, err)
 	}
 }
