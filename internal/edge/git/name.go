@@ -1,8 +1,10 @@
 package git
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/syncline-io/syncline"
 )
@@ -35,4 +37,24 @@ func checkRef(ref string) error {
 		return syncline.Errorf(syncline.Invalid, "%q is not the full name of a ref", ref)
 	}
 	return nil
+}
+
+// spelled returns a name in a tree, or a path of such names, as text: a byte that is not
+// of UTF-8 is written as git shows it, such as \351. Paths are texts wherever they are
+// told, listed and sent, and the name of one file has to cost no other file anything.
+func spelled(name string) string {
+	if utf8.ValidString(name) {
+		return name
+	}
+	var text strings.Builder
+	for len(name) > 0 {
+		letter, size := utf8.DecodeRuneInString(name)
+		if letter == utf8.RuneError && size == 1 {
+			fmt.Fprintf(&text, `\%03o`, name[0])
+		} else {
+			text.WriteString(name[:size])
+		}
+		name = name[size:]
+	}
+	return text.String()
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/bound"
@@ -15,7 +16,7 @@ func FuzzParseTree(f *testing.F) {
 	hash := strings.Repeat("h", 20)
 	for _, seed := range []string{
 		"", "100644 a\x00" + hash, "40000 d\x00" + hash + "120000 l\x00" + hash, "160000 m\x00" + hash, "100755 x\x00" + hash,
-		"100644 a\x00short", "100644 ..\x00" + hash, "100644 \x00" + hash, "100644\x00" + hash, "100644 a/b\x00" + hash,
+		"100644 caf\xe9\x00" + hash, "100644 a\x00short", "100644 ..\x00" + hash, "100644 \x00" + hash, "100644\x00" + hash, "100644 a/b\x00" + hash,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -29,6 +30,9 @@ func FuzzParseTree(f *testing.F) {
 				if entry.Name == "" || entry.Name == "." || entry.Name == ".." || strings.ContainsAny(entry.Name, "/\x00") || len(entry.Hash) != 40 {
 					t.Errorf("entry %+v", entry)
 				}
+				if !utf8.ValidString(entry.Name) {
+					t.Errorf("name %q is no text", entry.Name)
+				}
 				if i > 0 && entries[i-1].Name >= entry.Name {
 					t.Errorf("%q stands before %q", entries[i-1].Name, entry.Name)
 				}
@@ -39,7 +43,8 @@ func FuzzParseTree(f *testing.F) {
 
 func TestParseTreeRefuses(t *testing.T) {
 	hash := strings.Repeat("h", 20)
-	for _, bad := range []string{"100644 \x00" + hash, "100644 .\x00" + hash, "100644 a\x00short", "100644 a\x00" + hash + "40000 a\x00" + hash, "100644 a" + hash, "x"} {
+	for _, bad := range []string{"100644 \x00" + hash, "100644 .\x00" + hash, "100644 a\x00short", "100644 a\x00" + hash + "40000 a\x00" + hash, "100644 a" + hash, "x",
+		"100644 a\\351\x00" + hash + "100644 a\xe9\x00" + hash} {
 		if entries, ok := parseTree([]byte(bad)); ok {
 			t.Errorf("%q gives %v", bad, entries)
 		}

@@ -169,7 +169,7 @@ func (t *tree) ReadFile(path string) ([]byte, error) {
 // contentOf returns what the text of an entry stands for. That of a link is its target.
 func (t *tree) contentOf(entry syncline.Entry, path string, text []byte) ([]byte, error) {
 	if entry.Type == syncline.EntryLink {
-		return text, nil
+		return []byte(spelled(string(text))), nil
 	}
 	return t.content(path, text)
 }
@@ -253,13 +253,14 @@ func (t *tree) dir(hash, path string) ([]syncline.Entry, error) {
 	return entries, nil
 }
 
-// parseTree reads a tree object. It fails when a name could mean another place,
-// or when two are the same.
+// parseTree reads a tree object, with names as they are [spelled]. It fails when a
+// name could mean another place, or when two are the same.
 func parseTree(data []byte) ([]syncline.Entry, bool) {
 	entries := make([]syncline.Entry, 0, bytes.Count(data, []byte{0}))
 	for len(data) > 0 {
 		head, rest, ok := bytes.Cut(data, []byte{0})
 		mode, name, _ := strings.Cut(string(head), " ")
+		name = spelled(name)
 		if !ok || len(rest) < sha1.Size || !fs.ValidPath(name) || name == "." || strings.Contains(name, "/") {
 			return nil, false
 		}

@@ -62,6 +62,22 @@ func TestTreeReadsFilesAndLinks(t *testing.T) {
 	}
 }
 
+// Names of other times are no UTF-8. Their files are there all the same, and links to them lead to them.
+func TestTreeSpellsNamesThatAreNoText(t *testing.T) {
+	s := newScene(t, testenv.GitOptions{}, git.Options{})
+	tree := s.tree(s.commit(testenv.GitCommit{
+		Files: map[string]string{"caf\xe9/na\xefve \xc3\xa9": "text", "plain": "1"},
+		Links: map[string]string{"link": "caf\xe9/na\xefve \xc3\xa9"},
+	}))
+	entries, err := tree.ReadDir("")
+	if err != nil || len(entries) != 3 || entries[0].Name != `caf\351` {
+		t.Errorf("the root has %+v, %v", entries, err)
+	}
+	wantFile(t, tree, `caf\351/na\357ve é`, "text")
+	wantFile(t, tree, "link", `caf\351/na\357ve é`)
+	wantFile(t, tree, "plain", "1")
+}
+
 func TestTreeRefusesOtherPaths(t *testing.T) {
 	tree := newScene(t, testenv.GitOptions{}, git.Options{}).sample()
 	for path, kind := range map[string]syncline.Kind{

@@ -298,7 +298,7 @@ func (f file) broken(err error) error {
 // changed says that a file is another than was encrypted.
 func (f file) changed() error {
 	return f.refused(errors.New("its authentication code is another: it was changed after it was encrypted, or has none"),
-		"change the file with sops only; look for what was merged or edited in it, and encrypt it again")
+		"change the file with sops only, which encrypts all documents of a file together; look for what was merged into it or edited, and encrypt it again")
 }
 
 // locked says that none of the keys opens a file.

@@ -105,6 +105,10 @@ func (r *refs) noMatch(want Target) error {
 	if len(r.Commits) == 0 {
 		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "repository %s has no commits", r.address), "push a first commit")
 	}
+	if want.Revision == "" || want.Revision == "HEAD" {
+		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "repository %s has no default branch: its HEAD names none that is there", r.address),
+			"name a branch in targetRevision, or choose a default branch where the repository is hosted")
+	}
 	name := want.Revision
 	if want.TagPrefix != "" {
 		name = want.TagPrefix + name
