@@ -151,7 +151,9 @@ func (s *Store) For(address upstream.Address, project string) upstream.Repositor
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	found := s.find(address, project)
-	found.Where = "a Secret with the label " + Label + ": " + TypeRepository
+	if !found.Declared {
+		found.Where = "a Secret with the label " + Label + ": " + TypeRepository
+	}
 	return found
 }
 
