@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -35,5 +36,9 @@ func (a applications) Send(ctx context.Context, write request.Write) (*unstructu
 	case write.Delete != "":
 		return nil, a.cluster.Delete(ctx, resource, name, write.Delete)
 	}
-	return a.cluster.Patch(ctx, resource, name, kube.Patch{Type: types.MergePatchType, Data: write.Patch, Manager: manager})
+	patch := kube.Patch{Type: types.MergePatchType, Data: write.Patch, Manager: manager}
+	if write.Strict {
+		patch.FieldValidation = metav1.FieldValidationStrict
+	}
+	return a.cluster.Patch(ctx, resource, name, patch)
 }

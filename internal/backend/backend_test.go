@@ -191,6 +191,23 @@ func TestBackendRefusesWhatCameInBetween(t *testing.T) {
 	}
 }
 
+// A field that an Application does not have would be dropped, and something else delivered.
+func TestBackendRefusesAFieldThatThereIsNot(t *testing.T) {
+	backend, namespace := openBackend(t)
+	slip := manifest(namespace, "shop", nil)
+	slip["spec"].(map[string]any)["source"].(map[string]any)["helm"] = map[string]any{"valuesFiles": []any{"production.yaml"}}
+	refused := func(upsert bool) {
+		t.Helper()
+		_, err := declare(backend, slip, upsert)
+		if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), `unknown field "spec.source.helm.valuesFiles"`) {
+			t.Errorf("with upsert %t: %v", upsert, err)
+		}
+	}
+	refused(false)
+	create(t, backend, manifest(namespace, "shop", nil))
+	refused(true)
+}
+
 func TestBackendWatchTellsThePictureAndItsChanges(t *testing.T) {
 	backend, namespace := openBackend(t)
 	app := create(t, backend, manifest(namespace, "shop", map[string]any{"step": "0"}))

@@ -67,7 +67,9 @@ func openTree(ctx context.Context, request access.RenderRequest, keys source.Key
 		}
 		return tree, "", func() { _ = files.Close() }, nil
 	}
-	sources, err := temporarySources(&repository.Access{Store: repository.NewStore()}, keys, true)
+	none := repository.NewStore()
+	none.Where = "its address, as https://NAME:TOKEN@host/path, or render a folder of a clone"
+	sources, err := temporarySources(&repository.Access{Store: none}, keys, true)
 	if err != nil {
 		return nil, "", nil, err
 	}

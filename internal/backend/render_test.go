@@ -13,6 +13,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/backend"
+	"github.com/syncline-io/syncline/internal/base/testenv"
 	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/render"
@@ -40,6 +41,25 @@ func (reaching) Evaluate(context.Context, syncline.Tree, string, string, tool.Js
 	try("listen", err)
 	try("run a program", exec.Command("/bin/true").Run())
 	return fmt.Appendf(nil, `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "reach"}, "data": {"works": %q}}`, strings.Join(works, ", ")), nil
+}
+
+// TestRenderOfAPrivateRepository says how credentials are given where there are no Secrets.
+func TestRenderOfAPrivateRepository(t *testing.T) {
+	server, err := testenv.StartGit(t.Context(), testenv.GitOptions{Username: "user", Password: "right"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	origin, err := server.Create(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = backend.Renderer{Program: "none", Getenv: func(string) string { return "" }}.Render(t.Context(), access.RenderRequest{
+		AppName: "web", Source: syncline.Source{RepoURL: origin.URL, Path: "."},
+	})
+	if want := "as https://NAME:TOKEN@host/path, or render a folder of a clone"; syncline.KindOf(err) != syncline.Denied || !strings.Contains(syncline.HintOf(err), want) {
+		t.Errorf("%v, with the hint %q, want %q", err, syncline.HintOf(err), want)
+	}
 }
 
 // TestRenderIsConfined has a tool that reaches for what is around it, on a person's

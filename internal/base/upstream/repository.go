@@ -15,7 +15,7 @@ type Repository struct {
 	// Declared says that the operator named the repository, or its server, by a
 	// repository Secret.
 	Declared bool
-	// Where says for messages where credentials for it are put.
+	// Where says for messages where credentials for it are, or are to be put.
 	Where string
 	// Username and Password are sent as HTTP basic authentication. A token
 	// alone goes with any user name.
@@ -42,8 +42,10 @@ type Repository struct {
 	InsecureSkipVerify bool
 	// PlainHTTP reaches a registry by HTTP without TLS.
 	PlainHTTP bool
-	// CA holds PEM certificates that are trusted besides the system's.
-	CA []byte
+	// CA holds PEM certificates that are trusted besides the system's, and CAIn says for
+	// messages where they are put.
+	CA   []byte
+	CAIn string
 	// ClientCert and ClientKey are PEM, for mutual TLS.
 	ClientCert []byte
 	ClientKey  sealed.Text

@@ -286,11 +286,11 @@ func TestCredentials(t *testing.T) {
 	})
 	for name, test := range map[string]struct {
 		upstream.Repository
-		url string
+		url, says string
 	}{
-		"none":         {},
-		"wrong":        {Repository: upstream.Repository{Username: "user", Password: "wr0ng-canary"}},
-		"wrong in URL": {url: "http://user:wr0ng-canary@"},
+		"none":         {says: "access was refused: the server asks for credentials"},
+		"wrong":        {Repository: upstream.Repository{Username: "user", Password: "wr0ng-canary"}, says: "access was refused: the server does not accept the credentials"},
+		"wrong in URL": {url: "http://user:wr0ng-canary@", says: "access was refused: the server does not accept the credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, testenv.GitOptions{Username: "user", Password: "right"}, git.Options{})
@@ -300,7 +300,7 @@ func TestCredentials(t *testing.T) {
 			}
 			repo.Address = upstream.AddressOf(url)
 			_, err := s.store.Refs(t.Context(), repo)
-			want(t, err, syncline.Denied, s.origin.URL, "the repository's settings")
+			want(t, err, syncline.Denied, s.origin.URL, test.says, "the repository's settings")
 			if strings.Contains(err.Error(), "canary") {
 				t.Errorf("the error shows the password: %v", err)
 			}

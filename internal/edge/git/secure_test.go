@@ -24,8 +24,9 @@ import (
 func TestCertificates(t *testing.T) {
 	s := newScene(t, testenv.GitOptions{TLS: true}, git.Options{})
 	commit := s.commit(testenv.GitCommit{Files: map[string]string{"a": "1"}})
+	s.repo.CAIn = "the place of authorities"
 	_, err := s.store.Refs(t.Context(), s.repo)
-	want(t, err, syncline.Transient, "certificate is not trusted", "add the certificate of its authority")
+	want(t, err, syncline.Transient, "certificate is not trusted", "add the certificate of its authority to the place of authorities")
 
 	s.repo.CA = []byte("nonsense")
 	_, err = s.store.Refs(t.Context(), s.repo)

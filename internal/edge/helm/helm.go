@@ -54,14 +54,19 @@ func (Renderer) Template(ctx context.Context, files syncline.Files, folder strin
 			err = syncline.WithHint(err, hint)
 		}
 	}
-	return nil, fmt.Errorf("chart %s: %w", folderName(folder), err)
+	return nil, fmt.Errorf("chart %s: %w", nameOf(loaded, folder), err)
 }
 
-func folderName(folder string) string {
-	if folder == "" {
-		return "in the root of the repository"
+// nameOf is what a chart is called in messages: its folder, or its name where that is all of a
+// repository or of an archive.
+func nameOf(loaded *chart.Chart, folder string) string {
+	switch {
+	case folder != "":
+		return folder
+	case loaded != nil && loaded.Metadata != nil && loaded.Metadata.Name != "":
+		return fmt.Sprintf("%.100q", loaded.Metadata.Name)
 	}
-	return folder
+	return "in the root of the repository"
 }
 
 func template(ctx context.Context, loaded *chart.Chart, files syncline.Files, folder string, options tool.Helm) ([]syncline.Manifest, error) {

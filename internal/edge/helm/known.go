@@ -28,7 +28,10 @@ func knownOf(c *chart.Chart, folder string, options tool.Helm) *told.Known {
 	known := &told.Known{}
 	known.Text(own...)
 	known.Name("SimpleHead", "Metadata", "kind", "version", "metadata", "annotations", "apiVersion", "name", "appVersion", "dependencies")
-	known.Path(folderName(folder), "gotpl", "Chart.yaml", "values.yaml", "values.schema.json", "Chart.lock", "requirements.yaml")
+	if folder != "" {
+		known.Path(folder)
+	}
+	known.Path("gotpl", "Chart.yaml", "values.yaml", "values.schema.json", "Chart.lock", "requirements.yaml")
 	for _, name := range options.ValueFiles {
 		known.Path(path.Clean(name), path.Join(folder, name), name)
 	}

@@ -120,6 +120,10 @@ func (f valueFile) read() ([]byte, error) {
 func resolve(files syncline.Files, folder, name string) (valueFile, error) {
 	file := valueFile{tree: files.Tree}
 	switch {
+	case strings.HasPrefix(name, "secrets://"), strings.HasPrefix(name, "secrets+"): // of the plugin helm-secrets
+		return file, syncline.WithHint(
+			syncline.Errorf(syncline.Denied, "%s: plugins of Helm are not run", name),
+			"name the file alone: what sops has encrypted is decrypted where it is read, by the keys of the project")
 	case strings.Contains(name, "://"):
 		return file, syncline.WithHint(
 			syncline.Errorf(syncline.Denied, "%s: values are not fetched from URLs", name),
@@ -128,7 +132,8 @@ func resolve(files syncline.Files, folder, name string) (valueFile, error) {
 		ref, rest, _ := strings.Cut(name[1:], "/")
 		tree, ok := files.Refs[ref]
 		if !ok {
-			return file, syncline.Errorf(syncline.Invalid, "%s: no source of the App has ref %q", name, ref)
+			return file, syncline.WithHint(syncline.Errorf(syncline.Invalid, "%s: no source of the App has ref %q", name, ref),
+				"correct the name, or set ref in the source that has the file")
 		}
 		file.tree, file.ref = tree, ref
 		file.path = path.Clean("./" + strings.TrimLeft(rest, "/"))

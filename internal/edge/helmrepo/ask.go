@@ -187,7 +187,7 @@ func (q request) disconnected(host string, err error) error {
 	var connect *net.OpError
 	switch {
 	case errors.As(err, &certificate):
-		return q.errorf(syncline.Transient, "add the certificate of its authority to the repository's settings", "server %s: its certificate is not trusted: %s", host, clean(err))
+		return q.errorf(syncline.Transient, "add the certificate of its authority to "+cmp.Or(q.remote.repo.CAIn, "the repository's settings"), "server %s: its certificate is not trusted: %s", host, clean(err))
 	case errors.As(err, &connect) && connect.Op == "remote error": // an alert of TLS, in words of our own
 		return q.errorf(syncline.Denied, q.remote.credentialsHint(), "server %s refused to talk: %s", host, clean(connect.Err))
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"): // which has no type

@@ -208,7 +208,7 @@ func (c *Cluster) Patch(ctx context.Context, resource schema.GroupVersionResourc
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	u, err := c.own(resource, name.Namespace).Patch(ctx, name.Name, patch.Type, patch.Data,
-		metav1.PatchOptions{FieldManager: patch.Manager}, subresources...)
+		metav1.PatchOptions{FieldManager: patch.Manager, FieldValidation: patch.FieldValidation}, subresources...)
 	return u, failure.Of(refOf(resource, name), "patch", err)
 }
 
@@ -222,14 +222,18 @@ type Patch struct {
 	Subresource string
 	// Manager owns the fields that are set. Default: the name of the program.
 	Manager string
+	// FieldValidation says what becomes of fields that the kind does not have. Default:
+	// they are dropped.
+	FieldValidation string
 }
 
 // Create creates one of Syncline's own objects. It is a Conflict error when
-// there is one.
+// there is one, and an Invalid one when the object has a field that its kind does not
+// have, which the API server would drop.
 func (c *Cluster) Create(ctx context.Context, resource schema.GroupVersionResource, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	u, err := c.own(resource, object.GetNamespace()).Create(ctx, object, metav1.CreateOptions{})
+	u, err := c.own(resource, object.GetNamespace()).Create(ctx, object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
 	return u, failure.Of(refOf(resource, nameOf(object)), "create", err)
 }
 

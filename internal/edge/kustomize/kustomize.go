@@ -93,6 +93,8 @@ var (
 	restricted = regexp.MustCompile(`security; file '([^']*)' is not in or below '([^']*)'`)
 	// charted is what it says of a chart. The option that it names is not there.
 	charted = regexp.MustCompile(`must specify --enable-helm`)
+	// external is what it says of a program that makes or changes objects.
+	external = regexp.MustCompile(`unable to load external plugin '([^']*)'`)
 	// quotedConfig and quotedPatch are what it quotes at length.
 	quotedConfig = regexp.MustCompile("(?s) with config: `.*`")
 	quotedPatch  = regexp.MustCompile(`(?s)(?: from)? \[patch: ".*"\]`)
@@ -118,8 +120,21 @@ func (f *fileSystem) said(message string, options tool.Kustomize) error {
 	for _, field := range slip.FindAllStringSubmatch(message, maxSlips) {
 		known.Slip(field[1])
 	}
-	message = quotedPatch.ReplaceAllString(quotedConfig.ReplaceAllString(message, ""), "")
-	return syncline.Errorf(syncline.Invalid, "%w", known.Tell(message))
+	told := syncline.Errorf(syncline.Invalid, "%w", known.Tell(quotedPatch.ReplaceAllString(quotedConfig.ReplaceAllString(message, ""), "")))
+	if plugin := external.FindStringSubmatch(message); plugin != nil {
+		return syncline.WithHint(told, instead(plugin[1]))
+	}
+	return told
+}
+
+// instead says what to do without a plugin of kustomize. Those for sops, such as KSOPS, are
+// not needed.
+func instead(plugin string) string {
+	if strings.Contains(strings.ToLower(plugin), "sops") {
+		return "list the files that it decrypts under resources, or under secretGenerator: " +
+			"what sops has encrypted is decrypted where it is read, by the keys of the project"
+	}
+	return "plugins of kustomize are not run: commit what it makes, or render the folder by a config management plugin"
 }
 
 func (r *Renderer) run(fsys *fileSystem, folder string) (built resmap.ResMap, err error) {

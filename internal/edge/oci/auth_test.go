@@ -207,6 +207,10 @@ func TestRefusedCredentials(t *testing.T) {
 	wants(t, "a wrong password", err, syncline.Denied, address, "credentials were refused", "repository Secret")
 	_, err = store.Digest(t.Context(), s.repo("team/app"), "1.0.0")
 	wants(t, "no password", err, syncline.Denied, address, "credentials are required", "repository Secret")
+	other := s.repo("team/app")
+	other.Where, other.Exchange.Azure.Workload = "Secret argocd/app", true
+	_, err = store.Digest(t.Context(), other, "1.0.0")
+	wants(t, "an exchange", err, syncline.Denied, address, "credentials are required", "Secret argocd/app has credentials of the kind Azure workload identity, which is not supported for registries")
 	bearer := s.repo("team/app")
 	bearer.BearerToken = "hunter2"
 	_, err = store.Digest(t.Context(), bearer, "1.0.0")
@@ -286,7 +290,7 @@ func TestTLS(t *testing.T) {
 	trusting := s.repo("team/app")
 	trusting.CA, trusting.InsecureSkipVerify = nil, true
 	unknown := s.repo("team/app")
-	unknown.CA = nil
+	unknown.CA, unknown.CAIn = nil, "the place of authorities"
 	damaged := s.repo("team/app")
 	damaged.CA = []byte("hunter2")
 	unpaired := s.repo("team/app")
@@ -298,7 +302,7 @@ func TestTLS(t *testing.T) {
 		}
 	}
 	_, err := store.Digest(t.Context(), unknown, "1.0.0")
-	wants(t, "no CA", err, syncline.Transient, "certificate")
+	wants(t, "no CA", err, syncline.Transient, "certificate", "the place of authorities")
 	_, err = store.Digest(t.Context(), damaged, "1.0.0")
 	wants(t, "a CA that is none", err, syncline.Invalid, "PEM")
 	_, err = store.Digest(t.Context(), unpaired, "1.0.0")
@@ -360,4 +364,13 @@ func TestClientCertificates(t *testing.T) {
 	if manifest, blob, stored := <-shown, <-shown, <-shown; manifest != 1 || blob != 1 || stored != 0 {
 		t.Errorf("certificates shown: %d and %d to the registry, %d to the storage", manifest, blob, stored)
 	}
+}
+
+// TestWithoutTLS says what to do about a registry that is asked by TLS and does not speak it.
+func TestWithoutTLS(t *testing.T) {
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	repo := upstream.Repository{Address: upstream.AddressOf("oci://" + strings.TrimPrefix(plain.URL, "http://") + "/team/app"), Declared: true}
+	_, err := newStore(t, oci.Options{}).Digest(t.Context(), repo, "1.0.0")
+	wants(t, "a registry without TLS", err, syncline.Transient, "it does not speak TLS", `insecureOCIForceHttp: "true"`)
 }

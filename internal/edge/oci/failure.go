@@ -2,6 +2,7 @@ package oci
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,6 +47,9 @@ func unsent(err error) error {
 	}
 	if errors.Is(err, context.Canceled) {
 		return givenUp(context.Canceled)
+	}
+	if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
+		return failf(syncline.Transient, "it does not speak TLS").withHint(`where it is to be reached without, set insecureOCIForceHttp: "true" in its repository Secret`)
 	}
 	return failf(syncline.Transient, "%s", clean(err.Error()))
 }

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"cmp"
 	"net"
 	"regexp"
 	"strings"
@@ -17,6 +18,9 @@ type place struct {
 	name, path string
 	// hidden says that reasons are not told; see Options.HideReasons.
 	hidden bool
+	// where says where credentials are put, authorities where certificates are, and
+	// unsupported which credentials there are that cannot be used.
+	where, authorities, unsupported string
 	// passesTo reports whether credentials may be sent to a host besides the registry's.
 	passesTo func(host string) bool
 }
@@ -55,7 +59,17 @@ func (s *Store) place(repo upstream.Repository) (*place, error) {
 	return &place{
 		registry: r, memory: s.memory(repo), name: address.String(), path: path,
 		hidden: s.options.HideReasons && !repo.Declared, passesTo: repo.PassesTo,
+		where: cmp.Or(repo.Where, "its repository Secret"), authorities: cmp.Or(repo.CAIn, "the repository's settings"),
+		unsupported: unsupported(repo),
 	}, nil
+}
+
+// unsupported names the credentials of a repository that no registry is sent, or is "".
+func unsupported(repo upstream.Repository) string {
+	if exchange := repo.Exchange.String(); exchange != "" {
+		return "credentials of the kind " + exchange
+	}
+	return repo.Unsupported
 }
 
 // hostname returns the host without its port.

@@ -2,6 +2,7 @@ package oci
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -193,6 +194,9 @@ func (p *place) send(request *http.Request) (*http.Response, error) {
 		if request.Context().Err() != nil {
 			err = request.Context().Err()
 		}
+		if _, is := errors.AsType[*tls.CertificateVerificationError](err); is {
+			return nil, failf(syncline.Transient, "%s", clean(err.Error())).withHint("add the certificate of its authority to " + p.authorities)
+		}
 		return nil, unsent(err)
 	}
 	if answer.StatusCode == http.StatusTooManyRequests || isZero(answer.Header.Get("RateLimit-Remaining")) {
@@ -246,21 +250,24 @@ func tooOften(wait time.Duration) error {
 var errNoSuch = errors.New("it is not there")
 
 // refusal says what follows from an answer that is not what was asked for.
-func (m *memory) refusal(answer *http.Response) error {
+func (p *place) refusal(answer *http.Response) error {
 	said := fmt.Sprintf("the server answered %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
 	switch code := answer.StatusCode; {
-	case code == http.StatusUnauthorized && m.auth.has():
-		return failf(syncline.Denied, "the credentials were refused: %s", said).withHint("check user name, password or token in its repository Secret")
+	case code == http.StatusUnauthorized && p.auth.has():
+		return failf(syncline.Denied, "the credentials were refused: %s", said).withHint("check user name, password or token in " + p.where)
+	case code == http.StatusUnauthorized && p.unsupported != "":
+		return failf(syncline.Denied, "credentials are required: %s", said).
+			withHint(p.where + " has " + p.unsupported + ", which is not supported for registries: put a user name and password or token into it")
 	case code == http.StatusUnauthorized:
-		return failf(syncline.Denied, "credentials are required: %s", said).withHint("declare them in a repository Secret for its address")
+		return failf(syncline.Denied, "credentials are required: %s", said).withHint("put a user name and password or token into " + p.where)
 	case code == http.StatusForbidden:
-		return failf(syncline.Denied, "access was refused: %s", said).withHint("let the credentials of its repository Secret pull from it")
+		return failf(syncline.Denied, "access was refused: %s", said).withHint("let the credentials of " + p.where + " pull from it")
 	case code == http.StatusNotFound:
 		return failf(syncline.NotFound, "%w: %s", errNoSuch, said).withHint("check address and revision")
 	case code == http.StatusTooManyRequests:
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return tooOften(max(0, time.Until(m.paused)))
+		p.memory.mu.Lock()
+		defer p.memory.mu.Unlock()
+		return tooOften(max(0, time.Until(p.paused)))
 	case code < http.StatusInternalServerError:
 		return failf(syncline.Invalid, "%s", said).withHint("check that an OCI registry is at its address")
 	}

@@ -165,7 +165,7 @@ func (f Folder) check(name string) error {
 	}
 	there := "there are none: their sockets have to be in the folder of --plugin-dir of syncline server"
 	if len(names) > 0 {
-		there = "there are " + strings.Join(names, ", ")
+		there = "name one that is there: " + strings.Join(names, ", ")
 	}
 	return syncline.WithHint(syncline.Errorf(syncline.Transient, "the plugin %q is not there", visible.Clip(name, 100)), there)
 }

@@ -2,6 +2,7 @@ package render
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/tool"
@@ -40,7 +41,7 @@ func (p Plugged) Build(ctx context.Context, job Job, inputs Inputs) (Output, err
 	case err != nil || output.Wanted == nil:
 		return output, err
 	case output.Wanted.Name == "" && unknown != nil:
-		return Output{}, unknown
+		return Output{}, syncline.WithHint(fmt.Errorf("the source names no tool, and it is not known whether a plugin is for it: %w", unknown), syncline.HintOf(unknown))
 	}
 	job.Discover = false
 	if job.Generated, err = p.generate(ctx, *output.Wanted, pathOf(job.Source), inputs.Files.Tree); err != nil {

@@ -113,7 +113,11 @@ func (r *refs) noMatch(want Target) error {
 	if want.TagPrefix != "" {
 		name = want.TagPrefix + name
 	}
-	err := syncline.Errorf(syncline.NotFound, "revision %q is not a branch, tag or commit of %s", name, r.address)
+	nor := ""
+	if _, err := semver.NewConstraint(want.Revision); err == nil && !isVersion(want.Revision) {
+		nor = ", and none of its tags is a version that it means"
+	}
+	err := syncline.Errorf(syncline.NotFound, "revision %q is not a branch, tag or commit of %s%s", name, r.address, nor)
 	if branch, ok := strings.CutPrefix(r.Head, "refs/heads/"); ok {
 		return syncline.WithHint(err, fmt.Sprintf("the default branch is %q", branch))
 	}

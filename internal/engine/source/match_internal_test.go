@@ -123,7 +123,7 @@ func TestNoMatchSaysWhat(t *testing.T) {
 		says, hint string
 	}{
 		{refsOf("refs/heads/trunk", map[string]string{"refs/heads/trunk": "1"}), Target{Revision: "main", TagPrefix: ""}, `revision "main" is not a branch, tag or commit of https://example.com/a`, `the default branch is "trunk"`},
-		{refsOf("", map[string]string{"refs/heads/trunk": "1"}), Target{Revision: "1.*", TagPrefix: "app/"}, `revision "app/1.*" is not a branch, tag or commit of https://example.com/a`, ""},
+		{refsOf("", map[string]string{"refs/heads/trunk": "1"}), Target{Revision: "1.*", TagPrefix: "app/"}, `revision "app/1.*" is not a branch, tag or commit of https://example.com/a, and none of its tags is a version that it means`, ""},
 		{upstream.Refs{}, Target{Revision: "", TagPrefix: ""}, "repository https://example.com/a has no commits", "push a first commit"},
 		{refsOf("", map[string]string{"refs/heads/trunk": "1"}), Target{Revision: "HEAD", TagPrefix: ""}, "repository https://example.com/a has no default branch: its HEAD names none that is there", "name a branch in targetRevision, or choose a default branch where the repository is hosted"},
 	} {

@@ -365,6 +365,8 @@ func TestReadNamesProblems(t *testing.T) {
 		{"a plugin's name", `spec: {source: {plugin: {name: ../cue}}}`, `spec.source.plugin.name: it is the name of a plugin`},
 		{"a plugin's variable", `spec: {source: {plugin: {name: cue, env: [{name: a, value: b}, {name: 'a=b', value: c}]}}}`,
 			`spec.source.plugin.env[1]: it is no variable`},
+		{"files of any name", `spec: {source: {directory: {jsonnet: {}, disableExtensionFilter: true}}}`,
+			`spec.source.directory.disableExtensionFilter is not supported yet: have the names of manifests end in .yaml`},
 		{"a plugin and a tool", `spec: {source: {plugin: {name: cue}, helm: {version: v3}}}`,
 			`spec.source has options of more than one tool: helm, plugin; keep one of them`},
 		{"two tools", `spec: {source: {helm: {version: v3}, kustomize: {namePrefix: a-}, directory: {jsonnet: {}}}}`,

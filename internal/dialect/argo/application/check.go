@@ -120,8 +120,10 @@ func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 	if s.Ref != "" && !refForm.MatchString(s.Ref) {
 		found.add("%s.ref is %.80q: it has to be of letters, digits, - and _, at most 63 of them", path, s.Ref)
 	}
-	if err := convention.CheckPlugin(s.Plugin); err != nil {
-		found.add("%s.%v", path, err)
+	for _, err := range []error{convention.CheckPlugin(s.Plugin), convention.CheckDirectory(s.Directory)} {
+		if err != nil {
+			found.add("%s.%v", path, err)
+		}
 	}
 	checkTools(path, s, found)
 	checkReplicas(path, s.Kustomize, found)

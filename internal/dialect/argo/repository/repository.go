@@ -37,7 +37,7 @@ func hasCredentials(r upstream.Repository) bool {
 // merged is how own says that a repository is reached, with the credentials of
 // the template, and with its proxy where own names none.
 func merged(own, template upstream.Repository) upstream.Repository {
-	own.Unsupported = template.Unsupported
+	own.Unsupported, own.Where = template.Unsupported, template.Where
 	own.Username, own.Password, own.BearerToken = template.Username, template.Password, template.BearerToken
 	own.SSHKey, own.Exchange = template.SSHKey, template.Exchange
 	own.ClientCert, own.ClientKey = template.ClientCert, template.ClientKey
@@ -73,6 +73,7 @@ func read(u *unstructured.Unstructured) entry {
 		project:  field("project"),
 		repository: upstream.Repository{
 			Address:            addressOf(field),
+			Where:              "Secret " + u.GetNamespace() + "/" + u.GetName(),
 			Username:           field("username"),
 			Password:           sealed.Text(field("password")),
 			BearerToken:        sealed.Text(field("bearerToken")),

@@ -134,21 +134,25 @@ func TestFor(t *testing.T) {
 	} {
 		_ = store.Put(s)
 	}
-	for _, test := range []struct{ name, url, project, user string }{
-		{"its own", "https://git.example/team/app", "blue", "own"},
-		{"the project's own comes first", "https://git.example/team/app", "red", "red"},
-		{"whatever the host's case and the suffix", "https://GIT.example/team/app.git/", "blue", "own"},
-		{"the longest template", "https://git.example/team/other", "blue", "team"},
-		{"a shorter template", "https://git.example/else", "blue", "host"},
-		{"a template for a repository without credentials", "https://git.example/team/bare", "blue", "team"},
-		{"another team whose name begins alike", "https://git.example/teams/other", "blue", "host"},
-		{"another host that begins alike", "https://git.example.evil/team/app", "blue", ""},
-		{"nothing", "https://elsewhere.example/x", "blue", ""},
+	const anyWhere = "a Secret with the label argocd.argoproj.io/secret-type: repository"
+	for _, test := range []struct{ name, url, project, user, where string }{
+		{"its own", "https://git.example/team/app", "blue", "own", "Secret argocd/own"},
+		{"the project's own comes first", "https://git.example/team/app", "red", "red", "Secret argocd/scoped"},
+		{"whatever the host's case and the suffix", "https://GIT.example/team/app.git/", "blue", "own", "Secret argocd/own"},
+		{"the longest template", "https://git.example/team/other", "blue", "team", "Secret argocd/team"},
+		{"a shorter template", "https://git.example/else", "blue", "host", "Secret argocd/host"},
+		{"a template for a repository without credentials", "https://git.example/team/bare", "blue", "team", "Secret argocd/team"},
+		{"another team whose name begins alike", "https://git.example/teams/other", "blue", "host", "Secret argocd/host"},
+		{"another host that begins alike", "https://git.example.evil/team/app", "blue", "", anyWhere},
+		{"nothing", "https://elsewhere.example/x", "blue", "", anyWhere},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := store.For(upstream.AddressOf(test.url), test.project)
 			if got.Username != test.user || got.Address != upstream.AddressOf(test.url) {
 				t.Errorf("got %s at %s, want %s", got.Username, got.Address, test.user)
+			}
+			if got.Where != test.where {
+				t.Errorf("its credentials are in %s, want %s", got.Where, test.where)
 			}
 		})
 	}

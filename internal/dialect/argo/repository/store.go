@@ -19,6 +19,9 @@ type Store struct {
 	// Changed is told what a Secret is about that says something else now or is gone,
 	// and what it was about before. Set it before the first Put. Default: nobody is told.
 	Changed func(concerns []Concern)
+	// Where says for messages where credentials are put of a repository that no Secret
+	// names. Default: a Secret.
+	Where string
 
 	mu      sync.RWMutex
 	entries map[string]entry
@@ -151,7 +154,9 @@ func (s *Store) For(address upstream.Address, project string) upstream.Repositor
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	found := s.find(address, project)
-	found.Where = "a Secret with the label " + Label + ": " + TypeRepository
+	if !found.Declared {
+		found.Where = cmp.Or(s.Where, "a Secret with the label "+Label+": "+TypeRepository)
+	}
 	return found
 }
 

@@ -136,6 +136,7 @@ func (t *Trust) of(r upstream.Repository) upstream.Repository {
 		r.KnownHosts, r.KnownHostsIn = []byte(t.knownHosts), knownHostsKey+" in ConfigMap "+KnownHostsName
 		return r
 	}
+	r.CAIn = "ConfigMap " + CertificatesName + ", under the name of the host"
 	if certificate := t.certificates[r.Address.Host()]; certificate != "" {
 		r.CA = []byte(certificate)
 	}

@@ -45,7 +45,9 @@ func declaring(c command.Command, verb command.Declare, u *unstructured.Unstruct
 			syncline.Errorf(syncline.Conflict, "app %s: existing application spec is different, use upsert flag to force update", c.App),
 			"change it with --upsert")
 	}
-	return patching(c, u, patch)
+	write, err := patching(c, u, patch)
+	write.Strict = true
+	return write, err
 }
 
 // upsertPatch returns the JSON merge patch that makes an existing resource's spec the

@@ -37,6 +37,9 @@ type Write struct {
 	// Patch is a JSON merge patch. With a metadata.resourceVersion that is not that of
 	// the Application any more, it is a Conflict.
 	Patch []byte
+	// Strict has a Patch refused that sets a field which an Application does not have.
+	// What is created is judged so in any case.
+	Strict bool
 	// Delete is the UID of the Application to delete; another one is a Conflict.
 	Delete types.UID
 	// More says that another write has to follow.

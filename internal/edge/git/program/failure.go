@@ -49,6 +49,9 @@ const (
 
 // outOfMemory is how git ends at Options.MaxMemory and Options.MaxPack, the latter
 // in words where the signal of that limit is ignored, and by the signal elsewhere.
+// unasked is what git says when a server wants other credentials than it was given.
+var unasked = regexp.MustCompile(`(?i)^(could not read (username|password)|authentication failed)`)
+
 var outOfMemory = regexp.MustCompile(`(?i)out of memory|cannot allocate memory|mmap failed|File too large|file size limit|died of signal 25\b`)
 
 // silentIndexer is what git fetch says when the process that stores the pack ends
@@ -149,7 +152,7 @@ func (f *RunError) told(r *Remote, what, reason string) error {
 	case heavy:
 		return syncline.Errorf(syncline.Transient, "%s: git was ended: %w", what, f.err)
 	case Unauthorized:
-		return syncline.WithHint(syncline.Errorf(syncline.Denied, "%s: access was refused: %s", what, reason), r.credentialsHint())
+		return syncline.WithHint(syncline.Errorf(syncline.Denied, "%s: access was refused: %s", what, r.refusal(reason)), r.credentialsHint())
 	case NoRepository:
 		return syncline.WithHint(syncline.Errorf(syncline.NotFound, "%s was not found: %s", what, reason),
 			"check the address; servers also answer this way when credentials are missing or may not see it")
@@ -157,7 +160,7 @@ func (f *RunError) told(r *Remote, what, reason string) error {
 		return syncline.Errorf(syncline.NotFound, "%s does not have the revision: %s", what, reason)
 	case untrusted:
 		return syncline.WithHint(syncline.Errorf(syncline.Transient, "%s: its server's certificate is not trusted: %s", what, reason),
-			"add the certificate of its authority to the repository's settings")
+			"add the certificate of its authority to "+r.authorities)
 	case unknownHost:
 		return syncline.WithHint(syncline.Errorf(syncline.Transient, "%s: the key of its server is not known: %s", what, reason),
 			"add it to "+r.shell.knownHosts+": ssh-keyscan prints it; compare it with what the server's owner publishes")
@@ -172,6 +175,18 @@ func (f *RunError) told(r *Remote, what, reason string) error {
 		}
 		return syncline.Errorf(syncline.Transient, "%s cannot be read: %s", what, reason)
 	}
+}
+
+// refusal is why access was refused. Git, which has credentials in a header, asks nobody for
+// others, and says that it could not.
+func (r *Remote) refusal(reason string) string {
+	switch {
+	case !unasked.MatchString(reason):
+		return reason
+	case r.withCredentials:
+		return "the server does not accept the credentials"
+	}
+	return "the server asks for credentials"
 }
 
 func (r *Remote) credentialsHint() string {

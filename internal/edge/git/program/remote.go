@@ -45,9 +45,9 @@ type Remote struct {
 	authorization string
 	// withCredentials reports whether any are sent.
 	withCredentials bool
-	// unsupported names credentials that there are and that cannot be sent, and where
-	// says where they are put.
-	unsupported, where string
+	// unsupported names credentials that there are and that cannot be sent, where says
+	// where they are put, and authorities where certificates are.
+	unsupported, where, authorities string
 	// shell is how it is reached by ssh, with the private key of that digest; nil where
 	// it is not.
 	shell     *secureShell
@@ -76,7 +76,7 @@ func (g *Git) Remote(repo upstream.Repository) (*Remote, error) {
 		URL:        address.URL(), Key: address.Key(), Name: name,
 		Host: net.JoinHostPort(address.Host(), address.Port()), hostname: address.Host(), port: address.Port(),
 		proxy: repo.Proxy != "", hidden: g.options.HideReasons && !repo.Declared,
-		unsupported: repo.Unsupported, where: cmp.Or(repo.Where, "the repository's settings"),
+		unsupported: repo.Unsupported, where: cmp.Or(repo.Where, settings), authorities: cmp.Or(repo.CAIn, settings),
 	}
 	if address.Scheme() == "ssh" {
 		return r, g.overSSH(r, repo)
@@ -84,6 +84,9 @@ func (g *Git) Remote(repo upstream.Repository) (*Remote, error) {
 	r.authorize(repo)
 	return r, g.secure(r, repo)
 }
+
+// settings are for messages where credentials and authorities are, when nothing says it.
+const settings = "the repository's settings"
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 

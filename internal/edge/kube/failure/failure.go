@@ -156,7 +156,7 @@ func callerOf(message string) string {
 func hintForFields(status metav1.Status) string {
 	switch {
 	case strings.Contains(status.Message, "strict decoding error"):
-		return "correct the field, or accept it with the sync option Validate=false"
+		return "correct the field; one of an object that is delivered is accepted with the sync option Validate=false"
 	case isOutdated(status):
 		return "another version of its kind does not have the field, and there is no conversion: have the object replaced with the sync option Replace=true"
 	case strings.Contains(status.Message, "field not declared in schema"):
@@ -208,12 +208,15 @@ var (
 	unknownField    = regexp.MustCompile(`unknown field "([^"]+)"`)
 	unfitField      = regexp.MustCompile(`: (\.\S+: (?:expected [a-z]+|field not declared in schema|duplicate entries))`)
 	misfit          = regexp.MustCompile(`^(?:failed to (?:prune fields|convert merged object|create typed live object)\b.*?: )?\.\S+: (?:expected [a-z]+, got|field not declared in schema)`)
+	wholeObject     = regexp.MustCompile(`(?s)^.*? is invalid: patch: Invalid value: ".*": (strict decoding error: )`)
 	internalValue   = regexp.MustCompile(`&value\.valueUnstructured\{Value:(.*?)\}`)
 )
 
-// readable returns err without the Go types that the API server prints.
+// readable returns err without the Go types that the API server prints, and without
+// the whole object that it quotes where a patch sets a field which there is not.
 func readable(err error) error {
 	text := internalValue.ReplaceAllString(err.Error(), "$1")
+	text = wholeObject.ReplaceAllString(text, "$1")
 	if text == err.Error() {
 		return err
 	}

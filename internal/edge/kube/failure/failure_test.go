@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/kube/failure"
@@ -48,5 +49,19 @@ func TestWhatIsTooLargeIsInvalid(t *testing.T) {
 		if kind != syncline.Invalid || hint == "" {
 			t.Errorf("%s: %s, with the hint %q", message, kind, hint)
 		}
+	}
+}
+
+// Where a patch sets a field that there is not, the API server quotes the whole object.
+func TestAWholeObjectIsNotQuoted(t *testing.T) {
+	said := apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{
+		field.Invalid(field.NewPath("patch"), `{"spec":{"values":"s3cret: \"a\""}}`, `strict decoding error: unknown field "spec.valuess"`),
+	})
+	err := failure.Of(syncline.Ref{Group: "argoproj.io", Kind: "applications", Name: "a"}, "patch", said)
+	if want := `argoproj.io/applications/a patch failed: strict decoding error: unknown field "spec.valuess"`; err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if syncline.KindOf(err) != syncline.Invalid || syncline.HintOf(err) == "" {
+		t.Errorf("it is %s, with the hint %q", syncline.KindOf(err), syncline.HintOf(err))
 	}
 }

@@ -32,6 +32,9 @@ func DidYouMean(err error, word string, known []string) error {
 
 // FlagError turns pflag's error into a usage error with a suggestion.
 func FlagError(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+		return unknown(cmd, words[0]) // whose flags these are
+	}
 	wrong := Errorf("%w", err)
 	name, isUnknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 	if isUnknown {
@@ -60,14 +63,42 @@ func Group(cmd *cobra.Command, children ...*cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
-		err := Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
-		known := childNames(cmd)
-		if nearest(args[0], known) == "" {
-			return syncline.WithHint(err, seeHelp(cmd))
-		}
-		return DidYouMean(err, args[0], known)
+		return unknown(cmd, args[0])
 	}
 	return cmd
+}
+
+// unknown is the error about a word that is none of a group's commands.
+func unknown(cmd *cobra.Command, word string) error {
+	err := Errorf("unknown command %q for %q", word, cmd.CommandPath())
+	if hint := instead(word); hint != "" {
+		return syncline.WithHint(err, hint)
+	}
+	known := childNames(cmd)
+	if nearest(word, known) == "" {
+		return syncline.WithHint(err, seeHelp(cmd))
+	}
+	return DidYouMean(err, word, known)
+}
+
+// instead says what to do instead of a command of Argo CD that there is not, "" for any
+// other word.
+func instead(command string) string {
+	switch command {
+	case "rollback":
+		return "revert the commit; or, where nothing syncs automatically: syncline app sync NAME --revision REVISION, one of syncline app history NAME"
+	case "terminate-op":
+		return `kubectl -n argocd patch application NAME --type merge -p '{"status":{"operationState":{"phase":"Terminating"}}}'`
+	case "set", "unset", "edit", "patch", "add-source", "remove-source":
+		return "kubectl -n argocd edit application NAME, or change its file and: syncline app create -f FILE --upsert"
+	case "logs", "actions", "get-resource", "patch-resource", "delete-resource":
+		return "the objects of an app are the cluster's own: use kubectl on them"
+	case "repo", "repocreds", "cert", "gpg", "proj", "cluster":
+		return "what it changes is a Secret, a ConfigMap or an AppProject: use kubectl"
+	case "login", "logout", "relogin", "account", "context":
+		return "there is no server to log in to: the kubeconfig, and --context, say which cluster it is"
+	}
+	return ""
 }
 
 // Names accepts between least and most arguments; most < 0 means any number.

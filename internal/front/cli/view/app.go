@@ -75,12 +75,19 @@ func addSource(table *Table, i, count int, source syncline.Source) {
 		title = fmt.Sprintf("Source %d:", i+1)
 	}
 	table.Add(title, source.RepoURL)
-	table.Add("  Target:", cmp.Or(source.TargetRevision, "HEAD"))
-	if source.Chart != "" {
-		table.Add("  Chart:", source.Chart)
-		return
+	if source.Name != "" {
+		table.Add("  Name:", source.Name)
 	}
-	table.Add("  Path:", cmp.Or(source.Path, "."))
+	table.Add("  Target:", cmp.Or(source.TargetRevision, "HEAD"))
+	switch {
+	case source.Chart != "":
+		table.Add("  Chart:", source.Chart)
+	case !source.IsOnlyRead():
+		table.Add("  Path:", cmp.Or(source.Path, "."))
+	}
+	if source.Ref != "" {
+		table.Add("  Ref:", source.Ref)
+	}
 }
 
 func policyWords(policy syncline.SyncPolicy) string {

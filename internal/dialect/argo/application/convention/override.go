@@ -110,7 +110,7 @@ func (o options) check() error {
 	if h := o.Helm; h != nil && h.ValuesObject != nil && !strings.HasPrefix(string(h.ValuesObject.Raw), "{") {
 		return errors.New("helm.valuesObject: it is not an object")
 	}
-	if err := CheckPlugin(o.Plugin); err != nil || o.Kustomize == nil {
+	if err := errors.Join(CheckPlugin(o.Plugin), CheckDirectory(o.Directory)); err != nil || o.Kustomize == nil {
 		return err
 	}
 	for _, replica := range o.Kustomize.Replicas {

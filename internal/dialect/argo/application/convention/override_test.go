@@ -63,6 +63,7 @@ func TestWrongOverride(t *testing.T) {
 		`{"kustomize": {"replicas": [{"count": "s3cret"}]}}`:        "kustomize.replicas: a count is not a number",
 		`{"kustomize": {"replicas": [{"count": null}]}}`:            "kustomize.replicas: a count is not a number",
 		`{"kustomize": {"replicas": [{"count": 1.5}]}}`:             "kustomize.replicas.count: a number where a int32 is expected",
+		`{"directory": {"disableExtensionFilter": true}}`:           "directory.disableExtensionFilter is not supported yet: have the names of manifests end in .yaml, .yml, .json or .jsonnet",
 		`{"directory": {"jsonnet": {"extVars": {"s3cret": 1}}}}`:    "directory.jsonnet.extVars: a object where a []v1alpha1.JsonnetVar is expected",
 	} {
 		source := syncline.Source{Path: "app", Helm: &tool.Helm{Values: "a: 1"}}

@@ -1,6 +1,7 @@
 package convention
 
 import (
+	"errors"
 	"math"
 	"strconv"
 
@@ -215,6 +216,14 @@ func toDirectory(d *v1alpha1.ApplicationSourceDirectory) *tool.Directory {
 			Libs:    append([]string(nil), d.Jsonnet.Libs...),
 		},
 	}
+}
+
+// CheckDirectory finds what would deliver other files than those that are meant.
+func CheckDirectory(d *v1alpha1.ApplicationSourceDirectory) error {
+	if d != nil && d.DisableExtensionFilter {
+		return errors.New("directory.disableExtensionFilter is not supported yet: have the names of manifests end in .yaml, .yml, .json or .jsonnet")
+	}
+	return nil
 }
 
 func fromDirectory(d *tool.Directory) *v1alpha1.ApplicationSourceDirectory {
