@@ -42,6 +42,8 @@ func definitions() schema.GroupVersionResource {
 // appState is what the status of an Application says.
 type appState struct {
 	sync, health, revision string
+	// isOfChart says that the revision is that of a chart, which no commit changes.
+	isOfChart bool
 	// operation is the phase of the last one, with its message when it failed.
 	operation string
 	problems  []string
@@ -57,6 +59,7 @@ func stateOf(u *unstructured.Unstructured) appState {
 	if revisions := app.Status.Sync.Revisions; len(revisions) > 0 {
 		state.revision = revisions[len(revisions)-1] // that of the repository
 	}
+	state.isOfChart = app.Spec.Source != nil && app.Spec.Source.Chart != ""
 	if operation := app.Status.OperationState; operation != nil {
 		state.operation = operation.Phase
 		if state.operation != string(syncline.OperationSucceeded) && operation.Message != "" {
@@ -91,16 +94,13 @@ func delivered(name, revision string) condition {
 		}
 		state := stateOf(u)
 		done := state.sync == string(syncline.Synced) && state.health == string(syncline.Healthy) &&
-			(state.revision == revision || isOfChart(state.revision)) && state.operation == string(syncline.OperationSucceeded)
+			(state.revision == revision || state.isOfChart) && state.operation == string(syncline.OperationSucceeded)
 		if !done {
 			return fmt.Sprintf("Application %s at %.8s is %s", name, state.revision, state)
 		}
 		return ""
 	}
 }
-
-// isOfChart reports whether a revision is that of a chart, which no commit changes.
-func isOfChart(revision string) bool { return strings.Contains(revision, "sha256:") }
 
 // hasCondition holds when an Application, looked at in that revision, has a condition of the type.
 func hasCondition(name, revision, kind string) condition {

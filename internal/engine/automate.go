@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/autosync"
 	"github.com/syncline-io/syncline/internal/engine/plan"
 	"github.com/syncline-io/syncline/internal/engine/policy"
@@ -85,7 +86,7 @@ func guardPrune(app syncline.App, p syncline.Plan, guard plan.Guard, op syncline
 	prunes := func(c syncline.Change) bool { return c.Action == syncline.Prune }
 	if !app.Policy.AllowEmpty && slices.ContainsFunc(p.Changes, prunes) && !slices.ContainsFunc(p.Changes, kept) {
 		return &syncline.Condition{Type: syncline.SyncError, Message: fmt.Sprintf(
-			"Skipping sync attempt to %v: auto-sync will wipe out all resources; set spec.syncPolicy.automated.allowEmpty to allow it", p.Revisions)}
+			"Skipping sync attempt to %v: auto-sync will wipe out all resources; set spec.syncPolicy.automated.allowEmpty to allow it", upstream.Versions(p.Revisions))}
 	}
 	return guarded(app, p, guard)
 }

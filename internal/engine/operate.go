@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/apply"
 	"github.com/syncline-io/syncline/internal/engine/autosync"
 	"github.com/syncline-io/syncline/internal/engine/operation"
@@ -75,7 +76,33 @@ func (t *turn) overtaken(ctx context.Context) bool {
 		age = 0
 	}
 	newest, err := t.revisionsOf(ctx, t.app.Sources, age) // what is not known has overtaken nothing
-	return err == nil && op.Revisions != nil && !slices.Equal(op.Revisions, newest)
+	return err == nil && op.Revisions != nil && !upstream.SameRevisions(op.Revisions, newest)
+}
+
+// keep keeps to the revisions to which the operation was fixed. Of a chart it may be a version
+// alone, as Argo CD writes it: it is fixed to what that is now.
+func (t *turn) keep(ctx context.Context) error {
+	revisions := slices.Clone(t.operation.Revisions)
+	for i, source := range t.sources {
+		if !versionAlone(source, revisions[i]) {
+			continue
+		}
+		source.TargetRevision = revisions[i]
+		revision, err := t.Sources.Resolve(ctx, t.app, source, t.options.Poll)
+		if err != nil {
+			return err
+		}
+		revisions[i] = revision
+	}
+	t.revisions, t.operation.Revisions = revisions, revisions
+	return nil
+}
+
+// versionAlone reports whether the revision of a source is that of a chart, and may have
+// another content tomorrow.
+func versionAlone(source syncline.Source, revision string) bool {
+	_, content := upstream.CutChart(revision)
+	return source.Chart != "" && content == ""
 }
 
 // start makes an operation the current one. Its revisions are resolved next.

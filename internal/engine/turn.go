@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/affected"
 	"github.com/syncline-io/syncline/internal/engine/health"
 	"github.com/syncline-io/syncline/internal/engine/plan"
@@ -219,8 +220,7 @@ func (t *turn) resolve(ctx context.Context) error {
 		return err
 	}
 	if t.running() && len(t.operation.Revisions) == len(t.sources) {
-		t.revisions = t.operation.Revisions
-		return nil
+		return t.keep(ctx)
 	}
 	wanted := make([]syncline.Source, len(t.sources))
 	for i := range wanted {
@@ -297,7 +297,7 @@ func (t *turn) resolveStale(err error) error {
 		return err
 	}
 	deployed := history[len(history)-1]
-	if !slices.Equal(last.Revisions, deployed.Revisions) || len(deployed.Revisions) != len(t.sources) ||
+	if !upstream.SameRevisions(last.Revisions, deployed.Revisions) || len(deployed.Revisions) != len(t.sources) ||
 		!reflect.DeepEqual(last.Sources, t.sources) || !reflect.DeepEqual(deployed.Sources, t.sources) {
 		return err
 	}

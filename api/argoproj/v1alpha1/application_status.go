@@ -191,6 +191,11 @@ type SynclineStatus struct {
 	// Compared are the revisions that were compared last, while those in sync cannot
 	// be. By them a new process knows which files gave objects.
 	Compared []string `json:"compared,omitempty"`
+	// Charts are the revisions of charts with what identifies their content, as in
+	// "1.2.3@sha256:…", where other fields have the versions alone: by the place, which is
+	// "sync", "operation/" and when that began, or "history/" and the id. Of a source that
+	// is no chart it is "".
+	Charts map[string][]string `json:"charts,omitempty"`
 }
 
 // Blocker is one thing that an Application waits for. It has no name when it

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
@@ -30,7 +31,7 @@ func completed(op *syncline.OperationState) Event {
 		what = "Partial sync operation"
 	}
 	if len(op.Revisions) > 0 {
-		what += " to " + strings.Join(op.Revisions, ", ")
+		what += " to " + strings.Join(upstream.Versions(op.Revisions), ", ")
 	}
 	if op.Phase == syncline.OperationSucceeded {
 		return Event{Reason: OperationCompleted, Message: visible.Line(what + " succeeded")}

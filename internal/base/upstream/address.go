@@ -155,9 +155,20 @@ func (a Address) URL() string {
 // repository, or of a registry.
 func SourceAddress(text, chart string) Address {
 	if chart != "" {
-		return AddressOf(text).OfCharts()
+		return ChartsAddress(text)
 	}
 	return AddressOf(text)
+}
+
+// ChartsAddress reads the address of what has charts: a Helm repository, or a registry. As in
+// Argo CD it is one of a registry where it has no scheme, as in "registry.example.com/charts",
+// whatever else says so.
+func ChartsAddress(text string) Address {
+	text = strings.Trim(text, " \t\r\n")
+	if text != "" && !strings.HasPrefix(text, "/") && !strings.Contains(text, "@") && !strings.Contains(text, "://") {
+		text = schemeOCI + "://" + text
+	}
+	return AddressOf(text).OfCharts()
 }
 
 // OfCharts returns the address as that of a Helm repository: its server tells a path

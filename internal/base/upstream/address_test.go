@@ -225,6 +225,22 @@ func TestRepoGlob(t *testing.T) {
 		{`https://\[::1\]/*`, "https://[::1]/a", true},
 		{`https://\[::1\]:8443/*`, "https://[::1]:8443/a", true},
 		{"https://10.0.0.*/**", "https://10.0.0.7/a", true},
+		// As Argo CD writes registries of charts.
+		{"registry.example/charts", "oci://registry.example/charts", true},
+		{"registry.example/charts", "oci://registry.example/charts/web", false},
+		{"registry.example/**", "oci://registry.example/charts/web", true},
+		{"registry.example:5000/*", "oci://registry.example:5000/charts", true},
+		{"registry.example:443/*", "oci://registry.example/charts", true},
+		{"registry.example:5000", "oci://registry.example:5000", true},
+		{"*.example/charts", "oci://registry.example/charts", true},
+		{"{registry.example/charts,https://h.example/*}", "oci://registry.example/charts", true},
+		{"registry.example/*", "https://registry.example/charts", false},
+		{"registry.example/*", "oci://evil.example/registry.example/charts", false},
+		{"/registry.example/*", "oci://registry.example/charts", false},
+		{"registry.example:team/*", "oci://registry.example/team/charts", false},
+		{"!registry.example/charts", "oci://Registry.example/Charts", true},
+		{"!registry.example:5000/charts", "oci://registry.example:5000/charts", true},
+		{"!docker.io/corp/secret", "oci://registry-1.docker.io/corp/secret", true},
 		// Denials are never narrower than they look.
 		{"!https://git.example/secret", "https://user@git.example/SECRET.git", true},
 		{"!https://git.example/secret", "http://git.example/secret", true},
@@ -264,4 +280,35 @@ func FuzzRepoGlob(f *testing.F) {
 			}
 		})
 	})
+}
+
+// TestChartsAddress: what has charts and no scheme is a registry, as in Argo CD.
+func TestChartsAddress(t *testing.T) {
+	for text, want := range map[string]string{
+		"registry.example.com/charts":        "oci://registry.example.com/charts",
+		" Registry.example.com/charts/\n":    "oci://registry.example.com/charts/",
+		"registry.example.com":               "oci://registry.example.com",
+		"localhost:5000/charts":              "oci://localhost:5000/charts",
+		"127.0.0.1:5000/charts":              "oci://127.0.0.1:5000/charts",
+		"oci://registry.example.com/charts":  "oci://registry.example.com/charts",
+		"https://charts.example.com/stable/": "https://charts.example.com/stable/",
+	} {
+		a := upstream.SourceAddress(text, "web")
+		if err := a.Err(); err != nil || a.URL() != want {
+			t.Errorf("%q is %q (%v), want %q", text, a.URL(), err, want)
+		}
+	}
+	for _, text := range []string{"", "user:pw@registry.example.com/charts", "registry.example.com:charts/web", "../charts", "registry.example.com/../charts", "[::1/charts"} {
+		if a := upstream.SourceAddress(text, "web"); a.Err() == nil {
+			t.Errorf("%q is read as %q", text, a.URL())
+		}
+	}
+	if a := upstream.SourceAddress("registry.example.com/charts", ""); a.Scheme() != "file" {
+		t.Errorf("without a chart it is read as %q", a.URL())
+	}
+	for _, same := range []string{"oci://registry.example.com/charts", "REGISTRY.example.com:443/charts/"} {
+		if a := upstream.ChartsAddress(same); !a.Is(upstream.ChartsAddress("registry.example.com/charts")) {
+			t.Errorf("%q is another repository", same)
+		}
+	}
 }

@@ -3,6 +3,9 @@ package upstream
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
+	"slices"
+	"strings"
 )
 
 // Charts are what a Helm repository offers at one moment: the versions of each chart by
@@ -52,4 +55,40 @@ func (v ChartVersion) Revision() string {
 		scheme = "sha256:"
 	}
 	return v.Version + "@" + scheme + hex.EncodeToString(v.Content[:])
+}
+
+// chartRevision is the form of a revision of a chart.
+var chartRevision = regexp.MustCompile(`^[0-9A-Za-z.+_-]{1,256}@(sha256|entry):[0-9a-f]{64}$`)
+
+// CutChart parts a revision of a chart, as [ChartVersion.Revision] names it, into the version
+// and what identifies its content. What is no such is all version, and has no content.
+func CutChart(revision string) (version, content string) {
+	if !chartRevision.MatchString(revision) {
+		return revision, ""
+	}
+	version, content, _ = strings.Cut(revision, "@")
+	return version, content
+}
+
+// Versions returns what people, and Argo CD, call revisions: those of charts by their
+// versions, and others as they are.
+func Versions(revisions []string) []string {
+	versions := slices.Clone(revisions)
+	for i, revision := range revisions {
+		versions[i], _ = CutChart(revision)
+	}
+	return versions
+}
+
+// SameRevisions reports whether revisions are the same, one by one, as far as they tell: a
+// version alone, as Argo CD writes it, is that version with whatever content.
+func SameRevisions(a, b []string) bool {
+	return slices.EqualFunc(a, b, func(a, b string) bool {
+		if a == b {
+			return true
+		}
+		versionA, contentA := CutChart(a)
+		versionB, contentB := CutChart(b)
+		return versionA == versionB && (contentA == "") != (contentB == "")
+	})
 }

@@ -13,6 +13,7 @@ import (
 // of hosts that end so, whatever is in a path. Case and ".git" at the end make no
 // difference, but for Helm repositories and registries, where both name others. In a
 // path "*" stays between two slashes, and "**" does not. "*" alone is every repository.
+// One without a scheme, as "registry.example.com/charts", is of a registry.
 // With "!" in front it denies.
 //
 // A denial also concerns what the glob matches as one text, whatever user name
@@ -157,22 +158,20 @@ func (p *Pattern) add(text string) {
 	if at := outside(text, "://"); at >= 0 {
 		scheme, rest = text[:at], text[at+3:]
 	}
-	slash, colon := outside(rest, "/"), outside(rest, ":")
+	authority, path, hasPath := rest, "", false
+	if slash := outside(rest, "/"); slash >= 0 {
+		authority, path, hasPath = rest[:slash], rest[slash+1:], true
+	}
+	colon := outside(authority, ":")
 	switch {
-	case scheme == "" && colon >= 0 && (slash < 0 || colon < slash): // user@host:path
+	case scheme == "" && colon >= 0 && (colon == len(authority)-1 || !digits(authority[colon+1:])): // user@host:path
 		p.addParts("ssh", rest[:colon], strings.TrimPrefix(rest[colon+1:], "/"), true)
 	case scheme == "" && strings.HasPrefix(rest, "**"):
-		authority, path, found := rest, "", false
-		if slash >= 0 {
-			authority, path, found = rest[:slash], rest[slash+1:], true
-		}
-		p.addParts("*", authority, path, found)
-	case scheme == "":
-		return // a folder of the machine, if anything
-	case slash < 0:
-		p.addParts(scheme, rest, "", false)
-	default:
-		p.addParts(scheme, rest[:slash], rest[slash+1:], true)
+		p.addParts("*", authority, path, hasPath)
+	case scheme != "":
+		p.addParts(scheme, authority, path, hasPath)
+	case authority != "" && !strings.Contains(authority, "@"): // as Argo CD writes registries of charts
+		p.addParts(schemeOCI, authority, path, hasPath)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // Choice is what the policy says about a plan: an operation to begin, or what keeps
@@ -77,14 +78,14 @@ func attempted(app syncline.App, revisions []string) bool {
 	if last == nil || !reflect.DeepEqual(last.Sources, app.Sources) || Moved(app) {
 		return false
 	}
-	if !slices.Equal(last.Revisions, revisions) {
+	if !upstream.SameRevisions(last.Revisions, revisions) {
 		return drifted(app, revisions)
 	}
 	if whole := !last.Operation.Partial() || last.Operation.SelfHealAttempts > 0; whole && !last.Operation.DryRun {
 		return true
 	}
 	history := app.Past.History
-	return len(history) > 0 && slices.Equal(history[len(history)-1].Revisions, revisions) &&
+	return len(history) > 0 && upstream.SameRevisions(history[len(history)-1].Revisions, revisions) &&
 		reflect.DeepEqual(history[len(history)-1].Sources, app.Sources)
 }
 
@@ -94,7 +95,7 @@ func attempted(app syncline.App, revisions []string) bool {
 func drifted(app syncline.App, revisions []string) bool {
 	past := app.Past
 	return app.Policy.SelfHeal && past.Operation.Phase == syncline.OperationSucceeded && !past.Operation.Operation.DryRun &&
-		past.Sync == syncline.Synced && slices.Equal(past.Revisions, revisions) && reflect.DeepEqual(past.Sources, app.Sources)
+		past.Sync == syncline.Synced && upstream.SameRevisions(past.Revisions, revisions) && reflect.DeepEqual(past.Sources, app.Sources)
 }
 
 // syncAgain decides about an App that differs though its revision was synced
@@ -103,7 +104,7 @@ func syncAgain(app syncline.App, differing []syncline.Change, op syncline.Operat
 	last := app.Past.Operation
 	failed := last.Phase != syncline.OperationSucceeded && !last.Operation.DryRun
 	condition := &syncline.Condition{Type: syncline.SyncError,
-		Message: fmt.Sprintf("Failed last sync attempt to %v: %s", last.Revisions, last.Message)}
+		Message: fmt.Sprintf("Failed last sync attempt to %v: %s", upstream.Versions(last.Revisions), last.Message)}
 	due := last.FinishedAt.Add(pauseAfter(last, differing))
 	switch {
 	case failed && last.Operation.By.Automated && !slices.Equal(last.Operation.Options, app.Policy.Options):

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +100,18 @@ func TestNamesOfGeneratedHooks(t *testing.T) {
 		"PreSync 0 run batch/Job/shop/j-0123456-presync-1700000000",
 		"PreSync 0 run batch/Job/shop/j-0123456-presync-1700000000-2",
 	)
+}
+
+// TestNamesOfGeneratedHooksOfOtherSources are names, whatever revisions are called.
+func TestNamesOfGeneratedHooksOfOtherSources(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("0123456789abcdef", 4)
+	for revision, want := range map[string]string{
+		"1.2.3@" + digest: "1.2.3", "10.20.30@" + digest: "10.20.3", "1.2+B_1@" + digest: "1.2b1", digest: "0123456",
+	} {
+		f := newFixture()
+		f.revisions = []string{revision}
+		expectSteps(t, f.plan(t, job("generateName: j-", "argocd.argoproj.io/hook: PreSync")), "PreSync 0 run batch/Job/shop/j-"+want+"-presync")
+	}
 }
 
 func TestARepeatedHookRunsOnce(t *testing.T) {

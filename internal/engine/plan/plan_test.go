@@ -37,6 +37,8 @@ type fixture struct {
 	// judge is the project's.
 	judge func(syncline.Change) error
 	guard plan.Guard
+	// revisions are those of the sources; nil is a commit.
+	revisions []string
 }
 
 func newFixture() *fixture {
@@ -53,8 +55,12 @@ func (f *fixture) input(t *testing.T, text string) plan.Input {
 	if strings.TrimSpace(text) != "" {
 		objects = enginetest.Objects(t, text)
 	}
+	revisions := f.revisions
+	if revisions == nil {
+		revisions = []string{"0123456789abcdef"}
+	}
 	return plan.Input{
-		App: f.app, Objects: objects, Revisions: []string{"0123456789abcdef"}, Guard: f.guard, Operation: f.operation,
+		App: f.app, Objects: objects, Revisions: revisions, Guard: f.guard, Operation: f.operation,
 		Cluster: f.Cluster, Memory: f.Cluster, Judge: f.judge, Dialects: dialects(),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/near"
 	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // prepare makes a Change of every rendered object: in its namespace, with its
@@ -240,13 +241,20 @@ func (b *build) named(object syncline.Object, phase syncline.Phase, index int) s
 	if phase == "" {
 		return object.WithName(fmt.Sprintf("%s%d", object.GenerateName(), index))
 	}
-	revision := "" // of the first source, as a hint: it is the operation's time that makes the name unique
-	if len(b.Revisions) > 0 {
-		revision = b.Revisions[0][:min(7, len(b.Revisions[0]))]
-	}
-	name := fmt.Sprintf("%s%s-%s", object.GenerateName(), revision, phase)
+	name := fmt.Sprintf("%s%s-%s", object.GenerateName(), b.hint(), phase)
 	if b.Operation != nil {
 		name += fmt.Sprintf("-%d", b.Operation.StartedAt.Unix())
 	}
 	return object.WithName(strings.ToLower(name))
+}
+
+// hint is the beginning of the first source's revision: of a chart's version, of what follows
+// "sha256:". What is in no name is left out. It is the operation's time that makes a name unique.
+func (b *build) hint() string {
+	if len(b.Revisions) == 0 {
+		return ""
+	}
+	version, _ := upstream.CutChart(b.Revisions[0])
+	version = strings.TrimPrefix(version, "sha256:")
+	return strings.NewReplacer("+", "", "_", "").Replace(version[:min(7, len(version))])
 }

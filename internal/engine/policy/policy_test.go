@@ -94,6 +94,11 @@ func TestChartsInARegistry(t *testing.T) {
 		"a chart beside what is denied":      {[]string{"oci://h/**", "!oci://h/corp/secret"}, syncline.Source{RepoURL: "oci://h/corp", Chart: "secret.git"}, true},
 		"the chart alone is permitted":       {[]string{"oci://h/corp/web"}, syncline.Source{RepoURL: "oci://h/corp", Chart: "web"}, false},
 		"a denial of what is above":          {[]string{"*", "!oci://h/corp"}, syncline.Source{RepoURL: "oci://h/corp", Chart: "web"}, false},
+		"without a scheme":                   {[]string{"oci://h/corp"}, syncline.Source{RepoURL: "h/corp", Chart: "web"}, true},
+		"permitted without a scheme":         {[]string{"h/corp"}, syncline.Source{RepoURL: "oci://h/corp", Chart: "web"}, true},
+		"both without a scheme":              {[]string{"h/*"}, syncline.Source{RepoURL: "h/corp", Chart: "web"}, true},
+		"of another host, without a scheme":  {[]string{"h/*"}, syncline.Source{RepoURL: "g/corp", Chart: "web"}, false},
+		"denied without a scheme":            {[]string{"*", "!h/corp/secret"}, syncline.Source{RepoURL: "h/corp", Chart: "secret"}, false},
 		"a Helm repository with such a path": {[]string{"*", "!https://h/corp/secret"}, syncline.Source{RepoURL: "https://h/corp", Chart: "secret"}, true},
 	} {
 		project := syncline.Project{Name: "p", SourceRepos: repos(test.repos...)}

@@ -254,13 +254,14 @@ func facts(request Request) map[string]string {
 	if instance == "" {
 		instance = request.App
 	}
+	revision, _ := upstream.CutChart(request.Revision)
 	return map[string]string{
 		string(syncline.FactInstance):  instance,
 		string(syncline.FactProject):   request.Project,
 		string(syncline.FactNamespace): request.Namespace,
-		string(syncline.FactRevision):  request.Revision,
-		string(syncline.FactRevision7): shorten(request.Revision, 7),
-		string(syncline.FactRevision8): shorten(request.Revision, 8),
+		string(syncline.FactRevision):  revision,
+		string(syncline.FactRevision7): shorten(revision, 7),
+		string(syncline.FactRevision8): shorten(revision, 8),
 		string(syncline.FactRepoURL):   request.Source.RepoURL,
 		string(syncline.FactPath):      request.Source.Path,
 		string(syncline.FactTarget):    request.Source.TargetRevision,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
-	"regexp"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -49,13 +48,10 @@ func NewHelm(server HelmServer, archives HelmArchives) *Helm {
 	return &Helm{server: server, archives: archives}
 }
 
-// chartRevision is the form of a revision of a chart: a version is what it begins with.
-var chartRevision = regexp.MustCompile(`^[0-9A-Za-z.+_-]{1,256}@(sha256|entry):[0-9a-f]{64}$`)
-
 // Known knows a revision by its full name, which stands for itself. It refuses what is no
 // version and no constraint, and what is too long to be looked for.
 func (h *Helm) Known(want Target) (Revision, error) {
-	if chartRevision.MatchString(want.Revision) {
+	if _, content := upstream.CutChart(want.Revision); content != "" {
 		return Revision{ID: want.Revision}, nil
 	}
 	if len(want.Revision) > longestTarget {

@@ -30,9 +30,10 @@ type OCIArtifacts interface {
 }
 
 // OCI is the Fetcher of artifacts and charts in OCI registries. A [Revision] of it is
-// the digest of a manifest, by the tag that led to it. A chart that a source names is in
-// the repository of that name below the source's address. What target revisions mean is
-// said at [OCI.List].
+// the digest of a manifest, by the tag that led to it; of a chart that a tag led to, the
+// version with the digest, as in "1.2.3@sha256:…", so that its status can tell the version.
+// A chart that a source names is in the repository of that name below the source's address.
+// What target revisions mean is said at [OCI.List].
 type OCI struct {
 	registry  OCIRegistry
 	artifacts OCIArtifacts
@@ -56,12 +57,13 @@ var (
 // Known knows a digest, which stands for itself, also behind a tag: "1.2@sha256:…". It
 // refuses what is neither a tag, a digest nor a constraint.
 func (o *OCI) Known(want Target) (Revision, error) {
-	tag, digest, both := strings.Cut(want.Revision, "@")
+	version, digest, both := strings.Cut(want.Revision, "@")
+	tag := strings.ReplaceAll(version, "+", "_")
 	switch {
 	case ociDigest.MatchString(want.Revision):
 		return Revision{ID: want.Revision}, nil
 	case both && ociDigest.MatchString(digest) && ociTag.MatchString(tag):
-		return Revision{ID: digest, By: tag}, nil
+		return revisionOf(want, tag, digest), nil
 	case len(want.Revision)+len(want.TagPrefix) > longestTarget:
 		return Revision{}, syncline.WithHint(
 			syncline.Errorf(syncline.Invalid, "targetRevision and tagPrefix have more than the %d bytes that are looked for", longestTarget),
@@ -72,6 +74,22 @@ func (o *OCI) Known(want Target) (Revision, error) {
 			`write a tag such as "1.2.3", a constraint such as "~1.2", or "sha256:" and 64 hexadecimal digits`)
 	}
 	return Revision{}, nil
+}
+
+// revisionOf returns the revision of a digest that a tag led to.
+func revisionOf(want Target, tag, digest string) Revision {
+	if want.Chart == "" {
+		return Revision{ID: digest, By: tag}
+	}
+	return Revision{ID: strings.ReplaceAll(tag, "_", "+") + "@" + digest, By: tag}
+}
+
+// digestOf returns the digest that a revision names.
+func digestOf(revision Revision) string {
+	if _, content := upstream.CutChart(revision.ID); content != "" {
+		return content
+	}
+	return revision.ID
 }
 
 // Scope is the target: a registry is asked for each.
@@ -105,7 +123,7 @@ func (o *OCI) List(ctx context.Context, repo upstream.Repository, want Target) (
 	repo = below(repo, want.Chart)
 	tag := tagOf(want)
 	if tag != "" {
-		shown, err := o.tagged(ctx, repo, tag)
+		shown, err := o.tagged(ctx, repo, want, tag)
 		if err != nil || shown.none == nil || rangeOf(want) == nil {
 			return shown, err
 		}
@@ -123,16 +141,19 @@ func (o *OCI) List(ctx context.Context, repo upstream.Repository, want Target) (
 			syncline.Errorf(syncline.NotFound, "repository %s: none of its %d tags is a version that %q means", repo.Address, len(names), want.TagPrefix+want.Revision),
 			"check targetRevision; a pre-release is meant only by a constraint that names one, such as >=1.0.0-0")}, nil
 	}
-	return o.tagged(ctx, repo, tag)
+	return o.tagged(ctx, repo, want, tag)
 }
 
 // tagged asks for what a tag stands for, which may be nothing.
-func (o *OCI) tagged(ctx context.Context, repo upstream.Repository, tag string) (artifact, error) {
+func (o *OCI) tagged(ctx context.Context, repo upstream.Repository, want Target, tag string) (artifact, error) {
 	digest, err := o.registry.Digest(ctx, repo, tag)
 	if syncline.KindOf(err) == syncline.NotFound {
 		return artifact{none: err}, nil
 	}
-	return artifact{revision: Revision{ID: digest, By: tag}}, err
+	if err != nil {
+		return artifact{}, err
+	}
+	return artifact{revision: revisionOf(want, tag, digest)}, nil
 }
 
 // rangeOf returns the constraint that a target is, or nil.
@@ -188,12 +209,12 @@ func (a artifact) Size() int { return 1 }
 
 // Fetch makes an artifact present.
 func (o *OCI) Fetch(ctx context.Context, repo upstream.Repository, from syncline.Source, revision Revision) error {
-	return o.artifacts.Fetch(ctx, below(repo, from.Chart), revision.ID)
+	return o.artifacts.Fetch(ctx, below(repo, from.Chart), digestOf(revision))
 }
 
 // Tree shows the files of an artifact.
 func (o *OCI) Tree(ctx context.Context, repo upstream.Repository, from syncline.Source, revision Revision) (syncline.Tree, error) {
-	return o.artifacts.Tree(ctx, below(repo, from.Chart), revision.ID)
+	return o.artifacts.Tree(ctx, below(repo, from.Chart), digestOf(revision))
 }
 
 // below returns the repository of a chart below an address, or that of the address for "".

@@ -128,8 +128,12 @@ func TestWhatTargetsOfRegistriesMean(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || found.By != test.want || found.ID != "digest of "+test.want {
-			t.Errorf("%+v is %+v, %v, want %s", want, found, err, test.want)
+		id := "digest of " + test.want
+		if test.chart != "" { // whose version is told too
+			id = strings.ReplaceAll(test.want, "_", "+") + "@" + id
+		}
+		if err != nil || found.By != test.want || found.ID != id {
+			t.Errorf("%+v is %+v, %v, want %s", want, found, err, id)
 		}
 	}
 }
@@ -137,10 +141,13 @@ func TestWhatTargetsOfRegistriesMean(t *testing.T) {
 // TestDigestsStandForThemselves, also behind a tag.
 func TestDigestsStandForThemselves(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("0123456789abcdef", 4)
-	for text, by := range map[string]string{digest: "", "1.2@" + digest: "1.2"} {
-		known, err := source.NewOCI(nil, nil).Known(source.Target{Revision: text})
-		if err != nil || known.ID != digest || known.By != by {
-			t.Errorf("%s is %+v, %v", text, known, err)
+	for _, test := range []struct{ chart, text, id, by string }{
+		{"", digest, digest, ""}, {"", "1.2@" + digest, digest, "1.2"},
+		{"web", digest, digest, ""}, {"web", "1.2@" + digest, "1.2@" + digest, "1.2"}, {"web", "1.2+b@" + digest, "1.2+b@" + digest, "1.2_b"},
+	} {
+		known, err := source.NewOCI(nil, nil).Known(source.Target{Revision: test.text, Chart: test.chart})
+		if err != nil || known.ID != test.id || known.By != test.by {
+			t.Errorf("%+v is %+v, %v", test, known, err)
 		}
 	}
 }

@@ -13,12 +13,13 @@ import (
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/command"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
+	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 	"github.com/syncline-io/syncline/internal/front/cli/view"
 )
 
 type diffFlags struct {
-	revision string
+	revisions declare.Revisions
 	refreshing
 	hooks        bool
 	exitCode     bool
@@ -40,6 +41,7 @@ compares, which takes the right to change the objects: 4 says that it did not le
 you; "syncline app resources NAME" shows what the agent found.`,
 		Example: `  syncline app diff shop
   syncline app diff shop --revision my-branch
+  syncline app diff shop --revisions my-branch --source-positions 2
   syncline app diff shop -o json --exit-code=false`,
 		Args:              usage.Names("the NAME of an app", 1, 1),
 		ValidArgsFunction: p.completeApps,
@@ -47,7 +49,7 @@ you; "syncline app resources NAME" shows what the agent found.`,
 	}
 	f.output = outputFlag(cmd, formatTable, formatJSON, formatYAML, formatName)
 	flags := cmd.Flags()
-	flags.StringVar(&f.revision, "revision", "", "compare with this revision instead of the one that the app declares")
+	f.revisions.Bind(flags, "compare with this revision instead of the one that the app declares")
 	f.refreshing.add(flags, "let the agent look again first")
 	flags.BoolVar(&f.hooks, "hooks", false, "show the hooks that the sync would run, too")
 	flags.BoolVar(&f.exitCode, "exit-code", true, "end with another code than 0 when something differs")
@@ -56,12 +58,15 @@ you; "syncline app resources NAME" shows what the agent found.`,
 }
 
 func (p *program) diff(cmd *cobra.Command, name string, f diffFlags) error {
+	if err := f.revisions.Check(); err != nil {
+		return usage.Of(err)
+	}
 	ctx := cmd.Context()
 	_, app, err := p.open(ctx, name, f.refreshing)
 	if err != nil {
 		return err
 	}
-	plan, err := p.plan(ctx, app, declaredBy(app, f.revision))
+	plan, err := p.planDeclared(ctx, app, f.revisions)
 	if err != nil {
 		return err
 	}
@@ -112,14 +117,14 @@ func (p *program) plan(ctx context.Context, app access.App, operation syncline.O
 	return engine.Plan(ctx, app.App, operation)
 }
 
-// declaredBy is the operation that brings the cluster to all that an App declares,
-// or that another revision does.
-func declaredBy(app access.App, revision string) syncline.Operation {
-	operation := syncline.Operation{Prune: true, Options: app.Policy.Options}
-	if revision != "" {
-		operation.Revisions = []string{revision}
+// planDeclared makes the plan that brings the cluster to all that an App declares, or that
+// other revisions do.
+func (p *program) planDeclared(ctx context.Context, app access.App, asked declare.Revisions) (syncline.Plan, error) {
+	revisions, err := asked.Of(app.App)
+	if err != nil {
+		return syncline.Plan{}, err
 	}
-	return operation
+	return p.plan(ctx, app, syncline.Operation{Prune: true, Options: app.Policy.Options, Revisions: revisions})
 }
 
 func (p *program) printPlan(plan syncline.Plan, question command.Question, f format) error {

@@ -13,11 +13,13 @@ import (
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
+	"github.com/syncline-io/syncline/internal/front/cli/declare"
 	"github.com/syncline-io/syncline/internal/front/cli/usage"
 )
 
 func (p *program) newAppManifests() *cobra.Command {
-	var revision, source string
+	var revisions declare.Revisions
+	var source string
 	var output *formatFlag
 	cmd := &cobra.Command{
 		Use:   "manifests NAME",
@@ -33,25 +35,28 @@ they are in the cluster (--source live). The values of Secrets are masked.`,
 			if source != "git" && source != "live" {
 				return usage.DidYouMean(usage.Errorf("--source is %q, neither git nor live", source), source, []string{"git", "live"})
 			}
-			if source == "live" && revision != "" {
-				return usage.Errorf("--revision is about --source git")
+			if source == "live" && !revisions.IsEmpty() {
+				return usage.Errorf("--revision and --revisions are about --source git")
 			}
-			return p.manifests(cmd.Context(), args[0], source, revision, output.value)
+			if err := revisions.Check(); err != nil {
+				return usage.Of(err)
+			}
+			return p.manifests(cmd.Context(), args[0], source, revisions, output.value)
 		},
 	}
-	cmd.Flags().StringVar(&revision, "revision", "", "this revision instead of the one that the app declares")
+	revisions.Bind(cmd.Flags(), "this revision instead of the one that the app declares")
 	cmd.Flags().StringVar(&source, "source", "git", "git or live")
 	_ = cmd.RegisterFlagCompletionFunc("source", cobra.FixedCompletions([]string{"git", "live"}, cobra.ShellCompDirectiveNoFileComp))
 	output = outputFlag(cmd, formatYAML, formatJSON, formatName)
 	return cmd
 }
 
-func (p *program) manifests(ctx context.Context, name, source, revision string, f format) error {
+func (p *program) manifests(ctx context.Context, name, source string, revisions declare.Revisions, f format) error {
 	_, app, err := p.open(ctx, name, refreshing{})
 	if err != nil {
 		return err
 	}
-	objects, err := p.objects(ctx, app, source, revision)
+	objects, err := p.objects(ctx, app, source, revisions)
 	if err != nil {
 		return err
 	}
@@ -59,9 +64,9 @@ func (p *program) manifests(ctx context.Context, name, source, revision string, 
 }
 
 // objects returns the App's objects, as they are or as they are declared.
-func (p *program) objects(ctx context.Context, app access.App, source, revision string) ([]syncline.Object, error) {
+func (p *program) objects(ctx context.Context, app access.App, source string, revisions declare.Revisions) ([]syncline.Object, error) {
 	if source == "git" {
-		plan, err := p.plan(ctx, app, declaredBy(app, revision))
+		plan, err := p.planDeclared(ctx, app, revisions)
 		return desired(plan), err
 	}
 	engine, err := p.engine(ctx)

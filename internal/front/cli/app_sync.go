@@ -52,6 +52,7 @@ A dry run approves nothing.`,
 		Example: `  syncline app sync shop
   syncline app sync shop --prune --preview-changes
   syncline app sync shop --revision v1.2.3 --async
+  syncline app sync shop --revisions v1.2.3 --source-positions 2
   syncline app sync shop --resource apps:Deployment:web
   syncline app sync shop --approve-prune`,
 		Args:              cobra.ArbitraryArgs,
@@ -125,9 +126,6 @@ func (p *program) syncOne(cmd *cobra.Command, backend access.Backend, app access
 	if err := command.InProgress(app.State()); err != nil {
 		return err
 	}
-	if err := f.checkRevision(app); err != nil {
-		return err
-	}
 	asked, err := p.prepare(cmd, app, f)
 	if err != nil {
 		return err
@@ -154,26 +152,8 @@ func (p *program) syncAsked(ctx context.Context, backend access.Backend, app acc
 // operation of an App waits with.
 func (f *syncFlags) approvesWaiting(app access.App) bool {
 	_, waits := command.Confirming(app.State())
-	another := f.operation.DryRun || f.operation.Revision != "" || len(f.patterns) > 0 || len(f.labels) > 0
+	another := f.operation.DryRun || !f.operation.Revisions.IsEmpty() || len(f.patterns) > 0 || len(f.labels) > 0
 	return waits && f.approvePrune && !another
-}
-
-// checkRevision refuses, as Argo CD does, to sync an App to what its policy would
-// replace at once.
-func (f *syncFlags) checkRevision(app access.App) error {
-	wanted := f.operation.Revision
-	if wanted == "" || f.operation.DryRun || !app.Policy.Automated || len(app.Sources) == 0 {
-		return nil
-	}
-	declared := cmp.Or(app.Sources[0].TargetRevision, "HEAD")
-	if wanted == declared {
-		return nil
-	}
-	return syncline.WithHint(
-		syncline.Errorf(syncline.Invalid, "Cannot sync to %s: auto-sync currently set to %s", wanted, declared),
-		fmt.Sprintf(`automated sync would undo it at once: set spec.source.targetRevision, or turn it off first with: `+
-			`kubectl patch applications.argoproj.io %s -n %s --type merge -p '{"spec":{"syncPolicy":{"automated":null}}}'`,
-			app.ID.Name, app.ID.Namespace))
 }
 
 // request is a sync that is about to be asked for.
@@ -188,8 +168,11 @@ type request struct {
 // the revisions that were shown.
 func (p *program) prepare(cmd *cobra.Command, app access.App, f *syncFlags) (request, error) {
 	ctx := cmd.Context()
-	r := request{operation: f.operation.Operation(cmd.Flags(), app.Policy.Options)}
-	var err error
+	operation, err := f.operation.Operation(cmd.Flags(), app.App)
+	if err != nil {
+		return request{}, err
+	}
+	r := request{operation: operation}
 	if r.operation.Selection, err = p.selection(ctx, app, r.operation, f); err != nil {
 		return request{}, err
 	}

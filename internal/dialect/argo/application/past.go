@@ -42,6 +42,7 @@ func toReport(id syncline.AppID, s v1alpha1.ApplicationStatus) syncline.Report {
 		URLs:        s.Summary.ExternalURLs,
 	}
 	if s.Syncline != nil {
+		makeWhole(&report, s.Syncline.Charts)
 		report.Rendered = syncline.Digest(s.Syncline.Rendered)
 		report.Waiting, report.WaitingMore = each(s.Syncline.Waiting, toBlocker), int(s.Syncline.WaitingMore)
 	}

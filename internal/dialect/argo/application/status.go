@@ -12,6 +12,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 )
@@ -44,6 +45,8 @@ func newStatus(report syncline.Report, cr *v1alpha1.Application) v1alpha1.Applic
 // folder folds a report into the status of one Application.
 type folder struct {
 	cr *v1alpha1.Application
+	// charts are the revisions of charts that the status has, by their places.
+	charts map[string][]string
 	// plural says that the spec has a list of sources, and the status then too.
 	plural bool
 	// known are the sources that the resource holds already. A source that means
@@ -59,6 +62,9 @@ type knownSource struct {
 
 func newFolder(cr *v1alpha1.Application) *folder {
 	f := &folder{cr: cr, plural: len(cr.Spec.Sources) > 0}
+	if cr.Status.Syncline != nil {
+		f.charts = cr.Status.Syncline.Charts
+	}
 	f.know(cr.Spec.Source, cr.Spec.Sources)
 	if cr.Operation != nil && cr.Operation.Sync != nil {
 		f.know(cr.Operation.Sync.Source, cr.Operation.Sync.Sources)
@@ -138,7 +144,7 @@ func (f *folder) sync(report syncline.Report) v1alpha1.SyncStatus {
 		ComparedTo: v1alpha1.ComparedTo{Destination: destination, IgnoreDifferences: f.cr.Spec.IgnoreDifferences},
 	}
 	sync.ComparedTo.Source, sync.ComparedTo.Sources = f.sources(report.Sources)
-	sync.Revision, sync.Revisions = fromRevisions(report.Revisions, f.plural)
+	sync.Revision, sync.Revisions = fromRevisions(upstream.Versions(report.Revisions), f.plural)
 	return sync
 }
 
@@ -190,7 +196,7 @@ func (f *folder) operationState(state *syncline.OperationState) *v1alpha1.Operat
 	}
 	if len(state.Revisions)+len(state.Sources)+len(state.Results) > 0 {
 		result := &v1alpha1.SyncOperationResult{Resources: each(results, fromResult)}
-		result.Revision, result.Revisions = fromRevisions(state.Revisions, f.plural)
+		result.Revision, result.Revisions = fromRevisions(upstream.Versions(state.Revisions), f.plural)
 		result.Source, result.Sources = f.sources(state.Sources)
 		written.SyncResult = result
 	}
@@ -246,7 +252,7 @@ func operationWithoutNulls(op v1alpha1.Operation) v1alpha1.Operation {
 func (f *folder) deployment(d syncline.Deployment) v1alpha1.RevisionHistory {
 	d.DeployedAt = notBefore(d.StartedAt, d.DeployedAt)
 	for _, before := range f.cr.Status.History {
-		if before.ID == d.ID && reflect.DeepEqual(toDeployment(before), inSeconds(d)) {
+		if before.ID == d.ID && reflect.DeepEqual(f.deployed(before), inSeconds(d)) {
 			before.InitiatedBy = fromInitiator(d.By)
 			return before
 		}
@@ -257,9 +263,16 @@ func (f *folder) deployment(d syncline.Deployment) v1alpha1.RevisionHistory {
 		DeployedAt:      orZero(fromTime(d.DeployedAt)),
 		InitiatedBy:     fromInitiator(d.By),
 	}
-	written.Revision, written.Revisions = fromRevisions(d.Revisions, f.plural)
+	written.Revision, written.Revisions = fromRevisions(upstream.Versions(d.Revisions), f.plural)
 	written.Source, written.Sources = f.sources(d.Sources)
 	return written
+}
+
+// deployed reads an entry of the history that is there.
+func (f *folder) deployed(entry v1alpha1.RevisionHistory) syncline.Deployment {
+	deployment := toDeployment(entry)
+	deployment.Revisions = whole(f.charts, atHistory(entry.ID), deployment.Revisions)
+	return deployment
 }
 
 // notBefore returns when an operation ended, if it did, as others may see it: one that
@@ -334,6 +347,7 @@ func (f *folder) syncline(report syncline.Report) *v1alpha1.SynclineStatus {
 		WaitingMore: int64(len(report.Waiting) - len(listed) + report.WaitingMore),
 		Waiting:     each(listed, fromBlocker),
 		Rendered:    string(report.Rendered),
+		Charts:      chartsOf(report),
 	}
 	if before := f.cr.Status.Syncline; before != nil && status.Rendered == "" {
 		status.Rendered = before.Rendered
@@ -349,7 +363,7 @@ func (f *folder) syncline(report syncline.Report) *v1alpha1.SynclineStatus {
 // be: what the status said of them, or else its own.
 func (f *folder) compared(report syncline.Report) []string {
 	before := f.cr.Status
-	switch revisions := toRevisions(before.Sync.Revision, before.Sync.Revisions); {
+	switch revisions := whole(f.charts, atSync, toRevisions(before.Sync.Revision, before.Sync.Revisions)); {
 	case report.Sync != syncline.SyncUnknown || before.Sync.Status == "":
 		return nil
 	case before.Syncline != nil && before.Syncline.Compared != nil:

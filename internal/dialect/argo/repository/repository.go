@@ -99,16 +99,11 @@ func read(u *unstructured.Unstructured) entry {
 }
 
 // addressOf returns where the repository of a Secret is, read as what its type says that
-// it is. One in an OCI registry may be written without a scheme: of type oci, or of Helm's
-// charts with enableOCI.
+// it is. One in an OCI registry may be written without a scheme: of type oci, or of charts.
 func addressOf(field func(string) string) upstream.Address {
 	text := field("url")
-	inRegistry := field("type") == "oci" || field("enableOCI") == "true"
-	if inRegistry && text != "" && !strings.Contains(text, "://") {
-		text = "oci://" + text
-	}
-	if field("type") == "helm" {
-		return upstream.AddressOf(text).OfCharts()
+	if kind := field("type"); kind == "helm" || kind == "oci" || field("enableOCI") == "true" {
+		return upstream.ChartsAddress(text)
 	}
 	return upstream.AddressOf(text)
 }

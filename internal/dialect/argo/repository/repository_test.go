@@ -200,6 +200,41 @@ func TestForKindsOfRepositories(t *testing.T) {
 	}
 }
 
+// TestForRegistriesOfCharts: a Secret and a source of charts mean the same registry with
+// and without a scheme, in the forms that Argo CD's people write.
+func TestForRegistriesOfCharts(t *testing.T) {
+	for name, fields := range map[string]map[string]string{
+		"enableOCI":          {"type": "helm", "enableOCI": "true", "url": "registry.example/corp"},
+		"Helm, no enableOCI": {"type": "helm", "url": "registry.example/corp"},
+		"OCI":                {"type": "oci", "url": "registry.example/corp"},
+		"no type":            {"enableOCI": "true", "url": "registry.example/corp"},
+		"with a scheme":      {"type": "helm", "enableOCI": "true", "url": "oci://registry.example/corp"},
+		"a port and a slash": {"type": "helm", "enableOCI": "true", "url": "registry.example:443/corp/"},
+	} {
+		fields["username"], fields["password"] = "me", "p"
+		for _, kind := range []string{"repository", "repo-creds"} {
+			store := repository.NewStore()
+			if err := store.Put(secret("s", kind, fields)); err != nil {
+				t.Fatal(err)
+			}
+			for _, asked := range []string{"registry.example/corp", "oci://registry.example/corp"} {
+				if got := store.For(upstream.SourceAddress(asked, "web"), "").Username; got != "me" {
+					t.Errorf("%s: by a Secret of %s, %s is reached as %q", name, kind, asked, got)
+				}
+			}
+			below := store.For(upstream.SourceAddress("registry.example/corp/team", "web"), "").Username
+			if want := map[string]string{"repository": "", "repo-creds": "me"}[kind]; below != want {
+				t.Errorf("%s: by a Secret of %s, what is below is reached as %q, want %q", name, kind, below, want)
+			}
+			for _, other := range []string{"registry.example/corporation", "other.example/corp", "https://registry.example/corp"} {
+				if got := store.For(upstream.SourceAddress(other, "web"), "").Username; got != "" {
+					t.Errorf("%s: the credentials are given to %s", name, other)
+				}
+			}
+		}
+	}
+}
+
 func TestSecretsDoNotPrint(t *testing.T) {
 	store := repository.NewStore()
 	_ = store.Put(secret("s", "repository", map[string]string{"url": "https://x", "username": "u", "password": "hunter2", "bearerToken": "hunter2"}))

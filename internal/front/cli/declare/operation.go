@@ -12,11 +12,11 @@ import (
 
 // Operation is a sync as flags declare it.
 type Operation struct {
-	// Revision is to be delivered instead of the declared one; empty means that.
-	Revision string
-	Prune    bool
-	DryRun   bool
-	Retry    Retry
+	// Revisions are to be delivered instead of the declared ones.
+	Revisions Revisions
+	Prune     bool
+	DryRun    bool
+	Retry     Retry
 
 	force      bool
 	replace    bool
@@ -29,7 +29,7 @@ type Operation struct {
 // Bind adds the flags.
 func (o *Operation) Bind(flags *pflag.FlagSet) {
 	o.Retry.Bind(flags, "")
-	flags.StringVar(&o.Revision, "revision", "", "deliver this revision instead of the one that the app declares")
+	o.Revisions.Bind(flags, "deliver this revision instead of the one that the app declares")
 	flags.BoolVar(&o.Prune, "prune", false, "delete objects that left the source")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "let the agent try everything and change nothing")
 	flags.BoolVar(&o.force, "force", false, "delete and create again objects that cannot be updated")
@@ -45,24 +45,32 @@ func (o *Operation) Check() error {
 	if !slices.Contains([]string{"", "apply", "hook"}, o.strategy) {
 		return syncline.Errorf(syncline.Invalid, "--strategy is %q, neither apply nor hook", o.strategy)
 	}
+	if err := o.Revisions.Check(); err != nil {
+		return err
+	}
 	_, err := Pairs("info", o.infos)
 	return err
 }
 
-// Operation returns the operation that the flags declare. It is planned, shown and
-// asked for as it is. The options are the App's own; what flags ask for goes over them.
-func (o *Operation) Operation(flags *pflag.FlagSet, own option.List) syncline.Operation {
+// Operation returns the operation of an App that the flags declare. It is planned, shown and
+// asked for as it is. The options are the App's own; what flags ask for goes over them. It
+// is an Invalid error where the App's policy would undo it at once.
+func (o *Operation) Operation(flags *pflag.FlagSet, app syncline.App) (syncline.Operation, error) {
+	revisions, err := o.Revisions.Of(app)
+	if err == nil && !o.DryRun {
+		err = Undone(app, revisions)
+	}
+	if err != nil {
+		return syncline.Operation{}, err
+	}
 	operation := syncline.Operation{
 		Prune: o.Prune, DryRun: o.DryRun, Force: o.force, SkipHooks: o.strategy == "apply",
-		Options: o.options().Over(own),
-	}
-	if o.Revision != "" {
-		operation.Revisions = []string{o.Revision}
+		Options: o.options().Over(app.Policy.Options), Revisions: revisions,
 	}
 	if retry := o.Retry.read(flags, ""); retry != nil {
 		operation.Retry = *retry
 	}
-	return operation
+	return operation, nil
 }
 
 // Notes returns what goes into the record of the operation. [Operation.Check] says what

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/command"
 )
 
@@ -177,7 +178,7 @@ func stuck(app command.State) bool {
 // everything is as another one declares it.
 func overcome(app command.State) bool {
 	delivered, compared := app.Report.Operation.Revisions, app.Report.Revisions
-	return app.Report.Sync == syncline.Synced && len(delivered) > 0 && len(compared) > 0 && !slices.Equal(delivered, compared)
+	return app.Report.Sync == syncline.Synced && len(delivered) > 0 && len(compared) > 0 && !upstream.SameRevisions(delivered, compared)
 }
 
 // idle reports whether no operation does anything: none goes on, or a person is
@@ -191,7 +192,7 @@ func idle(app command.State) bool {
 // itself, because the failed one delivered another revision.
 func willRepeat(app command.State) bool {
 	return app.Policy.Automated && app.Report.Sync == syncline.OutOfSync && len(app.Report.Revisions) > 0 &&
-		!slices.Equal(app.Report.Revisions, app.Report.Operation.Revisions)
+		!upstream.SameRevisions(app.Report.Revisions, app.Report.Operation.Revisions)
 }
 
 // chosen returns the objects that the Goal is about.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/base/visible"
 )
 
@@ -154,10 +155,10 @@ func (p Picture) Title() string {
 	return title
 }
 
-// Short shortens commits and leaves other revisions.
+// Short shortens commits, shows of charts the versions, and leaves other revisions.
 func Short(revisions []string) []string {
 	short := make([]string, 0, len(revisions))
-	for _, revision := range revisions {
+	for _, revision := range upstream.Versions(revisions) {
 		if len(revision) == 40 && strings.Trim(revision, "0123456789abcdef") == "" {
 			revision = revision[:7]
 		}
