@@ -86,6 +86,7 @@ var light = map[string][]string{
 	".":                          {"k8s.io/apimachinery/"},
 	"internal/base/fieldmanager": {},
 	"api":                        {"k8s.io/apimachinery/", "k8s.io/api/", "k8s.io/apiextensions-apiserver/"},
+	"internal/base/aspect":       {},
 	"internal/base/glob":         {},
 	"internal/base/option":       {},
 	"internal/base/packed":       {"k8s.io/apimachinery/"},
