@@ -55,6 +55,7 @@ var sideways = []string{
 	"internal/edge/git -> internal/edge/gate",                      // which shares the places of servers
 	"internal/edge/helmrepo -> internal/edge/gate",
 	"internal/edge/oci -> internal/edge/gate",
+	"internal/edge/oci -> internal/edge/flight",         // which shares what several want
 	"internal/edge/helmrepo -> internal/edge/archive",   // where what it fetches is kept
 	"internal/automation/wake -> internal/engine/queue", // the lanes are its words
 	"internal/edge/oci -> internal/edge/archive",        // which keeps what it fetches

@@ -16,6 +16,7 @@ import (
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/edge/flight"
 	"github.com/syncline-io/syncline/internal/edge/gate"
 	"github.com/syncline-io/syncline/internal/edge/transport"
 )
@@ -27,7 +28,7 @@ type registry struct {
 	scheme, host string
 	transport    *transport.Transport
 	options      *Options
-	flights      flights
+	flights      *flight.Group
 	gate         *gate.Gate
 	tagged       *tagged
 }
