@@ -22,6 +22,8 @@ type Source struct {
 	TargetRevision string
 	// TagPrefix is cut from tags before they are compared with a constraint.
 	TagPrefix string
+	// Bucket says which objects are meant of the bucket at RepoURL, where one is there.
+	Bucket upstream.Bucket
 	// Ref is the name under which other sources reach this one's files, as in
 	// "$ref/path". Empty when they cannot.
 	Ref string
@@ -37,7 +39,9 @@ type Source struct {
 }
 
 // Address returns where the repository is, read as what the source says that it is.
-func (s Source) Address() upstream.Address { return upstream.SourceAddress(s.RepoURL, s.Chart) }
+func (s Source) Address() upstream.Address {
+	return upstream.SourceAddress(s.RepoURL, s.Chart, s.Bucket)
+}
 
 // Key names the repository of the source: it is asked once for all sources of one
 // Key, and what happens to it is told by that name. See [upstream.Address.Key].
@@ -48,6 +52,8 @@ func (s Source) Key() string { return s.Address().Key() }
 func (s Source) Kind() (SourceKind, error) {
 	inRegistry := s.Address().Scheme() == "oci"
 	switch {
+	case s.Chart == "" && !s.Bucket.IsZero():
+		return SourceBucket, nil
 	case s.Chart == "" && inRegistry:
 		return SourceOCI, nil
 	case s.Chart == "":
@@ -57,7 +63,7 @@ func (s Source) Kind() (SourceKind, error) {
 		name     string
 		declared bool
 	}{
-		{"path", s.Path != ""}, {"tagPrefix", s.TagPrefix != ""},
+		{"path", s.Path != ""}, {"tagPrefix", s.TagPrefix != ""}, {"a bucket", !s.Bucket.IsZero()},
 		{"kustomize", !s.Kustomize.IsEmpty()}, {"directory", !s.Directory.IsEmpty()},
 	} {
 		if field.declared {
@@ -85,6 +91,8 @@ const (
 	SourceHelm SourceKind = "Helm"
 	// SourceOCI is an artifact in an OCI registry, which may be a chart.
 	SourceOCI SourceKind = "OCI"
+	// SourceBucket is the objects in a bucket.
+	SourceBucket SourceKind = "Bucket"
 )
 
 // Declared returns the tools that the source has options of. Options that say

@@ -118,7 +118,7 @@ func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Sour
 // remembered for the other Apps of the repository.
 func (s *Stage) Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*difference.Paths, error) {
 	ctx = demand.New(app.Project).In(ctx)
-	pair := revisions{source.Key(), source.Chart, before, after}
+	pair := revisions{source.Key(), source.Chart, source.Bucket, before, after}
 	repo, err := s.repository(app, source)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,11 @@ func (s *Stage) Difference(ctx context.Context, app syncline.App, source synclin
 }
 
 // revisions are two of one repository, and of one thing in it.
-type revisions struct{ repoKey, chart, before, after string }
+type revisions struct {
+	repoKey, chart string
+	bucket         upstream.Bucket
+	before, after  string
+}
 
 // comparisons remembers the last differences. It is safe for concurrent use.
 type comparisons struct {
