@@ -60,6 +60,10 @@ var sideways = []string{
 	"internal/automation/wake -> internal/engine/queue", // the lanes are its words
 	"internal/edge/oci -> internal/edge/archive",        // which keeps what it fetches
 	"internal/edge/oci -> internal/edge/transport",
+	"internal/edge/bucket -> internal/edge/archive", // which keeps what it fetches
+	"internal/edge/bucket -> internal/edge/flight",
+	"internal/edge/bucket -> internal/edge/gate",
+	"internal/edge/bucket -> internal/edge/transport",
 	"internal/edge/token -> internal/edge/transport",
 	"internal/edge/git -> internal/edge/transport",
 	"internal/edge/git/lfs -> internal/edge/transport",

@@ -11,6 +11,34 @@ import (
 // File is the name of the files in which Flux looks for patterns.
 const File = ".sourceignore"
 
+// Usual are the patterns of what Flux leaves out of every source, unless a pattern behind
+// them keeps it.
+const Usual = `.git/
+.gitignore
+.gitmodules
+.gitattributes
+*.jpg
+*.jpeg
+*.gif
+*.png
+*.wmv
+*.flv
+*.tar.gz
+*.zip
+.github/
+.circleci/
+.travis.yml
+.gitlab-ci.yml
+appveyor.yml
+.drone.yml
+cloudbuild.yaml
+codeship-services.yml
+codeship-steps.yml
+**/.goreleaser.yml
+**/.sops.yaml
+**/.flux.yaml
+`
+
 // Most is how many patterns are read of one text, and longest how long one may be, in
 // bytes: what is behind or longer counts for nothing, so that nothing is left out by it.
 const (
