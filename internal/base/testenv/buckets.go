@@ -82,7 +82,7 @@ func (b *Buckets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	all := maps.Clone(objects)
 	b.mu.Unlock()
 	switch {
-	case r.Method != http.MethodGet:
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		(&s3Error{Status: http.StatusMethodNotAllowed, Code: "MethodNotAllowed"}).answer(w)
 	case !known:
 		(&s3Error{Status: http.StatusNotFound, Code: "NoSuchBucket"}).answer(w)

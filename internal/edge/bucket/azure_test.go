@@ -126,7 +126,7 @@ func (s *azureServer) lets(r *http.Request) bool {
 		return true
 	}
 	lines := []string{r.Method}
-	for _, name := range strings.Split("Content-Encoding Content-Language Content-Length Content-MD5 Content-Type Date If-Modified-Since If-Match If-None-Match If-Unmodified-Since Range", " ") {
+	for name := range strings.FieldsSeq("Content-Encoding Content-Language Content-Length Content-MD5 Content-Type Date If-Modified-Since If-Match If-None-Match If-Unmodified-Since Range") {
 		lines = append(lines, r.Header.Get(name))
 	}
 	lines = append(lines, "x-ms-date:"+r.Header.Get("x-ms-date"), "x-ms-version:"+r.Header.Get("x-ms-version"), "/account"+r.URL.EscapedPath())

@@ -47,7 +47,7 @@ func checksumsOf(answer *http.Response, etag string) []checksum {
 		add("its entity tag, which is an MD5,", md5.New(), digits) //nolint:gosec // see above
 	}
 	add("Content-MD5", md5.New(), decoded(answer.Header.Get("Content-MD5"))) //nolint:gosec // see above
-	for _, text := range strings.Split(strings.Join(answer.Header.Values("X-Goog-Hash"), ","), ",") {
+	for text := range strings.SplitSeq(strings.Join(answer.Header.Values("X-Goog-Hash"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(text), "=")
 		switch name {
 		case "md5":

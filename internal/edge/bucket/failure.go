@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,49 +76,60 @@ var (
 	errChanged  = errors.New("it changed")
 )
 
-// failed says what follows from an answer. Codes are shown that are known here, and
-// nothing else of it.
+// failed says what follows from an answer, by the server's code for it or else by its
+// status. Codes are shown that are known here, and nothing else of it.
 func (p *place) failed(r *refused) error {
 	said := fmt.Sprintf("the server answered %d %s", r.status, http.StatusText(r.status))
-	in := "the repository's settings"
-	if p.repo.Where != "" {
-		in = p.repo.Where
-	}
-	switch r.code {
-	case "NoSuchBucket", "ContainerNotFound":
-		return failf(syncline.NotFound, "there is no such bucket: %s", said).withHint("check endpoint, bucketName and region")
-	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "AuthenticationFailed":
-		return failf(syncline.Denied, "the credentials were refused: %s (%s)", said, r.code).withHint("check the keys in " + in)
-	case "RequestTimeTooSkewed":
-		return failf(syncline.Denied, "the clocks differ: %s (%s)", said, r.code).withHint("set the clock of this machine, or of the server")
+	if told := p.told(r.code, said); told != nil {
+		return told
 	}
 	switch code := r.status; {
-	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable && r.pause > 0:
+	case r.pause > 0:
 		return tooOften(r.pause)
-	case code == http.StatusPreconditionFailed && r.object:
+	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
+		return p.denied(said)
+	case r.object && code == http.StatusPreconditionFailed:
 		return failf(syncline.Transient, "%w", errChanged)
-	case code == http.StatusNotFound && r.object:
+	case r.object && code == http.StatusNotFound:
 		return failf(syncline.NotFound, "%w", errNoObject)
 	case code == http.StatusNotFound:
 		return failf(syncline.NotFound, "there is no such bucket: %s", said).withHint("check endpoint and bucketName")
-	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
-		if p.anonymous() {
-			return failf(syncline.Denied, "access was refused: %s", said).withHint("put keys that may list the bucket and get its objects into " + in)
-		}
-		return failf(syncline.Denied, "access was refused: %s", said).withHint("let the keys in " + in + " list the bucket and get its objects")
-	case code >= 300 && code < 400 || r.region != "":
-		kind := syncline.Invalid
-		if code == http.StatusTemporaryRedirect {
-			kind = syncline.Transient
-		}
-		return failf(kind, "it is elsewhere, and nothing is sent on: %s", said).withHint(p.elsewhere(r.region))
-	case code < http.StatusInternalServerError:
-		return failf(syncline.Invalid, "%s", said).withHint("check that a server of provider " + string(p.bucket.Provider) + " is at its endpoint")
+	case code >= http.StatusInternalServerError:
+		return failf(syncline.Transient, "%s", said)
+	case code == http.StatusTemporaryRedirect:
+		return failf(syncline.Transient, "it is elsewhere, and nothing is sent on: %s", said).withHint(elsewhere(r.region))
+	case r.region != "", code < http.StatusBadRequest:
+		return failf(syncline.Invalid, "it is elsewhere, and nothing is sent on: %s", said).withHint(elsewhere(r.region))
 	}
-	return failf(syncline.Transient, "%s", said)
+	return failf(syncline.Invalid, "%s", said).withHint("check that a server of provider " + string(p.bucket.Provider) + " is at its endpoint")
 }
 
-func (p *place) elsewhere(region string) string {
+// told says what a code means, nil where it is not known.
+func (p *place) told(code, said string) error {
+	switch code {
+	case "NoSuchBucket", "ContainerNotFound":
+		return failf(syncline.NotFound, "there is no such bucket: %s", said).withHint("check endpoint, bucketName and region")
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "AuthenticationFailed":
+		return failf(syncline.Denied, "the credentials were refused: %s (%s)", said, code).withHint("check the keys in " + p.where())
+	case "RequestTimeTooSkewed":
+		return failf(syncline.Denied, "the clocks differ: %s (%s)", said, code).withHint("set the clock of this machine, or of the server")
+	}
+	return nil
+}
+
+// denied says what to do about credentials.
+func (p *place) denied(said string) error {
+	hint := "let the keys in " + p.where() + " list the bucket and get its objects"
+	if p.anonymous() {
+		hint = "put keys that may list the bucket and get its objects into " + p.where()
+	}
+	return failf(syncline.Denied, "access was refused: %s", said).withHint(hint)
+}
+
+// where says for messages where credentials are put.
+func (p *place) where() string { return cmp.Or(p.repo.Where, "the repository's settings") }
+
+func elsewhere(region string) string {
 	if region == "" {
 		return "write the endpoint of the region that the bucket is in, as region and endpoint"
 	}

@@ -61,7 +61,7 @@ func newIndex(objects []object, root string) (*index, error) {
 // checkKey refuses a key that is no path of a file. What two keys make together, such as a
 // file that is a folder as well, is refused when they are put into an archive.
 func checkKey(key string) error {
-	problem := ""
+	var problem string
 	switch {
 	case len(key) > longestKey:
 		problem = fmt.Sprintf("has a key of %d bytes: at most %d are read", len(key), longestKey)
@@ -71,7 +71,7 @@ func checkKey(key string) error {
 		problem = "has a key with a backslash"
 	case strings.HasPrefix(key, "/"):
 		problem = "has a key that begins with /"
-	case key == "." || path.Clean(key) != key || strings.HasPrefix(key, "../"):
+	case key == "." || path.Clean(key) != key || strings.HasPrefix(key+"/", "../"):
 		problem = "has a key with an empty part, or with . or .. as one"
 	default:
 		return nil

@@ -32,7 +32,15 @@ func (p *place) list(ctx context.Context) (*index, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules := ignore.Rules{}.And("", root).And("", p.bucket.Ignore)
+	meant, err := p.meant(ctx, all, ignore.Rules{}.And("", root).And("", p.bucket.Ignore))
+	if err != nil {
+		return nil, err
+	}
+	return newIndex(meant, root)
+}
+
+// meant returns the objects that no pattern leaves out.
+func (p *place) meant(ctx context.Context, all []object, rules ignore.Rules) ([]object, error) {
 	var meant []object
 	var size int64
 	for i, o := range all {
@@ -55,7 +63,7 @@ func (p *place) list(ctx context.Context) (*index, error) {
 		return nil, syncline.WithHint(syncline.Errorf(syncline.NotFound, "the bucket has no object with prefix %.100q that is not left out", p.bucket.Prefix),
 			"check prefix, ignore and "+ignore.File+"; nothing is deleted because a bucket is empty")
 	}
-	return newIndex(meant, root)
+	return meant, nil
 }
 
 func (p *place) tooMuch(format string, most any) error {
@@ -149,32 +157,37 @@ func (p *place) receive(ctx context.Context, o object, to io.Writer) error {
 	}
 	return p.ask(ctx, asking, func(answer *http.Response, body io.Reader) error {
 		etag := strings.Trim(answer.Header.Get("ETag"), `"`)
-		size := o.size
 		switch {
 		case o.etag != "" && etag != "" && etag != o.etag:
 			return errChanged
-		case size < 0:
-			size = maxIgnore
-		case answer.ContentLength >= 0 && answer.ContentLength != size:
-			return failf(syncline.Transient, "object %s has %d bytes, and was listed with %d", shownKey(o.key), answer.ContentLength, size)
+		case o.size >= 0 && answer.ContentLength >= 0 && answer.ContentLength != o.size:
+			return failf(syncline.Transient, "object %s has %d bytes, and was listed with %d", shownKey(o.key), answer.ContentLength, o.size)
 		}
-		sums := checksumsOf(answer, etag)
-		all := []io.Writer{to}
-		for _, sum := range sums {
-			all = append(all, sum.sum)
-		}
-		n, err := io.Copy(io.MultiWriter(all...), io.LimitReader(body, size))
-		if err != nil {
+		return o.copy(to, body, checksumsOf(answer, etag))
+	})
+}
+
+// copy writes the bytes of an object, and holds them against its size and checksums.
+func (o object) copy(to io.Writer, body io.Reader, sums []checksum) error {
+	most := o.size
+	if most < 0 {
+		most = maxIgnore
+	}
+	all := []io.Writer{to}
+	for _, sum := range sums {
+		all = append(all, sum.sum)
+	}
+	n, err := io.Copy(io.MultiWriter(all...), io.LimitReader(body, most))
+	if err != nil {
+		return err
+	}
+	if more, _ := io.CopyN(io.Discard, body, 1); more > 0 || n < o.size {
+		return failf(syncline.Transient, "object %s has not the %d bytes that it should", shownKey(o.key), most)
+	}
+	for _, sum := range sums {
+		if err := sum.verify(o.key); err != nil {
 			return err
 		}
-		if more, _ := io.CopyN(io.Discard, body, 1); more > 0 || o.size >= 0 && n < size {
-			return failf(syncline.Transient, "object %s has not the %d bytes that it should", shownKey(o.key), size)
-		}
-		for _, sum := range sums {
-			if err := sum.verify(o.key); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }

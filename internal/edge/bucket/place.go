@@ -181,31 +181,33 @@ func (p *place) anonymous() bool {
 // signer returns what tells the server who asks, and the repository with the token that it
 // may have been had for.
 func (p *place) signer(ctx context.Context) (signer, upstream.Repository, error) {
-	repo := p.repo
-	google := p.bucket.Provider == upstream.BucketGCP
-	switch {
-	case repo.Exchange.Google != "" && google && p.options.Tokens != nil:
-		signed, err := p.options.Tokens.Credentials(ctx, repo)
+	if p.repo.Exchange.Google != "" && p.bucket.Provider == upstream.BucketGCP && p.options.Tokens != nil {
+		signed, err := p.options.Tokens.Credentials(ctx, p.repo)
 		return bearer{signed.Password}, signed, err
-	case repo.Exchange != upstream.Exchange{}:
-		return nil, repo, p.unusable("a "+repo.Exchange.String(), "put an access key and a secret key there, or for Azure an account key or a shared access signature")
-	case repo.Unsupported != "":
-		return nil, repo, p.unusable(repo.Unsupported, "put keys there that are sent as they are")
-	case repo.BearerToken != "" && google:
-		return bearer{repo.BearerToken}, repo, nil
-	case repo.BearerToken != "":
-		return nil, repo, p.unusable("a bearer token", "put an access key and a secret key there")
-	case p.anonymous():
-		return nobody{}, repo, nil
-	case p.bucket.Provider == upstream.BucketAzure:
-		signer, err := p.azureSigner()
-		return signer, repo, err
-	case repo.Username == "" || repo.Password == "":
-		return nil, repo, p.unusable("one key alone", "put both an access key and a secret key there")
-	case !printable.MatchString(repo.Username):
-		return nil, repo, p.unusable("an access key with a character that is in none", "check accesskey")
 	}
-	return signatureV4{repo.Username, repo.Password, p.regionNow()}, repo, nil
+	signer, err := p.ownSigner()
+	return signer, p.repo, err
+}
+
+// ownSigner returns what tells the server who asks by credentials that are sent as they are.
+func (p *place) ownSigner() (signer, error) {
+	switch repo := p.repo; {
+	case repo.Exchange != upstream.Exchange{}:
+		return nil, p.unusable("a "+repo.Exchange.String(), "put an access key and a secret key there, or for Azure an account key or a shared access signature")
+	case repo.Unsupported != "":
+		return nil, p.unusable(repo.Unsupported, "put keys there that are sent as they are")
+	case repo.BearerToken != "" && p.bucket.Provider == upstream.BucketGCP:
+		return bearer{repo.BearerToken}, nil
+	case repo.BearerToken != "":
+		return nil, p.unusable("a bearer token", "put an access key and a secret key there")
+	case p.anonymous():
+		return nobody{}, nil
+	case p.bucket.Provider == upstream.BucketAzure:
+		return p.azureSigner()
+	case repo.Password == "" || !printable.MatchString(repo.Username):
+		return nil, p.unusable("a secret key alone, or an access key alone or with a character that is in none", "put both an access key and a secret key there")
+	}
+	return signatureV4{p.repo.Username, p.repo.Password, p.regionNow()}, nil
 }
 
 var printable = regexp.MustCompile(`^[\x21-\x7e]+$`)

@@ -152,12 +152,15 @@ func files(t testing.TB, tree syncline.Tree) map[string]string {
 	return found
 }
 
-// wants an error of a kind that says some texts, and nothing that a server said or that
-// is secret.
+// wants an error of a kind, "" for none, that says some texts, and nothing that a server
+// said or that is secret.
 func wants(t testing.TB, what string, err error, kind syncline.Kind, says ...string) {
 	t.Helper()
 	if syncline.KindOf(err) != kind {
 		t.Errorf("%s: the error is %v (%s), want %s", what, err, syncline.KindOf(err), kind)
+		return
+	}
+	if err == nil {
 		return
 	}
 	text := syncline.Explain(err)
