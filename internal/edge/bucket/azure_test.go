@@ -163,6 +163,9 @@ func TestContainersOfAzure(t *testing.T) {
 	elsewhere.Address = upstream.AddressOf(s.URL + "/other")
 	_, err = store.Revision(t.Context(), elsewhere, container)
 	wants(t, "no container", err, syncline.NotFound, "there is no such bucket")
+	s.Close()
+	_, err = store.Revision(t.Context(), bySAS, container)
+	wants(t, "no server, whose address has a secret", err, syncline.Transient, "/apps")
 	identity := s.repo()
 	identity.Exchange.Azure.Workload = true
 	_, err = store.Revision(t.Context(), identity, container)

@@ -145,6 +145,9 @@ func TestWhatChangesMeanwhile(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.answer(func(_ http.ResponseWriter, r *http.Request) bool {
+			if !strings.Contains(r.URL.RawQuery, "list-type") && r.Header.Get("If-Match") == "" {
+				t.Errorf("%s: %s is asked for as it is by now", name, r.URL.Path)
+			}
 			if r.URL.Path == "/apps/b" {
 				change(s)
 			}

@@ -218,3 +218,33 @@ func TestWhoDoesNotReadABucket(t *testing.T) {
 		t.Errorf("Tree: %v", err)
 	}
 }
+
+// TestWhatIsRemembered has bounds: of what is forgotten everything is fetched anew.
+func TestWhatIsRemembered(t *testing.T) {
+	s := newServer(t)
+	fetched := func(store *bucket.Store, name string) int {
+		fetch(t, store, s.repo(name), all)
+		return len(slices.DeleteFunc(s.took(), func(uri string) bool { return strings.Contains(uri, "list-type") }))
+	}
+	for _, test := range []struct {
+		name   string
+		most   int
+		forget bool
+		want   int
+	}{{"all", 100, false, 1}, {"as much as there may be", 4, false, 3}, {"what somebody asks for", 100, true, 3}} {
+		store := newStore(t, bucket.Options{MaxKept: test.most})
+		s.Set("apps", map[string]string{"a": "one", "b": "two", "c": "three"})
+		s.Set("other", map[string]string{"a": "one", "b": "two", "c": "three"})
+		if first := fetched(store, "apps"); first != 3 {
+			t.Errorf("%s: %d objects were fetched at first", test.name, first)
+		}
+		fetched(store, "other")
+		if test.forget {
+			store.Forget(s.repo("apps"))
+		}
+		s.Put("apps", "b", "changed")
+		if again := fetched(store, "apps"); again != test.want {
+			t.Errorf("%s is remembered: %d objects were fetched, want %d", test.name, again, test.want)
+		}
+	}
+}
