@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/syncline-io/syncline"
@@ -163,7 +162,7 @@ func (p *place) mends(no *denial, region string, signed upstream.Repository) boo
 		return false
 	}
 	// Amazon's own servers are found by the region; another one asked for a signature of it.
-	isAmazon := amazonForm.MatchString(strings.ToLower(p.repo.Address.Host()))
+	isAmazon := amazonForm.MatchString(p.repo.Address.Host())
 	return (isAmazon || no.status == http.StatusBadRequest) && p.learn(no.region, region)
 }
 

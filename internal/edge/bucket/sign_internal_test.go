@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline/internal/base/sealed"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 )
 
 // TestSignaturesOfAmazon are those of the examples that Amazon publishes:
@@ -30,6 +31,34 @@ func TestSignaturesOfAmazon(t *testing.T) {
 		signer.sign(request, at)
 		if got := request.Header.Get("Authorization"); !strings.HasSuffix(got, ", Signature="+test.want) {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+// TestRegionsOfAmazon are told by the servers' names; the one that a server names is asked
+// at Amazon's alone, and at no host that it makes up.
+func TestRegionsOfAmazon(t *testing.T) {
+	for _, test := range []struct{ address, declared, region, learned, host string }{
+		{"https://s3.amazonaws.com/apps", "", "us-east-1", "eu-west-1", "s3.eu-west-1.amazonaws.com"},
+		{"https://s3.eu-west-1.amazonaws.com/apps", "", "eu-west-1", "eu-west-2", "s3.eu-west-2.amazonaws.com"},
+		{"https://s3-eu-west-1.amazonaws.com/apps", "", "eu-west-1", "eu-west-2", "s3.eu-west-2.amazonaws.com"},
+		{"https://s3.dualstack.eu-west-1.amazonaws.com/apps", "", "eu-west-1", "eu-west-2", "s3.eu-west-2.amazonaws.com"},
+		{"https://s3.cn-north-1.amazonaws.com.cn/apps", "", "cn-north-1", "cn-northwest-1", "s3.cn-northwest-1.amazonaws.com.cn"},
+		{"https://s3.amazonaws.com/apps", "eu-west-3", "eu-west-3", "", "s3.amazonaws.com"},
+		{"https://s3.amazonaws.com/apps", "", "us-east-1", "evil.example/", "s3.amazonaws.com"},
+		{"https://s3.amazonaws.com.evil.example/apps", "", "us-east-1", "eu-west-1", "s3.amazonaws.com.evil.example"},
+		{"https://minio.example:9000/apps", "", "us-east-1", "eu-west-1", "minio.example:9000"},
+	} {
+		p := &place{
+			site: &site{}, name: "apps", bucket: upstream.Bucket{Provider: upstream.BucketAWS, Region: test.declared},
+			repo: upstream.Repository{Address: upstream.AddressOf(test.address)},
+		}
+		if got := p.regionNow(); got != test.region {
+			t.Errorf("%s is in %q, want %q", test.address, got, test.region)
+		}
+		p.learn(test.learned, test.region)
+		if got := p.url("a b"); got.Host != test.host || got.EscapedPath() != "/apps/a%20b" {
+			t.Errorf("%s, in %q, is asked at %s, want %s", test.address, test.learned, got, test.host)
 		}
 	}
 }
