@@ -1,7 +1,8 @@
 // Package syncline holds the words of Syncline: the data that its stages hand
 // to each other. It holds no behaviour beyond small pure methods, and imports
 // nothing but apimachinery and the words that are read from a text: internal/base's
-// glob, option, sealed, signing, tool and upstream, and packed for what objects hold.
+// glob, option, sealed, signing, tool and upstream; aspect for what of objects changes,
+// and packed for what they hold.
 //
 // Syncline is a GitOps agent for Kubernetes. Git says what should run; Syncline
 // pulls it, makes the cluster so, and keeps it so. Whatever resource declares

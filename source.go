@@ -22,8 +22,9 @@ type Source struct {
 	TargetRevision string
 	// TagPrefix is cut from tags before they are compared with a constraint.
 	TagPrefix string
-	// Ref is the name under which other sources reach this one's files, as in
-	// "$ref/path". Empty when they cannot.
+	// Bucket says which objects are meant of the bucket at RepoURL, where one is there.
+	Bucket upstream.Bucket
+	// Ref is the name by which other sources reach this one's files, as in "$ref/path".
 	Ref  string
 	File bool // RepoURL is that of a single file, as only what is needed from elsewhere may be
 	// Name is a stable name for people. Empty when the source has none.
@@ -40,7 +41,9 @@ type Source struct {
 }
 
 // Address returns where the repository is, read as what the source says that it is.
-func (s Source) Address() upstream.Address { return upstream.SourceAddress(s.RepoURL, s.Chart) }
+func (s Source) Address() upstream.Address {
+	return upstream.SourceAddress(s.RepoURL, s.Chart, s.Bucket)
+}
 
 // Key names the repository of the source: it is asked once for all sources of one
 // Key, and what happens to it is told by that name. See [upstream.Address.Key].
@@ -53,6 +56,8 @@ func (s Source) Kind() (SourceKind, error) {
 	switch {
 	case s.File:
 		return SourceFile, nil
+	case s.Chart == "" && !s.Bucket.IsZero():
+		return SourceBucket, nil
 	case s.Chart == "" && inRegistry:
 		return SourceOCI, nil
 	case s.Chart == "":
@@ -62,7 +67,7 @@ func (s Source) Kind() (SourceKind, error) {
 		name     string
 		declared bool
 	}{
-		{"path", s.Path != ""}, {"tagPrefix", s.TagPrefix != ""},
+		{"path", s.Path != ""}, {"tagPrefix", s.TagPrefix != ""}, {"a bucket", !s.Bucket.IsZero()},
 		{"kustomize", !s.Kustomize.IsEmpty()}, {"directory", !s.Directory.IsEmpty()},
 	} {
 		if field.declared {
@@ -84,10 +89,11 @@ type SourceKind string
 
 // The kinds of source.
 const (
-	SourceGit  SourceKind = "Git"  // a folder of a Git repository
-	SourceHelm SourceKind = "Helm" // a chart of a Helm repository
-	SourceOCI  SourceKind = "OCI"  // an artifact in an OCI registry, which may be a chart
-	SourceFile SourceKind = "File" // a single file at an address
+	SourceGit    SourceKind = "Git"    // a folder of a Git repository
+	SourceHelm   SourceKind = "Helm"   // a chart of a Helm repository
+	SourceOCI    SourceKind = "OCI"    // an artifact in an OCI registry, which may be a chart
+	SourceBucket SourceKind = "Bucket" // the objects in a bucket
+	SourceFile   SourceKind = "File"   // a single file at an address
 )
 
 // Declared returns the tools that the source has options of. Options that say

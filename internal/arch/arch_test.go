@@ -55,6 +55,7 @@ var sideways = []string{
 	"internal/edge/git -> internal/edge/gate",                      // which shares the places of servers
 	"internal/edge/helmrepo -> internal/edge/gate",
 	"internal/edge/oci -> internal/edge/gate",
+	"internal/edge/oci -> internal/edge/flight",         // which shares what several want
 	"internal/edge/helmrepo -> internal/edge/archive",   // where what it fetches is kept
 	"internal/automation/wake -> internal/engine/queue", // the lanes are its words
 	"internal/edge/oci -> internal/edge/archive",        // which keeps what it fetches
@@ -62,6 +63,10 @@ var sideways = []string{
 	"internal/edge/webfile -> internal/edge/archive", // which keeps what it reads
 	"internal/edge/webfile -> internal/edge/gate",
 	"internal/edge/webfile -> internal/edge/transport",
+	"internal/edge/bucket -> internal/edge/archive", // which keeps what it fetches
+	"internal/edge/bucket -> internal/edge/flight",
+	"internal/edge/bucket -> internal/edge/gate",
+	"internal/edge/bucket -> internal/edge/transport",
 	"internal/edge/token -> internal/edge/transport",
 	"internal/edge/token -> internal/edge/exchange",    // of which it puts what it has into repositories
 	"internal/edge/sops -> internal/edge/exchange",     // whose words its keys are in
@@ -93,6 +98,7 @@ var light = map[string][]string{
 	".":                          {"k8s.io/apimachinery/"},
 	"internal/base/fieldmanager": {},
 	"api":                        {"k8s.io/apimachinery/", "k8s.io/api/", "k8s.io/apiextensions-apiserver/"},
+	"internal/base/aspect":       {},
 	"internal/base/glob":         {},
 	"internal/base/option":       {},
 	"internal/base/packed":       {"k8s.io/apimachinery/"},

@@ -13,6 +13,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/sops"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/links"
 	"github.com/syncline-io/syncline/internal/fetch"
 	"github.com/syncline-io/syncline/internal/fetch/keyring"
 	"github.com/syncline-io/syncline/internal/front/cli/access"
@@ -60,7 +61,7 @@ func openTree(ctx context.Context, request access.RenderRequest, keys source.Key
 		if err != nil {
 			return nil, "", nil, err
 		}
-		tree = source.Confine(keys.Open(ctx, "", files))
+		tree = links.Confine(keys.Open(ctx, "", files))
 		if _, err := source.Folder(tree, request.Source.Path); err != nil {
 			_ = files.Close()
 			return nil, "", nil, err

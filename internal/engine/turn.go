@@ -237,12 +237,18 @@ func (t *turn) resolve(ctx context.Context) error {
 	return nil
 }
 
+// wanted is a target of a repository.
+type wanted struct {
+	repoKey, chart, revision, tagPrefix string
+	bucket                              upstream.Bucket
+}
+
 // revisionsOf returns what the target revisions of sources stand for. Each is looked up once,
 // so that sources of one target are of one commit, whoever pushes meanwhile.
 func (t *turn) revisionsOf(ctx context.Context, sources []syncline.Source, maxAge time.Duration) ([]string, error) {
-	began, known, revisions := time.Now(), map[[4]string]string{}, make([]string, len(sources))
+	began, known, revisions := time.Now(), map[wanted]string{}, make([]string, len(sources))
 	for i, source := range sources {
-		target, age := [4]string{source.Key(), source.Chart, source.TargetRevision, source.TagPrefix}, maxAge
+		target, age := wanted{source.Key(), source.Chart, source.TargetRevision, source.TagPrefix, source.Bucket}, maxAge
 		if i > 0 { // what was learned since this began will do
 			age = max(age, time.Since(began))
 		}

@@ -1,5 +1,5 @@
 // Package fetch joins the kinds of source with the edges that read them: Git, Helm
-// repositories, OCI registries and single files. It decides nothing.
+// repositories, OCI registries, buckets and single files. It decides nothing.
 package fetch
 
 import (
@@ -11,6 +11,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/dial"
 	"github.com/syncline-io/syncline/internal/base/signing"
 	"github.com/syncline-io/syncline/internal/edge/archive"
+	"github.com/syncline-io/syncline/internal/edge/bucket"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/edge/helmrepo"
 	"github.com/syncline-io/syncline/internal/edge/oci"
@@ -27,6 +28,7 @@ type Stores struct {
 	charts     *helmrepo.Store
 	registries *oci.Store
 	files      *webfile.Store
+	buckets    *bucket.Store
 }
 
 // Open opens the stores in the folder that options of Git name. What they say of
@@ -46,16 +48,20 @@ func Open(options git.Options) (*Stores, error) {
 		charts:     helmrepo.New(archives, helmrepo.Options{Addresses: dial.Gate{Allow: options.AllowAddresses}, HideReasons: options.HideReasons}),
 		registries: oci.New(oci.Options{Archives: archives, AllowAddresses: options.AllowAddresses, HideReasons: options.HideReasons}),
 		files:      webfile.New(webfile.Options{Archives: archives, Addresses: dial.Gate{Allow: options.AllowAddresses}, HideReasons: options.HideReasons}),
+		buckets: bucket.New(bucket.Options{
+			Archives: archives, Tokens: options.Tokens, AllowAddresses: options.AllowAddresses, HideReasons: options.HideReasons,
+		}),
 	}, nil
 }
 
 // Fetchers returns what reads each kind of source.
 func (s *Stores) Fetchers() source.Fetchers {
 	return source.Fetchers{
-		syncline.SourceGit:  source.NewGit(s.git, s.git),
-		syncline.SourceHelm: source.NewHelm(s.charts, s.charts),
-		syncline.SourceOCI:  source.NewOCI(s.registries, s.registries),
-		syncline.SourceFile: source.NewFile(s.files, s.files),
+		syncline.SourceGit:    source.NewGit(s.git, s.git),
+		syncline.SourceHelm:   source.NewHelm(s.charts, s.charts),
+		syncline.SourceOCI:    source.NewOCI(s.registries, s.registries),
+		syncline.SourceBucket: source.NewBucket(s.buckets, s.buckets),
+		syncline.SourceFile:   source.NewFile(s.files, s.files),
 	}
 }
 
@@ -84,5 +90,5 @@ func (artifacts) Signers(rule signing.Artifact) (signed.Signers, error) {
 
 // Close ends what is under way.
 func (s *Stores) Close() error {
-	return errors.Join(s.charts.Close(), s.registries.Close(), s.git.Close())
+	return errors.Join(s.charts.Close(), s.registries.Close(), s.buckets.Close(), s.git.Close())
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/aspect"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 )
 
@@ -85,7 +86,7 @@ func of(app *syncline.App, change syncline.LiveChange, declares func() bool) Eve
 	switch {
 	case change.Claim && !declares():
 		return Claimed
-	case running, change.What.Has(^(syncline.AspectHealth | syncline.AspectSummary)):
+	case running, change.What.Has(^(aspect.Health | aspect.Summary)):
 		return Drifted
 	}
 	return Judged
@@ -94,5 +95,5 @@ func of(app *syncline.App, change syncline.LiveChange, declares func() bool) Eve
 // leaves reports whether a change may have taken the last object that its App had in a
 // namespace, or of a kind.
 func leaves(change syncline.LiveChange) bool {
-	return change.Before != "" && change.What.Has(syncline.AspectExistence|syncline.AspectOwner|syncline.AspectTerminating)
+	return change.Before != "" && change.What.Has(aspect.Existence|aspect.Owner|aspect.Terminating)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/aspect"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 )
 
@@ -36,24 +37,24 @@ func TestDue(t *testing.T) {
 }
 
 func TestOf(t *testing.T) {
-	const health, summary = syncline.AspectHealth, syncline.AspectSummary
+	const health, summary = aspect.Health, aspect.Summary
 	for name, test := range map[string]struct {
 		phase    syncline.OperationPhase
-		what     syncline.Aspects
+		what     aspect.Set
 		claim    bool
 		declares bool
 		want     Event
 	}{
-		"an object came or went":                     {what: syncline.AspectExistence, want: Drifted},
-		"our fields changed, and health with them":   {what: syncline.AspectApplied | health, want: Drifted},
-		"its deletion began":                         {what: syncline.AspectTerminating, want: Drifted},
+		"an object came or went":                     {what: aspect.Existence, want: Drifted},
+		"our fields changed, and health with them":   {what: aspect.Applied | health, want: Drifted},
+		"its deletion began":                         {what: aspect.Terminating, want: Drifted},
 		"health, of an App that never had a sync":    {what: health, want: Judged},
 		"health, after a sync":                       {phase: syncline.OperationSucceeded, what: health, want: Judged},
 		"health and images, after a sync":            {phase: syncline.OperationFailed, what: health | summary, want: Judged},
 		"health, during a sync that may wait for it": {phase: syncline.OperationRunning, what: health, want: Drifted},
 		"health, while a sync is ended":              {phase: syncline.OperationTerminating, what: health, want: Drifted},
-		"of what only says that it is the App's":     {phase: syncline.OperationRunning, what: syncline.AspectExistence, claim: true, want: Claimed},
-		"of what the App declares as well":           {what: syncline.AspectExistence, claim: true, declares: true, want: Drifted},
+		"of what only says that it is the App's":     {phase: syncline.OperationRunning, what: aspect.Existence, claim: true, want: Claimed},
+		"of what the App declares as well":           {what: aspect.Existence, claim: true, declares: true, want: Drifted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var app syncline.App

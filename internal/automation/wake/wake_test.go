@@ -17,6 +17,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/automation/wake"
+	"github.com/syncline-io/syncline/internal/base/aspect"
 	"github.com/syncline-io/syncline/internal/engine/queue"
 )
 
@@ -156,7 +157,7 @@ func newWorld(recordAfter time.Duration) (*world, *wake.Waker) {
 func TestEvents(t *testing.T) {
 	object := syncline.Ref{Kind: "ConfigMap", Namespace: "shop", Name: "c"}
 	changed := func(before, after string) syncline.LiveChange {
-		return syncline.LiveChange{Ref: object, Before: before, After: after, What: syncline.AspectApplied}
+		return syncline.LiveChange{Ref: object, Before: before, After: after, What: aspect.Applied}
 	}
 	for name, test := range map[string]struct {
 		world func(*world)
@@ -172,7 +173,7 @@ func TestEvents(t *testing.T) {
 			world: func(w *world) { w.wanting, w.leaving = []string{"site"}, []string{"bank"} },
 			event: func(k *wake.Waker, _ *world) {
 				change := changed("shop", "bank")
-				change.What = syncline.AspectExistence
+				change.What = aspect.Existence
 				k.Live("other", change)
 			},
 		},
@@ -277,7 +278,7 @@ func TestEvents(t *testing.T) {
 			world: func(w *world) { w.leaving = []string{"site"} },
 			event: func(k *wake.Waker, _ *world) {
 				change := changed("shop", "")
-				change.What = syncline.AspectExistence
+				change.What = aspect.Existence
 				k.Live(syncline.LocalCluster, change)
 			},
 			want: []string{`shop of "web" in Drift`, `site of "" in Commit`},
@@ -353,7 +354,7 @@ func TestCommit(t *testing.T) {
 // What belongs to nobody costs nothing: thousands of such events come in a second.
 func BenchmarkLive(b *testing.B) {
 	_, waker := newWorld(0)
-	change := syncline.LiveChange{Ref: syncline.Ref{Kind: "Event", Namespace: "a", Name: "b"}, What: syncline.AspectHealth}
+	change := syncline.LiveChange{Ref: syncline.Ref{Kind: "Event", Namespace: "a", Name: "b"}, What: aspect.Health}
 	b.ReportAllocs()
 	for b.Loop() {
 		waker.Live(syncline.LocalCluster, change)

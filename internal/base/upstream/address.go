@@ -152,10 +152,13 @@ func (a Address) URL() string {
 }
 
 // SourceAddress reads the address of a source: where that names a chart it is one of a Helm
-// repository, or of a registry.
-func SourceAddress(text, chart string) Address {
-	if chart != "" {
+// repository, or of a registry. A bucket's is read like the former.
+func SourceAddress(text, chart string, bucket Bucket) Address {
+	switch {
+	case chart != "":
 		return ChartsAddress(text)
+	case !bucket.IsZero():
+		return AddressOf(text).OfCharts()
 	}
 	return AddressOf(text)
 }

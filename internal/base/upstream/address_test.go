@@ -293,13 +293,13 @@ func TestChartsAddress(t *testing.T) {
 		"oci://registry.example.com/charts":  "oci://registry.example.com/charts",
 		"https://charts.example.com/stable/": "https://charts.example.com/stable/",
 	} {
-		a := upstream.SourceAddress(text, "web")
+		a := upstream.SourceAddress(text, "web", upstream.Bucket{})
 		if err := a.Err(); err != nil || a.URL() != want {
 			t.Errorf("%q is %q (%v), want %q", text, a.URL(), err, want)
 		}
 	}
 	for _, text := range []string{"", "user:pw@registry.example.com/charts", "registry.example.com:charts/web", "../charts", "registry.example.com/../charts", "[::1/charts"} {
-		if a := upstream.SourceAddress(text, "web"); a.Err() == nil {
+		if a := upstream.SourceAddress(text, "web", upstream.Bucket{}); a.Err() == nil {
 			t.Errorf("%q is read as %q", text, a.URL())
 		}
 	}

@@ -220,21 +220,21 @@ func readPack(path string) (*pack, error) {
 	return &pack{path, root}, err
 }
 
-// read returns the bytes of a file.
-func (p *pack) read(n *node) ([]byte, error) {
+// copy writes the bytes of a file.
+func (p *pack) copy(to io.Writer, n *node) error {
 	file, err := os.Open(p.path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer file.Close()
-	data := make([]byte, n.Size)
-	if _, err := file.ReadAt(data, n.Offset); errors.Is(err, io.EOF) {
-		return nil, errDamaged
-	} else if err != nil {
-		return nil, err
+	sum := sha256.New()
+	buffer := make([]byte, min(n.Size+1, 32<<10)) // most files are small
+	size, err := io.CopyBuffer(io.MultiWriter(to, sum), io.NewSectionReader(file, n.Offset, n.Size), buffer)
+	if err != nil {
+		return err
 	}
-	if sha256.Sum256(data) != n.Hash {
-		return nil, errDamaged
+	if size != n.Size || hash(sum.Sum(nil)) != n.Hash {
+		return errDamaged
 	}
-	return data, nil
+	return nil
 }

@@ -1,7 +1,9 @@
 package archive
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -57,15 +59,37 @@ func (t *Tree) ReadFile(path string) ([]byte, error) {
 	case n.Size > t.store.options.MaxFile:
 		return nil, t.errorf(syncline.Invalid, "%s has %d bytes: files of more than %d are not read", path, n.Size, t.store.options.MaxFile)
 	}
-	data, err := t.pack.read(n)
+	data := bytes.NewBuffer(make([]byte, 0, n.Size))
+	if err := t.copy(data, path, n); err != nil {
+		return nil, err
+	}
+	return data.Bytes(), nil
+}
+
+// Copy writes the bytes of a file, however large it is, and holds them against its hash
+// meanwhile: what was written is only good when it returns nil. Errors are those of
+// [Tree.ReadFile], and of what is written to.
+func (t *Tree) Copy(to io.Writer, path string) error {
+	n, err := t.find(path)
+	switch {
+	case err != nil:
+		return err
+	case n.Type != syncline.EntryFile:
+		return t.errorf(syncline.Invalid, "%s is not a file", shown(path))
+	}
+	return t.copy(to, path, n)
+}
+
+func (t *Tree) copy(to io.Writer, path string, n *node) error {
+	err := t.pack.copy(to, n)
 	if errors.Is(err, errDamaged) || errors.Is(err, fs.ErrNotExist) {
 		t.store.room.drop(t.digest)
-		return nil, t.errorf(syncline.Transient, "what is kept of it is damaged; it will be fetched anew")
+		return t.errorf(syncline.Transient, "what is kept of it is damaged; it will be fetched anew")
 	}
 	if err != nil {
-		return nil, t.errorf(syncline.Transient, "%s: %w", path, err)
+		return t.errorf(syncline.Transient, "%s: %w", path, err)
 	}
-	return data, nil
+	return nil
 }
 
 // ReadDir lists a directory, sorted by name.

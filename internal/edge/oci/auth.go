@@ -75,7 +75,7 @@ func (p *place) authorization(ctx context.Context) (string, error) {
 		case time.Now().Before(known.until):
 			return "Bearer " + known.text.Reveal(), nil
 		}
-		if err := p.flights.share(ctx, tokenFor{p.memory}, p.fetchToken); err != nil {
+		if err := p.flights.Share(ctx, tokenFor{p.memory}, p.fetchToken); err != nil {
 			a.mu.Lock()
 			a.realm = ""
 			a.mu.Unlock()

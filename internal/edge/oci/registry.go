@@ -10,13 +10,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/demand"
+	"github.com/syncline-io/syncline/internal/edge/flight"
 	"github.com/syncline-io/syncline/internal/edge/gate"
 	"github.com/syncline-io/syncline/internal/edge/transport"
 )
@@ -28,7 +27,7 @@ type registry struct {
 	scheme, host string
 	transport    *transport.Transport
 	options      *Options
-	flights      flights
+	flights      *flight.Group
 	gate         *gate.Gate
 	tagged       *tagged
 }
@@ -37,10 +36,8 @@ type registry struct {
 // registry says for one concerns no other.
 type memory struct {
 	auth auth
-
-	mu sync.Mutex
-	// paused is until when nothing is asked, because too much was.
-	paused time.Time
+	// pause is until when nothing is asked, because too much was.
+	pause gate.Pause
 }
 
 // received is an answer that was read.
@@ -186,8 +183,8 @@ func (r *registry) is(u *url.URL) bool {
 
 // send sends a request, unless it was said of the repository that too many were.
 func (p *place) send(request *http.Request) (*http.Response, error) {
-	if err := p.mayAsk(); err != nil {
-		return nil, err
+	if wait := p.pause.Left(); wait > 0 {
+		return nil, tooOften(wait)
 	}
 	answer, err := p.transport.RoundTrip(request)
 	if err != nil {
@@ -200,7 +197,7 @@ func (p *place) send(request *http.Request) (*http.Response, error) {
 		return nil, unsent(err)
 	}
 	if answer.StatusCode == http.StatusTooManyRequests || isZero(answer.Header.Get("RateLimit-Remaining")) {
-		p.pause(answer.Header.Get("Retry-After"))
+		p.pause.Begin(answer.Header.Get("Retry-After"))
 	}
 	return answer, nil
 }
@@ -209,36 +206,6 @@ func (p *place) send(request *http.Request) (*http.Response, error) {
 func isZero(remaining string) bool {
 	left, _, _ := strings.Cut(remaining, ";")
 	return strings.TrimSpace(left) == "0"
-}
-
-// The pauses after a registry said that it was asked too often: where it says until
-// when, no longer than longestPause. Then it is asked whether that is still so.
-const (
-	usualPause   = time.Minute
-	longestPause = 5 * time.Minute
-)
-
-// pause has nothing asked for a while. After is what the registry says of that, in
-// seconds or as a date.
-func (m *memory) pause(after string) {
-	wait := usualPause
-	if seconds, err := strconv.ParseUint(after, 10, 31); err == nil {
-		wait = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(after); err == nil {
-		wait = time.Until(at)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.paused = time.Now().Add(min(wait, longestPause))
-}
-
-func (m *memory) mayAsk() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if wait := time.Until(m.paused); wait > 0 {
-		return tooOften(wait)
-	}
-	return nil
 }
 
 func tooOften(wait time.Duration) error {
@@ -265,9 +232,7 @@ func (p *place) refusal(answer *http.Response) error {
 	case code == http.StatusNotFound:
 		return failf(syncline.NotFound, "%w: %s", errNoSuch, said).withHint("check address and revision")
 	case code == http.StatusTooManyRequests:
-		p.memory.mu.Lock()
-		defer p.memory.mu.Unlock()
-		return tooOften(max(0, time.Until(p.paused)))
+		return tooOften(p.pause.Left())
 	case code < http.StatusInternalServerError:
 		return failf(syncline.Invalid, "%s", said).withHint("check that an OCI registry is at its address")
 	}

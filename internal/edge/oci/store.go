@@ -10,6 +10,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/dial"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/archive"
+	"github.com/syncline-io/syncline/internal/edge/flight"
 	"github.com/syncline-io/syncline/internal/edge/gate"
 	"github.com/syncline-io/syncline/internal/edge/transport"
 )
@@ -71,7 +72,7 @@ func orDefault[T comparable](value, fallback T) T {
 // Store reads artifacts of any number of registries. It is safe for concurrent use.
 type Store struct {
 	options Options
-	flights flights
+	flights *flight.Group
 	gate    *gate.Gate
 	tagged  *tagged
 
@@ -103,7 +104,7 @@ func New(options Options) *Store {
 	options = options.withDefaults()
 	return &Store{
 		options:    options,
-		flights:    newFlights(),
+		flights:    flight.NewGroup(),
 		gate:       gate.New(options.PerHost, options.Transfers),
 		tagged:     &tagged{of: map[*memory]taglist{}},
 		registries: map[upstream.Access]*registry{},
@@ -114,7 +115,7 @@ func New(options Options) *Store {
 
 // Close ends the fetches that go on.
 func (s *Store) Close() error {
-	s.flights.close()
+	s.flights.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.registries {
@@ -187,7 +188,7 @@ func (s *Store) Fetch(ctx context.Context, repo upstream.Repository, digest stri
 	if s.present(artifact) {
 		return nil
 	}
-	err = s.flights.share(ctx, artifact, func(ctx context.Context) error { return s.fetch(ctx, p, artifact) })
+	err = s.flights.Share(ctx, artifact, func(ctx context.Context) error { return s.fetch(ctx, p, artifact) })
 	return p.explain(err)
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 )
 
@@ -34,7 +35,11 @@ type Group struct {
 }
 
 // groupKey is what the Apps of a Group have in common.
-type groupKey struct{ project, url, chart, revision, tagPrefix, commit string }
+type groupKey struct {
+	project, url, chart, revision, tagPrefix string
+	bucket                                   upstream.Bucket
+	commit                                   string
+}
 
 // Hold returns a repository, named by its [syncline.Source.Key], for one who takes
 // its Apps to new commits: one after the other. It stays so until Release.
@@ -65,7 +70,7 @@ func (r *Repository) State() ([]*Group, []*Member) {
 
 // group returns the Group of those that read what the App does.
 func (r *Repository) group(app syncline.App, source syncline.Source, commit string) *Group {
-	key := groupKey{app.Project, source.RepoURL, source.Chart, source.TargetRevision, source.TagPrefix, commit}
+	key := groupKey{app.Project, source.RepoURL, source.Chart, source.TargetRevision, source.TagPrefix, source.Bucket, commit}
 	g := r.groups[key]
 	if g == nil {
 		g = &Group{groupKey: key, repo: r, app: app, source: source, readings: record.NewIndex[*reading]()}

@@ -11,7 +11,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/base/tool"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/links"
 )
 
 // typedTree is a tree in which some files are links to what they hold, or submodules.
@@ -76,19 +76,19 @@ func withLink(t *testing.T, request render.Request, name, target string) synclin
 	t.Helper()
 	files := request.Files.Tree.(strictTree).tree.(memoryTree)
 	files[name] = target
-	return strictTree{t, source.Confine(typedTree{files, map[string]syncline.EntryType{name: syncline.EntryLink}})}
+	return strictTree{t, links.Confine(typedTree{files, map[string]syncline.EntryType{name: syncline.EntryLink}})}
 }
 
 // TestLinksWithin follows links, and renders again when what they lead to changes.
 func TestLinksWithin(t *testing.T) {
 	renderer := inProcess()
 	files := memoryTree{"app/a.yaml": "../shared/a.yaml", "app/notes.txt": "nowhere", "shared/a.yaml": configMap}
-	links := map[string]syncline.EntryType{"app/a.yaml": syncline.EntryLink, "app/notes.txt": syncline.EntryLink}
+	pointing := map[string]syncline.EntryType{"app/a.yaml": syncline.EntryLink, "app/notes.txt": syncline.EntryLink}
 	seen := map[syncline.Digest]bool{}
 	for _, data := range []string{"", "data: {a: b}\n"} {
 		files["shared/a.yaml"] = configMap + data
 		request := request(nil)
-		request.Files.Tree = source.Confine(typedTree{files, links})
+		request.Files.Tree = links.Confine(typedTree{files, pointing})
 		result, err := renderer.Render(short(t), request)
 		if err != nil || len(result.Objects) != 1 {
 			t.Fatalf("%v, %v", result.Objects, err)
@@ -112,7 +112,7 @@ func TestLinksInACircle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			request := request(nil)
-			request.Files.Tree = source.Confine(typedTree{files, map[string]syncline.EntryType{"app/loop": syncline.EntryLink}})
+			request.Files.Tree = links.Confine(typedTree{files, map[string]syncline.EntryType{"app/loop": syncline.EntryLink}})
 			if name == "directory" {
 				request.Source.Directory = &tool.Directory{Recurse: true}
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/syncline-io/syncline/internal/engine/render/record"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/engine/source/difference"
+	"github.com/syncline-io/syncline/internal/engine/source/links"
 )
 
 // monorepo holds a source of each tool; all of them read beyond their folders.
@@ -82,7 +83,7 @@ func requestFor(source syncline.Source, tree memoryTree) render.Request {
 	}}
 }
 
-func linked(tree memoryTree) syncline.Tree { return source.Confine(typedTree{tree, monorepoLinks}) }
+func linked(tree memoryTree) syncline.Tree { return links.Confine(typedTree{tree, monorepoLinks}) }
 
 // texts are what a commit writes to a file, good and bad.
 var texts = []string{

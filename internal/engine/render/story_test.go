@@ -22,6 +22,7 @@ import (
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/links"
 )
 
 var update = flag.Bool("update", false, "write what is rendered to the stories")
@@ -89,7 +90,7 @@ func readStory(t *testing.T, archive *txtar.Archive) story {
 			t.Fatalf("unknown file %s", file.Name)
 		}
 	}
-	s.request.Files.Tree = strictTree{t, source.Confine(repo)}
+	s.request.Files.Tree = strictTree{t, links.Confine(repo)}
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
 		if s.request.Files.Refs == nil {
 			s.request.Files.Refs = map[string]syncline.Tree{}

@@ -79,11 +79,14 @@ type (
 
 // Target is what a Source says of the revision that it wants. What its fields mean is
 // for the Fetcher to know: sources of one repository and one Target mean the same.
-type Target struct{ Revision, TagPrefix, Chart string }
+type Target struct {
+	Revision, TagPrefix, Chart string
+	Bucket                     upstream.Bucket
+}
 
 // TargetOf returns what a Source says of the revision that it wants.
 func TargetOf(source syncline.Source) Target {
-	return Target{Revision: source.TargetRevision, TagPrefix: source.TagPrefix, Chart: source.Chart}
+	return Target{Revision: source.TargetRevision, TagPrefix: source.TagPrefix, Chart: source.Chart, Bucket: source.Bucket}
 }
 
 // Revision is what a target stands for.

@@ -20,6 +20,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/engine/source/fetchertest"
+	"github.com/syncline-io/syncline/internal/engine/source/links"
 	"github.com/syncline-io/syncline/internal/engine/source/treetest"
 )
 
@@ -179,7 +180,7 @@ func TestTreesAreLikeEveryTree(t *testing.T) {
 	lacks := treetest.Lacks{Links: true, Executables: true, Submodules: true}
 	treetest.Run(t, lacks, func(_ testing.TB, content treetest.Content) syncline.Tree { return depotTree(content.Files) })
 	treetest.Run(t, lacks, func(_ testing.TB, content treetest.Content) syncline.Tree {
-		return source.Confine(depotTree(content.Files))
+		return links.Confine(depotTree(content.Files))
 	})
 }
 

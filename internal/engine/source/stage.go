@@ -9,6 +9,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/demand"
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/engine/source/difference"
+	"github.com/syncline-io/syncline/internal/engine/source/links"
 )
 
 // Credentials know how to reach repositories.
@@ -109,7 +110,7 @@ func (s *Stage) Tree(ctx context.Context, app syncline.App, source syncline.Sour
 	if s.keys != nil {
 		files = s.keys.Open(ctx, app.Project, files)
 	}
-	files = Confine(files)
+	files = links.Confine(files)
 	if _, err := Folder(files, source.Path); err != nil {
 		return nil, syncline.WithHint(
 			syncline.Errorf(syncline.KindOf(err), "repository %s at %s: %w", repo.Address, revision, err),
@@ -137,7 +138,7 @@ func (s *Stage) telling(id syncline.AppID, repo upstream.Repository) upstream.Re
 // remembered for the other Apps of the repository.
 func (s *Stage) Difference(ctx context.Context, app syncline.App, source syncline.Source, before, after string) (*difference.Paths, error) {
 	ctx = demand.New(app.Project).In(ctx)
-	pair := revisions{source.Key(), source.Chart, before, after}
+	pair := revisions{source.Key(), source.Chart, source.Bucket, before, after}
 	repo, err := s.repository(app, source)
 	if err != nil {
 		return nil, err
@@ -165,7 +166,11 @@ func (s *Stage) Difference(ctx context.Context, app syncline.App, source synclin
 }
 
 // revisions are two of one repository, and of one thing in it.
-type revisions struct{ repoKey, chart, before, after string }
+type revisions struct {
+	repoKey, chart string
+	bucket         upstream.Bucket
+	before, after  string
+}
 
 // comparisons remembers the last differences. It is safe for concurrent use.
 type comparisons struct {

@@ -16,6 +16,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/engine/source/difference"
+	"github.com/syncline-io/syncline/internal/engine/source/links"
 )
 
 // origin is a real repository behind a real server, and a store that reads it.
@@ -83,7 +84,7 @@ func linked(t *testing.T) syncline.Tree {
 		chain[fmt.Sprintf("chain%d", i+1)] = fmt.Sprintf("chain%d", i)
 	}
 	chain["chain0"] = "top"
-	return source.Confine(newOrigin(t).files(testenv.GitCommit{
+	return links.Confine(newOrigin(t).files(testenv.GitCommit{
 		Files:       map[string]string{"top": "top", "dir/file": "file", "dir/sub/deep": "deep"},
 		Executables: map[string]string{"run": "run"},
 		Submodules:  map[string]string{"module": strings.Repeat("1", 40)},
@@ -148,14 +149,14 @@ func TestConfineRefusesLinksThatLeave(t *testing.T) {
 func TestConfineHasBounds(t *testing.T) {
 	for name, target := range map[string]string{"large": strings.Repeat("a/", 2<<20), "long": strings.Repeat("dir/../", 500) + "top"} {
 		files := hostileLinks{target: target, links: 2000}
-		_, err := source.Confine(&files).ReadDir("")
+		_, err := links.Confine(&files).ReadDir("")
 		if syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "too many, or too long") {
 			t.Errorf("%s: the error is %v", name, err)
 		}
 		if files.asked > 300_000 {
 			t.Errorf("%s: %d questions", name, files.asked)
 		}
-		if _, err := source.Confine(&files).ReadFile("link7"); name == "large" && (syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "link7 points at a path of more than 4096 bytes")) {
+		if _, err := links.Confine(&files).ReadFile("link7"); name == "large" && (syncline.KindOf(err) != syncline.Invalid || !strings.Contains(err.Error(), "link7 points at a path of more than 4096 bytes")) {
 			t.Errorf("%s: the error is %v", name, err)
 		}
 	}
@@ -233,7 +234,7 @@ func TestConfineListsWhatLinksLeadTo(t *testing.T) {
 }
 
 func TestFolder(t *testing.T) {
-	tree := source.Confine(newOrigin(t).files(testenv.GitCommit{
+	tree := links.Confine(newOrigin(t).files(testenv.GitCommit{
 		Files:      map[string]string{"apps/shop/a.yaml": "", "apps/shop-api/a.yaml": "", "apps/blog/a.yaml": "", "file": "", "deep/er/x": ""},
 		Links:      map[string]string{"current": "apps/shop", "gone": "apps/gone", "out": "../x"},
 		Submodules: map[string]string{"module": strings.Repeat("1", 40)},

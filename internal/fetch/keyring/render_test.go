@@ -11,7 +11,7 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/folder"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/links"
 	"github.com/syncline-io/syncline/internal/fetch/keyring"
 )
 
@@ -77,7 +77,7 @@ func TestWhatIsRenderedAgain(t *testing.T) {
 			defer func() { _ = files.Close() }()
 			builder.built = nil
 			result, err := renderer.Render(t.Context(), render.Request{
-				App: "web", Project: step.project, Files: syncline.Files{Tree: source.Confine(ring.Open(t.Context(), step.project, files))},
+				App: "web", Project: step.project, Files: syncline.Files{Tree: links.Confine(ring.Open(t.Context(), step.project, files))},
 			})
 			if step.locked != errors.Is(err, syncline.ErrLocked) || !step.locked && (err != nil || len(result.Objects) != 2) {
 				t.Errorf("%d objects, %v", len(result.Objects), err)

@@ -112,7 +112,7 @@ func checkSource(path string, s v1alpha1.ApplicationSource, found *problems) {
 	case s.RepoURL == "":
 		found.add("%s.repoURL is empty: set it to the address of a repository", path)
 	default:
-		if err := upstream.SourceAddress(s.RepoURL, s.Chart).Err(); err != nil {
+		if err := upstream.SourceAddress(s.RepoURL, s.Chart, upstream.Bucket{}).Err(); err != nil {
 			found.add("%s.repoURL: %s", path, syncline.Explain(err))
 		}
 	}

@@ -218,11 +218,11 @@ func TestForRegistriesOfCharts(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, asked := range []string{"registry.example/corp", "oci://registry.example/corp"} {
-				if got := store.For(upstream.SourceAddress(asked, "web"), "").Username; got != "me" {
+				if got := store.For(upstream.SourceAddress(asked, "web", upstream.Bucket{}), "").Username; got != "me" {
 					t.Errorf("%s: by a Secret of %s, %s is reached as %q", name, kind, asked, got)
 				}
 			}
-			below := store.For(upstream.SourceAddress("registry.example/corp/team", "web"), "").Username
+			below := store.For(upstream.SourceAddress("registry.example/corp/team", "web", upstream.Bucket{}), "").Username
 			if want := map[string]string{"repository": "", "repo-creds": "me"}[kind]; below != want {
 				t.Errorf("%s: by a Secret of %s, what is below is reached as %q, want %q", name, kind, below, want)
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/syncline-io/syncline"
+	"github.com/syncline-io/syncline/internal/base/aspect"
 )
 
 // Change says that what is remembered of an object changed. It is Ours when Observe
@@ -12,17 +13,17 @@ import (
 type Change = syncline.LiveChange
 
 // What is a set of the things that can change.
-type What = syncline.Aspects
+type What = aspect.Set
 
 // The things that can change.
 const (
-	Existence   = syncline.AspectExistence
-	Applied     = syncline.AspectApplied
-	Owner       = syncline.AspectOwner
-	Marks       = syncline.AspectMarks
-	Health      = syncline.AspectHealth
-	Terminating = syncline.AspectTerminating
-	Summary     = syncline.AspectSummary
+	Existence   = aspect.Existence
+	Applied     = aspect.Applied
+	Owner       = aspect.Owner
+	Marks       = aspect.Marks
+	Health      = aspect.Health
+	Terminating = aspect.Terminating
+	Summary     = aspect.Summary
 )
 
 // changeOf compares what was and is remembered of one object; either may be nil.

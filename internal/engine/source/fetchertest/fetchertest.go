@@ -25,6 +25,9 @@ type Origin struct {
 	Nowhere string
 	// File is where Publish puts what is looked for. Default: "folder/file".
 	File string
+	// Fleeting: what is published takes the place of what was there, which can be shown
+	// only if it was fetched before.
+	Fleeting bool
 	// Publish makes the files what Source means from now on.
 	Publish func(files map[string]string)
 	// Shut makes the server unreachable for good.
@@ -42,6 +45,7 @@ func Run(t testing.TB, newOrigin func(t testing.TB) Origin) {
 		{"what is not there", (*suite).missing}, {"who gave up", (*suite).givenUp}, {"what is not fetched", (*suite).unfetched},
 		{"a revision that is none", (*suite).nowhere}, {"revisions beside each other", (*suite).beside}, {"no server", (*suite).shut},
 		{"a source that names its revision", (*suite).named}, {"what led to it does not matter", (*suite).withoutBy}, {"many at once", (*suite).concurrent},
+		{"what was overtaken", (*suite).overtaken},
 	} {
 		origin := newOrigin(t)
 		origin.File = cmp.Or(origin.File, "folder/file")
@@ -271,6 +275,9 @@ func (s *suite) named() {
 // withoutBy fetches what is named alone, as a status does.
 func (s *suite) withoutBy() {
 	revision := s.publish("one")
+	if s.Fleeting {
+		s.fetch(revision)
+	}
 	s.publish("two")
 	revision.By = ""
 	s.fetch(revision)
@@ -299,4 +306,22 @@ func (s *suite) concurrent() {
 		})
 	}
 	group.Wait()
+}
+
+// overtaken is what was published anew before it was fetched: it is itself, or it is told
+// that something else is there, which the next listing shows.
+func (s *suite) overtaken() {
+	before := s.publish("one")
+	s.Publish(map[string]string{"folder/file": "two"})
+	if !s.Fleeting {
+		s.fetch(before)
+		s.has(before, "one")
+		return
+	}
+	s.wants("Fetch", s.Fetcher.Fetch(s.Context(), s.Repository, s.Source, before), syncline.Transient)
+	_, err := s.Fetcher.Tree(s.Context(), s.Repository, s.Source, before)
+	s.wants("Tree", err, syncline.Transient)
+	now := s.resolve(s.list())
+	s.fetch(now)
+	s.has(now, "two")
 }

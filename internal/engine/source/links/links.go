@@ -1,4 +1,5 @@
-package source
+// Package links follows links within a tree of files, and lets none lead out of it.
+package links
 
 import (
 	"errors"
