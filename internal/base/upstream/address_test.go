@@ -303,7 +303,7 @@ func TestChartsAddress(t *testing.T) {
 			t.Errorf("%q is read as %q", text, a.URL())
 		}
 	}
-	if a := upstream.SourceAddress("registry.example.com/charts", ""); a.Scheme() != "file" {
+	if a := upstream.SourceAddress("registry.example.com/charts", "", upstream.Bucket{}); a.Scheme() != "file" {
 		t.Errorf("without a chart it is read as %q", a.URL())
 	}
 	for _, same := range []string{"oci://registry.example.com/charts", "REGISTRY.example.com:443/charts/"} {

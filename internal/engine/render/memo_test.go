@@ -17,7 +17,6 @@ import (
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/render"
 	"github.com/syncline-io/syncline/internal/engine/render/record"
-	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/engine/source/difference"
 	"github.com/syncline-io/syncline/internal/engine/source/links"
 )

@@ -21,7 +21,6 @@ import (
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application/convention"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/source"
 	"github.com/syncline-io/syncline/internal/engine/source/links"
 )
 

@@ -227,7 +227,7 @@ func TestForRegistriesOfCharts(t *testing.T) {
 				t.Errorf("%s: by a Secret of %s, what is below is reached as %q, want %q", name, kind, below, want)
 			}
 			for _, other := range []string{"registry.example/corporation", "other.example/corp", "https://registry.example/corp"} {
-				if got := store.For(upstream.SourceAddress(other, "web"), "").Username; got != "" {
+				if got := store.For(upstream.SourceAddress(other, "web", upstream.Bucket{}), "").Username; got != "" {
 					t.Errorf("%s: the credentials are given to %s", name, other)
 				}
 			}
