@@ -206,6 +206,9 @@ func (a *agent) listen(own *rules.Set) {
 	a.projects.Changed, a.repositories.Changed, a.trust.Changed = a.waker.Project, a.onRepository, a.onRepository
 	a.settings.Changed = func(found settings.Rules) {
 		a.projects.Impersonate(project.Impersonation{Enabled: found.Impersonation, Enforced: found.Enforced})
+		if err := a.projects.Inherit(found.GlobalProjects); err != nil {
+			slog.Warn("nothing is delivered", "err", syncline.Explain(err))
+		}
 		for _, kind := range own.Replace(found.Find) {
 			a.fleet.Reread(kind)
 		}

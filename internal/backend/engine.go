@@ -105,6 +105,7 @@ func readControlPlane(ctx context.Context, joiner destination.Joiner, namespace 
 		signers: &fetch.Keys{}, keys: keyring.New(keyring.Options{}), settings: settings.NewStore(),
 		others: catalog.Others{Catalog: catalog.New(), Namespace: namespace, Projects: project.Kind()},
 	}
+	known.settings.Changed = func(found settings.Rules) { _ = known.projects.Inherit(found.GlobalProjects) } // its Apps say what is wrong
 	own, clusters := joiner.Own, cluster.NewStore(Clusters{joiner})
 	apps := application.NewStore(nil, namespace, known.others.Catalog.Apps)
 	listed, err := own.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -8,6 +9,7 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/syncline-io/syncline"
@@ -23,6 +25,11 @@ type Store struct {
 	entries map[string]entry
 	// impersonation is whether the accounts of projects count.
 	impersonation Impersonation
+	// inherits is the text of the setting by which projects inherit from globals, and
+	// errGlobals why it cannot be read.
+	inherits   string
+	globals    []global
+	errGlobals error
 	// held are those that are being deleted and wait for their Applications to go.
 	held map[string]*unstructured.Unstructured
 	// look asks to look at those held; it has room for one.
@@ -42,17 +49,15 @@ func (s *Store) Impersonate(now Impersonation) {
 	s.impersonation = now
 	names := slices.Collect(maps.Keys(s.entries))
 	s.mu.Unlock()
-	if before == now {
-		return
-	}
-	for _, name := range names {
-		s.tell(name)
+	if before != now {
+		s.tell(names...)
 	}
 }
 
 // entry is a project, or why it cannot be read.
 type entry struct {
 	project syncline.Project
+	labels  labels.Set
 	err     error
 }
 
@@ -66,7 +71,7 @@ func NewStore() *Store {
 // why.
 func (s *Store) Put(u *unstructured.Unstructured) error {
 	name := u.GetName()
-	var e entry
+	e := entry{labels: u.GetLabels()}
 	e.project, e.err = Read(u)
 	s.mu.Lock()
 	before, known := s.entries[name]
@@ -75,9 +80,10 @@ func (s *Store) Put(u *unstructured.Unstructured) error {
 		s.held[name] = u
 		s.ask()
 	}
+	concerned := s.concerned(name)
 	s.mu.Unlock()
 	if !known || !before.equal(e) {
-		s.tell(name)
+		s.tell(concerned...)
 	}
 	return e.err
 }
@@ -88,16 +94,33 @@ func (s *Store) Delete(name types.NamespacedName) {
 	_, known := s.entries[name.Name]
 	delete(s.entries, name.Name)
 	delete(s.held, name.Name)
+	concerned := s.concerned(name.Name)
 	s.mu.Unlock()
 	if known {
-		s.tell(name.Name)
+		s.tell(concerned...)
 	}
 }
 
-func (s *Store) tell(name string) {
-	if s.Changed != nil {
-		s.Changed(name)
+func (s *Store) tell(names ...string) {
+	for _, name := range names {
+		if s.Changed != nil {
+			s.Changed(name)
+		}
 	}
+}
+
+// concerned returns the projects that are something else when the one of that name is:
+// all, where others inherit from it. The caller holds the lock.
+func (s *Store) concerned(name string) []string {
+	names := []string{name}
+	if slices.ContainsFunc(s.globals, func(g global) bool { return g.name == name }) {
+		for other := range s.entries {
+			if other != name {
+				names = append(names, other)
+			}
+		}
+	}
+	return names
 }
 
 // Project returns the project of that name, or a NotFound error.
@@ -110,11 +133,14 @@ func (s *Store) Project(name string) (syncline.Project, error) {
 			syncline.Errorf(syncline.NotFound, "Application referencing project %s which does not exist", name),
 			fmt.Sprintf("create the AppProject %s, or name another in spec.project", name))
 	}
-	project := found.project
+	if found.err != nil || s.errGlobals != nil {
+		return syncline.Project{}, cmp.Or(found.err, s.errGlobals)
+	}
+	project, err := s.inheriting(found)
 	if project.AccountsOnly = s.impersonation.Enabled && s.impersonation.Enforced; !s.impersonation.Enabled {
 		project.Accounts = nil
 	}
-	return project, found.err
+	return project, err
 }
 
 // Signed returns the names of the projects that demand signatures.
@@ -135,7 +161,7 @@ func (e entry) equal(other entry) bool {
 	if e.err != nil || other.err != nil {
 		return e.err != nil && other.err != nil && e.err.Error() == other.err.Error()
 	}
-	return reflect.DeepEqual(e.project, other.project)
+	return reflect.DeepEqual(e.project, other.project) && maps.Equal(e.labels, other.labels)
 }
 
 // leaving returns the projects that are held.

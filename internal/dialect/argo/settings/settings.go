@@ -47,6 +47,8 @@ type Rules struct {
 	// Impersonation says that projects say as whom their Applications write, and Enforced
 	// that nothing is written where they do not.
 	Impersonation, Enforced bool
+	// GlobalProjects says from which projects others inherit, in YAML.
+	GlobalProjects string
 	// Label is by which Argo CD is to track objects, "" when it is not to do so by label.
 	Label string
 }
@@ -70,7 +72,7 @@ func Read(u *unstructured.Unstructured, before Rules) (Rules, error) {
 	rules.inOne, errInOne = readInOne(data[customizations], before.inOne)
 	rules.single, errSingle = readSingle(data)
 	rules.patterns, errPatterns = patternsOf(rules.all())
-	rules.Label = labelOf(data)
+	rules.Label, rules.GlobalProjects = labelOf(data), data["globalProjects"]
 	rules.Impersonation = data["application.sync.impersonation.enabled"] == "true"
 	rules.Enforced = data["application.sync.impersonation.enforced"] != "false"
 	return rules, errors.Join(errInOne, errSingle, errPatterns)
@@ -112,7 +114,7 @@ func changesDelivery(key, value string) bool {
 		return strings.Contains(value, "ignoreDifferences:")
 	case "installationID", "resource.exclusions", "resource.inclusions", "resource.selectors",
 		"resource.compareoptions", "resource.customLabels", "resource.sensitive.mask.annotations", "helm.valuesFileSchemes",
-		"kustomize.buildOptions", "configManagementPlugins", "globalProjects", "timeout.hard.reconciliation":
+		"kustomize.buildOptions", "configManagementPlugins", "timeout.hard.reconciliation":
 		return true
 	}
 	return strings.HasPrefix(key, customizations+".ignoreDifferences.") || strings.HasPrefix(key, customizations+".knownTypeFields.") ||

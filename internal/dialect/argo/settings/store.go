@@ -90,5 +90,5 @@ func (s *Store) Label() string {
 // equal reports whether rules say the same.
 func (r Rules) equal(other Rules) bool {
 	return maps.Equal(r.inOne, other.inOne) && maps.Equal(r.single, other.single) &&
-		r.Impersonation == other.Impersonation && r.Enforced == other.Enforced
+		r.Impersonation == other.Impersonation && r.Enforced == other.Enforced && r.GlobalProjects == other.GlobalProjects
 }
