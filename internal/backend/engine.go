@@ -107,7 +107,6 @@ func readControlPlane(ctx context.Context, joiner destination.Joiner, namespace 
 	}
 	known.settings.Changed = func(found settings.Rules) { _ = known.projects.Inherit(found.GlobalProjects) } // its Apps say what is wrong
 	own, clusters := joiner.Own, cluster.NewStore(Clusters{joiner})
-	apps := application.NewStore(nil, namespace, known.others.Catalog.Apps)
 	listed, err := own.ListObjects(ctx, v1alpha1.AppProjectResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil {
 		return known, err
@@ -129,17 +128,23 @@ func readControlPlane(ctx context.Context, joiner destination.Joiner, namespace 
 	if err := readSettings(ctx, own, namespace, known); err != nil {
 		return known, err
 	}
-	listed, err = own.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
+	return known, known.readApps(ctx, joiner, namespace)
+}
+
+// readApps reads what Applications declare.
+func (c controlPlane) readApps(ctx context.Context, joiner destination.Joiner, namespace string) error {
+	listed, err := joiner.Own.ListObjects(ctx, v1alpha1.ApplicationResource(), kube.WatchOptions{Namespace: namespace})
 	if err != nil && syncline.KindOf(err) != syncline.Denied {
-		return known, err
+		return err
 	}
+	apps := application.NewStore(nil, namespace, c.others.Catalog.Apps)
 	for i := range listed {
 		app, _ := apps.Put(&listed[i])
 		if target, err := joiner.Fleet.Target(app.Destination); err == nil {
-			known.others.Catalog.Restore(app, target.ID)
+			c.others.Catalog.Restore(app, target.ID)
 		}
 	}
-	return known, nil
+	return nil
 }
 
 // readSettings reads which servers of repositories and which keys of who signs are

@@ -128,18 +128,8 @@ func (t *turn) operate(ctx context.Context) error {
 	if t.operation.Phase != syncline.OperationTerminating && t.mayOwnMore(t.operation.Operation) {
 		return t.plan.Unknown
 	}
-	if t.untimely() {
+	if t.untimely() || t.guards() && t.withheld() {
 		return nil
-	}
-	if t.guards() {
-		if t.premature(t.operation.Operation) {
-			return nil
-		}
-		if refused := guarded(t.app, *t.plan, t.options.Guard); refused != nil {
-			t.conditions = append(t.conditions, *refused)
-			t.finish(syncline.OperationFailed, refused.Message)
-			return nil
-		}
 	}
 	if !t.recorded() {
 		t.requeue()
@@ -157,6 +147,20 @@ func (t *turn) operate(ctx context.Context) error {
 		return asTransient(err)
 	}
 	return t.planAfter(ctx)
+}
+
+// withheld reports whether the operation has to wait until it is known how much it
+// prunes, or is refused because that is so much that a person has to approve it.
+func (t *turn) withheld() bool {
+	if t.premature(t.operation.Operation) {
+		return true
+	}
+	refused := guarded(t.app, *t.plan, t.options.Guard)
+	if refused != nil {
+		t.conditions = append(t.conditions, *refused)
+		t.finish(syncline.OperationFailed, refused.Message)
+	}
+	return refused != nil
 }
 
 // untimely reports whether the operation has to wait for a sync window, and says so. One

@@ -104,8 +104,21 @@ func (s *Store) tell(id syncline.ClusterID) error {
 		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.name, b.name))
 	})
 	s.told[id] = now
-	if was && reflect.DeepEqual(before.Cluster, now.Cluster) {
+	if was && before.equal(now.Cluster) {
 		return nil
 	}
 	return s.audience.Join(now.Cluster)
+}
+
+// equal reports whether two Secrets say the same of a cluster.
+func (c Cluster) equal(other Cluster) bool {
+	says := func(err error) string {
+		if err == nil {
+			return ""
+		}
+		return err.Error()
+	}
+	same := says(c.Err) == says(other.Err)
+	c.Err, other.Err = nil, nil
+	return same && reflect.DeepEqual(c, other)
 }
