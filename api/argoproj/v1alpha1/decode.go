@@ -62,19 +62,29 @@ func DecodeAppProject(u *unstructured.Unstructured) (*AppProject, []*FieldError)
 	return project, problems
 }
 
-// takeResources decodes the resources of a status one by one, of which there may be
-// thousands, and returns what is left to decode: all, when one cannot be read.
+// Verbatim returns the path of the field that [DecodeApplication] also reads where it is a
+// [json.RawMessage]: the resources of the status, of which there may be thousands.
+func Verbatim() []string { return []string{"status", "resources"} }
+
+// takeResources decodes the resources of a status one by one, or at once from their text,
+// and returns what is left to decode: all, when one cannot be read.
 func (app *Application) takeResources(content map[string]any) map[string]any {
 	status, _ := content["status"].(map[string]any)
-	listed, _ := status["resources"].([]any)
-	if len(listed) == 0 {
-		return content
-	}
-	resources := make([]ResourceStatus, len(listed))
-	for i := range listed {
-		if decodeValue(listed[i], &resources[i]) != nil {
+	var resources []ResourceStatus
+	switch listed := status["resources"].(type) {
+	case json.RawMessage:
+		if kjson.Unmarshal(listed, &resources) != nil {
 			return content
 		}
+	case []any:
+		resources = make([]ResourceStatus, len(listed))
+		for i := range listed {
+			if decodeValue(listed[i], &resources[i]) != nil {
+				return content
+			}
+		}
+	default:
+		return content
 	}
 	app.Status.Resources = resources
 	content, status = maps.Clone(content), maps.Clone(status)
