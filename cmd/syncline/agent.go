@@ -82,7 +82,7 @@ func (r resources) patch(
 	ctx context.Context, resource schema.GroupVersionResource, name types.NamespacedName, patch []byte,
 ) (*unstructured.Unstructured, error) {
 	return r.cluster.Patch(ctx, resource, name, kube.Patch{
-		Type: types.MergePatchType, Data: patch, Manager: fieldmanager.Status, Verbatim: v1alpha1.Verbatim(),
+		Type: types.MergePatchType, Data: patch, Manager: fieldmanager.Status, Verbatim: v1alpha1.Verbatim,
 	})
 }
 
@@ -120,7 +120,7 @@ func (a *agent) run(ctx context.Context) error {
 		}
 	}
 	a.fleet.Live(syncline.LocalCluster).Sweep()
-	all := a.watch(ctx, &group, v1alpha1.ApplicationResource(), kube.WatchOptions{Verbatim: v1alpha1.Verbatim()}, kube.Handler{
+	all := a.watch(ctx, &group, v1alpha1.ApplicationResource(), kube.WatchOptions{Verbatim: v1alpha1.Verbatim}, kube.Handler{
 		Set:  func(u *unstructured.Unstructured) { a.onApplication(a.applications.Put(u)) },
 		Gone: a.onApplicationGone,
 	})

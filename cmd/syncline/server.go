@@ -148,6 +148,10 @@ func newAgent(options access.ServerOptions, cluster *kube.Cluster, store *fetch.
 	a.applications = application.NewStore(resources{cluster}, options.ControlPlane, a.apps)
 	reports, due := coalesce.New(a.applications), queue.New(queue.Backoff{})
 	reports.Later = due.AddAt
+	due.Weigh = func(id syncline.AppID) int {
+		app, _ := a.apps.App(id)
+		return app.Past.Bytes
+	}
 	a.loop = &loop.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due}
 	a.waker = &wake.Waker{
 		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,

@@ -37,7 +37,7 @@ func (e *FieldError) Within(section string) bool {
 // that the type does not have are passed over.
 func DecodeApplication(u *unstructured.Unstructured) (*Application, []*FieldError) {
 	app := &Application{}
-	problems := decodeSections(app.takeResources(u.Object), map[string]any{
+	problems := decodeSections(u.Object, map[string]any{
 		"apiVersion": &app.APIVersion,
 		"kind":       &app.Kind,
 		"metadata":   &app.ObjectMeta,
@@ -62,36 +62,10 @@ func DecodeAppProject(u *unstructured.Unstructured) (*AppProject, []*FieldError)
 	return project, problems
 }
 
-// Verbatim returns the path of the field that [DecodeApplication] also reads where it is a
-// [json.RawMessage]: the resources of the status, of which there may be thousands.
-func Verbatim() []string { return []string{"status", "resources"} }
-
-// takeResources decodes the resources of a status one by one, or at once from their text,
-// and returns what is left to decode: all, when one cannot be read.
-func (app *Application) takeResources(content map[string]any) map[string]any {
-	status, _ := content["status"].(map[string]any)
-	var resources []ResourceStatus
-	switch listed := status["resources"].(type) {
-	case json.RawMessage:
-		if kjson.Unmarshal(listed, &resources) != nil {
-			return content
-		}
-	case []any:
-		resources = make([]ResourceStatus, len(listed))
-		for i := range listed {
-			if decodeValue(listed[i], &resources[i]) != nil {
-				return content
-			}
-		}
-	default:
-		return content
-	}
-	app.Status.Resources = resources
-	content, status = maps.Clone(content), maps.Clone(status)
-	delete(status, "resources")
-	content["status"] = status
-	return content
-}
+// Verbatim is the top-level field that [DecodeApplication] also reads where it is its JSON, a
+// [json.RawMessage]: the maps of a status that lists thousands of objects take many times as
+// much memory.
+const Verbatim = "status"
 
 // decodeSections decodes each top-level field into its target.
 func decodeSections(content map[string]any, targets map[string]any) []*FieldError {
@@ -113,6 +87,9 @@ func decodeSection(section string, value, target any) []*FieldError {
 	if err == nil {
 		return nil
 	}
+	if text, ok := value.(json.RawMessage); ok && kjson.Unmarshal(text, &value) != nil {
+		return []*FieldError{fieldError(section, err)}
+	}
 	fields, ok := value.(map[string]any)
 	if !ok {
 		return []*FieldError{fieldError(section, err)}
@@ -127,6 +104,9 @@ func decodeSection(section string, value, target any) []*FieldError {
 }
 
 func decodeValue(value, target any) error {
+	if text, ok := value.(json.RawMessage); ok {
+		return kjson.Unmarshal(text, target)
+	}
 	text, err := json.Marshal(value)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 // watchOwn watches some of Syncline's own objects. Client-go's watch would do the same
 // with up to six times the size of the largest event, four of which it keeps as long as
 // the watch lasts; here it is three, and none is kept.
-func watchOwn(ctx context.Context, request *rest.Request, options metav1.ListOptions, verbatim Path) (watch.Interface, error) {
+func watchOwn(ctx context.Context, request *rest.Request, options metav1.ListOptions, verbatim string) (watch.Interface, error) {
 	options.Watch = true
 	body, err := request.SpecificallyVersionedParams(&options, metav1.ParameterCodec, metav1.Unversioned).Stream(ctx)
 	if err != nil {
@@ -36,7 +36,7 @@ const largeEvent = 64 << 10
 type eventReader struct {
 	body     io.ReadCloser
 	json     *json.Decoder
-	verbatim Path
+	verbatim string
 }
 
 // Decode returns the next event.
@@ -59,49 +59,32 @@ func (r *eventReader) Decode() (watch.EventType, runtime.Object, error) {
 // Close ends the watch.
 func (r *eventReader) Close() { _ = r.body.Close() }
 
-// Path leads to a field of an object, such as {"status", "resources"}. An empty one leads
-// to none.
-type Path []string
-
-// content is that of an object, in which the field at a path is its JSON, a
-// [json.RawMessage]. It is decoded from where the text is, which is not copied before.
+// content is that of an object, of which one field is its JSON, a [json.RawMessage]. It is
+// decoded from where the text is, which is not copied before.
 type content struct {
-	verbatim Path
+	verbatim string
 	fields   map[string]any
 }
 
 // UnmarshalJSON reads an object.
 func (c *content) UnmarshalJSON(text []byte) error {
-	if len(c.verbatim) == 0 {
-		return kjson.Unmarshal(text, &c.fields)
-	}
 	var texts map[string]borrowed
 	if err := json.Unmarshal(text, &texts); err != nil {
 		return err
 	}
 	c.fields = make(map[string]any, len(texts))
 	for name, text := range texts {
-		value, err := valueOf(text, name, c.verbatim)
-		if err != nil {
+		if name == c.verbatim {
+			c.fields[name] = json.RawMessage(bytes.Clone(text))
+			continue
+		}
+		var value any
+		if err := kjson.Unmarshal(text, &value); err != nil {
 			return err
 		}
 		c.fields[name] = value
 	}
 	return nil
-}
-
-// valueOf reads the field of an object in which the one at a path is left as it is.
-func valueOf(text []byte, name string, verbatim Path) (value any, err error) {
-	switch here := name == verbatim[0]; {
-	case here && len(verbatim) == 1:
-		return json.RawMessage(bytes.Clone(text)), nil
-	case here && bytes.HasPrefix(text, []byte("{")):
-		inner := content{verbatim: verbatim[1:]}
-		err = inner.UnmarshalJSON(text)
-		return inner.fields, err
-	}
-	err = kjson.Unmarshal(text, &value)
-	return value, err
 }
 
 // borrowed is the JSON of a value, within the text that is decoded.

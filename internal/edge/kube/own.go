@@ -30,9 +30,9 @@ type WatchOptions struct {
 	LabelSelector string
 	// Name is that of the only object of interest.
 	Name string
-	// Verbatim leads to a field that a watch tells as it is, a [json.RawMessage], because
-	// it may be a long list, whose maps would take many times as much memory.
-	Verbatim Path
+	// Verbatim is a top-level field that a watch tells as its JSON, a [json.RawMessage],
+	// because its maps might take many times as much memory. Default: none.
+	Verbatim string
 }
 
 // narrow adds what the server is asked to leave out.
@@ -247,8 +247,8 @@ type Patch struct {
 	Subresource string
 	// Manager owns the fields that are set. Default: the name of the program.
 	Manager string
-	// Verbatim leads to a field that is returned as it is; see [WatchOptions].
-	Verbatim Path
+	// Verbatim is a field that is returned as its JSON; see [WatchOptions].
+	Verbatim string
 }
 
 // Create creates one of Syncline's own objects. It is a Conflict error when

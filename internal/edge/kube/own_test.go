@@ -81,7 +81,7 @@ func TestWatchObjects(t *testing.T) {
 // is; what follows a large object is told too.
 func TestWatchObjectsVerbatim(t *testing.T) {
 	b := newBench(t)
-	data := kube.Path{"data"}
+	data := "data"
 	told := make(chan string, 10)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -29,7 +29,7 @@ func TestMemoryOfAForgedStatus(t *testing.T) {
 		"destination":{"name":"in-cluster","namespace":%[1]q},"syncPolicy":{"automated":{"prune":true}}},
 		"status":{"resources":[%[2]s]}}`, name, forgedResources(8000))
 	told := e.object(t)
-	told.Object["status"] = map[string]any{"resources": json.RawMessage("[" + forgedResources(8000) + "]")} // as the watch tells it
+	told.Object["status"] = json.RawMessage(`{"resources":[` + forgedResources(8000) + `]}`) // as the watch tells it
 	before := allocated()
 	app, _ := e.store.Put(told)
 	result := e.engine.Turn(t.Context(), app, 0)
