@@ -118,6 +118,7 @@ type Past struct {
 	Unlisted bool
 	// ReconciledAt is when the revisions were last resolved.
 	ReconciledAt time.Time
+	Bytes        int // Bytes is about how much its resource says, of which a turn holds a multiple.
 }
 
 // Refresh says how hard to look again.

@@ -25,8 +25,7 @@ type Project struct {
 	// NamespaceAllow and NamespaceDeny restrict namespaced kinds. A nil
 	// NamespaceAllow allows all.
 	NamespaceAllow, NamespaceDeny []KindRule
-	// Signatures say what of repositories has to be signed, and by whom. What none of
-	// them is about need not be.
+	// Signatures say what of repositories has to be signed, and by whom: nothing else has.
 	Signatures []signing.Rule
 	// Windows say when Apps may be synced.
 	Windows []window.Rule

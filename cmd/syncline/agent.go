@@ -83,7 +83,9 @@ func (r resources) Tell(ctx context.Context, id syncline.AppID, uid types.UID, e
 func (r resources) patch(
 	ctx context.Context, resource schema.GroupVersionResource, name types.NamespacedName, patch []byte,
 ) (*unstructured.Unstructured, error) {
-	return r.cluster.Patch(ctx, resource, name, kube.Patch{Type: types.MergePatchType, Data: patch, Manager: fieldmanager.Status})
+	return r.cluster.Patch(ctx, resource, name, kube.Patch{
+		Type: types.MergePatchType, Data: patch, Manager: fieldmanager.Status, Verbatim: v1alpha1.Verbatim,
+	})
 }
 
 // run watches and runs turns until ctx is done.
@@ -121,7 +123,7 @@ func (a *agent) run(ctx context.Context) error {
 		}
 	}
 	a.fleet.Sweep()
-	all := a.watch(ctx, &group, v1alpha1.ApplicationResource(), kube.WatchOptions{}, kube.Handler{
+	all := a.watch(ctx, &group, v1alpha1.ApplicationResource(), kube.WatchOptions{Verbatim: v1alpha1.Verbatim}, kube.Handler{
 		Set:  func(u *unstructured.Unstructured) { a.onApplication(a.applications.Put(u)) },
 		Gone: a.onApplicationGone,
 	})

@@ -153,6 +153,10 @@ func newAgent(options access.ServerOptions, local *kube.Cluster, store *fetch.St
 	a.applications = application.NewStore(resources{local}, options.ControlPlane, a.apps)
 	reports, due := coalesce.New(a.applications), queue.New(queue.Backoff{})
 	reports.Later = due.AddAt
+	due.Weigh = func(id syncline.AppID) int {
+		app, _ := a.apps.App(id)
+		return app.Past.Bytes
+	}
 	a.loop = &loop.Loop{Apps: a.apps, Reports: reports, Audience: a, Queue: due, Requests: a.applications}
 	a.waker = &wake.Waker{
 		Queue: due, Turns: a.loop, Apps: a.apps, Declarations: a.apps, Plans: a.catalog, Departures: a.catalog,

@@ -214,12 +214,20 @@ func (l *Loop) take(ctx context.Context, app syncline.App) syncline.App {
 	return taken
 }
 
+// refusalPause is how long a turn waits after one whose report was refused, as when it is too
+// large, unless something else makes it due: it would most likely say the same.
+const refusalPause = 10 * time.Minute
+
 // follow keeps the report of a turn, tells of it, and arranges the next turn.
 func (l *Loop) follow(ctx context.Context, app syncline.App, result engine.Result) (failed bool) {
 	if result.Report != nil {
 		kept, err := l.Reports.Save(ctx, *result.Report)
 		if err != nil {
 			l.Audience.Unsaved(ctx, *result.Report, err)
+			if syncline.KindOf(err) == syncline.Invalid {
+				l.Queue.AddAt(app.ID, time.Now().Add(refusalPause))
+				return false
+			}
 			return true
 		}
 		if saved, exists := l.Apps.App(app.ID); kept && exists {

@@ -134,6 +134,26 @@ func TestAReportThatCannotBeKeptIsTriedAgain(t *testing.T) {
 	})
 }
 
+// A report that is refused would be refused again: the next turn waits for something else, or
+// for a while.
+func TestAReportThatIsRefusedIsNotTriedSoon(t *testing.T) {
+	play(t, func(t *testing.T, s *stage) {
+		s.set(func() { s.keepErr = syncline.Errorf(syncline.Invalid, "etcdserver: request is too large") })
+		s.ask()
+		pass(9 * time.Minute)
+		s.expectTurns(t, 1, 1)
+		s.ask()
+		s.expectTurns(t, 2, 2)
+		pass(time.Hour)
+		s.expectTurns(t, 6, 8)
+		s.set(func() { s.keepErr = nil })
+		pass(10 * time.Minute)
+		if s.set(func() {}); s.app.Past.Sync != syncline.OutOfSync {
+			t.Error("it was never kept")
+		}
+	})
+}
+
 // What is heard is what was kept: nothing of a report that waits for a later turn, and of
 // one that cannot be kept that it could not.
 func TestOnlyWhatWasKeptIsPublished(t *testing.T) {

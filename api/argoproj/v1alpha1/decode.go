@@ -37,7 +37,7 @@ func (e *FieldError) Within(section string) bool {
 // that the type does not have are passed over.
 func DecodeApplication(u *unstructured.Unstructured) (*Application, []*FieldError) {
 	app := &Application{}
-	problems := decodeSections(app.takeResources(u.Object), map[string]any{
+	problems := decodeSections(u.Object, map[string]any{
 		"apiVersion": &app.APIVersion,
 		"kind":       &app.Kind,
 		"metadata":   &app.ObjectMeta,
@@ -62,26 +62,10 @@ func DecodeAppProject(u *unstructured.Unstructured) (*AppProject, []*FieldError)
 	return project, problems
 }
 
-// takeResources decodes the resources of a status one by one, of which there may be
-// thousands, and returns what is left to decode: all, when one cannot be read.
-func (app *Application) takeResources(content map[string]any) map[string]any {
-	status, _ := content["status"].(map[string]any)
-	listed, _ := status["resources"].([]any)
-	if len(listed) == 0 {
-		return content
-	}
-	resources := make([]ResourceStatus, len(listed))
-	for i := range listed {
-		if decodeValue(listed[i], &resources[i]) != nil {
-			return content
-		}
-	}
-	app.Status.Resources = resources
-	content, status = maps.Clone(content), maps.Clone(status)
-	delete(status, "resources")
-	content["status"] = status
-	return content
-}
+// Verbatim is the top-level field that [DecodeApplication] also reads where it is its JSON, a
+// [json.RawMessage]: the maps of a status that lists thousands of objects take many times as
+// much memory.
+const Verbatim = "status"
 
 // decodeSections decodes each top-level field into its target.
 func decodeSections(content map[string]any, targets map[string]any) []*FieldError {
@@ -103,6 +87,9 @@ func decodeSection(section string, value, target any) []*FieldError {
 	if err == nil {
 		return nil
 	}
+	if text, ok := value.(json.RawMessage); ok && kjson.Unmarshal(text, &value) != nil {
+		return []*FieldError{fieldError(section, err)}
+	}
 	fields, ok := value.(map[string]any)
 	if !ok {
 		return []*FieldError{fieldError(section, err)}
@@ -117,6 +104,9 @@ func decodeSection(section string, value, target any) []*FieldError {
 }
 
 func decodeValue(value, target any) error {
+	if text, ok := value.(json.RawMessage); ok {
+		return kjson.Unmarshal(text, target)
+	}
 	text, err := json.Marshal(value)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package v1alpha1_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -117,5 +118,26 @@ spec:
 	}
 	if diff := cmp.Diff(want, project.Spec); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+}
+
+// A status is read from its text as from maps; what is wrong in it is a problem of the status,
+// and of nothing else.
+func TestDecodeApplicationReadsTheTextOfAStatus(t *testing.T) {
+	read := func(status string) (*v1alpha1.Application, []*v1alpha1.FieldError) {
+		u := parse(t, `{spec: {project: shop}}`)
+		u.Object[v1alpha1.Verbatim] = json.RawMessage(status)
+		return v1alpha1.DecodeApplication(u)
+	}
+	app, problems := read(`{"resources":[{"kind":"Service","name":"web"},{"kind":"Secret","health":{"status":"Healthy"}}]}`)
+	if listed := app.Status.Resources; len(problems) > 0 || len(listed) != 2 || listed[0].Name != "web" || listed[1].Health.Status != "Healthy" {
+		t.Errorf("read %+v, %v", app.Status.Resources, problems)
+	}
+	app, problems = read(`{"resources":[{"kind":7}],"reconciledAt":"never","sync":{"status":"Synced"}}`)
+	if len(problems) != 2 || !problems[1].Within("status.resources") || app.Spec.Project != "shop" || app.Status.Sync.Status != "Synced" {
+		t.Errorf("read %+v, %v", app, problems)
+	}
+	if app, problems = read(`[]`); len(problems) != 1 || !problems[0].Within("status") || app.Spec.Project != "shop" {
+		t.Errorf("read %+v, %v", app, problems)
 	}
 }

@@ -28,9 +28,6 @@ type Draft struct {
 	Before, After syncline.Report
 	// Answers says that something which somebody asked for is done.
 	Answers bool
-	// Large says that it takes so much memory to write it that only one such is written
-	// at a time.
-	Large bool
 	// Patch is how it is written, in the words of the resource.
 	Patch []byte
 }
@@ -43,8 +40,6 @@ type Writer struct {
 	Later func(id syncline.AppID, at time.Time)
 
 	resources Resources
-	// large has the place of the large draft that is written.
-	large chan struct{}
 
 	mu sync.Mutex
 	// written is when a report was last written, of each App of which that may be less
@@ -55,7 +50,7 @@ type Writer struct {
 
 // New returns a Writer into resources.
 func New(resources Resources) *Writer {
-	return &Writer{resources: resources, large: make(chan struct{}, 1), written: map[syncline.AppID]time.Time{}}
+	return &Writer{resources: resources, written: map[syncline.AppID]time.Time{}}
 }
 
 // Save writes a report, when it says anything new. It reports whether the resource says
@@ -69,14 +64,6 @@ func (w *Writer) Save(ctx context.Context, report syncline.Report) (kept bool, e
 	if at := w.due(draft); w.Later != nil && report.At.Before(at) {
 		w.Later(report.App, at)
 		return false, nil
-	}
-	if draft.Large {
-		select {
-		case w.large <- struct{}{}:
-			defer func() { <-w.large }()
-		case <-ctx.Done():
-			return false, ctx.Err()
-		}
 	}
 	kept, err = w.resources.WriteDraft(ctx, draft)
 	if kept {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/syncline-io/syncline"
@@ -17,12 +16,10 @@ import (
 type notes struct {
 	mu      sync.Mutex
 	reports map[syncline.AppID]syncline.Report
-	// answers and large are of the next draft; fails is what writing comes to.
-	answers, large bool
-	fails          error
-	gone           bool
-	// writing is called while one is written.
-	writing func()
+	// answers is of the next draft; fails is what writing comes to.
+	answers bool
+	fails   error
+	gone    bool
 	writes  int
 }
 
@@ -33,7 +30,7 @@ func (n *notes) Draft(report syncline.Report) (*Draft, error) {
 	if !n.answers && saysTheSame(before, report) {
 		return nil, nil //nolint:nilnil // as of a resource that says it already
 	}
-	return &Draft{App: report.App, Before: before, After: report, Answers: n.answers, Large: n.large}, nil
+	return &Draft{App: report.App, Before: before, After: report, Answers: n.answers}, nil
 }
 
 // saysTheSame reports whether two reports say the same but for their time.
@@ -42,9 +39,6 @@ func saysTheSame(a, b syncline.Report) bool {
 }
 
 func (n *notes) WriteDraft(_ context.Context, draft *Draft) (bool, error) {
-	if n.writing != nil {
-		n.writing()
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.fails != nil || n.gone {
@@ -77,15 +71,14 @@ func TestWhatIsKept(t *testing.T) {
 		writes int
 		later  time.Duration
 	}{
-		"nothing new":                 {says(time.Second, syncline.Progressing, "0 of 2"), nil, true, 1, 0},
-		"another health":              {says(time.Second, syncline.Healthy, ""), nil, true, 2, 0},
-		"a word":                      {says(time.Second, syncline.Progressing, "1 of 2"), nil, false, 1, textPause},
-		"a word later":                {says(textPause, syncline.Progressing, "1 of 2"), nil, true, 2, 0},
-		"a word with an answer":       {says(time.Second, syncline.Progressing, "1 of 2"), func(n *notes) { n.answers = true }, true, 2, 0},
-		"an answer alone":             {says(time.Second, syncline.Progressing, "0 of 2"), func(n *notes) { n.answers = true }, true, 2, 0},
-		"what cannot be written":      {says(time.Second, syncline.Healthy, ""), func(n *notes) { n.fails = errors.New("503") }, false, 1, 0},
-		"what has no resource":        {says(time.Second, syncline.Healthy, ""), func(n *notes) { n.gone = true }, false, 1, 0},
-		"a large one when it is free": {says(time.Second, syncline.Healthy, ""), func(n *notes) { n.large = true }, true, 2, 0},
+		"nothing new":            {says(time.Second, syncline.Progressing, "0 of 2"), nil, true, 1, 0},
+		"another health":         {says(time.Second, syncline.Healthy, ""), nil, true, 2, 0},
+		"a word":                 {says(time.Second, syncline.Progressing, "1 of 2"), nil, false, 1, textPause},
+		"a word later":           {says(textPause, syncline.Progressing, "1 of 2"), nil, true, 2, 0},
+		"a word with an answer":  {says(time.Second, syncline.Progressing, "1 of 2"), func(n *notes) { n.answers = true }, true, 2, 0},
+		"an answer alone":        {says(time.Second, syncline.Progressing, "0 of 2"), func(n *notes) { n.answers = true }, true, 2, 0},
+		"what cannot be written": {says(time.Second, syncline.Healthy, ""), func(n *notes) { n.fails = errors.New("503") }, false, 1, 0},
+		"what has no resource":   {says(time.Second, syncline.Healthy, ""), func(n *notes) { n.gone = true }, false, 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNotes()
@@ -111,42 +104,6 @@ func TestWhatIsKept(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Of large resources one is written at a time, and who waits gives up with its context.
-func TestOneLargeWriteAtATime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newNotes()
-		n.large = true
-		going, most := 0, 0
-		n.writing = func() {
-			going++
-			most = max(most, going)
-			<-time.After(time.Second)
-			going--
-		}
-		w := New(n)
-		var group sync.WaitGroup
-		for i := range 5 {
-			group.Go(func() {
-				report := says(0, syncline.Healthy, "")
-				report.App.Name = fmt.Sprint(i)
-				if kept, err := w.Save(t.Context(), report); !kept || err != nil {
-					t.Error(kept, err)
-				}
-			})
-		}
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
-		defer cancel()
-		if kept, err := w.Save(ctx, says(0, syncline.Healthy, "")); kept || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("who waits has %v, %v", kept, err)
-		}
-		group.Wait()
-		if most != 1 {
-			t.Errorf("%d were written at once", most)
-		}
-	})
 }
 
 // What is remembered of writes is bounded by those of the last moments.

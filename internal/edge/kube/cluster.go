@@ -41,6 +41,8 @@ type Cluster struct {
 	config   *rest.Config
 	dynamic  dynamic.Interface
 	metadata metadata.Interface
+	// plain sends requests whose answers are not read by client-go.
+	plain    rest.Interface
 	kinds    *served.Kinds
 	http     *http.Client
 	timeout  time.Duration
@@ -93,7 +95,7 @@ func (c *Cluster) as(identity syncline.Identity) (*Cluster, error) {
 		return nil, syncline.Errorf(syncline.Invalid, "act as %s on the cluster at %s: %w", identity.User, config.Host, err)
 	}
 	return &Cluster{
-		config: config, dynamic: objects, metadata: c.metadata, kinds: c.kinds, http: client, timeout: c.timeout,
+		config: config, dynamic: objects, metadata: c.metadata, plain: c.plain, kinds: c.kinds, http: client, timeout: c.timeout,
 		scope: c.scope, reach: c.reach, dialects: c.dialects,
 	}, nil
 }
@@ -118,7 +120,7 @@ func (c *Cluster) addClients(config *rest.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	c.kinds = served.New(client)
+	c.plain, c.kinds = client.RESTClient(), served.New(client)
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/internal/edge/kube/failure"
@@ -29,6 +30,9 @@ type WatchOptions struct {
 	LabelSelector string
 	// Name is that of the only object of interest.
 	Name string
+	// Verbatim is a top-level field that a watch tells as its JSON, a [json.RawMessage],
+	// because its maps might take many times as much memory. Default: none.
+	Verbatim string
 }
 
 // narrow adds what the server is asked to leave out.
@@ -61,7 +65,11 @@ func (c *Cluster) WatchObjects(ctx context.Context, resource schema.GroupVersion
 	w := &objectWatch{handler: handler.complete(), resource: resource, seen: map[types.NamespacedName]seen{}}
 	stream.Run(ctx, stream.Options{
 		Open: func(context.Context) (stream.Source, error) {
-			return narrowed(c.own(resource, options.Namespace), options), nil
+			source := narrowed(c.own(resource, options.Namespace), options)
+			source.Watch = func(ctx context.Context, list metav1.ListOptions) (watch.Interface, error) {
+				return watchOwn(ctx, sent(c.plain.Get(), resource, options.Namespace), options.narrow(list), options.Verbatim)
+			}
+			return source, nil
 		},
 		Handle: w.handle,
 	})
@@ -170,6 +178,15 @@ func (c *Cluster) own(resource schema.GroupVersionResource, namespace string) dy
 	return c.dynamic.Resource(resource).Namespace(namespace)
 }
 
+// sent leads a request to a resource, in a namespace or in all.
+func sent(request *rest.Request, resource schema.GroupVersionResource, namespace string) *rest.Request {
+	api := []string{"apis", resource.Group, resource.Version}
+	if resource.Group == "" {
+		api = []string{"api", resource.Version}
+	}
+	return request.AbsPath(api...).NamespaceIfScoped(namespace, namespace != "").Resource(resource.Resource)
+}
+
 // refOf names an object of a resource in messages.
 func refOf(resource schema.GroupVersionResource, name types.NamespacedName) syncline.Ref {
 	kind := resource.Resource
@@ -201,15 +218,23 @@ func (c *Cluster) ListObjects(ctx context.Context, resource schema.GroupVersionR
 // Patch changes one of Syncline's own objects, or, with a subresource such as
 // "status", that part of it. It returns the object as it is afterwards.
 func (c *Cluster) Patch(ctx context.Context, resource schema.GroupVersionResource, name types.NamespacedName, patch Patch) (*unstructured.Unstructured, error) {
-	var subresources []string
-	if patch.Subresource != "" {
-		subresources = []string{patch.Subresource}
-	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	u, err := c.own(resource, name.Namespace).Patch(ctx, name.Name, patch.Type, patch.Data,
-		metav1.PatchOptions{FieldManager: patch.Manager, FieldValidation: patch.FieldValidation}, subresources...)
-	return u, failure.Of(refOf(resource, name), "patch", err)
+	request := sent(c.plain.Patch(patch.Type), resource, name.Namespace).Name(name.Name)
+	if patch.Subresource != "" {
+		request = request.SubResource(patch.Subresource)
+	}
+	answer := request.SpecificallyVersionedParams(&metav1.PatchOptions{FieldManager: patch.Manager, FieldValidation: patch.FieldValidation}, metav1.ParameterCodec, metav1.Unversioned).
+		Body(patch.Data).Do(ctx)
+	if err := answer.Error(); err != nil {
+		return nil, failure.Of(refOf(resource, name), "patch", err)
+	}
+	text, _ := answer.Raw()
+	after := content{verbatim: patch.Verbatim}
+	if err := after.UnmarshalJSON(text); err != nil {
+		return nil, failure.Of(refOf(resource, name), "patch", err)
+	}
+	return &unstructured.Unstructured{Object: after.fields}, nil
 }
 
 // Patch is a change of one object.
@@ -225,6 +250,8 @@ type Patch struct {
 	// FieldValidation says what becomes of fields that the kind does not have. Default:
 	// they are dropped.
 	FieldValidation string
+	// Verbatim is a field that is returned as its JSON; see [WatchOptions].
+	Verbatim string
 }
 
 // Create creates one of Syncline's own objects. It is a Conflict error when

@@ -2,7 +2,10 @@ package kube_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,6 +75,47 @@ func TestWatchObjects(t *testing.T) {
 	expect(t, told, "gone before")
 	b.somebody.Patch(t, chosen("later", "").Ref(), `{"metadata": {"labels": {"chosen": "no"}}}`)
 	expect(t, told, "gone later")
+}
+
+// A field may be told as its text, by a watch and by the answer to a write, however long it
+// is; what follows a large object is told too.
+func TestWatchObjectsVerbatim(t *testing.T) {
+	b := newBench(t)
+	data := "data"
+	told := make(chan string, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		b.WatchObjects(ctx, configMaps, kube.WatchOptions{Namespace: b.namespace, LabelSelector: "!kubernetes.io/ignore", Verbatim: data}, kube.Handler{
+			Set: func(u *unstructured.Unstructured) {
+				text, _ := u.Object["data"].(json.RawMessage)
+				if u.GetName() != "kube-root-ca.crt" { // which comes with every namespace, some time
+					told <- fmt.Sprint("set ", u.GetName(), " ", len(text) > 400<<10, " ", json.Valid(text))
+				}
+			},
+			Synced: func() { told <- "synced" },
+		})
+	})
+	defer running.Wait()
+	defer cancel()
+	expect(t, told, "synced")
+	b.create(b.configMap("large", strings.Repeat("x", 400<<10)))
+	expect(t, told, "set large true true")
+	b.create(b.configMap("small", "blue"))
+	expect(t, told, "set small false true")
+	name := types.NamespacedName{Namespace: b.namespace, Name: "small"}
+	u, err := b.Patch(t.Context(), configMaps, name, kube.Patch{Type: types.MergePatchType, Data: []byte(`{"data": {"color": "red"}}`), Verbatim: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := u.Object["data"].(json.RawMessage); string(text) != `{"color":"red"}` {
+		t.Errorf("the answer says %v", u.Object["data"])
+	}
+	expect(t, told, "set small false true")
+	name.Name = "../secrets/small"
+	if _, err := b.Patch(t.Context(), configMaps, name, kube.Patch{Type: types.MergePatchType, Data: []byte(`{}`)}); err == nil {
+		t.Error("something else was written")
+	}
 }
 
 // What happens while a watch is away is told when it is back, and nothing twice.

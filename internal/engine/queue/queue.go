@@ -55,15 +55,24 @@ func (b Backoff) after(failures int) time.Duration {
 
 // Queue holds the Apps whose turn is due. It is safe for concurrent use.
 type Queue struct {
+	// Weigh returns about how many bytes the resource of an App says, of which its turn
+	// holds a multiple. Set it before the first Add. Default: nothing.
+	Weigh func(id syncline.AppID) int
+
 	backoff Backoff
 	mu      sync.Mutex
 	items   map[syncline.AppID]*item
 	// lanes are the due items: by priority, then by project, first come first.
 	lanes  [priorities]lane
 	signal chan struct{}
-	// running are the turns that have begun, by project.
+	// running are the turns that have begun, by project, and held what they weigh.
 	running fair.Places
+	held    map[string]int
 }
+
+// mostHeld is how many bytes the turns of a project that run at once weigh at most. One
+// that weighs more runs alone.
+const mostHeld = 512 << 10
 
 // mostPassed is how many turns of higher priorities are begun at most while one
 // of a lower priority is due.
@@ -76,8 +85,9 @@ type item struct {
 	priority Priority
 	due      bool
 	running  bool
-	// began is the project that the running turn counts for.
-	began string
+	// began is the project that the running turn counts for, and weight what it weighs.
+	began  string
+	weight int
 	// again is set when a turn is asked for while one runs.
 	again    bool
 	failures int
@@ -87,7 +97,10 @@ type item struct {
 
 // New returns an empty Queue.
 func New(backoff Backoff) *Queue {
-	return &Queue{backoff: backoff, items: map[syncline.AppID]*item{}, signal: make(chan struct{}, 1)}
+	return &Queue{
+		Weigh:   func(syncline.AppID) int { return 0 },
+		backoff: backoff, items: map[syncline.AppID]*item{}, signal: make(chan struct{}, 1), held: map[string]int{},
+	}
 }
 
 // Share says how many turns are run at once, of which a project gets its share:
@@ -169,6 +182,9 @@ func (q *Queue) end(it *item) {
 	if it.running {
 		it.running = false
 		q.running.Leave(it.began)
+		if q.held[it.began] -= it.weight; q.held[it.began] == 0 {
+			delete(q.held, it.began)
+		}
 		q.wake() // the project may have another one now
 	}
 }
@@ -235,12 +251,13 @@ func (q *Queue) pop() (item, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, p := range q.order() {
-		it := q.lanes[p].pop(q.running.May, func(it *item) bool { return it.due && int(it.priority) == p })
+		it := q.lanes[p].pop(q.may, func(it *item) bool { return it.due && int(it.priority) == p })
 		if it == nil {
 			continue
 		}
 		it.due, it.running, it.began = false, true, it.project
 		q.running.Take(it.began)
+		q.held[it.began] += it.weight
 		begun := *it
 		it.priority = Resync
 		q.pass(p)
@@ -248,6 +265,14 @@ func (q *Queue) pop() (item, bool) {
 		return begun, true
 	}
 	return item{}, false
+}
+
+// may reports whether the project of an item may have its turn now, and takes note of what
+// it weighs.
+func (q *Queue) may(it *item) bool {
+	it.weight = q.Weigh(it.id)
+	held := q.held[it.project]
+	return q.running.May(it.project) && (held == 0 || held+it.weight <= mostHeld)
 }
 
 // order lists the priorities as they are served: the highest first, unless a
@@ -302,13 +327,12 @@ func (l *lane) push(it *item) {
 	l.waiting[it.project] = append(l.waiting[it.project], it)
 }
 
-// pop returns the next item that is still wanted of a project that may have a
-// turn, or nil.
-func (l *lane) pop(may func(project string) bool, wanted func(*item) bool) *item {
+// pop returns the next item that is still wanted and may have its turn, or nil.
+func (l *lane) pop(may, wanted func(*item) bool) *item {
 	for at := 0; at < len(l.projects); {
 		project := l.projects[at]
 		it := l.waiting[project][0]
-		if wanted(it) && !may(it.project) {
+		if wanted(it) && !may(it) {
 			at++
 			continue
 		}

@@ -193,3 +193,40 @@ func TestAProjectNeverHasAllTurns(t *testing.T) {
 		t.Errorf("%q, %q and %q have begun, want two", first, second, third)
 	}
 }
+
+// What the turns of a project that run at once weigh together is bounded; one that weighs
+// more runs alone, and those of other projects are not held up.
+func TestAProjectIsHeldToWhatItsTurnsWeigh(t *testing.T) {
+	q := queue.New(queue.Backoff{})
+	q.Share(16)
+	weights := map[string]int{"huge-1": 2 << 20, "huge-2": 2 << 20, "half-1": 250 << 10, "half-2": 250 << 10, "light": 4 << 10, "victim": 100 << 10}
+	q.Weigh = func(id syncline.AppID) int { return weights[id.Name] }
+	begin := func() (begun []string) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		for {
+			id, _, ok := q.Next(ctx)
+			if !ok {
+				return begun
+			}
+			begun = append(begun, id.Name)
+		}
+	}
+	for _, name := range []string{"huge-1", "huge-2", "half-1", "half-2", "light"} {
+		q.Add(app(name), "hostile", queue.Commit)
+	}
+	expect(t, begin(), "huge-1")
+	q.Add(app("victim"), "other", queue.Resync)
+	expect(t, begin(), "victim")
+	q.Done(app("huge-1"), false)
+	expect(t, begin(), "huge-2")
+	q.Remove(app("huge-2")) // as when the App is gone
+	expect(t, begin(), "half-1", "half-2", "light")
+	q.Add(app("huge-1"), "hostile", queue.Person)
+	expect(t, begin())
+	q.Done(app("half-1"), false)
+	q.Done(app("half-2"), false)
+	expect(t, begin())
+	q.Done(app("light"), true)
+	expect(t, begin(), "huge-1")
+}

@@ -27,8 +27,17 @@ const defaultHistoryLimit = 10
 // it; a status that cannot be decoded is passed over, because the next turn
 // writes it. See [ToApp].
 func Read(u *unstructured.Unstructured, controlPlane string) (syncline.App, *v1alpha1.Application) {
+	return readAgain(u, controlPlane, syncline.App{}, &v1alpha1.Application{})
+}
+
+// readAgain is Read of an Application that was read before: what it says again is held once.
+func readAgain(
+	u *unstructured.Unstructured, controlPlane string, before syncline.App, wrote *v1alpha1.Application,
+) (syncline.App, *v1alpha1.Application) {
 	cr, fields := v1alpha1.DecodeApplication(u)
+	holdOnce(cr, wrote)
 	app := ToApp(cr, controlPlane)
+	holdSourcesOnce(&app, before)
 	var found problems
 	for _, field := range fields {
 		if !field.Within("status") {

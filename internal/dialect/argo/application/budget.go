@@ -16,8 +16,12 @@ const (
 	// smallText is how many bytes an Application may say in its spec and its operation
 	// whatever the others of its project say. Most say less than 4 KiB.
 	smallText = 64 << 10
+	// mostText is how many bytes one may say: its status says its sources twice more, as what
+	// was compared and as what the last operation delivered, and the API server takes 1.5 MiB
+	// of all of it.
+	mostText = 512 << 10
 	// projectText is how many bytes the others of a project may say together.
-	projectText = 8 << 20
+	projectText = 4 << 20
 )
 
 // budget bounds what is remembered of what the Applications of a project say. The zero
@@ -78,20 +82,37 @@ func (s *Store) afford(u *unstructured.Unstructured, id syncline.AppID) []syncli
 	spec, _ := u.Object["spec"].(map[string]any)
 	project, _ := spec["project"].(string)
 	project = strings.Clone(project[:min(len(project), maxName)])
-	if s.budget.take(id, project, bytesOf(spec)+bytesOf(u.Object["operation"])) {
+	source, _ := spec["source"].(map[string]any)
+	sources, _ := spec["sources"].([]any)
+	bytes := bytesOf(spec) + bytesOf(u.Object["operation"])
+	for _, one := range append(slices.Clip(sources), source) {
+		bytes += valuesObject(one) // which is held as it is written and as it is delivered
+	}
+	found := "the Applications of project " + fmt.Sprintf("%.100q", project) + " that say more than 64 KiB each say more than 4 MiB together"
+	switch {
+	case bytes > mostText:
+		s.budget.forget(id)
+		found = "it says more than 512 KiB, which is too much for a status that repeats it"
+	case s.budget.take(id, project, bytes):
 		return nil
 	}
 	keep(spec, "project", "destination", "source", "sources")
-	source, _ := spec["source"].(map[string]any)
 	keep(source, sourceNames()...)
-	sources, _ := spec["sources"].([]any)
 	for _, one := range sources {
 		source, _ := one.(map[string]any)
 		keep(source, sourceNames()...)
 	}
 	delete(u.Object, "operation")
-	return []syncline.Condition{{Type: syncline.InvalidSpecError, Message: "the Applications of project " + fmt.Sprintf("%.100q", project) +
-		" that say more than 64 KiB each say more than 8 MiB together: keep values, parameters and patches in files of a repository, then refresh it"}}
+	return []syncline.Condition{{
+		Type: syncline.InvalidSpecError, Message: found + ": keep values, parameters and patches in files of a repository, then refresh it",
+	}}
+}
+
+// valuesObject returns about how many bytes the values of a source take that are an object.
+func valuesObject(source any) int {
+	fields, _ := source.(map[string]any)
+	helm, _ := fields["helm"].(map[string]any)
+	return bytesOf(helm["valuesObject"])
 }
 
 // sourceNames are the fields of a source that say where it is.

@@ -16,6 +16,8 @@ import (
 	"github.com/syncline-io/syncline"
 	"github.com/syncline-io/syncline/api/argoproj/v1alpha1"
 	"github.com/syncline-io/syncline/internal/base/option"
+	"github.com/syncline-io/syncline/internal/base/signing"
+	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/base/visible"
 	"github.com/syncline-io/syncline/internal/dialect/argo/application"
 )
@@ -48,6 +50,10 @@ func anyOf[V any]() *rapid.Generator[V] {
 	}
 	fields := map[reflect.Type]map[string]*rapid.Generator[any]{
 		reflect.TypeFor[syncline.Retry](): {"Factor": rapid.Int64Range(0, 9).AsAny()},
+		// No Application has sources that are files or buckets, or are signed in registries.
+		reflect.TypeFor[syncline.Source](): {
+			"File": rapid.Just(false).AsAny(), "Bucket": rapid.Just(upstream.Bucket{}).AsAny(), "Signed": rapid.Just((*signing.Artifact)(nil)).AsAny(),
+		},
 		// What is read of a name is what can be printed.
 		reflect.TypeFor[syncline.Initiator](): {"Username": rapid.StringMatching(`[a-z é]{0,8}`).AsAny()},
 	}

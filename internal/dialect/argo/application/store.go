@@ -2,6 +2,7 @@ package application
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -46,8 +47,7 @@ var _ coalesce.Resources = (*Store)(nil)
 // record is what a patch of one Application is made from.
 type record struct {
 	// cr is what [Patch] reads of it; see essence. It is not changed.
-	cr    *v1alpha1.Application
-	large bool
+	cr *v1alpha1.Application
 	// taken says that the refresh which it asks for was taken up.
 	taken bool
 }
@@ -74,14 +74,25 @@ func (s *Store) Put(u *unstructured.Unstructured) (syncline.App, catalog.Change)
 
 // read returns the App that an Application declares, and what a patch of it is made from.
 func (s *Store) read(u *unstructured.Unstructured) (syncline.App, any) {
-	large := textOf(u.Object) > largeText
+	bytes := bytesOf(u.Object)
 	unstructured.RemoveNestedField(u.Object, "spec", "info") // what people tell each other is not for us
 	id := syncline.AppID{Group: v1alpha1.Group, Kind: v1alpha1.ApplicationKind, Namespace: u.GetNamespace(), Name: u.GetName()}
 	unaffordable := s.afford(u, id)
-	app, cr := Read(u, s.controlPlane)
+	before, wrote := s.known(id)
+	app, cr := readAgain(u, s.controlPlane, before, wrote)
 	app.Invalid = append(unaffordable, app.Invalid...)
-	app.Dialect = s.dialect // one for all
-	return app, &record{cr: essence(cr), large: large, taken: isTaken(cr)}
+	app.Dialect, app.Past.Bytes = s.dialect, bytes // the dialect is one for all
+	return app, &record{cr: essence(cr), taken: isTaken(cr)}
+}
+
+// known returns what is known of an Application, which is nothing of one that is not.
+func (s *Store) known(id syncline.AppID) (syncline.App, *v1alpha1.Application) {
+	entry, _ := s.apps.Entry(id)
+	known, ok := entry.Record.(*record)
+	if !ok {
+		return syncline.App{}, &v1alpha1.Application{}
+	}
+	return *entry.App, known.cr
 }
 
 // Draft returns what a report changes in its Application.
@@ -97,7 +108,7 @@ func (s *Store) Draft(report syncline.Report) (*coalesce.Draft, error) {
 	}
 	return &coalesce.Draft{
 		App: report.App, Before: entry.App.Past.Report, After: toReport(report.App, patched.Status),
-		Answers: patched.Answers, Large: known.large, Patch: patched.Patch,
+		Answers: patched.Answers, Patch: patched.Patch,
 	}, nil
 }
 
@@ -126,25 +137,13 @@ func (s *Store) keep(u *unstructured.Unstructured) {
 	}
 }
 
-// largeText is how many bytes of text people have to write into an Application for
-// it to be large. What comes over the wire is in memory several times over until it
-// is read.
-const largeText = 256 << 10
-
-// textOf returns about how many bytes of text people wrote into an Application:
-// there may be much in its status, which is ours.
-func textOf(content map[string]any) (bytes int) {
-	for section, value := range content {
-		if section != "status" {
-			bytes += bytesOf(value)
-		}
-	}
-	return bytes
-}
-
-func bytesOf(value any) (bytes int) {
+// bytesOf returns about how many bytes a value takes, as JSON or read from it.
+func bytesOf(value any) int {
+	bytes := 8 // of a number, and of what there may be many that are empty
 	switch value := value.(type) {
 	case string:
+		return len(value)
+	case json.RawMessage:
 		return len(value)
 	case map[string]any:
 		for key, entry := range value {
