@@ -24,7 +24,7 @@ import (
 	"github.com/syncline-io/syncline/internal/base/upstream"
 	"github.com/syncline-io/syncline/internal/edge/git"
 	"github.com/syncline-io/syncline/internal/engine/render"
-	"github.com/syncline-io/syncline/internal/engine/source"
+	"github.com/syncline-io/syncline/internal/engine/source/links"
 )
 
 // runRender runs W7: many releases of podinfo's chart, and as many overlays of
@@ -108,7 +108,7 @@ func (r *renders) fetch(ctx context.Context, server *testenv.GitServer, folder s
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	r.tree = source.Confine(r.tree)
+	r.tree = links.Confine(r.tree)
 	return store, nil
 }
 
