@@ -37,7 +37,7 @@ import (
 // agent joins what the engine needs with the watches that bring it events.
 type agent struct {
 	namespace    string
-	cluster      *kube.Cluster
+	cluster      *kube.Client
 	fleet        *kube.Fleet
 	projects     *project.Store
 	releaser     *project.Releaser
@@ -58,7 +58,7 @@ type agent struct {
 }
 
 // resources writes what the control plane is told by, under a field manager of its own.
-type resources struct{ cluster *kube.Cluster }
+type resources struct{ cluster *kube.Client }
 
 // PatchApplication applies a merge patch.
 func (r resources) PatchApplication(ctx context.Context, id syncline.AppID, patch []byte) (*unstructured.Unstructured, error) {

@@ -51,7 +51,7 @@ func dependencies(program string) cli.Deps {
 }
 
 // connect prepares the API server of a connection; it sends no request.
-func connect(connection access.Connection, agent string) (*kube.Cluster, error) {
+func connect(connection access.Connection, agent string) (*kube.Client, error) {
 	config, err := kube.ReadConfig(connection.Kubeconfig, connection.Context)
 	if err != nil {
 		return nil, err

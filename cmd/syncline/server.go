@@ -143,7 +143,7 @@ type workers struct {
 }
 
 // newAgent joins the parts of the agent.
-func newAgent(options access.ServerOptions, local *kube.Cluster, store *fetch.Stores, workers workers) (*agent, error) {
+func newAgent(options access.ServerOptions, local *kube.Client, store *fetch.Stores, workers workers) (*agent, error) {
 	a := &agent{
 		namespace: options.ControlPlane, cluster: local,
 		projects: project.NewStore(), repositories: repository.NewStore(), trust: &repository.Trust{}, settings: settings.NewStore(),

@@ -59,7 +59,7 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-func connect(t *testing.T, config *rest.Config) *kube.Cluster {
+func connect(t *testing.T, config *rest.Config) *kube.Client {
 	t.Helper()
 	c, err := kube.Connect(config, kube.Options{})
 	if err != nil {
@@ -104,7 +104,7 @@ func parse(t *testing.T, text string) syncline.Object {
 	return object
 }
 
-func awaitAvailable(t *testing.T, c *kube.Cluster, name string) {
+func awaitAvailable(t *testing.T, c *kube.Client, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -18,7 +18,7 @@ import (
 const manager = "syncline-cli"
 
 // applications are those of a cluster.
-type applications struct{ cluster *kube.Cluster }
+type applications struct{ cluster *kube.Client }
 
 var _ request.Applications = applications{}
 

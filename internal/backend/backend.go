@@ -26,7 +26,7 @@ import (
 
 // Backend is a way in. It satisfies [access.Backend].
 type Backend struct {
-	cluster      *kube.Cluster
+	cluster      *kube.Client
 	controlPlane string
 	writer       request.Writer
 }
@@ -35,7 +35,7 @@ var _ access.Backend = (*Backend)(nil)
 
 // New returns the way in through an API server. Apps in the namespace of the control
 // plane are tracked by their bare name.
-func New(cluster *kube.Cluster, controlPlane string) *Backend {
+func New(cluster *kube.Client, controlPlane string) *Backend {
 	return &Backend{
 		cluster: cluster, controlPlane: controlPlane,
 		writer: request.Writer{Applications: applications{cluster}, ControlPlane: controlPlane},

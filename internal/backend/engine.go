@@ -48,7 +48,7 @@ func (e Engine) Close() error {
 // StartEngine reads the settings of a control plane and starts an engine on them.
 // Program is this program, of which the commands render-worker and jq-worker work on
 // what others wrote.
-func StartEngine(ctx context.Context, own *kube.Cluster, namespace, program string) (Engine, error) {
+func StartEngine(ctx context.Context, own *kube.Client, namespace, program string) (Engine, error) {
 	e := Engine{preview: &preview{ready: make(chan struct{}, 1)}}
 	// What it plans does not depend on health, so it judges none.
 	fleet := kube.NewFleet(kube.FleetOptions{Changed: func(syncline.Target) { e.known() }, Live: func(syncline.ClusterID) live.Options {
@@ -149,7 +149,7 @@ func (c controlPlane) readApps(ctx context.Context, joiner destination.Joiner, n
 
 // readSettings reads which servers of repositories and which keys of who signs are
 // trusted, and how objects are tracked, if that may be read.
-func readSettings(ctx context.Context, own *kube.Cluster, namespace string, known controlPlane) error {
+func readSettings(ctx context.Context, own *kube.Client, namespace string, known controlPlane) error {
 	signers := &keys.Store{Verifier: known.signers}
 	for name, put := range map[string]func(*unstructured.Unstructured) error{
 		repository.KnownHostsName: known.access.Trust.Put, repository.CertificatesName: known.access.Trust.Put, settings.Name: known.settings.Put,

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 // connect prepares the tests' cluster, or the one of a kubeconfig and a context.
-func connect(connection access.Connection) (*kube.Cluster, error) {
+func connect(connection access.Connection) (*kube.Client, error) {
 	config, err := kube.ReadConfig(connection.Kubeconfig, connection.Context)
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func controlPlane(t *testing.T) (namespace string) {
 	return namespace
 }
 
-func awaitEstablished(t *testing.T, api *kube.Cluster, definitions schema.GroupVersionResource, name string) {
+func awaitEstablished(t *testing.T, api *kube.Client, definitions schema.GroupVersionResource, name string) {
 	t.Helper()
 	ctx, found := context.WithCancel(t.Context())
 	defer found()

@@ -92,7 +92,7 @@ func TestDemoInGivenCluster(t *testing.T) {
 }
 
 // clusterScoped names the cluster-scoped objects that the demo makes some of.
-func clusterScoped(t *testing.T, api *kube.Cluster) map[string][]string {
+func clusterScoped(t *testing.T, api *kube.Client) map[string][]string {
 	t.Helper()
 	names := map[string][]string{}
 	for _, resource := range []schema.GroupVersionResource{
@@ -115,7 +115,7 @@ func clusterScoped(t *testing.T, api *kube.Cluster) map[string][]string {
 }
 
 // installApplication makes the cluster one in which Applications are used already.
-func installApplication(t *testing.T, api *kube.Cluster) {
+func installApplication(t *testing.T, api *kube.Client) {
 	t.Helper()
 	definition, err := os.ReadFile("../../deploy/crds/argoproj.io_applications.yaml")
 	if err != nil {

@@ -61,7 +61,7 @@ func (v view) uid(object key) types.UID {
 // observer mirrors resources of the API server by watching them, and lets others wait for what it sees. Nothing that
 // Syncline remembers or says is between.
 type observer struct {
-	cluster *kube.Cluster
+	cluster *kube.Client
 
 	mu      sync.Mutex
 	seen    view
@@ -69,7 +69,7 @@ type observer struct {
 	watches sync.WaitGroup
 }
 
-func newObserver(cluster *kube.Cluster) *observer {
+func newObserver(cluster *kube.Client) *observer {
 	return &observer{cluster: cluster, seen: view{}, changed: make(chan struct{})}
 }
 

@@ -41,7 +41,7 @@ type stage struct {
 	tree    fs.FS
 	folder  string // temporary
 	cluster *testenv.Cluster
-	api     *kube.Cluster
+	api     *kube.Client
 	eyes    *observer
 	before  view // of definitions and namespaces
 	git     *testenv.GitServer

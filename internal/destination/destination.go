@@ -24,7 +24,7 @@ func Local() syncline.Target {
 type Joiner struct {
 	Fleet *kube.Fleet
 	// Own is the cluster that Syncline runs in, as Syncline itself.
-	Own *kube.Cluster
+	Own *kube.Client
 	// Options are those of the others. What is looked at of each is its own.
 	Options kube.Options
 }
@@ -44,7 +44,7 @@ func (j Joiner) Local() error { return j.Join(Declared{Target: Local()}) }
 
 // Join lets the fleet know a cluster, or that it is something else now.
 func (j Joiner) Join(c Declared) error {
-	return j.Fleet.Set(kube.Member{Target: c.Target, Permanent: c.Config == nil && c.Err == nil, Connect: func() (*kube.Cluster, error) {
+	return j.Fleet.Set(kube.Member{Target: c.Target, Permanent: c.Config == nil && c.Err == nil, Connect: func() (*kube.Client, error) {
 		switch {
 		case c.Err != nil:
 			return nil, c.Err

@@ -39,7 +39,7 @@ func (Floor) Start(_ context.Context, s *stage.Stage) (Session, error) {
 }
 
 type floor struct {
-	api   *kube.Cluster
+	api   *kube.Client
 	agent string
 }
 

@@ -66,7 +66,7 @@ type Stage struct {
 	// Folder is a temporary one, for logs and data; it is removed by Stop.
 	Folder string
 	// API is the driver's own way to the API server.
-	API *kube.Cluster
+	API *kube.Client
 	// Repo is a repository of the Git server.
 	Repo *testenv.GitRepo
 	// Charts is where the chart is published; nil without one.
@@ -115,7 +115,7 @@ func (s *Stage) start(ctx context.Context, options Options) (err error) {
 }
 
 // Connect returns a way to the API server that the audit log knows by the name.
-func (s *Stage) Connect(agent string) (*kube.Cluster, error) {
+func (s *Stage) Connect(agent string) (*kube.Client, error) {
 	return kube.Connect(s.config, kube.Options{UserAgent: agent})
 }
 

@@ -36,7 +36,7 @@ func (never) Synced(ctx context.Context, _ []input.App) (time.Time, error) {
 }
 
 // serve answers every list with the same objects, and keeps every watch open.
-func serve(t *testing.T, objects ...any) *kube.Cluster {
+func serve(t *testing.T, objects ...any) *kube.Client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

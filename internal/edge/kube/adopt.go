@@ -20,11 +20,11 @@ import (
 // API server says in a dry-run which these are, and no longer those of who held them
 // for it. What is not declared stays with whom it is. The apply that follows changes
 // the values. It is tried as often as others change the object meanwhile.
-func (c *Cluster) adopt(ctx context.Context, w syncline.Write) error {
+func (c *Client) adopt(ctx context.Context, w syncline.Write) error {
 	return contended(func() error { return c.adoptOnce(ctx, w) })
 }
 
-func (c *Cluster) adoptOnce(ctx context.Context, w syncline.Write) error {
+func (c *Client) adoptOnce(ctx context.Context, w syncline.Write) error {
 	const doing = "adoption"
 	live, objects, err := c.planned(ctx, w, doing)
 	if err != nil {
@@ -103,7 +103,7 @@ func othersOf(live *unstructured.Unstructured, ours sets.Set[string]) []map[stri
 // them. Who wrote the mark that says whose an object is put back or copied what was
 // ours. What Apps want of a namespace was once applied under the manager of their
 // dialect, where the namespace is nobody's manifest.
-func (c *Cluster) yields(entry map[string]any, manager string) bool {
+func (c *Client) yields(entry map[string]any, manager string) bool {
 	for _, dialect := range c.dialects {
 		if dialect.Manager == manager {
 			return entry["manager"] != manager && entry["subresource"] == nil && owns(entry, dialect.Ownership.Proof())

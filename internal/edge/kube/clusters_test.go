@@ -96,7 +96,7 @@ func (c *country) set(name string, config *rest.Config) {
 	c.t.Helper()
 	if err := c.fleet.Set(kube.Member{
 		Target: syncline.Target{ID: syncline.ClusterID(name), Name: name, Server: "https://" + name},
-		Connect: func() (*kube.Cluster, error) {
+		Connect: func() (*kube.Client, error) {
 			return kube.Connect(config, kube.Options{Dialects: syncline.Dialects{convention.Dialect()}})
 		},
 	}); err != nil {

@@ -16,7 +16,7 @@ import (
 // identities write to it: Syncline looks at it as itself.
 type Connection struct {
 	Live    *live.Cache
-	cluster *Cluster
+	cluster *Client
 
 	mu sync.Mutex
 	// accesses are by identity.
@@ -24,7 +24,7 @@ type Connection struct {
 }
 
 // NewConnection begins to remember a cluster, whose dialects count. Close ends it.
-func NewConnection(cluster *Cluster, options live.Options) *Connection {
+func NewConnection(cluster *Client, options live.Options) *Connection {
 	options.Dialects = cluster.dialects
 	return &Connection{Live: live.New(cluster, options), cluster: cluster, accesses: map[string]*Access{}}
 }
@@ -65,10 +65,10 @@ func (c *Connection) As(identity syncline.Identity) (*Access, error) {
 // What is written through it is remembered at once.
 type Access struct {
 	connection *Connection
-	writes     *Cluster
+	writes     *Client
 }
 
-// Scope is as of [Cluster.Scope].
+// Scope is as of [Client.Scope].
 func (a *Access) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {
 	return a.connection.cluster.Scope(ctx, kind)
 }
@@ -76,7 +76,7 @@ func (a *Access) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncl
 // Within says why an object does not belong to what is managed of the cluster, or nil.
 func (a *Access) Within(ref syncline.Ref) error { return a.writes.scope.check(ref) }
 
-// Read returns a live object as it is now; see [Cluster.Get].
+// Read returns a live object as it is now; see [Client.Get].
 func (a *Access) Read(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error) {
 	if err := a.writes.scope.check(ref); err != nil {
 		return syncline.Object{}, err
@@ -84,7 +84,7 @@ func (a *Access) Read(ctx context.Context, ref syncline.Ref, version string) (sy
 	return a.connection.cluster.Get(ctx, ref, version)
 }
 
-// DryRun is as of [Cluster.DryRun].
+// DryRun is as of [Client.DryRun].
 func (a *Access) DryRun(ctx context.Context, object syncline.Object, options option.List) (syncline.Object, error) {
 	if err := a.writes.scope.check(object.Ref()); err != nil {
 		return syncline.Object{}, err
@@ -92,7 +92,7 @@ func (a *Access) DryRun(ctx context.Context, object syncline.Object, options opt
 	return a.writes.DryRun(ctx, object, options)
 }
 
-// DryRunReplace is as of [Cluster.DryRunReplace].
+// DryRunReplace is as of [Client.DryRunReplace].
 func (a *Access) DryRunReplace(ctx context.Context, object, live syncline.Object, options option.List) (syncline.Object, error) {
 	if err := a.writes.scope.check(object.Ref()); err != nil {
 		return syncline.Object{}, err
@@ -100,7 +100,7 @@ func (a *Access) DryRunReplace(ctx context.Context, object, live syncline.Object
 	return a.writes.DryRunReplace(ctx, object, live, options)
 }
 
-// Merge is as of [Cluster.Merge].
+// Merge is as of [Client.Merge].
 func (a *Access) Merge(
 	ctx context.Context, object, live syncline.Object, options option.List,
 ) (merged, after syncline.Object, err error) {
@@ -110,7 +110,7 @@ func (a *Access) Merge(
 	return a.writes.Merge(ctx, object, live, options)
 }
 
-// Rehearse is as of [Cluster.Rehearse].
+// Rehearse is as of [Client.Rehearse].
 func (a *Access) Rehearse(ctx context.Context, object, live syncline.Object, options option.List) error {
 	if err := a.writes.scope.check(object.Ref()); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (a *Access) Rehearse(ctx context.Context, object, live syncline.Object, opt
 	return a.writes.Rehearse(ctx, object, live, options)
 }
 
-// Write performs one write as [Cluster.Write] does.
+// Write performs one write as [Client.Write] does.
 func (a *Access) Write(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	if err := a.writes.scope.check(w.Ref); err != nil {
 		return syncline.Object{}, err
@@ -174,7 +174,7 @@ func (a *Access) Watch(kinds []schema.GroupVersionKind) ([]schema.GroupVersionKi
 	return pending, nil
 }
 
-// Unanswered is as of [Cluster.Unanswered]. It does not concern a kind whose objects
+// Unanswered is as of [Client.Unanswered]. It does not concern a kind whose objects
 // are known all the same. One that it concerns is watched as soon as its API answers.
 func (a *Access) Unanswered(ctx context.Context, kind schema.GroupVersionKind) error {
 	err := a.connection.cluster.Unanswered(ctx, kind)

@@ -1,4 +1,4 @@
-// Package kube talks to Kubernetes API servers. A [Cluster] is one of them under one
+// Package kube talks to Kubernetes API servers. A [Client] is one of them under one
 // identity: it finds out kinds, reads, asks by dry-run, writes and watches. A
 // [Connection] is one together with what internal/edge/kube/live remembers of its
 // objects, and an [Access] is that as whoever delivers to it. A [Fleet] knows all

@@ -86,7 +86,7 @@ func TestConnectionsThatFailPass(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(slow.Close)
-	for name, cluster := range map[string]*kube.Cluster{"refused": refused, "broken": broken, "slow": slow} {
+	for name, cluster := range map[string]*kube.Client{"refused": refused, "broken": broken, "slow": slow} {
 		if _, err := cluster.Get(context.Background(), ref, "v1"); syncline.KindOf(err) != syncline.Transient {
 			t.Errorf("%s: the error is %v (%s), want one that passes", name, err, syncline.KindOf(err))
 		}

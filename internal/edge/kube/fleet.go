@@ -19,7 +19,7 @@ type Member struct {
 	syncline.Target
 	// Connect prepares what sends requests as Syncline itself, and sends none: see
 	// [Connect].
-	Connect func() (*Cluster, error)
+	Connect func() (*Client, error)
 	// Permanent says that the cluster is connected to from the beginning, taken to be
 	// reached, never let go, and swept when the caller says so.
 	Permanent bool
@@ -261,7 +261,7 @@ type member struct {
 
 // link is one connection to a cluster, from when it was needed until it is ended.
 type link struct {
-	cluster *Cluster
+	cluster *Client
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	// connection is nil until the cluster answered; err is why it is not to be used,

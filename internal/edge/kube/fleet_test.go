@@ -55,7 +55,7 @@ func (b *fleetBench) set(id syncline.ClusterID, config *rest.Config) {
 	b.t.Helper()
 	if err := b.Set(kube.Member{
 		Target:  syncline.Target{ID: id, Name: string(id), Server: "https://" + string(id)},
-		Connect: func() (*kube.Cluster, error) { return kube.Connect(config, kube.Options{}) },
+		Connect: func() (*kube.Client, error) { return kube.Connect(config, kube.Options{}) },
 	}); err != nil {
 		b.t.Fatal(err)
 	}

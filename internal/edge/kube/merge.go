@@ -36,7 +36,7 @@ func contended(do func() error) error {
 // remove a default beside which the desired field may not stand, nor rename what
 // somebody renumbered, nor hold a name twice. Nothing is written. An Invalid error
 // says that the merge would be refused too.
-func (c *Cluster) Merge(
+func (c *Client) Merge(
 	ctx context.Context, object, live syncline.Object, options option.List,
 ) (merged, after syncline.Object, err error) {
 	m := merge.New(object.Reveal(), live.Reveal(), c.takenOver(object.Manager()))
@@ -62,7 +62,7 @@ func (c *Cluster) Merge(
 //
 // Where others applied in a version that the object does not fit, the API server
 // forgets who owns its fields when it is put. It is said again then.
-func (c *Cluster) merge(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+func (c *Client) merge(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	put, err := c.put(ctx, putting{w.Merged.Reveal(), w.Object.Manager(), w.Options, false})
 	if err != nil {
 		return syncline.Object{}, failure.Of(w.Ref, "merge", err)
@@ -82,7 +82,7 @@ func (c *Cluster) merge(ctx context.Context, w syncline.Write) (syncline.Object,
 
 // createRepeated creates an object that declares an item of a list repeatedly,
 // which cannot be applied.
-func (c *Cluster) createRepeated(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+func (c *Client) createRepeated(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	made, err := c.run(ctx, w)
 	if err != nil {
 		return syncline.Object{}, err
@@ -93,7 +93,7 @@ func (c *Cluster) createRepeated(ctx context.Context, w syncline.Write) (synclin
 
 // claim makes those fields ours, as if they had been applied, that were put or
 // applied client-side and that are declared.
-func (c *Cluster) claim(ctx context.Context, w syncline.Write) (after syncline.Object, err error) {
+func (c *Client) claim(ctx context.Context, w syncline.Write) (after syncline.Object, err error) {
 	err = contended(func() error {
 		after, err = c.claimOnce(ctx, w)
 		return err
@@ -101,7 +101,7 @@ func (c *Cluster) claim(ctx context.Context, w syncline.Write) (after syncline.O
 	return after, err
 }
 
-func (c *Cluster) claimOnce(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+func (c *Client) claimOnce(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	const doing = "claim of its fields"
 	live, objects, err := c.planned(ctx, w, doing)
 	if err != nil {
@@ -149,7 +149,7 @@ type putting struct {
 
 // put puts an object in place of the live one, which has to be in the state that
 // the object names. The error is that of the client.
-func (c *Cluster) put(ctx context.Context, p putting) (syncline.Object, error) {
+func (c *Client) put(ctx context.Context, p putting) (syncline.Object, error) {
 	content := p.content
 	ref := syncline.Ref{
 		Group: content.GroupVersionKind().Group, Kind: content.GetKind(), Namespace: content.GetNamespace(), Name: content.GetName(),

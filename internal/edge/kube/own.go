@@ -61,7 +61,7 @@ type Handler struct {
 // until ctx ends. After whatever cuts the connection it goes on; what came,
 // changed and went meanwhile is told then. It is for Syncline's own resources,
 // whose content is needed; what is delivered is watched by live.
-func (c *Cluster) WatchObjects(ctx context.Context, resource schema.GroupVersionResource, options WatchOptions, handler Handler) {
+func (c *Client) WatchObjects(ctx context.Context, resource schema.GroupVersionResource, options WatchOptions, handler Handler) {
 	w := &objectWatch{handler: handler.complete(), resource: resource, seen: map[types.NamespacedName]seen{}}
 	stream.Run(ctx, stream.Options{
 		Open: func(context.Context) (stream.Source, error) {
@@ -171,7 +171,7 @@ func nameOf(u *unstructured.Unstructured) types.NamespacedName {
 
 // own returns how to reach one of Syncline's own resources. No discovery is
 // needed, so a resource that is not installed is an error of the request.
-func (c *Cluster) own(resource schema.GroupVersionResource, namespace string) dynamic.ResourceInterface {
+func (c *Client) own(resource schema.GroupVersionResource, namespace string) dynamic.ResourceInterface {
 	if namespace == "" {
 		return c.dynamic.Resource(resource)
 	}
@@ -197,7 +197,7 @@ func refOf(resource schema.GroupVersionResource, name types.NamespacedName) sync
 }
 
 // GetObject returns one of Syncline's own objects as it is now.
-func (c *Cluster) GetObject(ctx context.Context, resource schema.GroupVersionResource, name types.NamespacedName) (*unstructured.Unstructured, error) {
+func (c *Client) GetObject(ctx context.Context, resource schema.GroupVersionResource, name types.NamespacedName) (*unstructured.Unstructured, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	u, err := c.own(resource, name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
@@ -205,7 +205,7 @@ func (c *Cluster) GetObject(ctx context.Context, resource schema.GroupVersionRes
 }
 
 // ListObjects returns Syncline's own objects as they are now.
-func (c *Cluster) ListObjects(ctx context.Context, resource schema.GroupVersionResource, options WatchOptions) ([]unstructured.Unstructured, error) {
+func (c *Client) ListObjects(ctx context.Context, resource schema.GroupVersionResource, options WatchOptions) ([]unstructured.Unstructured, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	list, err := c.own(resource, options.Namespace).List(ctx, options.narrow(metav1.ListOptions{}))
@@ -217,7 +217,7 @@ func (c *Cluster) ListObjects(ctx context.Context, resource schema.GroupVersionR
 
 // Patch changes one of Syncline's own objects, or, with a subresource such as
 // "status", that part of it. It returns the object as it is afterwards.
-func (c *Cluster) Patch(ctx context.Context, resource schema.GroupVersionResource, name types.NamespacedName, patch Patch) (*unstructured.Unstructured, error) {
+func (c *Client) Patch(ctx context.Context, resource schema.GroupVersionResource, name types.NamespacedName, patch Patch) (*unstructured.Unstructured, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	request := sent(c.plain.Patch(patch.Type), resource, name.Namespace).Name(name.Name)
@@ -257,7 +257,7 @@ type Patch struct {
 // Create creates one of Syncline's own objects. It is a Conflict error when
 // there is one, and an Invalid one when the object has a field that its kind does not
 // have, which the API server would drop.
-func (c *Cluster) Create(ctx context.Context, resource schema.GroupVersionResource, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func (c *Client) Create(ctx context.Context, resource schema.GroupVersionResource, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	u, err := c.own(resource, object.GetNamespace()).Create(ctx, object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
@@ -266,7 +266,7 @@ func (c *Cluster) Create(ctx context.Context, resource schema.GroupVersionResour
 
 // CreateMissing creates an object unless there is one of its name. It looks
 // first, so that nothing is asked to be written where there is nothing to write.
-func (c *Cluster) CreateMissing(ctx context.Context, resource schema.GroupVersionResource, object *unstructured.Unstructured) error {
+func (c *Client) CreateMissing(ctx context.Context, resource schema.GroupVersionResource, object *unstructured.Unstructured) error {
 	_, err := c.GetObject(ctx, resource, types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()})
 	if syncline.KindOf(err) != syncline.NotFound {
 		return err
@@ -280,7 +280,7 @@ func (c *Cluster) CreateMissing(ctx context.Context, resource schema.GroupVersio
 
 // Delete deletes one of Syncline's own objects, as a person asked by its name.
 // With uid it is a Conflict error when another object has the name by now.
-func (c *Cluster) Delete(ctx context.Context, resource schema.GroupVersionResource, name types.NamespacedName, uid types.UID) error {
+func (c *Client) Delete(ctx context.Context, resource schema.GroupVersionResource, name types.NamespacedName, uid types.UID) error {
 	options := metav1.DeleteOptions{}
 	if uid != "" {
 		options.Preconditions = &metav1.Preconditions{UID: &uid}
@@ -303,7 +303,7 @@ type Happening struct {
 
 // Tell records an event of an object. The message is cut at 1,000 bytes, which
 // is as long as the API server takes.
-func (c *Cluster) Tell(ctx context.Context, h Happening) error {
+func (c *Client) Tell(ctx context.Context, h Happening) error {
 	namespace := cmp.Or(h.About.Namespace, corev1.NamespaceDefault)
 	kind := corev1.EventTypeNormal
 	if h.Warning {

@@ -22,7 +22,7 @@ import (
 var configMaps = corev1.SchemeGroupVersion.WithResource("configmaps")
 
 // listen watches until the test ends and returns what was told.
-func listen(t *testing.T, cluster *kube.Cluster, options kube.WatchOptions) <-chan string {
+func listen(t *testing.T, cluster *kube.Client, options kube.WatchOptions) <-chan string {
 	t.Helper()
 	told := make(chan string, 1000)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -65,7 +65,7 @@ func TestWatchObjects(t *testing.T) {
 	chosen := func(name, color string) syncline.Object { return b.configMap(name, color).WithLabel("chosen", "yes") }
 	b.create(chosen("before", "blue"))
 	b.create(b.configMap("other", "blue"))
-	told := listen(t, b.Cluster, kube.WatchOptions{Namespace: b.namespace, LabelSelector: "chosen=yes"})
+	told := listen(t, b.Client, kube.WatchOptions{Namespace: b.namespace, LabelSelector: "chosen=yes"})
 	expect(t, told, "set before blue", "synced")
 	b.create(chosen("later", "blue"))
 	expect(t, told, "set later blue")
@@ -125,7 +125,7 @@ func TestWatchObjectsCatchesUp(t *testing.T) {
 	for _, name := range []string{"changed", "kept", "removed"} {
 		b.create(b.configMap(name, "blue"))
 	}
-	told := listen(t, b.Cluster, kube.WatchOptions{Namespace: b.namespace, LabelSelector: "!kubernetes.io/ignore"})
+	told := listen(t, b.Client, kube.WatchOptions{Namespace: b.namespace, LabelSelector: "!kubernetes.io/ignore"})
 	seen := map[string]bool{}
 	for !seen["synced"] {
 		seen[<-told] = true

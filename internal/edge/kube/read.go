@@ -17,7 +17,7 @@ import (
 // Get returns the live object as it is now: the answer is not from a cache of
 // the API server. With an empty version it is the preferred one of its kind.
 // The error is NotFound when there is no such object or kind.
-func (c *Cluster) Get(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error) {
+func (c *Client) Get(ctx context.Context, ref syncline.Ref, version string) (syncline.Object, error) {
 	objects, err := c.objects(ctx, ref, version)
 	if err != nil {
 		return syncline.Object{}, failure.Of(ref, "read", err)
@@ -35,7 +35,7 @@ func (c *Cluster) Get(ctx context.Context, ref syncline.Ref, version string) (sy
 // writing. The API server admits, defaults and validates as it would for real.
 // Of the options, Validate=false counts, which an apply honours only as far as
 // the API server does: a field that the kind does not have is always refused.
-func (c *Cluster) DryRun(ctx context.Context, object syncline.Object, options option.List) (syncline.Object, error) {
+func (c *Client) DryRun(ctx context.Context, object syncline.Object, options option.List) (syncline.Object, error) {
 	return c.apply(ctx, object, applying{options: options, dryRun: true})
 }
 
@@ -49,7 +49,7 @@ type applying struct {
 
 // apply applies an object server-side, as its field manager, taking over fields
 // that others own.
-func (c *Cluster) apply(ctx context.Context, object syncline.Object, how applying) (syncline.Object, error) {
+func (c *Client) apply(ctx context.Context, object syncline.Object, how applying) (syncline.Object, error) {
 	ref := object.Ref()
 	doing := "apply"
 	if how.dryRun {
@@ -93,7 +93,7 @@ func validation(options option.List) string {
 // where the kind has namespaces. Whether ref has a namespace is the scope that
 // was permitted: an object that was judged within a namespace is not reached
 // beyond it when its kind has become one of the whole cluster.
-func (c *Cluster) objects(ctx context.Context, ref syncline.Ref, version string) (dynamic.ResourceInterface, error) {
+func (c *Client) objects(ctx context.Context, ref syncline.Ref, version string) (dynamic.ResourceInterface, error) {
 	if err := ref.Check(); err != nil {
 		return nil, err
 	}

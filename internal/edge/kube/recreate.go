@@ -24,7 +24,7 @@ import (
 // looked up, so that "already exists" is the answer to one which has nothing
 // else against it. What only an apply is refused for, such as a list with two items
 // of one key, is found out by an apply under another name.
-func (c *Cluster) Rehearse(ctx context.Context, object, live syncline.Object, options option.List) error {
+func (c *Client) Rehearse(ctx context.Context, object, live syncline.Object, options option.List) error {
 	ref := object.Ref()
 	objects, err := c.objects(ctx, ref, object.GroupVersionKind().Version)
 	if err != nil {
@@ -98,7 +98,7 @@ func recreatable(ref syncline.Ref) bool {
 // gone. Should it be refused all the same, the old one is put back. From the
 // deletion on, the end of ctx does not stop it. What the object owns is deleted
 // in the background, so that there is no more than a moment in between.
-func (c *Cluster) recreate(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+func (c *Client) recreate(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	if !recreatable(w.Ref) {
 		return syncline.Object{}, syncline.Errorf(syncline.Denied, "%s is not recreated: what is in it would be deleted", w.Ref)
 	}
@@ -131,7 +131,7 @@ func (c *Cluster) recreate(ctx context.Context, w syncline.Write) (syncline.Obje
 }
 
 // putBack creates the object that was deleted for another, which was refused.
-func (c *Cluster) putBack(ctx context.Context, w syncline.Write, old syncline.Object, cause error) (syncline.Object, error) {
+func (c *Client) putBack(ctx context.Context, w syncline.Write, old syncline.Object, cause error) (syncline.Object, error) {
 	objects, err := c.objects(ctx, w.Ref, old.GroupVersionKind().Version)
 	if err != nil {
 		return syncline.Object{}, lost(w.Ref, cause, err)
@@ -163,7 +163,7 @@ const restorer = fieldmanager.Restore
 
 // giveBack makes the fields of an object that was put back those of whose they were,
 // as often as somebody changes it meanwhile, and returns the object as it is then.
-func (c *Cluster) giveBack(
+func (c *Client) giveBack(
 	ctx context.Context, ref syncline.Ref, objects dynamic.ResourceInterface, back *unstructured.Unstructured, owners []map[string]any,
 ) *unstructured.Unstructured {
 	_ = contended(func() error {

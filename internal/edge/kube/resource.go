@@ -18,7 +18,7 @@ import (
 )
 
 // Resource returns how to list and watch the objects of a kind; see [live.API].
-func (c *Cluster) Resource(ctx context.Context, kind schema.GroupVersionKind) (live.Resource, error) {
+func (c *Client) Resource(ctx context.Context, kind schema.GroupVersionKind) (live.Resource, error) {
 	r, err := c.kinds.Find(ctx, kind)
 	if err != nil {
 		return live.Resource{}, err
@@ -37,7 +37,7 @@ func (c *Cluster) Resource(ctx context.Context, kind schema.GroupVersionKind) (l
 }
 
 // objectsOf reads the full objects of a kind, wherever they may be looked at.
-func (c *Cluster) objectsOf(r served.Resource) stream.Source {
+func (c *Client) objectsOf(r served.Resource) stream.Source {
 	all := c.dynamic.Resource(r.Path)
 	if !c.scope.splits(r) {
 		return narrowed(all, WatchOptions{})
@@ -50,7 +50,7 @@ func (c *Cluster) objectsOf(r served.Resource) stream.Source {
 }
 
 // metadataOf reads the metadata of the objects of a kind.
-func (c *Cluster) metadataOf(r served.Resource) stream.Source {
+func (c *Client) metadataOf(r served.Resource) stream.Source {
 	read := func(objects metadata.ResourceInterface) stream.Source {
 		return stream.Source{
 			List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
@@ -84,7 +84,7 @@ func failedAll(objects schema.GroupResource, err error) error {
 // are served, sorted, of each kind the preferred version first. The error is
 // Transient when there are groups of which nothing is known, because what serves
 // them does not answer; the kinds of the others are returned all the same.
-func (c *Cluster) Kinds(ctx context.Context) ([]schema.GroupVersionKind, error) {
+func (c *Client) Kinds(ctx context.Context) ([]schema.GroupVersionKind, error) {
 	all, err := c.kinds.All(ctx)
 	var kinds []schema.GroupVersionKind
 	for _, r := range all {
@@ -96,31 +96,31 @@ func (c *Cluster) Kinds(ctx context.Context) ([]schema.GroupVersionKind, error) 
 }
 
 // Served reports whether the cluster is known to serve a kind. It asks nothing.
-func (c *Cluster) Served(kind schema.GroupKind) bool { return c.kinds.Has(kind) }
+func (c *Client) Served(kind schema.GroupKind) bool { return c.kinds.Has(kind) }
 
 // Outdated says that kinds may have come, gone or changed, so that they are
 // found out again.
-func (c *Cluster) Outdated() { c.kinds.Invalidate() }
+func (c *Client) Outdated() { c.kinds.Invalidate() }
 
 // Scope returns where objects of a kind live. It is a NotFound error when the
 // cluster does not know the kind, and a Transient one when that cannot be told
 // because its API does not answer.
-func (c *Cluster) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {
+func (c *Client) Scope(ctx context.Context, kind schema.GroupVersionKind) (syncline.Scope, error) {
 	r, err := c.kinds.Find(ctx, kind)
 	return r.Scope, err
 }
 
 // Unanswered says why nothing can be known of the objects of a kind; see
 // [served.Kinds.Unanswered].
-func (c *Cluster) Unanswered(ctx context.Context, kind schema.GroupVersionKind) error {
+func (c *Client) Unanswered(ctx context.Context, kind schema.GroupVersionKind) error {
 	return c.kinds.Unanswered(ctx, kind)
 }
 
 // Version returns the version of the API server, such as "v1.36.3", as it was
 // at most a minute ago.
-func (c *Cluster) Version(ctx context.Context) (string, error) { return c.kinds.Version(ctx) }
+func (c *Client) Version(ctx context.Context) (string, error) { return c.kinds.Version(ctx) }
 
 // APIVersions returns the group versions and kinds that the cluster serves,
 // sorted, as Helm names them: "apps/v1" and "apps/v1/Deployment". Callers do
 // not change them.
-func (c *Cluster) APIVersions(ctx context.Context) ([]string, error) { return c.kinds.Names(ctx) }
+func (c *Client) APIVersions(ctx context.Context) ([]string, error) { return c.kinds.Names(ctx) }

@@ -109,5 +109,5 @@ func TestRefusedWatchOfAStartingServerIsTriedAgain(t *testing.T) {
 		return next.RoundTrip(request)
 	}
 	b := newBench(t, through)
-	expect(t, listen(t, b.Cluster, kube.WatchOptions{Namespace: b.namespace}), "failed transient")
+	expect(t, listen(t, b.Client, kube.WatchOptions{Namespace: b.namespace}), "failed transient")
 }

@@ -31,7 +31,7 @@ import (
 // Nothing is waited for. A Create or Recreate that meets an object which is
 // being deleted returns a Waiting error; the event of its end is when to try
 // again. A Prune returns the object while its finalizers hold it.
-func (c *Cluster) Write(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+func (c *Client) Write(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	if w.UID == "" && w.Action != syncline.Create && w.Action != syncline.Run {
 		return syncline.Object{}, syncline.Errorf(syncline.Internal, "%s %s: no UID was planned", w.Action, w.Ref)
 	}
@@ -55,7 +55,7 @@ func (c *Cluster) Write(ctx context.Context, w syncline.Write) (syncline.Object,
 	}
 }
 
-func (c *Cluster) create(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+func (c *Client) create(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	live, err := c.apply(ctx, w.Object, applying{options: w.Options})
 	if failure.IsRepeated(err) {
 		return c.createRepeated(ctx, w)
@@ -66,7 +66,7 @@ func (c *Cluster) create(ctx context.Context, w syncline.Write) (syncline.Object
 	return live, err
 }
 
-func (c *Cluster) update(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+func (c *Client) update(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	if !w.Merged.IsZero() {
 		return c.merge(ctx, w)
 	}
@@ -85,7 +85,7 @@ func (c *Cluster) update(ctx context.Context, w syncline.Write) (syncline.Object
 
 // run creates a hook's object, and never changes one that is there, but for that
 // of an earlier run which was planned to be applied over.
-func (c *Cluster) run(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+func (c *Client) run(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	if w.UID != "" {
 		return c.update(ctx, w)
 	}
@@ -107,7 +107,7 @@ func (c *Cluster) run(ctx context.Context, w syncline.Write) (syncline.Object, e
 // replace puts the object in place of the planned one. The finalizers and
 // owners that others gave the live object stay: without them it would lose the
 // protection that it has.
-func (c *Cluster) replace(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+func (c *Client) replace(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	live, _, err := c.planned(ctx, w, "replace")
 	if err != nil {
 		return syncline.Object{}, err
@@ -118,7 +118,7 @@ func (c *Cluster) replace(ctx context.Context, w syncline.Write) (syncline.Objec
 
 // DryRunReplace returns what Replace would make of the live object, without
 // writing.
-func (c *Cluster) DryRunReplace(ctx context.Context, object, live syncline.Object, options option.List) (syncline.Object, error) {
+func (c *Client) DryRunReplace(ctx context.Context, object, live syncline.Object, options option.List) (syncline.Object, error) {
 	after, err := c.put(ctx, putting{replacing(object, live), object.Manager(), options, true})
 	return after, failure.Of(object.Ref(), "dry-run replace", err)
 }
@@ -153,7 +153,7 @@ const mostChanges = 5
 // remove deletes the planned object, as it is read now and if it is whose it was
 // when that was planned. It asks once: an object that is being deleted already is
 // returned as it is.
-func (c *Cluster) remove(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+func (c *Client) remove(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	for tries := 1; ; tries++ {
 		found, objects, err := c.planned(ctx, w, "delete")
 		switch {
@@ -175,7 +175,7 @@ func (c *Cluster) remove(ctx context.Context, w syncline.Write) (syncline.Object
 
 // delete asks for the deletion of the planned object, and returns what is left. One
 // that has another version than the given one is a Conflict error; "" is any.
-func (c *Cluster) delete(
+func (c *Client) delete(
 	ctx context.Context, w syncline.Write, version string, objects dynamic.ResourceInterface, propagation metav1.DeletionPropagation,
 ) (syncline.Object, error) {
 	bounded, cancel := c.bounded(ctx)
@@ -193,7 +193,7 @@ func (c *Cluster) delete(
 
 // afterDeletion returns what is left of a deleted object. That another one has
 // its name by now means that nothing is.
-func (c *Cluster) afterDeletion(ctx context.Context, w syncline.Write, objects dynamic.ResourceInterface) (syncline.Object, error) {
+func (c *Client) afterDeletion(ctx context.Context, w syncline.Write, objects dynamic.ResourceInterface) (syncline.Object, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	left, err := objects.Get(ctx, w.Ref.Name, metav1.GetOptions{})
@@ -222,7 +222,7 @@ func propagation(options option.List) metav1.DeletionPropagation {
 
 // planned reads the live object, and is a Conflict error if it is not the one
 // that was planned against.
-func (c *Cluster) planned(ctx context.Context, w syncline.Write, doing string) (syncline.Object, dynamic.ResourceInterface, error) {
+func (c *Client) planned(ctx context.Context, w syncline.Write, doing string) (syncline.Object, dynamic.ResourceInterface, error) {
 	objects, err := c.objects(ctx, w.Ref, w.Version)
 	if err != nil {
 		return syncline.Object{}, nil, failure.Of(w.Ref, doing, err)
@@ -243,7 +243,7 @@ func (c *Cluster) planned(ctx context.Context, w syncline.Write, doing string) (
 
 // takenOver are the managers whose updates a Write with Migrate takes over for a manager;
 // see [syncline.Dialect.TakesOver].
-func (c *Cluster) takenOver(manager string) sets.Set[string] {
+func (c *Client) takenOver(manager string) sets.Set[string] {
 	all := sets.New(syncline.KubectlManager, manager)
 	for _, dialect := range c.dialects {
 		if dialect.Manager == manager {
@@ -256,7 +256,7 @@ func (c *Cluster) takenOver(manager string) sets.Set[string] {
 // migrate gives the fields of client-side apply to our manager, so that the
 // apply that follows removes those that are no longer desired. Like that, it
 // fails when the object changed since it was read.
-func (c *Cluster) migrate(ctx context.Context, w syncline.Write) error {
+func (c *Client) migrate(ctx context.Context, w syncline.Write) error {
 	live, objects, err := c.planned(ctx, w, "migration from client-side apply")
 	if err != nil {
 		return err
@@ -276,7 +276,7 @@ func (c *Cluster) migrate(ctx context.Context, w syncline.Write) error {
 
 // unhold removes the hook finalizer, if it is there. The patch fails as a
 // Conflict when the finalizers or the object changed since they were read.
-func (c *Cluster) unhold(ctx context.Context, w syncline.Write) (syncline.Object, error) {
+func (c *Client) unhold(ctx context.Context, w syncline.Write) (syncline.Object, error) {
 	live, objects, err := c.planned(ctx, w, "unhold")
 	if err != nil {
 		if failure.IsGone(err) {

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 const patience = 30 * time.Second
 
 // connect connects to the control plane through the given functions.
-func connect(t testing.TB, through ...kubetest.Through) *kube.Cluster {
+func connect(t testing.TB, through ...kubetest.Through) *kube.Client {
 	t.Helper()
 	cluster, err := kube.Connect(kubetest.Config(t, control, through...), kube.Options{Dialects: syncline.Dialects{convention.Dialect()}})
 	if err != nil {
@@ -52,14 +52,14 @@ func namespace(t testing.TB) string {
 // watcher is a cache together with what it told.
 type watcher struct {
 	*live.Cache
-	cluster *kube.Cluster
+	cluster *kube.Client
 	changes chan live.Change
 	turns   chan schema.GroupKind
 	sweeps  chan struct{}
 }
 
 // watch returns a cache of a cluster.
-func watch(t testing.TB, cluster *kube.Cluster, options live.Options) *watcher {
+func watch(t testing.TB, cluster *kube.Client, options live.Options) *watcher {
 	t.Helper()
 	w := &watcher{cluster: cluster, changes: make(chan live.Change, 10000), turns: make(chan schema.GroupKind, 10000), sweeps: make(chan struct{}, 10000)}
 	options.Dialects = syncline.Dialects{convention.Dialect()}
@@ -130,7 +130,7 @@ func about(ref syncline.Ref) func(live.Change) bool {
 }
 
 // remove deletes an object without waiting for its end.
-func remove(t testing.TB, cluster *kube.Cluster, object syncline.Object) {
+func remove(t testing.TB, cluster *kube.Client, object syncline.Object) {
 	t.Helper()
 	if _, err := cluster.Write(context.Background(), syncline.Write{
 		Action: syncline.Prune, Ref: object.Ref(), Version: object.GroupVersionKind().Version, UID: object.Reveal().GetUID(),

@@ -77,7 +77,7 @@ func TestOwned(t *testing.T) {
 }
 
 // show returns the live object, for a person to see what differs.
-func show(t *testing.T, cluster *kube.Cluster, object syncline.Object) []byte {
+func show(t *testing.T, cluster *kube.Client, object syncline.Object) []byte {
 	t.Helper()
 	now, err := cluster.Get(context.Background(), object.Ref(), object.GroupVersionKind().Version)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // stray creates an object that is tracked by an instance of the namespace's name.
-func stray(t *testing.T, cluster *kube.Cluster, namespace, text string) syncline.Object {
+func stray(t *testing.T, cluster *kube.Client, namespace, text string) syncline.Object {
 	t.Helper()
 	object := kubetest.Parse(t, text).WithNamespace(namespace)
 	ref := object.Ref()

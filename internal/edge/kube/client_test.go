@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // connect connects to the control plane through the given functions.
-func connect(t testing.TB, through ...kubetest.Through) *kube.Cluster {
+func connect(t testing.TB, through ...kubetest.Through) *kube.Client {
 	t.Helper()
 	cluster, err := kube.Connect(kubetest.Config(t, control, through...), kube.Options{Dialects: syncline.Dialects{convention.Dialect()}})
 	if err != nil {
@@ -40,7 +40,7 @@ func connect(t testing.TB, through ...kubetest.Through) *kube.Cluster {
 // bench is what a test of writes has: a cluster, a namespace, somebody else,
 // and the requests that were sent.
 type bench struct {
-	*kube.Cluster
+	*kube.Client
 	t         *testing.T
 	namespace string
 	somebody  kubetest.Somebody
@@ -51,7 +51,7 @@ func newBench(t *testing.T, through ...kubetest.Through) *bench {
 	t.Helper()
 	b := &bench{t: t, somebody: kubetest.NewSomebody(t, control), sent: &requests{}}
 	b.namespace = b.somebody.Namespace(t)
-	b.Cluster = connect(t, append(through, b.sent.through)...)
+	b.Client = connect(t, append(through, b.sent.through)...)
 	return b
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/syncline-io/syncline/internal/edge/kube/served"
 )
 
-// Options say how a Cluster is used. The zero value works.
+// Options say how a Client is used. The zero value works.
 type Options struct {
 	// Timeout bounds each request but watches. Default 60 s, which is what the
 	// API server itself allows.
@@ -30,14 +30,14 @@ type Options struct {
 	Dialects syncline.Dialects
 }
 
-// Cluster is one API server and the identity used against it. It is safe for
+// Client is one API server and the identity used against it. It is safe for
 // concurrent use.
 //
 // Its errors have the kinds of package syncline: Denied for a refused
 // authorization, NotFound, Conflict, Invalid for an object that the API server
 // rejects, and Transient for whatever is expected to pass. Requests are not
 // limited on this side; an answer 429 is repeated after the time it names.
-type Cluster struct {
+type Client struct {
 	config   *rest.Config
 	dynamic  dynamic.Interface
 	metadata metadata.Interface
@@ -51,9 +51,9 @@ type Cluster struct {
 	dialects syncline.Dialects
 }
 
-// Connect prepares a Cluster. It sends no request, so the API server need not
+// Connect prepares a Client. It sends no request, so the API server need not
 // be there yet. The error is Invalid and says what is wrong with config.
-func Connect(config *rest.Config, options Options) (*Cluster, error) {
+func Connect(config *rest.Config, options Options) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // the API server's own flow control limits
 	config.RateLimiter = nil
@@ -68,7 +68,7 @@ func Connect(config *rest.Config, options Options) (*Cluster, error) {
 	if err != nil {
 		return nil, syncline.Errorf(syncline.Invalid, "connect to the cluster at %s: %w", config.Host, err)
 	}
-	c := &Cluster{config: config, http: client, timeout: options.Timeout, scope: options.Scope, reach: within, dialects: options.Dialects}
+	c := &Client{config: config, http: client, timeout: options.Timeout, scope: options.Scope, reach: within, dialects: options.Dialects}
 	if c.timeout == 0 {
 		c.timeout = time.Minute
 	}
@@ -78,9 +78,9 @@ func Connect(config *rest.Config, options Options) (*Cluster, error) {
 	return c, nil
 }
 
-// as returns a Cluster that is used as an identity. It shares the connections, and
+// as returns a Client that is used as an identity. It shares the connections, and
 // what is known of the kinds, which are nobody's.
-func (c *Cluster) as(identity syncline.Identity) (*Cluster, error) {
+func (c *Client) as(identity syncline.Identity) (*Client, error) {
 	if identity.User == "" {
 		return c, nil
 	}
@@ -94,7 +94,7 @@ func (c *Cluster) as(identity syncline.Identity) (*Cluster, error) {
 	if err != nil {
 		return nil, syncline.Errorf(syncline.Invalid, "act as %s on the cluster at %s: %w", identity.User, config.Host, err)
 	}
-	return &Cluster{
+	return &Client{
 		config: config, dynamic: objects, metadata: c.metadata, plain: c.plain, kinds: c.kinds, http: client, timeout: c.timeout,
 		scope: c.scope, reach: c.reach, dialects: c.dialects,
 	}, nil
@@ -102,14 +102,14 @@ func (c *Cluster) as(identity syncline.Identity) (*Cluster, error) {
 
 // Within returns the cluster of which no more is looked at and delivered to than a scope.
 // It shares the connections.
-func (c *Cluster) Within(scope Scope) *Cluster {
+func (c *Client) Within(scope Scope) *Client {
 	within := *c
 	within.scope = scope
 	return &within
 }
 
 // addClients makes the clients, which share one connection.
-func (c *Cluster) addClients(config *rest.Config) (err error) {
+func (c *Client) addClients(config *rest.Config) (err error) {
 	if c.dynamic, err = dynamic.NewForConfigAndClient(config, c.http); err != nil {
 		return err
 	}
@@ -124,10 +124,10 @@ func (c *Cluster) addClients(config *rest.Config) (err error) {
 	return nil
 }
 
-// Close ends the idle connections. The Cluster may be used again.
-func (c *Cluster) Close() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }
+// Close ends the idle connections. The Client may be used again.
+func (c *Client) Close() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }
 
 // bounded returns a context for one request that is not a watch.
-func (c *Cluster) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, c.timeout)
 }
