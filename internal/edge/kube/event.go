@@ -53,6 +53,9 @@ func (r *eventReader) Decode() (watch.EventType, runtime.Object, error) {
 	if r.json.InputOffset()-began > largeEvent {
 		r.json = json.NewDecoder(io.MultiReader(r.json.Buffered(), r.body))
 	}
+	if event.Type == watch.Error { // it tells a Status, whose status is a word
+		return event.Type, event.Object.failure(), nil
+	}
 	return event.Type, &unstructured.Unstructured{Object: event.Object.fields}, nil
 }
 
@@ -85,6 +88,15 @@ func (c *content) UnmarshalJSON(text []byte) error {
 		c.fields[name] = value
 	}
 	return nil
+}
+
+// failure returns the content of an object that says what failed.
+func (c *content) failure() *metav1.Status {
+	status := &metav1.Status{Status: metav1.StatusFailure, Message: "the watch failed"}
+	if text, err := json.Marshal(c.fields); err == nil {
+		_ = json.Unmarshal(text, status) // what cannot be read leaves what it says already
+	}
+	return status
 }
 
 // borrowed is the JSON of a value, within the text that is decoded.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 )
@@ -35,6 +36,18 @@ func TestEventsAreRead(t *testing.T) {
 		}
 		if u, _ := got.(*unstructured.Unstructured); u == nil || !reflect.DeepEqual(u.Object, want) {
 			t.Errorf("%s: got %#v, want %#v", verbatim, got, want)
+		}
+	}
+}
+
+// What a watch fails with is told as it is, also where the status of objects is told as its
+// text: what is said for too long has to be read anew.
+func TestFailuresAreRead(t *testing.T) {
+	const failure = `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","message":"too old resource version: 1 (2)","reason":"Expired","code":410}}`
+	for _, verbatim := range []string{"", "status"} {
+		kind, got, err := reading(failure, verbatim).Decode()
+		if err != nil || kind != watch.Error || !apierrors.IsResourceExpired(apierrors.FromObject(got)) {
+			t.Errorf("%q: told is %s %v, %v", verbatim, kind, got, err)
 		}
 	}
 }
