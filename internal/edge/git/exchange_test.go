@@ -64,7 +64,7 @@ func TestExchangedTokenIsRefused(t *testing.T) {
 	tokens.Revoke()
 	tokens.Refuse(403)
 	_, err = s.store.Refs(t.Context(), s.repo)
-	want(t, err, syncline.Denied, "there is no token of its GitHub App", "check the credentials in the test")
+	want(t, err, syncline.Denied, "there is no token of its GitHub App", "check that the App is installed where the repository is")
 }
 
 // Who has other credentials does not see what a token showed.
