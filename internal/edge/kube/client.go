@@ -125,7 +125,11 @@ func (c *Client) addClients(config *rest.Config) (err error) {
 }
 
 // Close ends the idle connections. The Client may be used again.
-func (c *Client) Close() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }
+func (c *Client) Close() {
+	closeIdle := func() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }
+	closeIdle()
+	time.AfterFunc(time.Second, closeIdle) // one whose last request was just given up is not idle for a moment
+}
 
 // bounded returns a context for one request that is not a watch.
 func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {

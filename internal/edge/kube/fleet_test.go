@@ -221,9 +221,19 @@ func TestAClusterThatIsChangedOrRemoved(t *testing.T) {
 	b := newFleetBench(t)
 	b.set("one", kubetest.Config(t, control))
 	b.set("two", kubetest.Config(t, control))
-	if err := b.Set(kube.Member{Target: syncline.Target{ID: "three", Name: "two"}}); syncline.KindOf(err) != syncline.Invalid {
-		t.Errorf("want that the name is refused, got %v", err)
+	if err := b.Set(kube.Member{Target: syncline.Target{ID: "three", Server: "https://two"}}); syncline.KindOf(err) != syncline.Invalid {
+		t.Errorf("want that the address is refused, got %v", err)
 	}
+	if err := b.Set(kube.Member{Target: syncline.Target{ID: "three", Name: "two", Server: "https://three"}}); err != nil {
+		t.Error(err)
+	}
+	if _, err := b.Target(syncline.Destination{Name: "two"}); syncline.KindOf(err) != syncline.Invalid {
+		t.Errorf("want that a name of two clusters is refused, got %v", err)
+	}
+	if to, err := b.Target(syncline.Destination{Server: "https://two"}); err != nil || to.ID != "two" {
+		t.Errorf("by its address it is %v (%v)", to, err)
+	}
+	b.Remove("three")
 	b.access("one", syncline.Identity{})
 	two := b.access("two", syncline.Identity{})
 	for len(b.told) > 0 {

@@ -21,7 +21,11 @@ func inRegistry(from syncline.Source) error {
 }
 
 // judgeArtifact returns why an artifact is not signed as its source demands, or nil.
-func (s *Sources) judgeArtifact(ctx context.Context, rule signing.Artifact, repo upstream.Repository, from syncline.Source, digest string) error {
+func (s *Sources) judgeArtifact(ctx context.Context, rule signing.Artifact, repo upstream.Repository, from syncline.Source, revision string) error {
+	digest := revision
+	if _, content := upstream.CutChart(revision); content != "" {
+		digest = content
+	}
 	repo.Address = repo.Address.Below(from.Chart)
 	about := verdict{place: repo.Address.Key(), commit: digest, mode: ofArtifact, signers: rule.Digest()}
 	if _, known := s.recall(about); known {
