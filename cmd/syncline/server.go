@@ -50,7 +50,7 @@ import (
 // gcPercent is how much may be allocated, of what is in use, until garbage is
 // collected, unless GOGC says otherwise. Go's default of 100 takes a quarter less of
 // processor time, and up to a tenth more memory.
-const gcPercent = 25
+const gcPercent = 40
 
 // userAgent names the agent to API servers.
 const userAgent = "syncline"
