@@ -16,9 +16,10 @@ import (
 // maxStack is how much stack one goroutine may use, in bytes.
 const maxStack = 64 << 20
 
-// gcPercent is how much may be allocated, of what lives, until garbage is collected.
-// Go's default of 100 takes some MiB more in each child.
-const gcPercent = 60
+// gcPercent is how much may be allocated, of what lives, until garbage is collected: Go's
+// own default, whatever GOGC says of the agent. 200 takes a fifth less of a child's time,
+// and 3 MiB more in each.
+const gcPercent = 100
 
 // memoryCheck is how often a child looks at how much memory it uses, while it
 // has a job.
