@@ -29,8 +29,10 @@ func CheckTime(project syncline.Project, app syncline.App, target syncline.Targe
 		}
 	}
 	blocking, until := block(rules, sync.Manual, now)
-	if before, _ := block(rules, sync.Manual, sync.Began); !sync.Began.IsZero() && len(before) == 0 {
-		blocking = notAll(blocking, func(r window.Rule) bool { return r.Overrun })
+	if !sync.Began.IsZero() {
+		if before, _ := block(rules, sync.Manual, sync.Began); len(before) == 0 {
+			blocking = notAll(blocking, func(r window.Rule) bool { return r.Overrun })
+		}
 	}
 	if len(blocking) == 0 {
 		return time.Time{}, nil
